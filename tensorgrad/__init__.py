@@ -1,0 +1,42 @@
+"""tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
+
+from tensorgrad.ops.neural import (
+    dropout,
+    leaky_relu,
+    linear,
+    log_softmax,
+    relu,
+    sigmoid,
+    sigmoid_cross_entropy,
+    softmax,
+    softmax_cross_entropy,
+    softplus,
+)
+from tensorgrad.ops.reduce import logsumexp
+from tensorgrad.rules import composed, constant, primitive, rule, rule_each
+from tensorgrad.state import Scope, enable_grad, no_grad
+from tensorgrad.tensor import Tensor
+
+__version__ = "0.1.0"
+__all__ = [
+    "Scope",
+    "Tensor",
+    "composed",
+    "constant",
+    "dropout",
+    "enable_grad",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsumexp",
+    "no_grad",
+    "primitive",
+    "relu",
+    "rule",
+    "rule_each",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+]

@@ -1,0 +1,174 @@
+"""The computation graph: what was recorded, its order, and the chain rule over it. No Tensor class in sight."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.rules import Op, Spec
+
+serials = itertools.count()
+
+
+class Notes:
+    """What few nodes have: a name, hooks, a gradient that is kept. Every leaf has one."""
+
+    __slots__ = ("grad", "hooks", "name", "retains", "written")
+
+    def __init__(self, retains: bool = False) -> None:
+        self.name: str | None = None
+        self.hooks: list[Callable[[Any], Any]] = []
+        self.retains = retains
+        self.grad: Any = None
+        self.written = -1  # the serial number at which a leaf's array was last written to
+
+
+class Node(Spec):
+    """A remembered call: the op, the nodes of its arguments (None: a constant), and what its rules will read.
+
+    An argument that no rule reads is kept as its node or its Spec, which tell its shape. A leaf has no op.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "args",
+        "kwargs",
+        "notes",
+        "op",
+        "out",
+        "parents",
+        "scope",
+        "serial",
+    )
+
+    op: Op | None
+    parents: tuple["Node | None", ...] | None  # None once backward has consumed the node
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape, self.dtype = shape, dtype
+        self.op = self.out = self.scope = None
+        self.parents = self.args = ()
+        self.kwargs: dict[str, Any] = {}
+        self.notes: Notes | None = Notes(retains=True)
+        self.serial = next(serials)
+
+
+def toposort(roots: Iterable[Node]) -> list[Node]:
+    """The nodes under the roots, each before its parents.
+
+    Raises: RuntimeError if an earlier backward consumed a part of the graph.
+    """
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        parents = stack.pop().parents
+        if parents is None:
+            raise RuntimeError(
+                "this graph was already consumed by a backward, which frees it as it goes; "
+                "to go through it again, call the first backward with retain_graph=True"
+            )
+        for parent in parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    # Every node is recorded after its parents, so serial numbers are a topological order.
+    return sorted(seen, key=attrgetter("serial"), reverse=True)
+
+
+def backward(
+    seeds: dict[Node, Any],
+    targets: set[Node] | None = None,
+    *,
+    free: bool = True,
+    lift: Callable[[Any, Node | None], Any] | None = None,
+    watch: Callable[[Node, int, Any], None] | None = None,
+) -> dict[Node, Any]:
+    """The gradients of the seeds in the targets, or else in every leaf and every node that retains its gradient.
+
+    With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
+    """
+    order = toposort(seeds)
+    useful = None if targets is None else leading_to(targets, order)
+    kept: dict[Node, Any] = {}
+    grads = dict(seeds)
+    sums: set[Node] = (
+        set()
+    )  # whose gradient is an array made here, so that more can be added in place
+    for node in order:
+        g = grads.pop(node, None)
+        if g is None:
+            continue
+        if node.notes is not None:
+            for hook in node.notes.hooks:
+                g = hook(g)
+        if node.notes is not None and node.notes.retains if targets is None else node in targets:
+            kept[node] = g
+        if node.op is None:
+            continue
+        rules, args, out, kwargs = node.op.rules, node.args, node.out, node.kwargs
+        if lift is not None:
+            args = [
+                a if isinstance(a, Spec) else lift(a, p)
+                for a, p in zip(args, node.parents, strict=True)
+            ]
+            out = out if out is None else lift(out, node)
+        for i, parent in enumerate(node.parents):
+            if parent is None or (useful is not None and parent not in useful):
+                continue
+            if (
+                parent.notes is not None
+                and parent.notes.written > node.serial
+                and args[i] is not parent
+            ):
+                raise RuntimeError(_written(node, i))
+            step = rules[i](g, out, *args, **kwargs)
+            if step.shape != parent.shape or step.dtype != parent.dtype:
+                step = conform(step, parent)
+            if watch is not None:
+                watch(node, i, step)
+            before = grads.get(parent)
+            if before is None:
+                grads[parent] = step
+            elif parent in sums:
+                before += step
+                grads[parent] = before
+            else:
+                grads[parent] = before + step
+                sums.add(parent)
+        if free:
+            node.parents = node.args = node.out = None
+    return kept
+
+
+def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
+    """Those of the nodes, given in topological order, from which a target can be reached."""
+    useful = set(targets)
+    for node in reversed(order):
+        if not useful.isdisjoint(node.parents):
+            useful.add(node)
+    return useful
+
+
+def conform(step: Any, parent: Spec) -> Any:
+    """Undo in a gradient what broadcasting and type promotion did to an argument: sum, and cast back."""
+    if step.shape != parent.shape:
+        extra = step.ndim - parent.ndim
+        stretched = [
+            i + extra for i, n in enumerate(parent.shape) if n == 1 and step.shape[i + extra] != 1
+        ]
+        step = np.add.reduce(step, axis=(*range(extra), *stretched)).reshape(parent.shape)
+    if step.dtype != parent.dtype:
+        if step.dtype.kind == "c" and parent.dtype.kind != "c":
+            step = np.real(step)
+        step = step.astype(parent.dtype)
+    return step
+
+
+def _written(node: Node, i: int) -> str:
+    name = f" {node.parents[i].notes.name!r}" if node.parents[i].notes.name else ""
+    return (
+        f"argument {i}{name} of {node.op.name} was written to in place after the call, and its gradient needs the "
+        "value from before; run backward before writing to .data (an optimizer's step does), or write to a copy"
+    )

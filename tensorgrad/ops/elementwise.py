@@ -1,0 +1,111 @@
+"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, and choices between values.
+
+At a kink the gradient is the mean of the two one-sided ones where arguments tie (maximum, minimum), and 0 where
+both sides are symmetric (abs, sqrt and norm at 0 when nothing arrives).
+"""
+
+import numpy as np
+
+from tensorgrad.rules import composed, constant, rule
+
+
+def over(g, d):
+    """g / d, but 0 where both are 0: nothing times an infinite slope is nothing, as behind a `where`."""
+    if np.all(d):
+        return g / d
+    return g / np.where((g == 0) & (d == 0), 1, d)
+
+
+def _power_base(g, _out, a, b):
+    """b a^(b-1); at b = 0 the exponent stays, so that 0 * 0^-1 is 0 and x**2 has its third derivative at 0."""
+    if getattr(b, "ndim", 0) == 0 and b != 0:
+        return g * (b * a ** (b - 1))
+    return g * (b * a ** (b - ((b != 0) | (a != 0))))
+
+
+def _power_exponent(g, out, a, _b):
+    """a^b log a, and 0 for a = 0."""
+    return g * out * np.log(np.where(a == 0, 1, a))
+
+
+def _absolute(g, out, x):
+    """The sign; of a complex number its conjugate direction, and 0 at 0."""
+    if x.dtype.kind == "c":
+        return g * np.conj(x) / np.where(out == 0, 1, out)
+    return g * np.sign(x)
+
+
+def _ties(a, b, chosen):
+    """1 where a was chosen, 1/2 where a and b tie, 0 elsewhere, in a's and b's dtype."""
+    dtype = np.result_type(
+        a.dtype if hasattr(a, "dtype") else a, b.dtype if hasattr(b, "dtype") else b
+    )
+    return np.where(chosen, np.where(a == b, dtype.type(0.5), dtype.type(1)), dtype.type(0))
+
+
+# fmt: off
+rule(np.add,         lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: g)
+rule(np.subtract,    lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: -g)
+rule(np.multiply,    lambda g, _out, _a, b: g * b,              lambda g, _out, a, _b: g * a)
+rule(np.divide,      lambda g, _out, _a, b: over(g, b),         lambda g, out, _a, b: -over(g * out, b))
+rule(np.power,       _power_base,                               _power_exponent)
+rule(np.maximum,     lambda g, _out, a, b: g * _ties(a, b, a >= b),   lambda g, _out, a, b: g * _ties(a, b, b >= a))
+rule(np.minimum,     lambda g, _out, a, b: g * _ties(a, b, a <= b),   lambda g, _out, a, b: g * _ties(a, b, b <= a))
+rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(a - out), lambda g, out, _a, b: g * np.exp(b - out))
+rule(np.arctan2,     lambda g, _out, a, b: over(g * b, a * a + b * b),   lambda g, _out, a, b: -over(g * a, a * a + b * b))
+rule(np.hypot,       lambda g, out, a, _b: over(g * a, out),    lambda g, out, _a, b: over(g * b, out))
+rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
+
+rule(np.positive,    lambda g, _out, _x: g)
+rule(np.negative,    lambda g, _out, _x: -g)
+rule(np.absolute,    _absolute)
+rule(np.fabs,        lambda g, _out, x: g * np.sign(x))
+rule(np.reciprocal,  lambda g, out, _x: -g * out * out)
+rule(np.square,      lambda g, _out, x: g * (2 * x))
+rule(np.sqrt,        lambda g, out, _x: over(g, 2 * out))
+rule(np.cbrt,        lambda g, out, _x: over(g, 3 * out * out))
+rule(np.exp,         lambda g, out, _x: g * out)
+rule(np.exp2,        lambda g, out, _x: g * out * float(np.log(2)))
+rule(np.expm1,       lambda g, out, _x: g * (out + 1))
+rule(np.log,         lambda g, _out, x: over(g, x))
+rule(np.log2,        lambda g, _out, x: over(g, x * float(np.log(2))))
+rule(np.log10,       lambda g, _out, x: over(g, x * float(np.log(10))))
+rule(np.log1p,       lambda g, _out, x: over(g, x + 1))
+rule(np.sin,         lambda g, _out, x: g * np.cos(x))
+rule(np.cos,         lambda g, _out, x: -g * np.sin(x))
+rule(np.tan,         lambda g, out, _x: g * (1 + out * out))
+rule(np.arcsin,      lambda g, _out, x: over(g, np.sqrt(1 - x * x)))
+rule(np.arccos,      lambda g, _out, x: -over(g, np.sqrt(1 - x * x)))
+rule(np.arctan,      lambda g, _out, x: g / (1 + x * x))
+rule(np.sinh,        lambda g, _out, x: g * np.cosh(x))
+rule(np.cosh,        lambda g, _out, x: g * np.sinh(x))
+rule(np.tanh,        lambda g, out, _x: g * (1 - out * out))
+rule(np.arcsinh,     lambda g, _out, x: g / np.sqrt(1 + x * x))
+rule(np.arccosh,     lambda g, _out, x: over(g, np.sqrt(x * x - 1)))
+rule(np.arctanh,     lambda g, _out, x: over(g, 1 - x * x))
+rule(np.conjugate,   lambda g, _out, _x: np.conjugate(g))
+rule(np.real,        lambda g, _out, _x: g)
+rule(np.imag,        lambda g, _out, x: g * -1j if x.dtype.kind == "c" else g * 0)
+rule(np.astype,      lambda g, _out, _x, dtype=None, copy=True: g)
+rule(np.copy,        lambda g, _out, _x, order="K": g)
+
+constant(
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
+    np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.sign, np.signbit, np.heaviside, np.floor,
+    np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide, np.isclose, np.allclose, np.array_equal,
+    np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.iscomplexobj, np.isrealobj,
+    np.iscomplex, np.isreal, np.spacing, np.nextafter, np.result_type, np.can_cast,
+)
+# fmt: on
+
+
+@composed(np.clip)
+def clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    """A clipped value passes nothing on; at a bound, where both tie, half, as maximum and minimum do."""
+    low = a_min if min is None or min is np._NoValue else min
+    high = a_max if max is None or max is np._NoValue else max
+    if low is not None and low is not np._NoValue:
+        a = np.maximum(a, low)
+    if high is not None and high is not np._NoValue:
+        a = np.minimum(a, high)
+    return a

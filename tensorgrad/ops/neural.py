@@ -1,0 +1,122 @@
+"""What networks need and NumPy lacks, each one node of the graph and safe for large arguments."""
+
+import numpy as np
+
+from tensorgrad.rules import primitive, rule
+
+
+@primitive
+def relu(x):
+    """max(x, 0), whose derivative at 0 is 0."""
+    return np.maximum(x, 0)
+
+
+@primitive
+def leaky_relu(x, slope=0.01):
+    """x where positive, slope * x elsewhere."""
+    return np.where(x > 0, x, slope * x)
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without overflow and with full relative precision at both ends."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+@primitive
+def softplus(x):
+    """log(1 + exp(x)), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+@primitive
+def softmax(x, axis=-1):
+    """exp(x) over its sum along `axis`, without overflow: positive, and summing to 1."""
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    e /= np.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+@primitive
+def log_softmax(x, axis=-1):
+    """The logarithm of the softmax, which stays finite where the softmax itself underflows to 0."""
+    out = x - np.max(x, axis=axis, keepdims=True)
+    out -= np.log(np.sum(np.exp(out), axis=axis, keepdims=True))
+    return out
+
+
+@primitive
+def softmax_cross_entropy(z, y):
+    """The mean cross-entropy of logits with class indices, or with a distribution per row.
+
+    Shapes: z (N, C), y (N,) of integers or (N, C) -> ().
+    Units: nats.
+    """
+    # From the logits, not from the softmax: a probability that underflows to 0 would cost infinity.
+    log_p = log_softmax(z)
+    picked = log_p[np.arange(len(y)), y] if np.ndim(y) == 1 else np.sum(log_p * y, axis=1)
+    return -np.mean(picked)
+
+
+def _softmax_cross_entropy(g, _out, z, y):
+    """(p - y) / N, where y is one-hot if it is given as indices."""
+    p = softmax(z)
+    if np.ndim(y) == 1:
+        one_hot = np.zeros(z.shape, z.dtype)
+        one_hot[np.arange(len(y)), y] = 1
+    else:
+        one_hot, p = y, p * np.sum(y, axis=1, keepdims=True)
+    return (p - one_hot) * (g / len(y))
+
+
+@primitive
+def sigmoid_cross_entropy(z, y):
+    """The binary cross-entropy of each logit with its target in [0, 1], elementwise.
+
+    Shapes: z and y (...) -> (...).
+    Units: nats.
+    """
+    return np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+
+
+@primitive
+def linear(x, W, b):
+    """x W + b.
+
+    Shapes: x (..., D), W (D, H), b (H,) -> (..., H).
+    """
+    out = np.matmul(x, W)
+    out += b
+    return out
+
+
+def _linear_weights(g, _out, x, _W, _b):
+    """xᵀ g, summed over everything but the features."""
+    if x.ndim == 2:
+        return np.matmul(x.T, g)
+    return np.matmul(np.reshape(x, (-1, x.shape[-1])).T, np.reshape(g, (-1, g.shape[-1])))
+
+
+@primitive
+def dropout(x, mask):
+    """x times a mask that is 0 where a unit is dropped and 1 / (1 - rate) where it is kept.
+
+    Shapes: x and mask (...) -> (...).
+    """
+    return x * mask
+
+
+# softmax and sigmoid name their x, and so keep it: a cross-entropy of their result is computed from it.
+# fmt: off
+rule(relu,            lambda g, out, _x: g * (out > 0))
+rule(leaky_relu,      lambda g, _out, x, slope=0.01: g * np.where(x > 0, 1, slope).astype(x.dtype))
+rule(sigmoid,         lambda g, out, x: g * (out * (1 - out)))
+rule(softplus,        lambda g, _out, x: g * sigmoid(x))
+rule(softmax,         lambda g, out, x, axis=-1: out * (g - np.sum(g * out, axis=axis, keepdims=True)))
+rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
+rule(linear,          lambda g, _out, _x, W, _b: np.matmul(g, W.T),   _linear_weights,   lambda g, _out, _x, _W, _b: g)
+rule(dropout,         lambda g, _out, _x, mask: g * mask)
+rule(softmax_cross_entropy, _softmax_cross_entropy)
+rule(sigmoid_cross_entropy, lambda g, _out, z, y: g * (sigmoid(z) - y))
+# fmt: on

@@ -1,0 +1,208 @@
+"""The registry: what every function does to gradients, and what it must remember to do so.
+
+A rule is one expression per argument, `rule(g, out, *args, **kwargs)`: `g` is the gradient arriving at the output
+`out`, the result is the gradient of that argument. It is written with `np.` functions and operators only, so that
+it runs on ndarrays and, to be differentiated again, on Tensors.
+
+A parameter with a leading underscore is not read, so its array is not kept; it can still be asked for its `.shape`,
+`.dtype`, `.ndim` and `.size`. A parameter with a default is a keyword that the rule knows; any other keyword is
+refused at the call. Broadcasting is undone by the engine. Complex rules are transposed, not conjugated: the engine
+conjugates once at either end, so that the gradient of a real loss is its direction of steepest ascent.
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Function = Callable[..., Any]
+
+RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
+COMPOSED: dict[Function, Function] = {}  # differentiable, being made of functions that are
+CONSTANT: set[Function] = set()  # the result carries no gradient
+
+
+class Spec:
+    """The shape and dtype of an array that is not kept."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Reads:
+    """What a rule reads, told by the names of its parameters."""
+
+    def __init__(self, rule: Function, skip: int = 2) -> None:
+        parameters = list(inspect.signature(rule).parameters.values())
+        self.output = not parameters[1].name.startswith("_")
+        operands = [
+            p for p in parameters[skip:] if p.default is p.empty and p.kind is not p.KEYWORD_ONLY
+        ]
+        self.args = tuple(
+            not p.name.startswith("_") for p in operands if p.kind is not p.VAR_KEYWORD
+        )
+        self.keywords = frozenset(p.name for p in parameters[skip:]) - {p.name for p in operands}
+
+
+class Op:
+    """A function with a rule per argument (None: there is no gradient there): one row of a table."""
+
+    def __init__(self, function: Function, rules: Sequence[Function | None]) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.compute = getattr(
+            function, "compute", function
+        )  # a primitive's own body, behind its dispatch
+        # NumPy's functions take lists for arrays; a primitive may well mean a list as a list, such as an index.
+        self.operand: Function = np.asarray if self.compute is function else lambda x: x
+        self.defaults = _defaults(self.compute)
+        self.plans: dict[tuple[bool, ...], tuple[tuple[bool, ...], bool]] = {}
+        self.declare(rules)
+
+    def declare(self, rules: Sequence[Function | None]) -> None:
+        reads = [r and Reads(r) for r in rules]
+        known = [r for r in reads if r]
+        self.arity = len(known[0].args)
+        if len(rules) > self.arity or any(len(r.args) != self.arity for r in known):
+            raise TypeError(f"the rules of {self.name} disagree about the number of its arguments")
+        missing = [None] * (self.arity - len(rules))
+        self.rules: Any = [*rules, *missing]
+        self.reads: Any = [*reads, *missing]
+        self.keywords = frozenset[str]().union(*(r.keywords for r in known))
+
+    def plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[bool, ...], bool]:
+        """Which arguments, and whether the output, the rules of the wanted arguments read."""
+        rows = [self.reads[i] for i, want in enumerate(wanted) if want]
+        if None in rows:
+            i = next(i for i, want in enumerate(wanted) if want and self.reads[i] is None)
+            raise TypeError(
+                f"{self.name} has no gradient with respect to its argument {i}, but a tensor that requires one was "
+                "given there; pass its .data, or declare the rule with tensorgrad.rule"
+            )
+        args = tuple(any(row.args[i] for row in rows) for i in range(len(wanted)))
+        return self.plans.setdefault(wanted, (args, any(row.output for row in rows)))
+
+    def unknown(self, kwargs: dict[str, Any]) -> str:
+        """What to say of keywords that no rule knows."""
+        asked = ", ".join(sorted(set(kwargs) - self.keywords))
+        known = ", ".join(sorted(self.keywords)) or "none"
+        return (
+            f"{self.name} cannot be differentiated with the keyword {asked} (its rules know: {known}); "
+            "leave it out, or pass .data if no gradient is wanted"
+        )
+
+    def bind(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The same call with operands by position, all else by keyword, and keywords at their defaults dropped."""
+        names = list(self.defaults)
+        kwargs = dict(zip(names[self.arity :], args[self.arity :], strict=False)) | kwargs
+        args = args[: self.arity]
+        for name in names[len(args) : self.arity]:
+            if name not in kwargs:
+                raise TypeError(f"{self.name} needs its argument {name} to be differentiated")
+            args += (kwargs.pop(name),)
+        kwargs = {k: v for k, v in kwargs.items() if v is not self.defaults.get(k, self)}
+        if kwargs.get("out", (None,)) != (None,):
+            raise TypeError(
+                f"{self.name} cannot write into out= with tensors, which are values; use its result"
+            )
+        return args, kwargs
+
+
+class EachOp(Op):
+    """A function of any number of arguments with one rule for all, `rule(g, out, i, *args, **kwargs)`."""
+
+    def declare(self, rules: Sequence[Function | None]) -> None:
+        (self.gradient,) = rules
+        self.row = Reads(self.gradient, skip=3)
+        self.arity = -1
+        self.keywords = self.row.keywords
+        self.rules = self  # rules[i] is the rule with its i filled in
+
+    def __getitem__(self, i: int) -> Function:
+        return lambda g, out, *args, **kwargs: self.gradient(g, out, i, *args, **kwargs)
+
+    def plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[bool, ...], bool]:
+        return self.plans.setdefault(wanted, (self.row.args * len(wanted), self.row.output))
+
+    def unknown(self, kwargs: dict[str, Any]) -> str:
+        """What to say of keywords that no rule knows."""
+        asked = ", ".join(sorted(set(kwargs) - self.keywords))
+        known = ", ".join(sorted(self.keywords)) or "none"
+        return (
+            f"{self.name} cannot be differentiated with the keyword {asked} (its rules know: {known}); "
+            "leave it out, or pass .data if no gradient is wanted"
+        )
+
+    def bind(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return args, kwargs
+
+
+def _defaults(function: Function) -> dict[str, Any]:
+    """Every parameter's name with its default; nothing for what hides its signature."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        return {}
+    return {name: p.default for name, p in parameters.items()}
+
+
+def rule(function: Function, *gradients: Function | None) -> None:
+    """Declare the gradient of `function` with respect to each of its arguments, in order.
+
+    Raises: TypeError if the rules take different numbers of arguments.
+    """
+    RULES[function] = Op(function, gradients)
+
+
+def rule_each(function: Function, gradient: Function) -> None:
+    """Declare one rule, `gradient(g, out, i, *args, **kwargs)`, for every argument i of a variadic function."""
+    RULES[function] = EachOp(function, (gradient,))
+
+
+def composed(function: Function, implementation: Function | None = None) -> Any:
+    """Declare that on tensors `function` is computed by `implementation`, which is made of differentiable ones."""
+    if implementation is None:
+        return functools.partial(composed, function)
+    COMPOSED[function] = implementation
+    return implementation
+
+
+def constant(*functions: Function) -> None:
+    """Declare functions whose result carries no gradient: they take tensors and return arrays."""
+    CONSTANT.update(functions)
+
+
+def primitive(function: Function) -> Function:
+    """Make a function of ndarrays one that tensors can be given to, through NumPy's own protocol."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for x in args:
+            kind = type(x)
+            if kind is not np.ndarray and hasattr(kind, "__array_function__"):
+                return x.__array_function__(call, (kind,), args, kwargs)
+        for x in kwargs.values():
+            if hasattr(type(x), "__array_function__") and type(x) is not np.ndarray:
+                return x.__array_function__(call, (type(x),), args, kwargs)
+        return function(*args, **kwargs)
+
+    call.compute = function  # type: ignore[attr-defined]
+    return call
