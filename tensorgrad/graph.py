@@ -1,4 +1,4 @@
-"""The computation graph: what was recorded, its order, and the chain rule over it. No Tensor class in sight."""
+"""The computation graph: what was recorded, its order, and the chain rule over it. No Tensor here."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import Op, Spec
+from tensorgrad.rules import Spec
 
 serials = itertools.count()
 
@@ -26,9 +26,10 @@ class Notes:
 
 
 class Node(Spec):
-    """A remembered call: the op, the nodes of its arguments (None: a constant), and what its rules will read.
+    """A remembered call: the op, the nodes of its arguments, and what its rules will read.
 
-    An argument that no rule reads is kept as its node or its Spec, which tell its shape. A leaf has no op.
+    An argument that no rule reads is kept as its node or its Spec, which tell its shape. A leaf has
+    no op; a constant argument has no node.
     """
 
     __slots__ = (
@@ -43,15 +44,24 @@ class Node(Spec):
         "serial",
     )
 
-    op: Op | None
-    parents: tuple["Node | None", ...] | None  # None once backward has consumed the node
+    op: Any
+    parents: (
+        Any  # the arguments' nodes (None: a constant); None, like args, once backward consumed it
+    )
+    args: Any
+    kwargs: dict[str, Any]
+    out: Any  # the output, if a rule reads it
+    scope: Any
+    notes: Notes | None
+    serial: int
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """A leaf; `tensor.apply` fills in the nodes of calls itself, which is faster."""
         self.shape, self.dtype = shape, dtype
         self.op = self.out = self.scope = None
         self.parents = self.args = ()
-        self.kwargs: dict[str, Any] = {}
-        self.notes: Notes | None = Notes(retains=True)
+        self.kwargs = {}
+        self.notes = Notes(retains=True)
         self.serial = next(serials)
 
 
@@ -85,44 +95,37 @@ def backward(
     lift: Callable[[Any, Node | None], Any] | None = None,
     watch: Callable[[Node, int, Any], None] | None = None,
 ) -> dict[Node, Any]:
-    """The gradients of the seeds in the targets, or else in every leaf and every node that retains its gradient.
+    """The gradients of the seeds in the targets, or else in all leaves and nodes that retain theirs.
 
     With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
     """
     order = toposort(seeds)
-    useful = None if targets is None else leading_to(targets, order)
+    useful = set(order) if targets is None else leading_to(targets, order)
     kept: dict[Node, Any] = {}
     grads = dict(seeds)
-    sums: set[Node] = (
-        set()
-    )  # whose gradient is an array made here, so that more can be added in place
+    sums: set[Node] = set()  # whose gradient is an array made here: more can be added in place
     for node in order:
         g = grads.pop(node, None)
         if g is None:
-            continue
-        if node.notes is not None:
-            for hook in node.notes.hooks:
+            continue  # no target lies under it
+        notes = node.notes
+        if notes is not None:
+            for hook in notes.hooks:
                 g = hook(g)
-        if node.notes is not None and node.notes.retains if targets is None else node in targets:
+        if node in targets if targets is not None else notes is not None and notes.retains:
             kept[node] = g
         if node.op is None:
             continue
         rules, args, out, kwargs = node.op.rules, node.args, node.out, node.kwargs
         if lift is not None:
-            args = [
-                a if isinstance(a, Spec) else lift(a, p)
-                for a, p in zip(args, node.parents, strict=True)
-            ]
-            out = out if out is None else lift(out, node)
+            args, out = lifted(node, lift)
         for i, parent in enumerate(node.parents):
-            if parent is None or (useful is not None and parent not in useful):
+            if parent is None:
                 continue
-            if (
-                parent.notes is not None
-                and parent.notes.written > node.serial
-                and args[i] is not parent
-            ):
-                raise RuntimeError(_written(node, i))
+            if parent.notes is not None and parent.notes.written > node.serial:
+                refuse_if_read(node, i)
+            if parent not in useful:
+                continue
             step = rules[i](g, out, *args, **kwargs)
             if step.shape != parent.shape or step.dtype != parent.dtype:
                 step = conform(step, parent)
@@ -152,7 +155,7 @@ def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
 
 
 def conform(step: Any, parent: Spec) -> Any:
-    """Undo in a gradient what broadcasting and type promotion did to an argument: sum, and cast back."""
+    """Undo in a gradient what broadcasting and promotion did to an argument: sum, and cast back."""
     if step.shape != parent.shape:
         extra = step.ndim - parent.ndim
         stretched = [
@@ -166,9 +169,19 @@ def conform(step: Any, parent: Spec) -> Any:
     return step
 
 
-def _written(node: Node, i: int) -> str:
-    name = f" {node.parents[i].notes.name!r}" if node.parents[i].notes.name else ""
-    return (
-        f"argument {i}{name} of {node.op.name} was written to in place after the call, and its gradient needs the "
-        "value from before; run backward before writing to .data (an optimizer's step does), or write to a copy"
-    )
+def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[Any], Any]:
+    """What a node saved, as Tensors that know where they came from."""
+    pairs = zip(node.args, node.parents, strict=True)
+    args = [a if isinstance(a, Spec) or p is None else lift(a, p) for a, p in pairs]
+    return args, None if node.out is None else lift(node.out, node)
+
+
+def refuse_if_read(node: Node, i: int) -> None:
+    """Raise if a rule would read the value of argument `i`, which was overwritten after the call."""
+    leaf = node.parents[i]
+    if node.args[i] is not leaf:
+        raise RuntimeError(
+            f"argument {i}{f' {leaf.notes.name!r}' if leaf.notes.name else ''} of {node.op.name} was "
+            "written to in place after the call, whose gradient needs the value from before; run "
+            "backward before writing to .data, as an optimizer's step does, or write to a copy"
+        )

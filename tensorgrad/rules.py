@@ -70,11 +70,11 @@ class Op:
         # NumPy's functions take lists for arrays; a primitive may well mean a list as a list, such as an index.
         self.operand: Function = np.asarray if self.compute is function else lambda x: x
         self.defaults = _defaults(self.compute)
-        self.plans: dict[tuple[bool, ...], tuple[tuple[bool, ...], bool]] = {}
+        self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
         self.declare(rules)
 
     def declare(self, rules: Sequence[Function | None]) -> None:
-        reads = [r and Reads(r) for r in rules]
+        reads = [None if r is None else Reads(r) for r in rules]
         known = [r for r in reads if r]
         self.arity = len(known[0].args)
         if len(rules) > self.arity or any(len(r.args) != self.arity for r in known):
@@ -84,17 +84,26 @@ class Op:
         self.reads: Any = [*reads, *missing]
         self.keywords = frozenset[str]().union(*(r.keywords for r in known))
 
-    def plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[bool, ...], bool]:
-        """Which arguments, and whether the output, the rules of the wanted arguments read."""
-        rows = [self.reads[i] for i, want in enumerate(wanted) if want]
-        if None in rows:
-            i = next(i for i, want in enumerate(wanted) if want and self.reads[i] is None)
+    def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
+        """Which of n arguments the rules of the wanted ones do not read, and whether they read the output.
+
+        `wanted` has bit i set if argument i wants a gradient.
+        """
+        rows = [self.row(i) for i in range(n) if wanted >> i & 1]
+        unread = tuple(i for i in range(n) if not any(row.args[i % len(row.args)] for row in rows))
+        self.plans[wanted] = plan = (unread, any(row.output for row in rows))
+        return plan
+
+    def row(self, i: int) -> Reads:
+        """What the rule of argument i reads."""
+        row = self.reads[i]
+        if row is None:
             raise TypeError(
-                f"{self.name} has no gradient with respect to its argument {i}, but a tensor that requires one was "
-                "given there; pass its .data, or declare the rule with tensorgrad.rule"
+                f"{self.name} has no gradient with respect to its argument {i}, but a tensor that "
+                "requires one was given there; pass its .data, or declare the rule with "
+                "tensorgrad.rule"
             )
-        args = tuple(any(row.args[i] for row in rows) for i in range(len(wanted)))
-        return self.plans.setdefault(wanted, (args, any(row.output for row in rows)))
+        return row
 
     def unknown(self, kwargs: dict[str, Any]) -> str:
         """What to say of keywords that no rule knows."""
@@ -125,29 +134,23 @@ class Op:
 
 
 class EachOp(Op):
-    """A function of any number of arguments with one rule for all, `rule(g, out, i, *args, **kwargs)`."""
+    """A function of any number of arguments with one rule, `rule(g, out, i, *args, **kwargs)`."""
 
     def declare(self, rules: Sequence[Function | None]) -> None:
-        (self.gradient,) = rules
-        self.row = Reads(self.gradient, skip=3)
+        self.gradient: Any = rules[0]
+        self.read = Reads(self.gradient, skip=3)
         self.arity = -1
-        self.keywords = self.row.keywords
+        self.keywords = self.read.keywords
         self.rules = self  # rules[i] is the rule with its i filled in
+
+    def row(self, i: int) -> Reads:
+        return self.read
+
+    def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
+        return () if self.read.args[0] else tuple(range(n)), self.read.output
 
     def __getitem__(self, i: int) -> Function:
         return lambda g, out, *args, **kwargs: self.gradient(g, out, i, *args, **kwargs)
-
-    def plan(self, wanted: tuple[bool, ...]) -> tuple[tuple[bool, ...], bool]:
-        return self.plans.setdefault(wanted, (self.row.args * len(wanted), self.row.output))
-
-    def unknown(self, kwargs: dict[str, Any]) -> str:
-        """What to say of keywords that no rule knows."""
-        asked = ", ".join(sorted(set(kwargs) - self.keywords))
-        known = ", ".join(sorted(self.keywords)) or "none"
-        return (
-            f"{self.name} cannot be differentiated with the keyword {asked} (its rules know: {known}); "
-            "leave it out, or pass .data if no gradient is wanted"
-        )
 
     def bind(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -202,9 +202,7 @@ class Tensor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
-            raise TypeError(
-                f"only leaves are copied or pickled, and this one was made by {self.node.op.name}; detach() it"
-            )  # type: ignore[union-attr]
+            raise TypeError(f"only leaf tensors are copied or pickled; detach() {self!r} first")
         return _rebuild, (self.data, self.requires_grad, self.name)
 
     # Gradients
@@ -355,35 +353,41 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """Compute an op and, if a gradient is wanted of any argument, remember the call."""
-    if len(args) != op.arity or kwargs:
+    if len(args) != op.arity or not op.keywords.issuperset(kwargs):
         args, kwargs = op.bind(args, kwargs)
-        if any(isinstance(value, Tensor) for value in kwargs.values()):
-            raise TypeError(
-                f"{op.name} takes tensors by position only, except for its {op.arity} operands"
-            )
-    values, nodes = [], []
+    for name, value in kwargs.items():
+        if isinstance(value, Tensor):
+            raise TypeError(f"{op.name} takes no tensor as {name}; pass its .data or .item()")
+    values: list[Any] = []
+    nodes: list[Node | None] = []
+    wanted, bit = 0, 1
     for x in args:
         if isinstance(x, Tensor):
             values.append(x._data)
             nodes.append(x.node)
+            if x.node is not None:
+                wanted |= bit
         else:
             values.append(x if type(x) in PLAIN else op.operand(x))
             nodes.append(None)
+        bit += bit
     state = STATE.get()
     observer = state.observer
-    out = (
-        op.compute(*values, **kwargs) if observer is None else observer.compute(op, values, kwargs)
-    )
-    wanted = tuple([node is not None for node in nodes])
-    if True not in wanted or not state.recording:
+    if observer is None:
+        out = op.compute(*values, **kwargs)
+    else:
+        out = observer.compute(op, values, kwargs)
+    if not wanted or not state.recording:
         return _tensor(out)
-    if not op.keywords.issuperset(kwargs):
+    unread, reads_out = op.plans.get(wanted) or op.plan(wanted, len(values))
+    if kwargs and not op.keywords.issuperset(kwargs):
         raise TypeError(op.unknown(kwargs))
-    reads, reads_out = op.plans.get(wanted) or op.plan(wanted)
+    for i in unread:
+        values[i] = nodes[i] or _spec(values[i])
     node = Node.__new__(Node)
     node.op = op
     node.parents = nodes
-    node.args = [v if r else n or _spec(v) for v, r, n in zip(values, reads, nodes, strict=True)]
+    node.args = values
     node.kwargs = kwargs
     node.out = out if reads_out else None
     node.shape, node.dtype = out.shape, out.dtype
@@ -397,7 +401,7 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
     """`a * b` and its reflection: `apply` for two operands, written out because scalar graphs live by it."""
     op = RULES[ufunc]
     op.compute = compute  # on NumPy's scalars the operator is ten times faster than the ufunc
-    plans = {(p, q): op.plan((p, q)) for p in (True, False) for q in (True, False)}
+    plans = [op.plan(wanted, 2) for wanted in range(4)]
     new, new_node, state_of = Tensor.__new__, Node.__new__, STATE.get
 
     def forward(a: Any, b: Any) -> Tensor:
@@ -417,11 +421,14 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
         if (p is None and q is None) or not state.recording:
             t.node = None
             return t
-        (reads_x, reads_y), reads_out = plans[p is not None, q is not None]
+        unread, reads_out = plans[(p is not None) + 2 * (q is not None)]
         t.node = node = new_node(Node)
         node.op = op
         node.parents = (p, q)
-        node.args = (x if reads_x else p or _spec(x), y if reads_y else q or _spec(y))
+        node.args = (
+            (p or _spec(x)) if 0 in unread else x,
+            (q or _spec(y)) if 1 in unread else y,
+        )
         node.kwargs = NO_KEYWORDS
         node.out = out if reads_out else None
         node.shape, node.dtype = out.shape, out.dtype
@@ -482,7 +489,7 @@ def _seed(t: Tensor, g: Any, create_graph: bool) -> Any:
                 "with np.sum or np.mean, or pass gradient="
             )
         g = np.ones_like(t._data)[()]
-    value = g if isinstance(g, Tensor) else np.array(g)[()]
+    value: Any = g if isinstance(g, Tensor) else np.array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
         raise ValueError(
             f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape {value.shape} and "
