@@ -158,10 +158,13 @@ def conform(step: Any, parent: Spec) -> Any:
     """Undo in a gradient what broadcasting and promotion did to an argument: sum, and cast back."""
     if step.shape != parent.shape:
         extra = step.ndim - parent.ndim
-        stretched = [
-            i + extra for i, n in enumerate(parent.shape) if n == 1 and step.shape[i + extra] != 1
-        ]
-        step = np.add.reduce(step, axis=(*range(extra), *stretched)).reshape(parent.shape)
+        axes = list(range(extra))
+        if step.shape[extra:] != parent.shape:
+            shape = enumerate(parent.shape, extra)
+            axes += [i for i, n in shape if n == 1 and step.shape[i] != 1]
+        step = np.add.reduce(step, axis=tuple(axes))
+        if step.shape != parent.shape:
+            step = step.reshape(parent.shape)
     if step.dtype != parent.dtype:
         if step.dtype.kind == "c" and parent.dtype.kind != "c":
             step = np.real(step)

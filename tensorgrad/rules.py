@@ -74,7 +74,7 @@ class Op:
         self.declare(rules)
 
     def declare(self, rules: Sequence[Function | None]) -> None:
-        reads = [None if r is None else Reads(r) for r in rules]
+        reads: list[Reads | None] = [None if r is None else Reads(r) for r in rules]
         known = [r for r in reads if r]
         self.arity = len(known[0].args)
         if len(rules) > self.arity or any(len(r.args) != self.arity for r in known):
@@ -137,8 +137,9 @@ class EachOp(Op):
     """A function of any number of arguments with one rule, `rule(g, out, i, *args, **kwargs)`."""
 
     def declare(self, rules: Sequence[Function | None]) -> None:
-        self.gradient: Any = rules[0]
-        self.read = Reads(self.gradient, skip=3)
+        gradient: Any = rules[0]
+        self.gradient: Function = gradient
+        self.read = Reads(gradient, skip=3)
         self.arity = -1
         self.keywords = self.read.keywords
         self.rules = self  # rules[i] is the rule with its i filled in

@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad import graph, ops
 from tensorgrad.graph import Node, Notes, serials
 from tensorgrad.rules import COMPOSED, CONSTANT, RULES, Function, Op, Spec
-from tensorgrad.state import STATE, under
+from tensorgrad.state import STATE, State, under
 
 NO_KEYWORDS: dict[str, Any] = {}
 PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()}
@@ -219,10 +219,13 @@ class Tensor:
         arrived = gradients(
             [(self, gradient)], None, retain_graph=retain_graph, create_graph=create_graph
         )
-        with under(recording=create_graph):
-            for node, g in arrived.items():
-                before = _notes(node).grad
-                _notes(node).grad = g if before is None else before + g
+        for node, g in arrived.items():
+            notes = _notes(node)
+            if notes.grad is None:
+                notes.grad = g
+            else:
+                with under(recording=create_graph):
+                    notes.grad = notes.grad + g
 
     def zero_grad(self) -> None:
         if self.node is not None and self.node.notes is not None:
@@ -472,12 +475,15 @@ def gradients(
         node = _recorded(t, "be differentiated")
         seed = _conj(_seed(t, g, create_graph))
         seeds[node] = seeds[node] + seed if node in seeds else seed
-    state = STATE.get()
-    watch = None if state.observer is None else state.observer.backward
-    with under(recording=create_graph):
-        lift, free = (_tensor, False) if create_graph else (None, not retain_graph)
+    now = STATE.get()
+    watch = None if now.observer is None else now.observer.backward
+    lift, free = (_tensor, False) if create_graph else (None, not retain_graph)
+    token = STATE.set(State(create_graph, now.scope, now.observer))
+    try:
         found = graph.backward(seeds, targets, free=free, lift=lift, watch=watch)
         return {node: _gradient(g) for node, g in found.items()}
+    finally:
+        STATE.reset(token)
 
 
 def _seed(t: Tensor, g: Any, create_graph: bool) -> Any:
@@ -488,7 +494,8 @@ def _seed(t: Tensor, g: Any, create_graph: bool) -> Any:
                 f"backward starts from a single number, but this tensor has shape {t.shape}; reduce it first, "
                 "with np.sum or np.mean, or pass gradient="
             )
-        g = np.ones_like(t._data)[()]
+        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._data)
+        return _tensor(one) if create_graph else one
     value: Any = g if isinstance(g, Tensor) else np.array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
         raise ValueError(

@@ -33,16 +33,16 @@ def softplus(x):
 @primitive
 def softmax(x, axis=-1):
     """exp(x) over its sum along `axis`, without overflow: positive, and summing to 1."""
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    e /= np.sum(e, axis=axis, keepdims=True)
+    e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    e /= np.add.reduce(e, axis=axis, keepdims=True)
     return e
 
 
 @primitive
 def log_softmax(x, axis=-1):
     """The logarithm of the softmax, which stays finite where the softmax itself underflows to 0."""
-    out = x - np.max(x, axis=axis, keepdims=True)
-    out -= np.log(np.sum(np.exp(out), axis=axis, keepdims=True))
+    out = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
     return out
 
 
@@ -54,9 +54,13 @@ def softmax_cross_entropy(z, y):
     Units: nats.
     """
     # From the logits, not from the softmax: a probability that underflows to 0 would cost infinity.
-    log_p = log_softmax(z)
-    picked = log_p[np.arange(len(y)), y] if np.ndim(y) == 1 else np.sum(log_p * y, axis=1)
-    return -np.mean(picked)
+    shifted = z - np.maximum.reduce(z, axis=1, keepdims=True)
+    cost = np.log(np.add.reduce(np.exp(shifted), axis=1))
+    if np.ndim(y) == 1:
+        cost -= shifted[np.arange(len(y)), y]
+    else:
+        cost = cost * np.add.reduce(y, axis=1) - np.add.reduce(shifted * y, axis=1)
+    return np.add.reduce(cost) / len(z)
 
 
 def _softmax_cross_entropy(g, _out, z, y):
@@ -66,7 +70,7 @@ def _softmax_cross_entropy(g, _out, z, y):
         one_hot = np.zeros(z.shape, z.dtype)
         one_hot[np.arange(len(y)), y] = 1
     else:
-        one_hot, p = y, p * np.sum(y, axis=1, keepdims=True)
+        one_hot, p = y, p * np.add.reduce(y, axis=1, keepdims=True)
     return (p - one_hot) * (g / len(y))
 
 
@@ -86,16 +90,21 @@ def linear(x, W, b):
 
     Shapes: x (..., D), W (D, H), b (H,) -> (..., H).
     """
-    out = np.matmul(x, W)
+    out = np.dot(x, W) if x.ndim == 2 else np.matmul(x, W)  # the same product; dot is called faster
     out += b
     return out
 
 
+def _linear_input(g, _out, _x, W, _b):
+    """g Wᵀ."""
+    return np.dot(g, W.T) if g.ndim == 2 else np.matmul(g, W.T)
+
+
 def _linear_weights(g, _out, x, _W, _b):
     """xᵀ g, summed over everything but the features."""
-    if x.ndim == 2:
-        return np.matmul(x.T, g)
-    return np.matmul(np.reshape(x, (-1, x.shape[-1])).T, np.reshape(g, (-1, g.shape[-1])))
+    if x.ndim != 2:
+        x, g = np.reshape(x, (-1, x.shape[-1])), np.reshape(g, (-1, g.shape[-1]))
+    return np.dot(x.T, g)
 
 
 @primitive
@@ -115,7 +124,7 @@ rule(sigmoid,         lambda g, out, x: g * (out * (1 - out)))
 rule(softplus,        lambda g, _out, x: g * sigmoid(x))
 rule(softmax,         lambda g, out, x, axis=-1: out * (g - np.sum(g * out, axis=axis, keepdims=True)))
 rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
-rule(linear,          lambda g, _out, _x, W, _b: np.matmul(g, W.T),   _linear_weights,   lambda g, _out, _x, _W, _b: g)
+rule(linear,          _linear_input,   _linear_weights,   lambda g, _out, _x, _W, _b: g)
 rule(dropout,         lambda g, _out, _x, mask: g * mask)
 rule(softmax_cross_entropy, _softmax_cross_entropy)
 rule(sigmoid_cross_entropy, lambda g, _out, z, y: g * (sigmoid(z) - y))
