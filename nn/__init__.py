@@ -1,0 +1,26 @@
+"""Neural networks on tensorgrad, in the vocabulary of the book Neural Networks from Scratch."""
+
+from nn import datasets, init
+from nn.activations import LeakyReLU, Linear, ReLU, Sigmoid, Softmax, Tanh
+from nn.config import build, describe, register
+from nn.layers import Dense, Dropout, Flatten, Sequential
+from nn.module import Module
+
+__all__ = [
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "LeakyReLU",
+    "Linear",
+    "Module",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "build",
+    "datasets",
+    "describe",
+    "init",
+    "register",
+]

@@ -1,0 +1,160 @@
+"""Layers: Dense, Dropout, Flatten, and Sequential, which applies modules one after another."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar, TypeAlias, overload
+
+import numpy as np
+
+import tensorgrad as tg
+from nn.config import register
+from nn.init import Initializer, initialize
+from nn.module import Module
+
+Seed: TypeAlias = np.random.Generator | int | None
+
+
+@register
+class Dense(Module):
+    """x W + b, with the penalty l1 Σ|w| + l2 Σw² on the weights, and the same on the biases.
+
+    `initializer` is "book" (0.01 times normal numbers), "he", "glorot" or a function
+    (shape, rng) -> array. Layers given the same int as `rng` draw the same numbers; to be
+    reproducible and different, give them one Generator.
+
+    Shapes: x (..., D) -> (..., H).
+    Raises: ValueError if x has another number of features.
+    """
+
+    transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_neurons: int,
+        weight_regularizer_l1: float = 0,
+        weight_regularizer_l2: float = 0,
+        bias_regularizer_l1: float = 0,
+        bias_regularizer_l2: float = 0,
+        *,
+        initializer: str | Initializer = "book",
+        rng: Seed = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        for name, size in [("n_inputs", n_inputs), ("n_neurons", n_neurons)]:
+            if not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(f"{name} of a Dense layer is a positive integer, not {size!r}")
+        self.n_inputs = int(n_inputs)
+        self.n_neurons = int(n_neurons)
+        self.weight_regularizer_l1 = weight_regularizer_l1
+        self.weight_regularizer_l2 = weight_regularizer_l2
+        self.bias_regularizer_l1 = bias_regularizer_l1
+        self.bias_regularizer_l2 = bias_regularizer_l2
+        shape = (self.n_inputs, self.n_neurons)
+        W = initialize(initializer, shape, np.random.default_rng(rng), np.dtype(dtype))
+        self.weights = tg.Tensor(W, requires_grad=True)  # (D, H)
+        self.biases = tg.Tensor(np.zeros(n_neurons, dtype), requires_grad=True)  # (H,)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.weights.dtype
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        if x.shape[-1:] != (self.n_inputs,):
+            raise ValueError(
+                f"Dense({self.n_inputs}, {self.n_neurons}) takes {self.n_inputs} features along the "
+                f"last axis, but got an input of shape {x.shape}"
+            )
+        return tg.linear(x, self.weights, self.biases)
+
+    def penalty(self) -> tg.Tensor | None:
+        terms = [
+            factor * np.sum(size(p))
+            for factor, size, p in (
+                (self.weight_regularizer_l1, np.abs, self.weights),
+                (self.weight_regularizer_l2, np.square, self.weights),
+                (self.bias_regularizer_l1, np.abs, self.biases),
+                (self.bias_regularizer_l2, np.square, self.biases),
+            )
+            if factor
+        ]
+        return sum(terms[1:], terms[0]) if terms else None
+
+
+@register
+class Dropout(Module):
+    """While training, x with a random fraction `rate` set to 0 and the rest divided by 1 - rate.
+
+    In evaluation it is x itself.
+
+    Shapes: x (...) -> (...).
+    """
+
+    def __init__(self, rate: float, *, rng: Seed = None) -> None:
+        if not 0 <= rate < 1:
+            raise ValueError(
+                f"rate is the fraction of units dropped, at least 0 and below 1, not {rate!r}"
+            )
+        self.rate = rate
+        self.rng = np.random.default_rng(rng)
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        kept = self.rng.random(x.shape, np.float32) >= self.rate
+        dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
+        return tg.dropout(x, kept * dtype.type(1 / (1 - self.rate)))
+
+
+@register
+class Flatten(Module):
+    """Every sample as one row.
+
+    Shapes: x (N, ...) -> (N, D).
+    """
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        return np.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+@register
+class Sequential(Module):
+    """Modules, each applied to what the one before returned."""
+
+    def __init__(self, *layers: Module) -> None:
+        self.layers: list[Module] = []
+        for layer in layers:
+            self.append(layer)
+
+    def append(self, layer: Module) -> None:
+        """Add a module at the end.
+
+        Raises: TypeError if it is not a Module.
+        """
+        if not isinstance(layer, Module):
+            hint = f"; write {layer.__name__}()" if isinstance(layer, type) else ""
+            raise TypeError(f"Sequential takes modules, but number {len(self)} is {layer!r}{hint}")
+        layer._named(str(len(self)))
+        self.layers.append(layer)
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Sequential": ...
+    def __getitem__(self, index: int | slice) -> "Module | Sequential":
+        """One module, or a Sequential that shares those of a slice."""
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        return ((str(i), layer) for i, layer in enumerate(self.layers))
