@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -42,7 +42,7 @@ IDX_FILES = {  # name -> the md5 of NAME.gz as downloaded, the md5 of the array 
 }  # fmt: skip
 ZIP_FILE = "fashion_mnist_images.zip"
 
-Seed = int | np.random.Generator | None
+Seed: TypeAlias = int | np.random.Generator | None
 
 
 class SyntheticDataWarning(UserWarning):

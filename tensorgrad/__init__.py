@@ -1,5 +1,6 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
+from tensorgrad import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,

@@ -64,6 +64,12 @@ class Node(Spec):
         self.notes = Notes(retains=True)
         self.serial = next(serials)
 
+    def noted(self) -> Notes:
+        """The node's notes, opened if there are none."""
+        if self.notes is None:
+            self.notes = Notes()
+        return self.notes
+
 
 def toposort(roots: Iterable[Node]) -> list[Node]:
     """The nodes under the roots, each before its parents.

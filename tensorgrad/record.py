@@ -1,0 +1,216 @@
+"""Recording: a call on tensors is computed here and, if a gradient is wanted, remembered."""
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad import graph
+from tensorgrad.graph import Node, serials
+from tensorgrad.rules import COMPOSED, CONSTANT, RULES, Function, Op, Spec
+from tensorgrad.state import STATE, State
+
+NO_KEYWORDS: dict[str, Any] = {}
+PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()}
+
+
+class Recorded:
+    """An array and the node that made it: what the recorder knows of Tensor, its only subclass."""
+
+    __slots__ = ("__weakref__", "_data", "_name", "node")
+
+    _data: Any  # of what is 0-d, NumPy's scalar: calculating with it is five times faster
+    node: Node | None
+    tensor: type["Recorded"]
+
+    def __init_subclass__(cls) -> None:
+        Recorded.tensor = cls
+
+
+def tensor_of(data: Any, node: Node | None = None) -> Any:
+    """A Tensor from its parts, past the checks of the constructor."""
+    t = Recorded.__new__(Recorded.tensor)
+    t._data = data
+    t.node = node
+    return t
+
+
+def node_of(t: Any, purpose: str) -> Node:
+    if t.node is None:
+        raise RuntimeError(
+            f"this tensor cannot {purpose}: it is a constant, made from no tensor with requires_grad=True, "
+            "or under no_grad"
+        )
+    return t.node
+
+
+def spec_of(value: Any) -> Any:
+    return Spec(value.shape, value.dtype) if isinstance(value, np.ndarray) else value
+
+
+def plain(x: Any) -> Any:
+    """The value with every tensor in it, however deep in tuples, lists and dicts, replaced by its array."""
+    if isinstance(x, Recorded):
+        return x._data
+    if type(x) in (tuple, list):
+        return type(x)(plain(item) for item in x)
+    if type(x) is dict:
+        return {key: plain(item) for key, item in x.items()}
+    return x
+
+
+def needs_grad(x: Any) -> bool:
+    if isinstance(x, Recorded):
+        return x.node is not None
+    if isinstance(x, dict):
+        return any(map(needs_grad, x.values()))
+    return isinstance(x, (tuple, list)) and any(map(needs_grad, x))
+
+
+def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function that got a tensor the way its table says.
+
+    Raises: TypeError if no table has it and a gradient would be lost.
+    """
+    op = RULES.get(function)
+    if op is not None:
+        return apply(op, args, kwargs)
+    if function in COMPOSED:
+        return COMPOSED[function](*args, **kwargs)
+    if function not in CONSTANT and STATE.get().recording and needs_grad((args, kwargs)):
+        name = getattr(function, "__qualname__", function)
+        raise TypeError(
+            f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass the tensor's .data "
+            "if no gradient is wanted"
+        )
+    if kwargs.get("out") is not None and needs_grad(kwargs["out"]):
+        raise TypeError(
+            f"{function.__name__} cannot write its result into a tensor: use its return value"
+        )
+    return function(*plain(args), **plain(kwargs))
+
+
+def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Compute an op and, if a gradient is wanted of any argument, remember the call."""
+    if len(args) != op.arity or not op.keywords.issuperset(kwargs):
+        args, kwargs = op.bind(args, kwargs)
+    for name, value in kwargs.items():
+        if isinstance(value, Recorded):
+            raise TypeError(f"{op.name} takes no tensor as {name}; pass its .data or .item()")
+    values: list[Any] = []
+    nodes: list[Node | None] = []
+    wanted, bit = 0, 1
+    for x in args:
+        if isinstance(x, Recorded):
+            values.append(x._data)
+            nodes.append(x.node)
+            if x.node is not None:
+                wanted |= bit
+        else:
+            values.append(x if type(x) in PLAIN else op.operand(x))
+            nodes.append(None)
+        bit += bit
+    state = STATE.get()
+    observer = state.observer
+    if observer is None:
+        out = op.compute(*values, **kwargs)
+    else:
+        out = observer.compute(op, values, kwargs)
+    if not wanted or not state.recording:
+        return tensor_of(out)
+    unread, reads_out = op.plans.get(wanted) or op.plan(wanted, len(values))
+    if kwargs and not op.keywords.issuperset(kwargs):
+        raise TypeError(op.unknown(kwargs))
+    for i in unread:
+        values[i] = nodes[i] or spec_of(values[i])
+    node = Node.__new__(Node)
+    node.op = op
+    node.parents = nodes
+    node.args = values
+    node.kwargs = kwargs
+    node.out = out if reads_out else None
+    node.shape, node.dtype = out.shape, out.dtype
+    node.notes, node.scope, node.serial = None, state.scope, next(serials)
+    if observer is not None:
+        observer.recorded(node, out)
+    return tensor_of(out, node)
+
+
+def become(t: Any, result: Any) -> Any:
+    """Give a tensor a new value and node: how `t += 1` and `t[0] = 1` write without touching what was recorded."""
+    if t.node is not None and t.node.op is None:
+        if STATE.get().recording:
+            raise RuntimeError(
+                "a leaf that requires a gradient cannot be written to while recording, for it would stop being a "
+                "leaf; write under no_grad(), to .data, or to a copy such as `t * 1`"
+            )
+        t.data = result._data
+        return t
+    if result.shape != t.shape or not np.can_cast(result.dtype, t.dtype, "same_kind"):
+        raise TypeError(
+            f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of shape "
+            f"{result.shape} and dtype {result.dtype}"
+        )
+    if result.dtype != t.dtype:
+        result = np.astype(result, t.dtype)
+    t._data, t.node = result._data, result.node
+    return t
+
+
+def gradients(
+    outputs: list[tuple[Any, Any]],
+    targets: set[Node] | None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Node, Any]:
+    """The gradients of outputs, each with the gradient arriving there (None: 1), in targets or every leaf."""
+    seeds: dict[Node, Any] = {}
+    for t, g in outputs:
+        node = node_of(t, "be differentiated")
+        seed = conjugated(seed_of(t, g, create_graph))
+        seeds[node] = seeds[node] + seed if node in seeds else seed
+    now = STATE.get()
+    watch = None if now.observer is None else now.observer.backward
+    lift, free = (tensor_of, False) if create_graph else (None, not retain_graph)
+    token = STATE.set(State(create_graph, now.scope, now.observer))
+    try:
+        found = graph.backward(seeds, targets, free=free, lift=lift, watch=watch)
+        return {node: as_gradient(g) for node, g in found.items()}
+    finally:
+        STATE.reset(token)
+
+
+def seed_of(t: Any, g: Any, create_graph: bool) -> Any:
+    """The gradient that backward starts from, checked, as what the rules take."""
+    if g is None:
+        if t.size != 1:
+            raise ValueError(
+                f"backward starts from a single number, but this tensor has shape {t.shape}; reduce it first, "
+                "with np.sum or np.mean, or pass gradient="
+            )
+        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._data)
+        return tensor_of(one) if create_graph else one
+    value: Any = g if isinstance(g, Recorded) else np.array(g)[()]
+    if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
+        raise ValueError(
+            f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape {value.shape} and "
+            f"dtype {value.dtype}"
+        )
+    value = value.astype(t.dtype)
+    if create_graph:
+        return value if isinstance(value, Recorded) else tensor_of(value)
+    return value._data if isinstance(value, Recorded) else value
+
+
+def conjugated(g: Any) -> Any:
+    return np.conj(g) if g.dtype.kind == "c" else g
+
+
+def as_gradient(g: Any) -> Any:
+    """A gradient as users meet it: a Tensor, in the direction of steepest ascent, that nobody writes into."""
+    g = conjugated(g)
+    if isinstance(g, Recorded):
+        return g
+    if type(g) is np.ndarray:
+        g.flags.writeable = False  # arguments of one op can share it, as in a + b
+    return tensor_of(g)
