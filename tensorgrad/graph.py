@@ -1,4 +1,4 @@
-"""The computation graph: what was recorded, its order, and the chain rule over it. No Tensor here."""
+"""The computation graph: what was recorded, its order, and the chain rule over it."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -101,7 +101,7 @@ def backward(
     lift: Callable[[Any, Node | None], Any] | None = None,
     watch: Callable[[Node, int, Any], None] | None = None,
 ) -> dict[Node, Any]:
-    """The gradients of the seeds in the targets, or else in all leaves and nodes that retain theirs.
+    """The gradients of the seeds, in the targets or else in all leaves and nodes that retain them.
 
     With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
     """
@@ -186,11 +186,11 @@ def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[An
 
 
 def refuse_if_read(node: Node, i: int) -> None:
-    """Raise if a rule would read the value of argument `i`, which was overwritten after the call."""
+    """Raise if a rule would read argument `i`, which was overwritten after the call."""
     leaf = node.parents[i]
     if node.args[i] is not leaf:
         raise RuntimeError(
-            f"argument {i}{f' {leaf.notes.name!r}' if leaf.notes.name else ''} of {node.op.name} was "
+            f"argument {i} of {node.op.name}{f', {leaf.notes.name!r},' if leaf.notes.name else ''} was "
             "written to in place after the call, whose gradient needs the value from before; run "
             "backward before writing to .data, as an optimizer's step does, or write to a copy"
         )

@@ -15,21 +15,24 @@ from tensorgrad.tensor import Tensor
 OPERATORS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power,
     "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+    "lshift": np.left_shift, "rshift": np.right_shift,
 }
 COMPARISONS = {
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 METHODS = (
-    "all any argmax argmin argpartition argsort astype clip conj conjugate copy cumprod cumsum diagonal dot imag max "
-    "mean min nonzero prod ptp ravel real repeat round searchsorted squeeze std sum swapaxes take trace var"
+    "all any argmax argmin argpartition argsort astype clip conj conjugate copy cumprod cumsum "
+    "diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes "
+    "take trace var"
 )
 # fmt: on
 
 
 def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Function]:
-    """`a * b` and its reflection: `apply` for two operands, written out because scalar graphs live by it."""
+    """`a * b` and its reflection: `apply` for two operands, written out since scalar graphs need it."""
     op = RULES[ufunc]
     op.compute = compute  # on NumPy's scalars the operator is ten times faster than the ufunc
     plans = [op.plan(wanted, 2) for wanted in range(4)]

@@ -37,8 +37,8 @@ def tensor_of(data: Any, node: Node | None = None) -> Any:
 def node_of(t: Any, purpose: str) -> Node:
     if t.node is None:
         raise RuntimeError(
-            f"this tensor cannot {purpose}: it is a constant, made from no tensor with requires_grad=True, "
-            "or under no_grad"
+            f"this tensor cannot {purpose}: it is a constant, made from no tensor with "
+            "requires_grad=True, or under no_grad"
         )
     return t.node
 
@@ -48,7 +48,7 @@ def spec_of(value: Any) -> Any:
 
 
 def plain(x: Any) -> Any:
-    """The value with every tensor in it, however deep in tuples, lists and dicts, replaced by its array."""
+    """The value with every tensor in it, however deep in tuples, lists and dicts, as its array."""
     if isinstance(x, Recorded):
         return x._data
     if type(x) in (tuple, list):
@@ -79,8 +79,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if function not in CONSTANT and STATE.get().recording and needs_grad((args, kwargs)):
         name = getattr(function, "__qualname__", function)
         raise TypeError(
-            f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass the tensor's .data "
-            "if no gradient is wanted"
+            f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass the "
+            "tensor's .data if no gradient is wanted"
         )
     if kwargs.get("out") is not None and needs_grad(kwargs["out"]):
         raise TypeError(
@@ -136,19 +136,19 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def become(t: Any, result: Any) -> Any:
-    """Give a tensor a new value and node: how `t += 1` and `t[0] = 1` write without touching what was recorded."""
+    """Give a tensor a new value and node: `t += 1` and `t[0] = 1` leave what was recorded as it was."""
     if t.node is not None and t.node.op is None:
         if STATE.get().recording:
             raise RuntimeError(
-                "a leaf that requires a gradient cannot be written to while recording, for it would stop being a "
-                "leaf; write under no_grad(), to .data, or to a copy such as `t * 1`"
+                "a leaf that requires a gradient cannot be written to while recording, for it would "
+                "stop being a leaf; write under no_grad(), to .data, or to a copy such as `t * 1`"
             )
         t.data = result._data
         return t
     if result.shape != t.shape or not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise TypeError(
-            f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of shape "
-            f"{result.shape} and dtype {result.dtype}"
+            f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of "
+            f"shape {result.shape} and dtype {result.dtype}"
         )
     if result.dtype != t.dtype:
         result = np.astype(result, t.dtype)
@@ -163,7 +163,10 @@ def gradients(
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> dict[Node, Any]:
-    """The gradients of outputs, each with the gradient arriving there (None: 1), in targets or every leaf."""
+    """The gradients of outputs, given the gradient arriving at each (None: 1).
+
+    They are those of the targets, or else of every leaf and every tensor that retains its own.
+    """
     seeds: dict[Node, Any] = {}
     for t, g in outputs:
         node = node_of(t, "be differentiated")
@@ -185,16 +188,16 @@ def seed_of(t: Any, g: Any, create_graph: bool) -> Any:
     if g is None:
         if t.size != 1:
             raise ValueError(
-                f"backward starts from a single number, but this tensor has shape {t.shape}; reduce it first, "
-                "with np.sum or np.mean, or pass gradient="
+                f"backward starts from a single number, but this tensor has shape {t.shape}; reduce "
+                "it first, with np.sum or np.mean, or pass gradient="
             )
         one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._data)
         return tensor_of(one) if create_graph else one
     value: Any = g if isinstance(g, Recorded) else np.array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
         raise ValueError(
-            f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape {value.shape} and "
-            f"dtype {value.dtype}"
+            f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape "
+            f"{value.shape} and dtype {value.dtype}"
         )
     value = value.astype(t.dtype)
     if create_graph:
@@ -207,7 +210,7 @@ def conjugated(g: Any) -> Any:
 
 
 def as_gradient(g: Any) -> Any:
-    """A gradient as users meet it: a Tensor, in the direction of steepest ascent, that nobody writes into."""
+    """A gradient as users meet it: a Tensor that points to steepest ascent and is read-only."""
     g = conjugated(g)
     if isinstance(g, Recorded):
         return g

@@ -1,13 +1,14 @@
 """The registry: what every function does to gradients, and what it must remember to do so.
 
-A rule is one expression per argument, `rule(g, out, *args, **kwargs)`: `g` is the gradient arriving at the output
-`out`, the result is the gradient of that argument. It is written with `np.` functions and operators only, so that
-it runs on ndarrays and, to be differentiated again, on Tensors.
+A rule is one expression per argument, `rule(g, out, *args, **kwargs)`: `g` is the gradient arriving
+at the output `out`, the result is the gradient of that argument. It is written with `np.` functions
+and operators only, so that it runs on ndarrays and, to be differentiated again, on Tensors.
 
-A parameter with a leading underscore is not read, so its array is not kept; it can still be asked for its `.shape`,
-`.dtype`, `.ndim` and `.size`. A parameter with a default is a keyword that the rule knows; any other keyword is
-refused at the call. Broadcasting is undone by the engine. Complex rules are transposed, not conjugated: the engine
-conjugates once at either end, so that the gradient of a real loss is its direction of steepest ascent.
+A parameter with a leading underscore is not read, so its array is not kept; it can still be asked
+for its `.shape`, `.dtype`, `.ndim` and `.size`. A parameter with a default is a keyword that the
+rule knows; any other keyword is refused at the call. Broadcasting is undone by the engine. Complex
+rules are transposed, not conjugated: the engine conjugates once at either end, so that the gradient
+of a real loss is its direction of steepest ascent.
 """
 
 import functools
@@ -59,7 +60,7 @@ class Reads:
 
 
 class Op:
-    """A function with a rule per argument (None: there is no gradient there): one row of a table."""
+    """A function with a rule per argument (None: no gradient there): one row of a table."""
 
     def __init__(self, function: Function, rules: Sequence[Function | None]) -> None:
         self.function = function
@@ -67,7 +68,7 @@ class Op:
         self.compute = getattr(
             function, "compute", function
         )  # a primitive's own body, behind its dispatch
-        # NumPy's functions take lists for arrays; a primitive may well mean a list as a list, such as an index.
+        # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
         self.operand: Function = np.asarray if self.compute is function else lambda x: x
         self.defaults = _defaults(self.compute)
         self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
@@ -85,7 +86,7 @@ class Op:
         self.keywords = frozenset[str]().union(*(r.keywords for r in known))
 
     def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
-        """Which of n arguments the rules of the wanted ones do not read, and whether they read the output.
+        """Which of n arguments the rules of the wanted ones leave unread, and if they read the output.
 
         `wanted` has bit i set if argument i wants a gradient.
         """
@@ -110,14 +111,14 @@ class Op:
         asked = ", ".join(sorted(set(kwargs) - self.keywords))
         known = ", ".join(sorted(self.keywords)) or "none"
         return (
-            f"{self.name} cannot be differentiated with the keyword {asked} (its rules know: {known}); "
-            "leave it out, or pass .data if no gradient is wanted"
+            f"{self.name} cannot be differentiated with the keyword {asked} (its rules know: "
+            f"{known}); leave it out, or pass .data if no gradient is wanted"
         )
 
     def bind(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The same call with operands by position, all else by keyword, and keywords at their defaults dropped."""
+        """The same call with operands by position, all else by keyword, and no defaults spelled out."""
         names = list(self.defaults)
         kwargs = dict(zip(names[self.arity :], args[self.arity :], strict=False)) | kwargs
         args = args[: self.arity]
@@ -177,12 +178,12 @@ def rule(function: Function, *gradients: Function | None) -> None:
 
 
 def rule_each(function: Function, gradient: Function) -> None:
-    """Declare one rule, `gradient(g, out, i, *args, **kwargs)`, for every argument i of a variadic function."""
+    """Declare one rule, `gradient(g, out, i, *args)`, for each argument i of a variadic function."""
     RULES[function] = EachOp(function, (gradient,))
 
 
 def composed(function: Function, implementation: Function | None = None) -> Any:
-    """Declare that on tensors `function` is computed by `implementation`, which is made of differentiable ones."""
+    """Declare that on tensors `function` is computed by `implementation`, made of differentiable ones."""
     if implementation is None:
         return functools.partial(composed, function)
     COMPOSED[function] = implementation
@@ -195,7 +196,7 @@ def constant(*functions: Function) -> None:
 
 
 def primitive(function: Function) -> Function:
-    """Make a function of ndarrays one that tensors can be given to, through NumPy's own protocol."""
+    """Make a function of ndarrays one that takes tensors too, through NumPy's own protocol."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -28,8 +28,9 @@ from tensorgrad.state import STATE, under
 class Tensor(Recorded):
     """An array, and the node that made it (None for a constant).
 
-    `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills. NumPy's
-    functions and operators take tensors and return tensors, by NumPy's rules for shapes and dtypes.
+    `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
+    NumPy's functions and operators take tensors and return tensors, by NumPy's own rules for shapes
+    and dtypes.
     Raises: TypeError for data that is not numeric, or a gradient asked of integers.
     """
 
@@ -177,8 +178,8 @@ class Tensor(Recorded):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:
             raise TypeError(
-                "making an ndarray of a tensor that requires a gradient would lose the gradient; use "
-                ".detach() or .data to do so on purpose, or np.stack to build from a list of tensors"
+                "making an ndarray of a tensor that requires a gradient would lose the gradient; "
+                "use .detach() or .data to do so on purpose, or np.stack for a list of tensors"
             )
         return np.array(self._data, dtype, copy=copy)
 
@@ -278,6 +279,14 @@ class Tensor(Recorded):
     @property
     def T(self) -> "Tensor":
         return np.transpose(self)
+
+    @property
+    def real(self) -> "Tensor":
+        return np.real(self)
+
+    @property
+    def imag(self) -> "Tensor":
+        return np.imag(self)
 
     def reshape(self, *shape: Any) -> "Tensor":
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
