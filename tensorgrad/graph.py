@@ -188,9 +188,10 @@ def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[An
 def refuse_if_read(node: Node, i: int) -> None:
     """Raise if a rule would read argument `i`, which was overwritten after the call."""
     leaf = node.parents[i]
+    name = f" ({leaf.notes.name})" if leaf.notes.name else ""
     if node.args[i] is not leaf:
         raise RuntimeError(
-            f"argument {i} of {node.op.name}{f', {leaf.notes.name!r},' if leaf.notes.name else ''} was "
+            f"argument {i} of {node.op.name}{name} was "
             "written to in place after the call, whose gradient needs the value from before; run "
             "backward before writing to .data, as an optimizer's step does, or write to a copy"
         )

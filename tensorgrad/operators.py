@@ -25,14 +25,14 @@ COMPARISONS = {
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 METHODS = (
     "all any argmax argmin argpartition argsort astype clip conj conjugate copy cumprod cumsum "
-    "diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes "
-    "take trace var"
+    "diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum "
+    "swapaxes take trace var"
 )
 # fmt: on
 
 
 def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Function]:
-    """`a * b` and its reflection: `apply` for two operands, written out since scalar graphs need it."""
+    """`a * b` and its reflection: `apply` for two operands, written out for scalars' sake."""
     op = RULES[ufunc]
     op.compute = compute  # on NumPy's scalars the operator is ten times faster than the ufunc
     plans = [op.plan(wanted, 2) for wanted in range(4)]

@@ -79,8 +79,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if function not in CONSTANT and STATE.get().recording and needs_grad((args, kwargs)):
         name = getattr(function, "__qualname__", function)
         raise TypeError(
-            f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass the "
-            "tensor's .data if no gradient is wanted"
+            f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass "
+            "the tensor's .data if no gradient is wanted"
         )
     if kwargs.get("out") is not None and needs_grad(kwargs["out"]):
         raise TypeError(
@@ -136,12 +136,12 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def become(t: Any, result: Any) -> Any:
-    """Give a tensor a new value and node: `t += 1` and `t[0] = 1` leave what was recorded as it was."""
+    """Give a tensor a new value and node, as `t += 1` does: what was recorded stays as it was."""
     if t.node is not None and t.node.op is None:
         if STATE.get().recording:
             raise RuntimeError(
-                "a leaf that requires a gradient cannot be written to while recording, for it would "
-                "stop being a leaf; write under no_grad(), to .data, or to a copy such as `t * 1`"
+                "a leaf that requires a gradient cannot be written to while recording, for it "
+                "would stop being one; write under no_grad(), to .data, or to a copy like `t * 1`"
             )
         t.data = result._data
         return t
@@ -188,8 +188,8 @@ def seed_of(t: Any, g: Any, create_graph: bool) -> Any:
     if g is None:
         if t.size != 1:
             raise ValueError(
-                f"backward starts from a single number, but this tensor has shape {t.shape}; reduce "
-                "it first, with np.sum or np.mean, or pass gradient="
+                f"backward starts from a single number, but this tensor has shape {t.shape}; "
+                "reduce it first, with np.sum or np.mean, or pass gradient="
             )
         one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._data)
         return tensor_of(one) if create_graph else one

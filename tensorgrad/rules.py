@@ -86,7 +86,7 @@ class Op:
         self.keywords = frozenset[str]().union(*(r.keywords for r in known))
 
     def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
-        """Which of n arguments the rules of the wanted ones leave unread, and if they read the output.
+        """Which of n arguments the wanted ones' rules leave unread, and if they read the output.
 
         `wanted` has bit i set if argument i wants a gradient.
         """
@@ -118,7 +118,7 @@ class Op:
     def bind(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The same call with operands by position, all else by keyword, and no defaults spelled out."""
+        """The same call: operands by position, all else by keyword, no defaults spelled out."""
         names = list(self.defaults)
         kwargs = dict(zip(names[self.arity :], args[self.arity :], strict=False)) | kwargs
         args = args[: self.arity]
@@ -178,12 +178,12 @@ def rule(function: Function, *gradients: Function | None) -> None:
 
 
 def rule_each(function: Function, gradient: Function) -> None:
-    """Declare one rule, `gradient(g, out, i, *args)`, for each argument i of a variadic function."""
+    """Declare one rule, `gradient(g, out, i, *args)`, for each argument of a variadic function."""
     RULES[function] = EachOp(function, (gradient,))
 
 
 def composed(function: Function, implementation: Function | None = None) -> Any:
-    """Declare that on tensors `function` is computed by `implementation`, made of differentiable ones."""
+    """Declare that tensors go to `implementation` instead, which is made of differentiable calls."""
     if implementation is None:
         return functools.partial(composed, function)
     COMPOSED[function] = implementation
