@@ -183,7 +183,7 @@ def rule_each(function: Function, gradient: Function) -> None:
 
 
 def composed(function: Function, implementation: Function | None = None) -> Any:
-    """Declare that tensors go to `implementation` instead, which is made of differentiable calls."""
+    """Declare that tensors go to `implementation`, which is made of differentiable calls."""
     if implementation is None:
         return functools.partial(composed, function)
     COMPOSED[function] = implementation

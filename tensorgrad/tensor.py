@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from tensorgrad.record import (
 from tensorgrad.rules import RULES, Function, Spec
 from tensorgrad.state import STATE, under
 
+Operator = Callable[[Any, Any], Any]
+
 
 class Tensor(Recorded):
     """An array, and the node that made it (None for a constant).
@@ -35,6 +37,18 @@ class Tensor(Recorded):
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # tensorgrad.operators sets these, from tables
+        # fmt: off
+        __add__: Operator; __sub__: Operator; __mul__: Operator; __truediv__: Operator  # noqa: E702
+        __pow__: Operator; __matmul__: Operator; __mod__: Operator; __floordiv__: Operator  # noqa: E702
+        __radd__: Operator; __rsub__: Operator; __rmul__: Operator; __rtruediv__: Operator  # noqa: E702
+        __rpow__: Operator; __rmatmul__: Operator; __rmod__: Operator  # noqa: E702
+        __lt__: Operator; __le__: Operator; __gt__: Operator; __ge__: Operator  # noqa: E702
+        __neg__: Callable[[Any], Any]; __abs__: Callable[[Any], Any]  # noqa: E702
+        # fmt: on
+
+        def __getattr__(self, method: str) -> Any: ...
 
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
