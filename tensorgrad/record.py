@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorgrad import graph
 from tensorgrad.graph import Node, serials
-from tensorgrad.rules import COMPOSED, CONSTANT, RULES, Function, Op, Spec
+from tensorgrad.rules import COMPOSED, CONSTANT, REFUSED, RULES, Function, Op, Spec
 from tensorgrad.state import STATE, State
 
 NO_KEYWORDS: dict[str, Any] = {}
@@ -78,6 +78,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return COMPOSED[function](*args, **kwargs)
     if function not in CONSTANT and STATE.get().recording and needs_grad((args, kwargs)):
         name = getattr(function, "__qualname__", function)
+        if function in REFUSED:
+            raise TypeError(f"{name} of tensors that require a gradient: {REFUSED[function]}")
         raise TypeError(
             f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass "
             "the tensor's .data if no gradient is wanted"

@@ -24,6 +24,7 @@ Function = Callable[..., Any]
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSED: dict[Function, Function] = {}  # differentiable, being made of functions that are
 CONSTANT: set[Function] = set()  # the result carries no gradient
+REFUSED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
 
 
 class Spec:
@@ -193,6 +194,11 @@ def composed(function: Function, implementation: Function | None = None) -> Any:
 def constant(*functions: Function) -> None:
     """Declare functions whose result carries no gradient: they take tensors and return arrays."""
     CONSTANT.update(functions)
+
+
+def refused(reason: str, *functions: Function) -> None:
+    """Declare functions that tensors cannot be given to, with what to say to who tries."""
+    REFUSED.update(dict.fromkeys(functions, reason))
 
 
 def primitive(function: Function) -> Function:
