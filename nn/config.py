@@ -12,7 +12,7 @@ KINDS: dict[str, type["Configured"]] = {}
 
 
 class Configured:
-    """What can be built again from its constructor's arguments, kept as attributes of their names."""
+    """What can be built again from its arguments, which it keeps as attributes of their names."""
 
     transient: ClassVar[tuple[str, ...]] = ("rng",)  # arguments that matter only while it is made
 
@@ -27,8 +27,8 @@ class Configured:
                 continue
             if not hasattr(self, name):
                 raise TypeError(
-                    f"{kind} cannot be saved: its constructor takes {name}, but there is no attribute "
-                    f"self.{name} to read it from; keep it under that name, or define config()"
+                    f"{kind} cannot be saved: its constructor takes {name}, but there is no "
+                    f"attribute self.{name} to read it from; keep it there, or define config()"
                 )
             config[name] = _plain(getattr(self, name), f"{kind} cannot be saved: its {name}")
         return config
@@ -100,8 +100,8 @@ def build(description: Description) -> Any:
     cls = KINDS.get(kind)
     if cls is None:
         raise ValueError(
-            f"there is no registered class {kind!r}; if it is one of your own, import the module that "
-            "defines it, with @nn.register above the class, before loading "
+            f"there is no registered class {kind!r}; if it is one of your own, import the module "
+            "that defines it, with @nn.register above the class, before loading "
             f"(registered: {', '.join(sorted(KINDS))})"
         )
     arguments = {name: _revived(value) for name, value in config.items()}

@@ -32,7 +32,7 @@ def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The inputs of each output and the outputs of each input; axes before (D, H) are a window's."""
+    """The inputs per output and the outputs per input; axes before (D, H) are a window's."""
     *window, D, H = shape
     size = int(np.prod(window))
     return size * D, size * H
@@ -54,8 +54,8 @@ def initialize(
     if isinstance(initializer, str):
         if initializer not in INITIALIZERS:
             raise ValueError(
-                f"there is no initializer {initializer!r}; the names are {', '.join(INITIALIZERS)}, "
-                "and a function (shape, rng) -> array is taken as well"
+                f"there is no initializer {initializer!r}; write one of "
+                f"{', '.join(INITIALIZERS)}, or give a function (shape, rng) -> array"
             )
         initializer = INITIALIZERS[initializer]
     weights = np.asarray(initializer(shape, rng), dtype)

@@ -62,8 +62,8 @@ class Dense(Module):
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         if x.shape[-1:] != (self.n_inputs,):
             raise ValueError(
-                f"Dense({self.n_inputs}, {self.n_neurons}) takes {self.n_inputs} features along the "
-                f"last axis, but got an input of shape {x.shape}"
+                f"Dense({self.n_inputs}, {self.n_neurons}) takes {self.n_inputs} features along "
+                f"the last axis, but got an input of shape {x.shape}"
             )
         return tg.linear(x, self.weights, self.biases)
 

@@ -1,0 +1,202 @@
+"""Losses: how far predictions are from targets, as one number to minimize."""
+
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from nn.config import Configured, register
+from nn.module import Module
+
+CLIP = 1e-7  # the book keeps probabilities this far from 0 and 1 before it takes a logarithm
+
+
+class Loss(Configured):
+    """The mean over a batch; one of your own defines `forward(y_pred, y)` on a Tensor, an array."""
+
+    _scope: tg.Scope
+
+    def __init_subclass__(cls) -> None:
+        cls._scope = tg.Scope(cls.__name__)
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        raise NotImplementedError(f"{type(self).__name__} needs a method forward(y_pred, y)")
+
+    def __call__(self, y_pred: Any, y_true: Any) -> tg.Tensor:
+        """The mean loss of predictions, without penalties.
+
+        Shapes: y_pred (N, ...), y_true as each loss says -> ().
+        Raises: TypeError or ValueError for what does not fit, and for a loss of NaN.
+        """
+        y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
+        y = np.asarray(y_true)
+        if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{self!r} takes predictions of a floating-point dtype and targets that are real "
+                f"numbers, but got {y_pred.dtype} and {y.dtype}"
+            )
+        if not y_pred.size:
+            raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
+        loss = self._scope.call(self.forward, y_pred, y)
+        if loss.item() != loss.item():
+            raise ValueError(self._nan(y_pred.data, y))
+        return loss
+
+    def regularization_loss(self, module: Module) -> tg.Tensor:
+        """The penalties of the module and all under it, l1 Σ|w| + l2 Σw²; a constant 0 without."""
+        return module.regularization_loss()
+
+    def _nan(self, y_pred: np.ndarray, y: np.ndarray) -> str:
+        counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
+        return (
+            f"{self!r} is NaN: {counts[0]} predictions and {counts[1]} targets are NaN or infinite;"
+            " look for NaN in the data, and if there is none, lower the learning rate, for the "
+            "training has diverged"
+        )
+
+
+@register
+class CategoricalCrossentropy(Loss):
+    """-log of the probability of the right class; targets are class indices or one-hot rows.
+
+    After a softmax it is computed from the softmax's input, and the gradient goes there directly,
+    as (p - y) / N: no logit overflows. Other predictions are taken as probabilities and clipped at
+    1e-7, or with `from_logits=True` as the logits themselves.
+
+    Shapes: y_pred (N, C), y_true (N,) of integers or (N, C) -> ().
+    Units: nats.
+    """
+
+    def __init__(self, *, from_logits: bool = False) -> None:
+        self.from_logits = from_logits
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        if y_pred.ndim != 2:
+            raise ValueError(
+                f"{self!r} takes predictions of shape (N, C), but got shape {y_pred.shape}"
+            )
+        y = check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
+        z = y_pred if self.from_logits else behind(tg.softmax, y_pred)
+        if z is not None:
+            return tg.softmax_cross_entropy(z, y)
+        if y.ndim == 1:
+            return -np.mean(np.log(clipped(y_pred[np.arange(len(y)), y])))
+        return -np.sum(y * np.log(clipped(y_pred))) / len(y)
+
+
+@register
+class BinaryCrossentropy(Loss):
+    """-log of the probability of the right answer, yes or no, the mean over outputs and samples.
+
+    After a sigmoid it is computed from the sigmoid's input, and the gradient goes there directly,
+    as (p - y) / N: no logit overflows. Other predictions are taken as probabilities and clipped at
+    1e-7, or with `from_logits=True` as the logits themselves.
+
+    Shapes: y_pred and y_true (N, ...), targets in [0, 1] -> ().
+    Units: nats.
+    """
+
+    def __init__(self, *, from_logits: bool = False) -> None:
+        self.from_logits = from_logits
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        y = like(y_pred, y)
+        if not (y.min() >= 0 and y.max() <= 1):
+            raise ValueError(
+                f"{self!r} takes targets from 0 to 1, but they go from {y.min()} to {y.max()}"
+            )
+        z = y_pred if self.from_logits else behind(tg.sigmoid, y_pred)
+        if z is not None:
+            return np.mean(tg.sigmoid_cross_entropy(z, y))
+        p = clipped(y_pred)
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@register
+class MeanSquaredError(Loss):
+    """(y_pred - y)², the mean over outputs and samples.
+
+    Shapes: y_pred and y_true (N, ...) -> ().
+    """
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        return np.mean(np.square(y_pred - like(y_pred, y)))
+
+
+@register
+class MeanAbsoluteError(Loss):
+    """|y_pred - y|, the mean over outputs and samples.
+
+    Shapes: y_pred and y_true (N, ...) -> ().
+    """
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        return np.mean(np.abs(y_pred - like(y_pred, y)))
+
+
+def behind(activation: Any, y_pred: tg.Tensor) -> tg.Tensor | None:
+    """The logits, if predictions are what this activation made of their last axis."""
+    if y_pred.op is not activation or y_pred.node is None:
+        return None
+    if y_pred.node.kwargs.get("axis", -1) not in (-1, y_pred.ndim - 1):
+        return None
+    return y_pred.inputs[0] if y_pred.inputs else None  # none once backward freed them
+
+
+def clipped(p: tg.Tensor) -> tg.Tensor:
+    return np.clip(p, CLIP, 1 - CLIP)
+
+
+def like(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
+    """The targets in the dtype of the predictions, so that float32 stays float32.
+
+    Raises: ValueError if the shapes differ, which would broadcast to a wrong number.
+    """
+    if y.shape != y_pred.shape:
+        remedy = f"; write y.reshape({y_pred.shape})" if y.size == y_pred.size else ""
+        raise ValueError(
+            f"the predictions have shape {y_pred.shape}, but the targets {y.shape}; each "
+            f"prediction needs one target{remedy}"
+        )
+    return y.astype(y_pred.dtype, copy=False)
+
+
+def check_classes(y: np.ndarray, N: int, C: int) -> np.ndarray:
+    """Class indices, if they are.
+
+    Raises: ValueError or TypeError if they are not.
+    """
+    if len(y) != N:
+        raise ValueError(f"there are {N} predictions but {len(y)} targets; each needs one")
+    if y.dtype.kind not in "iu":
+        raise TypeError(
+            f"targets of shape {y.shape} are class indices and must be integers, but have dtype "
+            f"{y.dtype}; if they are whole numbers, write y.astype(int)"
+        )
+    if y.min() < 0 or y.max() >= C:
+        raise ValueError(
+            f"the predictions have {C} classes, 0 to {C - 1}, but the targets go from {y.min()} to "
+            f"{y.max()}"
+        )
+    return y
+
+
+def check_rows(y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
+    """Rows of probabilities, such as one-hot ones, if they are.
+
+    Raises: ValueError if they are not.
+    """
+    if y.shape != y_pred.shape:
+        N, C = y_pred.shape
+        raise ValueError(
+            f"predictions of shape {y_pred.shape} need targets of shape ({N},), class indices, or "
+            f"({N}, {C}), one-hot rows, but the targets have shape {y.shape}"
+        )
+    y = y.astype(y_pred.dtype, copy=False)
+    if not (y.min() >= 0 and abs(y.sum(axis=1) - 1).max() < 1e-2):
+        sums = y.sum(axis=1)
+        raise ValueError(
+            f"targets of shape {y.shape} are one-hot rows, or others of probabilities, but these go "
+            f"from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
+        )
+    return y
