@@ -1,7 +1,11 @@
-"""What a call is recorded under: whether at all, in which scope, and who watches. One per thread and context."""
+"""What a call is recorded under: whether at all, in which scope, and who watches.
 
-import contextlib
-from collections.abc import Callable, Iterator
+One per thread and context.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from typing import Any
 
@@ -9,43 +13,120 @@ from typing import Any
 class State:
     """Immutable, so that a thread or a generator that holds one cannot be changed from outside."""
 
-    __slots__ = ("observer", "recording", "scope")
+    __slots__ = ("observer", "outer", "recording", "scope")
 
     def __init__(
-        self, recording: bool = True, scope: "Place | None" = None, observer: Any = None
+        self,
+        recording: bool = True,
+        scope: "Place | None" = None,
+        observer: "Observer | None" = None,
+        outer: "State | None" = None,
     ) -> None:
         self.recording = recording
         self.scope = scope
         self.observer = observer
+        self.outer = outer  # the state that `under` was entered from
 
 
 STATE: ContextVar[State] = ContextVar("tensorgrad.state", default=State())  # noqa: B039, never written to
 
 
-@contextlib.contextmanager
-def under(**changes: Any) -> Iterator[State]:
-    """The current state with changes, for the body of a `with`."""
-    now = STATE.get()
-    kept = {name: getattr(now, name) for name in State.__slots__}
-    token = STATE.set(State(**kept | changes))
-    try:
-        yield STATE.get()
-    finally:
-        STATE.reset(token)
+class under:  # noqa: N801, used as a verb
+    """The current state with changes: for the body of a `with`, or a function that it decorates.
+
+    One `under` can be entered again inside itself, and by several threads at once, for the state to
+    come back to is kept in the state. Of a generator it covers the body, not the code that it
+    yields to.
+    """
+
+    def __init__(self, **changes: Any) -> None:
+        self.changes = changes
+
+    def __enter__(self) -> None:
+        now = STATE.get()
+        kept = {"recording": now.recording, "scope": now.scope, "observer": now.observer}
+        STATE.set(State(**kept | self.changes, outer=now))
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.set(STATE.get().outer or STATE.get())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                return self._steps(function(*args, **kwargs))
+
+        elif inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                with self:  # each task of an event loop has a state of its own
+                    return await function(*args, **kwargs)
+
+        else:
+
+            @functools.wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return function(*args, **kwargs)
+
+        return call
+
+    def _steps(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """The generator, each of whose steps is taken under the changed state."""
+        step, sent = generator.send, None
+        while True:
+            try:
+                with self:
+                    item = step(sent)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                step, sent = generator.send, (yield item)
+            except BaseException as error:  # also the GeneratorExit of close()
+                step, sent = generator.throw, error
 
 
-def no_grad() -> contextlib.AbstractContextManager[State]:
-    """Record nothing: results are constants. A context manager and a decorator, safe across threads."""
-    return under(recording=False)
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
+    """Record nothing: results are constants. A context manager and a decorator.
+
+    It holds for the thread that enters it. Decorate a generator rather than enter this inside one,
+    whose state would reach the code that it yields to.
+    """
+    return under(recording=False) if function is None else under(recording=False)(function)
 
 
-def enable_grad() -> contextlib.AbstractContextManager[State]:
-    """Record again, inside a no_grad."""
-    return under(recording=True)
+def enable_grad(function: Callable[..., Any] | None = None) -> Any:
+    """Record again, inside a no_grad. A context manager and a decorator."""
+    return under(recording=True) if function is None else under(recording=True)(function)
+
+
+class Observer:
+    """Watches what is computed; hands every event on to the observer that was there before it."""
+
+    def __init__(self, before: "Observer | None" = None) -> None:
+        self.before = before
+
+    def compute(self, op: Any, values: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Compute an op, for which this is called."""
+        if self.before is None:
+            return op.compute(*values, **kwargs)
+        return self.before.compute(op, values, kwargs)
+
+    def recorded(self, node: Any, out: Any) -> None:
+        """Take note that the call just computed is part of the graph."""
+        if self.before is not None:
+            self.before.recorded(node, out)
+
+    def backward(self, node: Any, i: int, step: Any) -> None:
+        """Take note of what a node's rule gave for its argument `i`."""
+        if self.before is not None:
+            self.before.backward(node, i, step)
 
 
 class Place:
-    """A step on the path of named parts, from the outermost in, under which operations are recorded."""
+    """A step on the path of named parts, outermost first, under which operations are recorded."""
 
     __slots__ = ("kind", "name", "outer")
 
@@ -72,7 +153,8 @@ class Place:
 class Scope:
     """A named part of a program, such as a layer: what its calls record is drawn together.
 
-    `name` is its place in the part around it ("0", "encoder", or "" at the top), `kind` what it is ("Dense").
+    `name` is its place in the part around it ("0", "encoder", or "" at the top), `kind` what it is
+    ("Dense").
     """
 
     __slots__ = ("_inside", "kind", "name")
