@@ -1,6 +1,7 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
 from tensorgrad import operators as _operators  # noqa: F401  # gives Tensor its operators
+from tensorgrad.check import check_grads
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Scope",
     "Tensor",
+    "check_grads",
     "composed",
     "constant",
     "dropout",

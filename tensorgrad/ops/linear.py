@@ -10,7 +10,7 @@ from tensorgrad.rules import composed, primitive, rule, rule_each
 def _matmul_a(g, _out, _a, b):
     """g bᵀ; a vector a is a row, a vector b a column."""
     if b.ndim == 1:
-        return np.expand_dims(g, -1) * b
+        return np.expand_dims(g, -1) * b if _a.ndim > 1 else g * b
     if _a.ndim == 1:
         return np.squeeze(np.matmul(b, np.expand_dims(g, -1)), -1)
     return np.matmul(g, np.swapaxes(b, -1, -2))
@@ -19,7 +19,7 @@ def _matmul_a(g, _out, _a, b):
 def _matmul_b(g, _out, a, _b):
     """aᵀ g; a vector a is a row, a vector b a column."""
     if a.ndim == 1:
-        return np.expand_dims(a, -1) * np.expand_dims(g, -2 if _b.ndim > 1 else -1)
+        return np.expand_dims(a, -1) * np.expand_dims(g, -2) if _b.ndim > 1 else g * a
     if _b.ndim == 1:
         return np.squeeze(np.matmul(np.swapaxes(a, -1, -2), np.expand_dims(g, -1)), -1)
     return np.matmul(np.swapaxes(a, -1, -2), g)

@@ -1,5 +1,7 @@
 """Reductions: many numbers become one, whose gradient goes back to all that shaped it."""
 
+import math
+
 import numpy as np
 
 from tensorgrad.rules import composed, constant, primitive, rule
@@ -7,7 +9,7 @@ from tensorgrad.rules import composed, constant, primitive, rule
 
 def restore(v, x, axis, keepdims):
     """Give a reduced array its axes back, with length 1, so that it broadcasts against x."""
-    if keepdims or axis is None:
+    if keepdims or axis is None or x.ndim == 0:  # NumPy takes axis=0 for a number's, too
         return v
     return np.expand_dims(v, axis)
 
@@ -17,10 +19,7 @@ def count(x, axis):
     if axis is None:
         return x.size
     axes = axis if isinstance(axis, tuple) else (axis,)
-    n = 1
-    for i in axes:
-        n *= x.shape[i]
-    return n
+    return math.prod([x.shape[i] for i in axes]) if x.ndim else 1
 
 
 def _sum(g, _out, _x, axis=None, keepdims=False):
@@ -55,6 +54,8 @@ def _std(g, out, x, axis=None, ddof=0, keepdims=False):
 
 def _prod(g, _out, x, axis=None, keepdims=False):
     """The product of the others, from a tree of pairwise products, so that zeros are no special case."""
+    if x.size < 2:
+        return np.broadcast_to(restore(g, x, axis, keepdims), x.shape)
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
     order = [i for i in range(x.ndim) if i not in axes] + list(axes)
     moved = np.transpose(x, order)

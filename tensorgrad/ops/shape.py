@@ -1,5 +1,7 @@
 """Rearrangements: every element goes somewhere, and its gradient comes back the same way."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from tensorgrad.rules import composed, constant, primitive, rule, rule_each
@@ -7,7 +9,7 @@ from tensorgrad.rules import composed, constant, primitive, rule, rule_each
 
 def _transpose(g, _out, _x, axes=None):
     """The inverse permutation."""
-    return np.transpose(g) if axes is None else np.transpose(g, np.argsort(axes))
+    return np.transpose(g, None if axes is None else np.argsort([i % g.ndim for i in axes]))
 
 
 @primitive
@@ -61,7 +63,7 @@ def _array_split(ary, indices_or_sections, axis=0):
     else:
         cuts = [0, *indices_or_sections, n]
     lead = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*lead, slice(a, b))] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [ary[(*lead, slice(a, b))] for a, b in pairwise(cuts)]
 
 
 @composed(np.split)

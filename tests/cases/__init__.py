@@ -1,0 +1,39 @@
+"""The rows of the op table: for every differentiable function, calls inside its domain and away from kinks.
+
+One file per family, as in tensorgrad/ops; each has `CASES = {function: [call, ...]}`.
+"""
+
+import math
+from itertools import count
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Call(NamedTuple):
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def call(*args: Any, **kwargs: Any) -> Call:
+    """A row: the arguments of one call. Its floating-point and complex arrays are differentiated."""
+    return Call(args, kwargs)
+
+
+draws = count()
+
+
+def r(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
+    """Numbers in random order, spread over [low, high]: distinct, and never near 0 or another integer."""
+    rng = np.random.default_rng([next(draws), *shape])
+    n = math.prod(shape)
+    x = low + (high - low) * (rng.permutation(n) + rng.uniform(0.2, 0.8, n)) / max(n, 1)
+    whole = np.rint(x)
+    near = np.abs(x - whole) < 0.05
+    x = np.where(near, whole + np.where(whole >= high, -0.05, 0.05) * (1 + rng.random(n)), x)
+    return x.reshape(shape)
+
+
+def c(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
+    """Complex numbers whose real and imaginary parts are drawn by r."""
+    return np.asarray(r(*shape, low=low, high=high) + 1j * r(*shape, low=low, high=high))

@@ -1,0 +1,23 @@
+"""Calls of products."""
+
+import numpy as np
+
+from tensorgrad.ops.linear import einsum
+from tests.cases import c, call, r
+
+# fmt: off
+CASES = {
+    np.matmul:    [call(r(2, 3), r(3, 4)), call(r(3), r(3)), call(r(2, 3), r(3)), call(r(3), r(3, 2)), call(r(5, 2, 3), r(3, 4)),
+                   call(r(3), r(2, 3, 2)), call(r(2, 3, 2), r(2)), call(r(2, 1, 2, 3), r(4, 3, 2)), call(c(2, 3), c(3, 2)), call([[1.0, 2.0]], r(2, 2))],
+    np.dot:       [call(r(3), r(3)), call(r(2, 3), r(3, 2)), call(r(2, 3), r(3)), call(r(), r(3)), call(2, r(3)), call(r(2, 3), r(2, 3, 2)), call(c(3), c(3))],
+    np.inner:     [call(r(3), r(3)), call(r(2, 3), r(3)), call(r(2, 3), r(4, 3)), call(r(), r(3)), call(2, r(3)), call(c(3), c(3))],
+    np.outer:     [call(r(3), r(2)), call(r(2, 2), r(3)), call(r(), r(3)), call(c(2), r(2)), call([1.0, 2.0], r(3))],
+    np.tensordot: [call(r(2, 3), r(2, 3)), call(r(2, 3), r(3, 4), 1), call(r(2, 3, 2), r(3, 2), ([1, 2], [0, 1])), call(r(2, 3), r(3, 2), axes=(1, 0)),
+                   call(r(2), r(3), 0), call(c(2, 3), c(3), 1)],
+    np.einsum:    [call("ij,jk->ik", r(2, 3), r(3, 2)), call("ij,jk", r(2, 3), r(3, 2)), call("ii->i", r(3, 3)), call("ii", r(3, 3)), call("ij->", r(2, 3)),
+                   call("...ij,...jk->...ik", r(2, 1, 2, 3), r(4, 3, 2)), call("i,j,k->kji", r(2), r(3), r(2)), call("ij->ji", r(2, 3)),
+                   call("iij,ik->jk", r(2, 2, 3), r(2, 2)), call("i...,i...->...", r(3, 2), r(3, 2)), call("ij,j->i", c(2, 3), c(3)),
+                   call("ij,ij->j", r(2, 3), r(2, 3), optimize=True)],
+    einsum:       [call(r(2, 3), r(3, 2), subscripts="ij,jk->ik"), call(r(3, 3), subscripts="ii->"), call(r(2, 3), subscripts="ij->j")],
+}
+# fmt: on

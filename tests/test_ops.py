@@ -1,0 +1,262 @@
+"""The op table: every differentiable function, on every row of tests/cases, against differences, NumPy and PyTorch.
+
+A new op is one row in tensorgrad/ops and one in tests/cases; the suite fails if either is missing.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.graph import conform, toposort
+from tensorgrad.rules import COMPOSED, CONSTANT, RULES
+from tests.cases import Call, elementwise, index, linear, neural, reduce, shape
+from tests.torch_functions import TORCH, torch
+
+FAMILIES = (elementwise, reduce, shape, index, linear, neural)
+CASES: dict[Callable[..., Any], list[Call]] = {}
+for family in FAMILIES:
+    assert CASES.keys().isdisjoint(family.CASES)
+    CASES |= family.CASES
+
+
+def full_name(op: Callable[..., Any]) -> str:
+    """The name by which users know a function, such as "linalg.norm" or "add.reduce"."""
+    owner = getattr(op, "__self__", None)
+    module = getattr(op, "__module__", None) or "numpy"
+    prefix = f"{owner.__name__}." if isinstance(owner, np.ufunc) else module.partition(".")[2] + "."
+    return (prefix + op.__name__).lstrip(".")
+
+
+def rows(cases: dict[Callable[..., Any], list[Call]]) -> list[Any]:
+    return [
+        pytest.param(op, row, id=f"{full_name(op)}-{i}")
+        for op, calls in cases.items()
+        for i, row in enumerate(calls)
+    ]
+
+
+every_row = pytest.mark.parametrize(("op", "row"), rows(CASES))
+
+
+def is_operand(x: Any) -> bool:
+    """Whether a part of a call is one that the table differentiates; numbers and lists stay constants."""
+    return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
+
+
+def changed(part: Any, change: Callable[[Any], Any]) -> Any:
+    """A part of a call with every operand in it changed, however deep in lists and tuples."""
+    if is_operand(part):
+        return change(part)
+    if isinstance(part, Call):
+        return Call(changed(part.args, change), changed(part.kwargs, change))
+    if isinstance(part, dict):
+        return {key: changed(x, change) for key, x in part.items()}
+    if type(part) in (list, tuple):
+        return type(part)(changed(x, change) for x in part)
+    return part
+
+
+def operands(row: Call) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
+    changed(row, found.append)
+    return found
+
+
+def refill(row: Call, values: Any) -> Call:
+    values = iter(values)
+    return changed(row, lambda _: next(values))
+
+
+def leaf(x: Any) -> tg.Tensor:
+    """A leaf that holds the array itself, strides and all, and not a copy."""
+    t = tg.Tensor(x, requires_grad=True)
+    t.data = np.asarray(x)
+    return t
+
+
+def outputs(result: Any) -> list[tg.Tensor]:
+    """The tensors with gradients among what an op returned."""
+    if isinstance(result, tg.Tensor):
+        return [result] if result.node is not None else []
+    return (
+        [t for item in result for t in outputs(item)] if isinstance(result, (tuple, list)) else []
+    )
+
+
+def arrays(result: Any) -> list[np.ndarray]:
+    if isinstance(result, (tuple, list)):
+        return [a for item in result for a in arrays(item)]
+    return [result.data if isinstance(result, tg.Tensor) else np.asarray(result)]
+
+
+def weights(a: Any) -> np.ndarray:
+    """Gradients to start from: fixed, all different, none of them 0."""
+    w = np.linspace(0.5, 1.5, a.size).reshape(a.shape)
+    return (w * (1 - 0.5j) if a.dtype.kind == "c" else w).astype(a.dtype)
+
+
+def values_and_gradients(op: Callable[..., Any], row: Call) -> tuple[list[Any], list[Any]]:
+    """What an op returns, and the gradient of each operand where something arrives at it."""
+    leaves: list[tg.Tensor] = []
+
+    def lift(x: Any) -> tg.Tensor:
+        leaves.append(leaf(x))
+        return leaves[-1]
+
+    args, kwargs = changed(row, lift)
+    result = op(*args, **kwargs)
+    for t in outputs(result):
+        t.backward(weights(t.data), retain_graph=True)
+    return arrays(result), [None if t.grad is None else t.grad.data for t in leaves]
+
+
+def test_every_rule_and_every_composed_function_has_a_row():
+    assert CASES.keys() == RULES.keys() | COMPOSED.keys()
+
+
+def test_every_function_is_in_one_table():
+    assert RULES.keys().isdisjoint(COMPOSED)
+    assert CONSTANT.isdisjoint(CASES)
+
+
+@every_row
+def test_gradients_agree_with_differences(op: Any, row: Call) -> None:
+    found = operands(row)
+
+    def f(*xs: Any) -> Any:
+        args, kwargs = refill(row, xs)
+        return op(*args, **kwargs)
+
+    tg.check_grads(f, *found)
+
+
+@every_row
+def test_values_are_numpys(op: Any, row: Call) -> None:
+    args, kwargs = row
+    expected = getattr(op, "compute", op)(*args, **kwargs)
+    for found, right in zip(values_and_gradients(op, row)[0], arrays(expected), strict=True):
+        assert found.dtype == right.dtype
+        np.testing.assert_allclose(found, right, rtol=1e-13, atol=1e-15)
+
+
+def precision(dtype: Any) -> int:
+    return np.finfo(dtype).bits  # of the real part
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@every_row
+def test_a_rule_keeps_the_dtype(op: Any, row: Call, dtype: Any) -> None:
+    """Every rule's own result, before the engine conforms it, and the final gradient have the operand's dtype."""
+    complex_of = {np.float32: np.complex64, np.float64: np.complex128}
+    if any(x.dtype.kind == "c" for x in operands(row)) and dtype not in complex_of:
+        pytest.skip("NumPy has no complex numbers of half precision")
+
+    def cast(x: np.ndarray) -> np.ndarray:
+        return x.astype(complex_of[dtype] if x.dtype.kind == "c" else dtype)
+
+    row = changed(row, cast)
+    try:
+        getattr(op, "compute", op)(*row.args, **row.kwargs)
+    except TypeError:
+        pytest.skip("NumPy does not take this dtype")
+    leaves = [leaf(x) for x in operands(row)]
+    args, kwargs = refill(row, leaves)
+    roots = outputs(op(*args, **kwargs))
+    grads = {t.node: weights(t.data)[()] for t in roots}
+    for node in toposort(grads):
+        g = grads.get(node)
+        for i, parent in enumerate(node.parents if node.op and g is not None else ()):
+            if parent is not None:
+                step = node.op.rules[i](g, node.out, *node.args, **node.kwargs)
+                most = max(
+                    precision(parent.dtype), precision(g.dtype)
+                )  # with an array of integers, say
+                assert precision(step.dtype) <= most, f"{node.op.name}, argument {i}"
+                step = conform(step, parent)
+                grads[parent] = grads[parent] + step if parent in grads else step
+    for x, t in zip(operands(row), leaves):
+        if t.node in grads:
+            assert (grads[t.node].dtype, grads[t.node].shape) == (x.dtype, x.shape)
+
+
+# What makes a row one of another shape, and what only lays out the same numbers in another way.
+# fmt: off
+SHAPES = {
+    "0-d":      lambda x: np.asarray(x.ravel()[0]),
+    "empty":    lambda x: x[tuple(slice(0 if n == len(x) else n) for n in x.shape)],   # what was square stays so
+    "stride-0": lambda x: np.broadcast_to(x[..., :1], x.shape),
+}
+LAYOUTS = {
+    "non-contiguous":  lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "negative-stride": lambda x: np.flip(np.flip(x).copy()),
+    "Fortran":         np.asfortranarray,
+    "read-only":       lambda x: np.broadcast_to(x.copy(), x.shape),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@every_row
+def test_a_shape_that_numpy_takes_is_taken(op: Any, row: Call, kind: str) -> None:
+    found = operands(row)
+    if not any(x.ndim and x.size for x in found):
+        pytest.skip("the row has only numbers")
+    odd = refill(row, [SHAPES[kind](x) if x.ndim and x.size else x for x in found])
+    args, kwargs = odd
+    try:
+        expected = getattr(op, "compute", op)(*args, **kwargs)
+    except Exception:
+        pytest.skip("NumPy does not take this shape")
+    values, grads = values_and_gradients(op, odd)
+    for value, right in zip(values, arrays(expected), strict=True):
+        assert (value.dtype, value.shape) == (right.dtype, right.shape)
+        np.testing.assert_allclose(value, right, rtol=1e-13, atol=1e-15)
+    for x, g in zip(operands(odd), grads):
+        assert g is None or (g.dtype, g.shape) == (x.dtype, x.shape)
+        assert g is None or np.all(np.isfinite(g))
+    if kind == "stride-0":
+        _, right = values_and_gradients(op, changed(odd, np.array))
+        for g, h in zip(grads, right, strict=True):
+            np.testing.assert_allclose(g, h, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+@every_row
+def test_the_layout_in_memory_is_no_matter(op: Any, row: Call, kind: str) -> None:
+    laid_out = changed(row, lambda x: LAYOUTS[kind](x) if x.ndim else x)
+    for found, right in zip(values_and_gradients(op, laid_out), values_and_gradients(op, row)):
+        for a, b in zip(found, right, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(("op", "row"), rows({op: CASES[op] for op in TORCH}))
+def test_torch_agrees(op: Any, row: Call) -> None:
+    pytest.importorskip("torch")
+    if row.kwargs.get("axis") == ():
+        pytest.skip("no axis means every axis to PyTorch")
+    found = operands(row)
+    twins = [torch.tensor(x, requires_grad=True) for x in found]
+    args, kwargs = refill(row, twins)
+    try:
+        result = TORCH[op](*args, **kwargs)
+    except (TypeError, RuntimeError, NotImplementedError, ValueError):
+        pytest.skip("PyTorch does not take this call")
+    theirs = list(torch_outputs(result))
+    values, grads = values_and_gradients(op, row)
+    for ours, their in zip(values, theirs, strict=True):
+        np.testing.assert_allclose(ours, their.detach().numpy(), rtol=1e-10, atol=1e-12)
+    recorded = [t for t in theirs if t.requires_grad]
+    torch.autograd.backward(recorded, [torch.tensor(weights(t.detach().numpy())) for t in recorded])
+    for ours, twin in zip(grads, twins):
+        np.testing.assert_allclose(ours, twin.grad.resolve_conj().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def torch_outputs(result: Any) -> Iterator[Any]:
+    if isinstance(result, (tuple, list)):
+        for item in result:
+            yield from torch_outputs(item)
+    else:
+        yield result.resolve_conj().resolve_neg()
