@@ -1,0 +1,178 @@
+"""The graph as the JSON document that the page reads, and the page around it.
+
+Whatever would be null, false or empty is left out. Statistics, sources and formulas stand in tables of their own,
+and are referred to, so that what is told twice is stored once.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+from tensorgrad.draw.formulas import formula
+from tensorgrad.draw.model import Graph, Operand, Vertex
+from tensorgrad.draw.stats import Stats
+from tensorgrad.state import Place
+
+PAGE = Path(__file__).parent / "page"
+Document = dict[str, Any]
+
+
+def document(
+    graph: Graph, title: str | None = None, direction: str = "LR", depth: int | None = None
+) -> Document:
+    """The graph as plain data: dicts, lists, numbers and strings, all of it and never folded."""
+    writer = Writer(graph)
+    nodes = [writer.node(vertex) for vertex in graph.vertices]
+    events = [writer.event(event) for event in graph.events]
+    return {
+        "format": "tensorgrad-graph",
+        "version": 1,
+        "title": title or "computation graph",
+        "direction": "TB" if direction in ("TB", "BT") else "LR",
+        **({} if depth is None else {"depth": depth}),
+        "roots": [writer.ids[root] for root in graph.roots],
+        "notes": graph.notes,
+        "stats": writer.stats,
+        "sources": list(writer.sources),
+        "formulas": writer.formulas,
+        "modules": writer.modules,
+        "nodes": nodes,
+        "events": events,
+    }
+
+
+class Writer:
+    """Fills the tables while nodes and events are written."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.ids = graph.names()
+        self.stats: list[Stats] = []
+        self.positions: dict[int, int] = {}  # by the identity of the stats, which the graph holds
+        self.sources: dict[str, int] = {}
+        self.formulas: dict[str, dict[str, Any]] = {}
+        self.keys: dict[Any, str] = {}
+        self.modules: list[dict[str, Any]] = []
+        self.places: dict[Place, str] = {}
+
+    def node(self, vertex: Vertex) -> dict[str, Any]:
+        told = {
+            "op": vertex.op and vertex.op.name,
+            "name": vertex.name,
+            "module": self.module(vertex.scope),
+            "inputs": [self.operand(operand) for operand in vertex.inputs],
+            "keywords": vertex.keywords,
+            "out_saved": vertex.out_saved,
+            "freed": vertex.freed,
+            "formula": self.formula(vertex),
+            "source": self.source(vertex.source),
+            "value": self.statistics(vertex.value),
+            "grad": self.statistics(vertex.grad),
+            "forward_seconds": _microseconds(vertex.forward_seconds),
+            "backward_seconds": _microseconds(vertex.backward_seconds),
+        }
+        fixed = {
+            "id": self.ids[vertex],
+            "kind": vertex.kind,
+            "shape": list(vertex.shape),
+            "dtype": str(vertex.dtype),
+            "bytes": vertex.nbytes,
+        }
+        return fixed | _given(told)
+
+    def operand(self, operand: Operand) -> dict[str, Any]:
+        if operand.source is None:
+            return {"text": operand.text}
+        return {"node": self.ids[operand.source]} | ({"saved": True} if operand.saved else {})
+
+    def event(self, event: Any) -> dict[str, Any]:
+        told = {
+            "slot": event.slot,
+            "to": None if event.to is None else self.ids[event.to],
+            "contribution": self.statistics(event.contribution),
+            "accumulated": self.statistics(event.accumulated),
+            "grad": self.statistics(event.grad),
+            "seconds": _microseconds(event.seconds),
+        }
+        fixed = {"type": event.type, "node": self.ids[event.vertex], "live_bytes": event.live_bytes}
+        return fixed | {name: value for name, value in told.items() if value is not None}
+
+    def statistics(self, stats: Stats | None) -> int | None:
+        if stats is None:
+            return None
+        position = self.positions.setdefault(id(stats), len(self.stats))
+        if position == len(self.stats):
+            self.stats.append(stats)
+        return position
+
+    def source(self, source: str | None) -> int | None:
+        return None if source is None else self.sources.setdefault(source, len(self.sources))
+
+    def formula(self, vertex: Vertex) -> str | None:
+        """The key of its op's formula; two ops of one name have two keys."""
+        op = vertex.op
+        if op is None:
+            return None
+        if op not in self.keys:
+            key = op.name
+            while key in self.formulas:
+                key += "'"
+            self.keys[op] = key
+            self.formulas[key] = formula(op)
+        return self.keys[op]
+
+    def module(self, place: Place | None) -> str | None:
+        if place is None:
+            return None
+        if place not in self.places:
+            for part in place.path:
+                if part not in self.places:
+                    self.places[part] = f"m{len(self.modules)}"
+                    outer = {} if part.outer is None else {"parent": self.places[part.outer]}
+                    self.modules.append(
+                        {"id": self.places[part], **outer, "name": part.name, "kind": part.kind}
+                    )
+        return self.places[place]
+
+
+def _given(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in told.items() if v is not None and v is not False and v != "" and v != [] and v != {}}
+
+
+def _microseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 7)
+
+
+def encoded(data: Document) -> str:
+    """As JSON, in which what is not a finite number has been made words."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def page(data: Document) -> str:
+    """One HTML file that holds the viewer and the graph, and loads nothing else.
+
+    The document cannot end its script element, for it has no "<"; a Content-Security-Policy admits the page's own
+    style and script by their hashes and nothing else.
+    """
+    style = "\n".join(file.read_text("utf-8") for file in sorted(PAGE.glob("*.css")))
+    script = "\n".join(file.read_text("utf-8") for file in sorted(PAGE.glob("*.js")))
+    json_text = encoded(data).replace("<", "\\u003c").encode("utf-8", "replace").decode()
+    parts = {
+        "SCRIPT_HASH": _hash(script),
+        "STYLE_HASH": _hash(style),
+        "<title>tensorgrad</title>": f"<title>{html.escape(data['title'])}</title>",
+        "<!--STYLE-->": f"<style>{style}</style>",
+        "<!--SCRIPT-->": f"<script>{script}</script>",
+        "<!--DATA-->": f'<script type="application/json" id="graph">{json_text}</script>',
+    }
+    text = (PAGE / "index.html").read_text("utf-8")
+    for mark, content in parts.items():  # the data last: names in it may look like the marks
+        text = text.replace(mark, content, 1)
+    return text
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,187 @@
+"""A view of the graph as text in Graphviz's DOT language."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tensorgrad.draw.fold import Edge, Group, Item, View
+from tensorgrad.draw.formulas import slot_name
+from tensorgrad.draw.model import Graph, Vertex
+from tensorgrad.draw.stats import told
+from tensorgrad.state import Place
+
+# Told apart by shape as well as by colour; dark text on each has a contrast of at least 12.
+# fmt: off
+STYLES = {
+    "op":        'shape=box style="rounded,filled" fillcolor="#eaf1fb" color="#3a6ea5"',
+    "parameter": 'shape=cylinder style=filled fillcolor="#fdf1d8" color="#a86f00"',
+    "leaf":      'shape=ellipse style=filled fillcolor="#e3f4e6" color="#2b7a4b"',
+    "constant":  'shape=note style="filled,dashed" fillcolor="#f4f4f4" color="#6b6b6b"',
+    "group":     'shape=box3d style=filled fillcolor="#efe8f8" color="#6a4c93"',
+}
+# fmt: on
+COMMUTE = {"add", "multiply", "maximum", "minimum", "logaddexp", "hypot", "concatenate", "einsum"}
+LEGEND = "● kept for backward"
+
+
+def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: str | None) -> str:
+    """The text, each node and each edge on a line of its own.
+
+    Names are n0, n1, … and c0, c1, … (constants) in the order of recording, and g0, g1, … (groups).
+    """
+    names: dict[Item, str] = dict(graph.names())
+    groups = [item for item in view.items if isinstance(item, Group)]
+    names |= {group: f"g{i}" for i, group in enumerate(groups)}
+    shown = set(show)
+    roots = {view.owner[root] for root in graph.roots}
+    lines = [
+        "digraph tensorgrad {",
+        f"  rankdir={direction} nodesep=0.25 ranksep=0.4 bgcolor=white labelloc=b",
+        f"  label={_caption(view, title)}",
+        '  fontname="Helvetica,Arial,sans-serif" fontsize=11 fontcolor="#444444"',
+        '  node [fontname="Helvetica,Arial,sans-serif" fontsize=11 fontcolor="#111111" margin="0.11,0.05"]',
+        '  edge [fontname="Helvetica,Arial,sans-serif" fontsize=9 fontcolor="#555555" color="#555555" arrowsize=0.7]',
+    ]
+    lines += _clusters(view, names, shown, roots)
+    operands = Counter(edge.head for edge in view.edges)
+    lines += [
+        f"  {names[edge.tail]} -> {names[edge.head]}{_edge(edge, operands[edge.head])}"
+        for edge in view.edges
+    ]
+    return "\n".join([*lines, "}", ""])
+
+
+def _clusters(
+    view: View, names: dict[Item, str], shown: set[str], roots: set[Item]
+) -> list[str]:
+    """The nodes, each inside the boxes of the modules around it; iterative, for modules nest as deep as they like."""
+    inside: dict[Place | None, list[Item | Place]] = {None: []}
+    for item in view.items:
+        part: Item | Place = item
+        place = item.scope
+        while place is not None and place not in inside:
+            inside[place] = [part]
+            part, place = place, place.outer
+        inside[place].append(part)
+    lines = []
+    ids: dict[Place, int] = {}
+    stack: list[tuple[int, Item | Place | None]] = [(1, p) for p in reversed(inside[None])]
+    while stack:
+        level, part_or_end = stack.pop()
+        indent = "  " * level
+        if part_or_end is None:
+            lines.append(indent + "}")
+        elif isinstance(part_or_end, Place):
+            place = part_or_end
+            ids[place] = len(ids)
+            label = html(f"{place.name} {place.kind}".strip())
+            lines.append(
+                f"{indent}subgraph cluster_m{ids[place]} {{ label=<{label}> labelloc=t labeljust=l "
+                'style="rounded,filled" fillcolor="#00000008" color="#b5b5b5" margin=10'
+            )
+            stack.append((level, None))
+            stack += [(level + 1, p) for p in reversed(inside[place])]
+        else:
+            lines.append(f"{indent}{names[part_or_end]} {_node(part_or_end, shown, part_or_end in roots)}")
+    return lines
+
+
+def _node(item: Item, shown: set[str], root: bool) -> str:
+    if isinstance(item, Group):
+        rows = [f"<b>{html(item.title)}</b>" if item.title else "", _sums(item)]
+        style = STYLES["group"]
+    else:
+        rows = _rows(item, shown)
+        style = STYLES[item.kind]
+        if item.freed:
+            style = style.replace('"rounded,filled"', '"rounded,filled,dotted"')
+    if root:
+        style += " peripheries=2 penwidth=1.5"
+    return f"[label=<{'<br/>'.join(row for row in rows if row)}> {style}]"
+
+
+def _sums(group: Group) -> str:
+    words = [f"{group.operations:,} operation{'s' * (group.operations != 1)}"]
+    if group.parameters:
+        words.append(f"{group.parameters:,} parameters")
+    return f'<font point-size="9">{", ".join(words)}</font>'
+
+
+def _rows(vertex: Vertex, shown: set[str]) -> list[str]:
+    """What is written in a node, line by line."""
+    name = html(vertex.name) if vertex.name and "name" in shown else ""
+    what = html(call(vertex)) if vertex.op is not None else ""
+    mark = " ●" if vertex.out_saved else ""
+    if not name and not what:
+        what = "constant" if vertex.kind == "constant" else "leaf"
+    rows = [f"<b>{f'{name} = {what}' if name and what else name or what}</b>{mark}"]
+    number = "value" in shown and vertex.value is not None and vertex.shape == ()
+    spec = [str(vertex.shape)] * ("shape" in shown and not number)
+    spec += [str(vertex.dtype)] * ("dtype" in shown)
+    small = [" ".join(spec)]
+    if "bytes" in shown:
+        small.append(size(vertex.nbytes))
+    if "value" in shown and vertex.value is not None:
+        small.append("value " + told(vertex.value, vertex.shape))
+    if "grad" in shown and vertex.grad is not None:
+        small.append("grad " + told(vertex.grad, vertex.shape))
+    if "source" in shown and vertex.source:
+        small.append(vertex.source)
+    return rows + [f'<font point-size="9">{html(row)}</font>' for row in small if row]
+
+
+def call(vertex: Vertex) -> str:
+    """The op, and what it was given besides tensors: sum(·, axis=0), power(·, 2)."""
+    assert vertex.op is not None
+    texts = [operand.text if operand.source is None else "·" for operand in vertex.inputs]
+    words = [f"{name}={value}" for name, value in vertex.keywords.items()]
+    if all(text == "·" for text in texts) and not words:
+        return vertex.op.name
+    return f"{vertex.op.name}({', '.join(texts + words)})"
+
+
+def _edge(edge: Edge, operands: int) -> str:
+    words = []
+    if edge.count > 1:
+        words.append(f'label="{edge.count}" penwidth=1.8')
+    if edge.saved:
+        words.append("dir=both arrowtail=dot")
+    if edge.slot is not None and isinstance(edge.head, Vertex) and edge.head.op is not None:
+        name = slot_name(edge.head.op, edge.slot)
+        if operands > 1 and edge.head.op.name not in COMMUTE:
+            words.append(f'headlabel="{name}" labeldistance=1.5')
+    if isinstance(edge.tail, Vertex) and edge.tail.kind == "constant":
+        words.append("style=dashed")
+    return f" [{' '.join(words)}]" if words else ""
+
+
+def _caption(view: View, title: str | None) -> str:
+    rows = [f"<b>{html(title)}</b>"] if title else []
+    rows += [f'<font color="#a03000">{html(note)}</font>' for note in view.notes]
+    if any(edge.saved for edge in view.edges) or any(
+        isinstance(item, Vertex) and item.out_saved for item in view.items
+    ):
+        rows.append(f'<font point-size="9">{LEGEND}</font>')
+    return f"<{'<br/>'.join(rows)}>" if rows else '""'
+
+
+def size(nbytes: int) -> str:
+    """Bytes as people say them."""
+    value, unit = float(nbytes), "B"
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{nbytes} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "<br/>", "\t": " ", "\r": ""}
+    # What XML cannot hold is shown by Unicode's pictures of control characters, or as unknown.
+    | {chr(c): chr(0x2400 + c) for c in range(32) if chr(c) not in "\n\t\r"}
+    | {chr(c): "\ufffd" for c in (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
+)
+
+
+def html(text: str) -> str:
+    """Any text as Graphviz's labels in angle brackets take it."""
+    return text.translate(ESCAPES)

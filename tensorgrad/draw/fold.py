@@ -1,0 +1,217 @@
+"""What is drawn when a graph is too large to draw whole, or is asked for down to a depth: groups of vertices."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from tensorgrad.draw.model import Graph, Vertex
+from tensorgrad.state import Place
+
+RANKS = 80  # drawn nodes in a row: beyond that, a picture is a strip nobody can read
+STRETCHES = 24  # what a graph without enough modules is cut into
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Vertices drawn as one node."""
+
+    scope: Place | None  # the module around it
+    members: list[Vertex] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)  # the modules that are closed in it, if any
+
+    @property
+    def title(self) -> str:
+        if not self.places:
+            ops = Counter(v.op.name for v in self.members if v.op is not None).most_common(4)
+            return ", ".join(name for name, _ in ops[:3]) + (", …" if len(ops) > 3 else "")
+        first, last = self.places[0], self.places[-1]
+        if first is last:
+            return f"{first.name} {first.kind}".strip()
+        names = f"{first.name} … {last.name} " if first.name and last.name else ""
+        return f"{names}{first.kind} ×{len(self.places)}"
+
+    @property
+    def operations(self) -> int:
+        return sum(v.kind == "op" for v in self.members)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its parameters hold."""
+        return sum(
+            v.nbytes // v.dtype.itemsize for v in self.members if v.kind in ("parameter", "leaf")
+        )
+
+
+Item = Vertex | Group
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    """One operand of one call, or all that go from one item to another where either is a group."""
+
+    tail: Item
+    head: Item
+    slot: int | None
+    saved: bool = False
+    count: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """The items to draw, in recording order, and the edges between them."""
+
+    items: list[Item]
+    edges: list[Edge]
+    owner: dict[Vertex, Item]
+    notes: list[str]
+
+
+def view(graph: Graph, depth: int | None, max_nodes: int) -> View:
+    """The graph with modules below `depth` closed, and more of them as long as there are too many nodes."""
+    levels = {v: 0 if v.scope is None else len(v.scope.path) for v in graph.vertices}
+    deepest = max(levels.values(), default=0)
+    wanted = deepest if depth is None else min(depth, deepest)
+    shown = _largest(
+        wanted, lambda level: fits(graph, _close(graph, levels, level, False), max_nodes)
+    )
+    notes = list(graph.notes)
+    if shown is None:
+        owner = _cut(graph)
+        notes.append(
+            f"{_many(graph)} are too many to draw: neighbours in the order of recording are drawn as one. "
+            "save('graph.html') shows them all"
+        )
+    else:
+        owner = _close(graph, levels, shown, True)
+        if shown < wanted:
+            notes.append(
+                f"{_many(graph)} are too many to draw: modules below level {shown} are closed. "
+                "save('graph.html') shows them all"
+            )
+    return View(list(dict.fromkeys(owner.values())), _edges(graph, owner), owner, notes)
+
+
+def _many(graph: Graph) -> str:
+    return f"{sum(v.kind == 'op' for v in graph.vertices):,} operations"
+
+
+def _largest(top: int, good: Callable[[int], bool]) -> int | None:
+    """The largest level up to `top` that is good, where those below a good one are good too."""
+    if good(top):
+        return top
+    low, high = -1, top
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if good(middle) else (low, middle)
+    return None if low < 0 else low
+
+
+def fits(graph: Graph, owner: dict[Vertex, Item], max_nodes: int) -> bool:
+    """Whether there are few enough items, and not too many in a row."""
+    ranks = dict.fromkeys(owner.values(), 1)
+    if len(ranks) > max_nodes:
+        return False
+    for vertex in graph.vertices:
+        item = owner[vertex]
+        for operand in vertex.inputs:
+            if operand.source is not None and owner[operand.source] is not item:
+                ranks[item] = max(ranks[item], ranks[owner[operand.source]] + 1)
+    return max(ranks.values(), default=0) <= RANKS
+
+
+def _close(
+    graph: Graph, levels: dict[Vertex, int], level: int, repeats: bool
+) -> dict[Vertex, Item]:
+    """Every vertex with the item it is drawn in, when modules deeper than `level` are closed."""
+    owner: dict[Vertex, Item] = {}
+    groups: dict[Place, Group] = {}
+    for vertex in graph.vertices:
+        if levels[vertex] <= level or vertex.scope is None:
+            owner[vertex] = vertex
+            continue
+        place = vertex.scope.path[level]
+        group = groups.setdefault(place, Group(place.outer, [], [place]))
+        group.members.append(vertex)
+        owner[vertex] = group
+    if repeats:
+        _merge_repeated(graph, owner)
+    return owner
+
+
+def _merge_repeated(graph: Graph, owner: dict[Vertex, Item]) -> None:
+    """Draw identical modules as one where they follow one another with nothing recorded between."""
+    runs: list[Item] = []
+    for vertex in graph.vertices:
+        if vertex.kind == "op" and (not runs or runs[-1] is not owner[vertex]):
+            runs.append(owner[vertex])
+    times = Counter(runs)
+    growing: Group | None = None
+    pattern: Hashable = None
+    for item in runs:
+        if not isinstance(item, Group) or times[item] > 1:
+            growing = None
+            continue
+        own = item.scope, item.places[0].kind, signature(item)
+        if growing is None or own != pattern:
+            growing, pattern = item, own
+            continue
+        growing.members += item.members
+        growing.places += item.places
+        owner |= dict.fromkeys(item.members, growing)
+
+
+def signature(group: Group) -> Hashable:
+    """What a module computes, whatever its place and its names."""
+    inside = {vertex: i for i, vertex in enumerate(group.members)}
+    return tuple(
+        (
+            v.kind,
+            v.op,
+            v.shape,
+            v.dtype,
+            tuple(v.keywords.items()),
+            tuple((inside.get(o.source, -1) if o.source else o.text) for o in v.inputs),
+        )
+        for v in group.members
+    )
+
+
+def _cut(graph: Graph) -> dict[Vertex, Item]:
+    """Stretches of the recording order, and the last few vertices as they are.
+
+    Neighbours in a topological order make an acyclic picture, whatever the graph.
+    """
+    order: dict[Vertex, None] = {}  # every leaf just before its first use
+    for vertex in graph.vertices:
+        if vertex.op is not None or vertex in graph.roots:
+            for operand in vertex.inputs:
+                if operand.source is not None:
+                    order[operand.source] = None
+            order[vertex] = None
+    vertices = list(order)
+    ends = vertices[-STRETCHES // 3 :]
+    rest = vertices[: -STRETCHES // 3]
+    owner: dict[Vertex, Item] = {}
+    size = -(-len(rest) // STRETCHES)
+    for start in range(0, len(rest), size):
+        group = Group(None, rest[start : start + size])
+        owner |= dict.fromkeys(group.members, group)
+    return owner | {vertex: vertex for vertex in ends}
+
+
+def _edges(graph: Graph, owner: dict[Vertex, Item]) -> list[Edge]:
+    edges: list[Edge] = []
+    bundles: dict[tuple[Item, Item], Edge] = {}
+    for head in graph.vertices:
+        for slot, operand in enumerate(head.inputs):
+            if operand.source is None:
+                continue
+            a, b = owner[operand.source], owner[head]
+            if isinstance(a, Vertex) and isinstance(b, Vertex):
+                edges.append(Edge(a, b, slot, operand.saved))
+            elif a is not b and (a, b) in bundles:
+                bundles[a, b].count += 1
+            elif a is not b:
+                bundles[a, b] = Edge(a, b, None)
+                edges.append(bundles[a, b])
+    return edges
