@@ -15,14 +15,15 @@ serials = itertools.count()
 class Notes:
     """What few nodes have: a name, hooks, a gradient that is kept. Every leaf has one."""
 
-    __slots__ = ("grad", "hooks", "name", "retains", "written")
+    __slots__ = ("array", "grad", "hooks", "name", "retains", "written")
 
     def __init__(self, retains: bool = False) -> None:
         self.name: str | None = None
         self.hooks: list[Callable[[Any], Any]] = []
         self.retains = retains
         self.grad: Any = None
-        self.written = -1  # the serial number at which a leaf's array was last written to
+        self.array: Any = None  # a leaf's array that was written to in place, and
+        self.written = -1  # the serial number at which it last was
 
 
 class Node(Spec):
@@ -109,6 +110,7 @@ def backward(
     useful = set(order) if targets is None else leading_to(targets, order)
     kept: dict[Node, Any] = {}
     grads = dict(seeds)
+    newest_write = max((node.notes.written for node in order if node.notes is not None), default=-1)
     sums: set[Node] = set()  # whose gradient is an array made here: more can be added in place
     for node in order:
         g = grads.pop(node, None)
@@ -122,14 +124,14 @@ def backward(
             kept[node] = g
         if node.op is None:
             continue
+        if newest_write > node.serial:
+            refuse_overwritten(node, order)
         rules, args, out, kwargs = node.op.rules, node.args, node.out, node.kwargs
         if lift is not None:
             args, out = lifted(node, lift)
         for i, parent in enumerate(node.parents):
             if parent is None:
                 continue
-            if parent.notes is not None and parent.notes.written > node.serial:
-                refuse_if_read(node, i)
             if parent not in useful:
                 continue
             step = rules[i](g, out, *args, **kwargs)
@@ -185,13 +187,16 @@ def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[An
     return args, None if node.out is None else lift(node.out, node)
 
 
-def refuse_if_read(node: Node, i: int) -> None:
-    """Raise if a rule would read argument `i`, which was overwritten after the call."""
-    leaf = node.parents[i]
-    name = f" ({leaf.notes.name})" if leaf.notes.name else ""
-    if node.args[i] is not leaf:
-        raise RuntimeError(
-            f"argument {i} of {node.op.name}{name} was "
-            "written to in place after the call, whose gradient needs the value from before; run "
-            "backward before writing to .data, as an optimizer's step does, or write to a copy"
-        )
+def refuse_overwritten(node: Node, order: list[Node]) -> None:
+    """Raise if a rule of `node` would read memory of a leaf that was written to after the call."""
+    leaves = [leaf for leaf in order if leaf.notes is not None and leaf.notes.written > node.serial]
+    for i, value in enumerate(node.args):
+        for leaf in leaves:
+            if isinstance(value, np.ndarray) and np.may_share_memory(value, leaf.notes.array):
+                name = f" {leaf.notes.name!r}" if leaf.notes.name else ""
+                raise RuntimeError(
+                    f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
+                    f"{leaf.shape}, which was written to in place after the call, whose gradient needs "
+                    "the value from before; run backward before writing to .data, as an optimizer's "
+                    "step does, or write to a copy"
+                )

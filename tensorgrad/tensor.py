@@ -87,7 +87,7 @@ class Tensor(Recorded):
             )
         if array is self._data and self.node is not None and self.node.notes is not None:
             # `t.data -= step` arrives here, after writing in place.
-            self.node.notes.written = next(serials)
+            self.node.notes.array, self.node.notes.written = array, next(serials)
         self._data = array
 
     @property
