@@ -196,7 +196,7 @@ def check_rows(y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
     if not (y.min() >= 0 and abs(y.sum(axis=1) - 1).max() < 1e-2):
         sums = y.sum(axis=1)
         raise ValueError(
-            f"targets of shape {y.shape} are one-hot rows, or others of probabilities, but these go "
-            f"from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
+            f"targets of shape {y.shape} are one-hot rows, or others of probabilities, but these "
+            f"go from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
         )
     return y

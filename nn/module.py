@@ -36,8 +36,8 @@ class Module(Configured):
         """The sum of all penalties in this tree; without any, a constant 0, best not added."""
         penalties = [p for module in self.modules() if (p := module.penalty()) is not None]
         if not penalties:
-            first = next(iter(self.parameters()), None)
-            return tg.Tensor(np.zeros((), np.float32 if first is None else first.dtype))
+            dtype = next((p.dtype for _, p in self.named_parameters()), np.float32)
+            return tg.Tensor(np.zeros((), dtype))
         return functools.reduce(operator.add, penalties)
 
     # The tree
@@ -64,7 +64,7 @@ class Module(Configured):
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """Everything that could be a parameter or a child, with its name here."""
         for name, value in vars(self).items():
-            if isinstance(value, list | tuple):
+            if isinstance(value, (list, tuple)):
                 yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
             elif isinstance(value, dict):
                 yield from ((f"{name}.{key}", item) for key, item in value.items())
@@ -75,14 +75,13 @@ class Module(Configured):
         seen.add(id(self))
         yield path, self
         for name, part in self._parts():
-            if id(part) in seen:
-                continue
-            below = f"{path}.{name}" if path else name
-            if isinstance(part, Module):
-                yield from part._tree(below, seen)
-            elif _is_parameter(part):
-                seen.add(id(part))
-                yield below, part
+            if (_is_parameter(part) or isinstance(part, Module)) and id(part) not in seen:
+                below = f"{path}.{name}" if path else name
+                if isinstance(part, Module):
+                    yield from part._tree(below, seen)
+                else:
+                    seen.add(id(part))
+                    yield below, part
 
     # Names, for drawing
 
@@ -107,7 +106,63 @@ class Module(Configured):
         arguments = ", ".join(self._shown())
         return "\n  ".join([f"{type(self).__name__}({arguments}", *lines]) + "\n)"
 
+    def summary(self, *input_shapes: tuple[int, ...]) -> str:
+        """A table of the modules, their outputs for N samples of these shapes, and parameters."""
+        shapes = self._output_shapes(input_shapes)
+        rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes")]
+        counted: set[int] = set()
+        numbers = np.zeros(2, int)
+        for path, module in self.named_modules():
+            parts = {id(part): part for _, part in module._parts() if _is_parameter(part)}
+            own = [parts[key] for key in parts.keys() - counted]
+            counted |= parts.keys()
+            here = np.array([sum(p.size for p in own), sum(p.data.nbytes for p in own)])
+            numbers += here
+            name = "  " * path.count(".") + path.rpartition(".")[2]
+            figures = [f"{n:,}" if own else "" for n in here]
+            rows.append(
+                (name, type(module).__name__, shapes.get(id(module), "not called"), *figures)
+            )
+        rows.append(("total", "", "", *(f"{n:,}" for n in numbers)))
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = [
+            "  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])])
+            for row in rows
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _output_shapes(self, input_shapes: tuple[tuple[int, ...], ...]) -> dict[int, str]:
+        """What every module returns for one sample of zeros, by its id."""
+        shapes: dict[int, str] = {}
+
+        def noting(module: Module) -> Any:
+            def forward(*args: Any, **kwargs: Any) -> Any:
+                out = type(module).forward(module, *args, **kwargs)
+                if hasattr(out, "shape"):
+                    shapes[id(module)] = f"({', '.join(['N', *map(str, out.shape[1:])])})"
+                return out
+
+            return forward
+
+        modules = {module: module.training for module in self.modules()}
+        dtype = next((p.dtype for _, p in self.named_parameters()), np.float32)
+        try:
+            for module in modules:
+                module.training, module.forward = False, noting(module)  # type: ignore[method-assign]
+            with tg.no_grad(), np.errstate(all="ignore"):
+                self(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
+        finally:
+            for module, training in modules.items():
+                del module.forward
+                module.training = training
+        return shapes
+
     # State
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: the scope's name, but not the states that it has met."""
+        scope = self._scope and tg.Scope(self._scope.kind, self._scope.name)
+        return vars(self) | {"_scope": scope}
 
     def train(self, mode: bool = True) -> Self:
         """Switch the whole tree to training (dropout drops) or, with False, to evaluation."""
