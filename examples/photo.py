@@ -1,0 +1,60 @@
+"""From any picture file to what a network trained on Fashion-MNIST expects to see."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from nn.files import import_cv2
+
+
+def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
+    """The picture as Fashion-MNIST shows garments: gray, light on black, filling a square.
+
+    Shapes: -> (size, size), uint8.
+    Raises: FileNotFoundError; ValueError if the file is no picture, or shows one colour only.
+    """
+    cv2 = import_cv2()
+    data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if picture is None:
+        raise ValueError(f"{path} is not a picture that OpenCV can read; give a PNG, JPEG or WebP file")
+    if picture.dtype == np.uint16:
+        picture = (picture // 257).astype(np.uint8)
+    gray = on_black(_gray_on_white(picture, cv2))
+    rows, columns = np.nonzero(gray > 25)  # a tenth of the full range: paper is never quite even
+    if rows.size == 0:
+        raise ValueError(f"{path} shows one colour only ({picture.shape[1]}x{picture.shape[0]} pixels)")
+    garment = gray[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    scale = size / max(garment.shape)
+    height, width = (max(1, round(n * scale)) for n in garment.shape)
+    small = cv2.resize(garment, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    # Padding, not stretching: the aspect ratio is half of what tells a boot from a shirt.
+    out = np.zeros((size, size), np.uint8)
+    top, left = (size - height) // 2, (size - width) // 2
+    out[top : top + height, left : left + width] = small
+    return out
+
+
+def _gray_on_white(picture: np.ndarray, cv2: "object") -> np.ndarray:
+    """Gray levels, with whatever is transparent as white paper."""
+    if picture.ndim == 2:
+        return picture.astype(np.float32)
+    gray = picture[..., :3].astype(np.float32) @ np.float32([0.114, 0.587, 0.299])  # BGR
+    if picture.shape[2] == 4:
+        alpha = picture[..., 3].astype(np.float32) / 255
+        gray = gray * alpha + 255 * (1 - alpha)
+    return gray
+
+
+def on_black(gray: np.ndarray) -> np.ndarray:
+    """The picture with its background, known by its border, made black, and its contrast full.
+
+    Shapes: (H, W) -> (H, W), uint8.
+    """
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    background = float(np.median(border))
+    garment = background - gray if background > 127 else gray - background
+    garment = np.maximum(garment, 0)
+    top = garment.max()
+    return (garment * (255 / top if top > 25 else 1)).astype(np.uint8)

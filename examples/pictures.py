@@ -1,0 +1,77 @@
+"""The pictures that the Fashion-MNIST run leaves behind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by colour-blind eyes
+
+
+def save_figure(figure, path: Path) -> None:
+    """Write a figure to a temporary name and rename it, so that no half picture is ever seen."""
+    temporary = path.with_name(f".{path.name}")
+    figure.savefig(temporary, dpi=120, format=path.suffix[1:])
+    temporary.replace(path)
+
+
+def predictions_figure(
+    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]
+):
+    """A grid of images with the predicted name and its confidence; wrong ones framed and corrected.
+
+    Shapes: images (N, 28, 28), probabilities (N, C), labels (N,).
+    """
+    from matplotlib.figure import Figure
+
+    predicted = probabilities.argmax(axis=1)
+    columns = 8
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.55 * columns, 1.9 * rows), layout="constrained")
+    axes = np.ravel(figure.subplots(rows, columns, squeeze=False))
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, image, p, k, y in zip(axes, images, probabilities, predicted, labels, strict=False):
+        right = k == y
+        ax.set_axis_on()
+        ax.set(xticks=[], yticks=[])
+        ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+        ax.spines[:].set(color=RIGHT if right else WRONG, linewidth=1.5 if right else 4)
+        title = f"{'✓' if right else '✗'} {names[k]} {p[k]:.0%}"
+        if not right:
+            title += f"\nis {names[y]}"
+        ax.set_title(title, fontsize=8, color=RIGHT if right else WRONG)
+    wrong = int((predicted != labels).sum())
+    figure.suptitle(f"{len(images)} test images: {len(images) - wrong} right (✓), {wrong} wrong (✗)", fontsize=11)
+    return figure
+
+
+def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """How often class i (row) was taken for class j (column).
+
+    Shapes: predicted (N,), labels (N,) -> (classes, classes).
+    """
+    matrix = np.zeros((classes, classes), int)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def confusion_figure(matrix: np.ndarray, names: Sequence[str]):
+    """The confusion matrix in shares of each true class, with the numbers written in."""
+    from matplotlib.figure import Figure
+
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    ax = figure.subplots()
+    picture = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
+    for (i, j), share in np.ndenumerate(shares):
+        if matrix[i, j]:
+            ax.text(j, i, f"{share:.0%}" if share >= 0.005 else "·", ha="center", va="center", fontsize=8,
+                    color="black" if share > 0.6 else "white")  # fmt: skip
+    ticks = np.arange(len(names))
+    ax.set_xticks(ticks, names, rotation=45, ha="right")
+    ax.set_yticks(ticks, names)
+    accuracy = np.trace(matrix) / max(matrix.sum(), 1)
+    ax.set(xlabel="predicted", ylabel="true", title=f"{matrix.sum():,} images, accuracy {accuracy:.4f}")
+    figure.colorbar(picture, ax=ax, label="share of the true class", shrink=0.8)
+    return figure
