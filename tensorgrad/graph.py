@@ -100,7 +100,7 @@ def backward(
     *,
     free: bool = True,
     lift: Callable[[Any, Node | None], Any] | None = None,
-    watch: Callable[[Node, int, Any], None] | None = None,
+    watch: Callable[[Node, int | None, Any], None] | None = None,
 ) -> dict[Node, Any]:
     """The gradients of the seeds, in the targets or else in all leaves and nodes that retain them.
 
@@ -112,6 +112,9 @@ def backward(
     grads = dict(seeds)
     newest_write = max((node.notes.written for node in order if node.notes is not None), default=-1)
     sums: set[Node] = set()  # whose gradient is an array made here: more can be added in place
+    if watch is not None:
+        for node, seed in seeds.items():
+            watch(node, None, seed)
     for node in order:
         g = grads.pop(node, None)
         if g is None:
@@ -196,7 +199,7 @@ def refuse_overwritten(node: Node, order: list[Node]) -> None:
                 name = f" {leaf.notes.name!r}" if leaf.notes.name else ""
                 raise RuntimeError(
                     f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
-                    f"{leaf.shape}, which was written to in place after the call, whose gradient needs "
-                    "the value from before; run backward before writing to .data, as an optimizer's "
-                    "step does, or write to a copy"
+                    f"{leaf.shape}, which was written to in place after the call, whose gradient "
+                    "needs the value from before; run backward before writing to .data, as an "
+                    "optimizer's step does, or write to a copy"
                 )

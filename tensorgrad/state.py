@@ -119,8 +119,8 @@ class Observer:
         if self.before is not None:
             self.before.recorded(node, out)
 
-    def backward(self, node: Any, i: int, step: Any) -> None:
-        """Take note of what a node's rule gave for its argument `i`."""
+    def backward(self, node: Any, i: int | None, step: Any) -> None:
+        """Take note of what a node's rule gave for its argument `i`, or of a seed (i is None)."""
         if self.before is not None:
             self.before.backward(node, i, step)
 

@@ -48,7 +48,8 @@ def watched():
             self.nodes.append(weakref.ref(node))
 
         def backward(self, node, i, step):
-            self.steps.append((node.op.name, i))
+            if i is not None:
+                self.steps.append((node.op.name, i))
 
     watch = Watch()
     with under(observer=watch):
