@@ -128,7 +128,7 @@ def _gradient_of(outputs: Outputs, n: int) -> Outputs:
     """The gradients of the first n arguments, given these and what arrives at the outputs."""
 
     def gradient(xs: Sequence[Any], record: bool) -> list[Tensor]:
-        leaves = [x if getattr(x, "requires_grad", False) else _leaf(x) for x in xs[:n]]
+        leaves: list[Any] = [x if getattr(x, "requires_grad", False) else _leaf(x) for x in xs[:n]]
         pairs = [(t, g) for t, g in zip(outputs(leaves, True), xs[n:]) if t.requires_grad]
         nodes = [x.node for x in leaves]
         found = gradients(pairs, set(nodes), create_graph=record) if pairs else {}

@@ -23,10 +23,13 @@ def over(g, d):
 
 
 def _power_base(g, _out, a, b):
-    """b a^(b-1); at b = 0 the exponent stays, so that 0 * 0^-1 is 0 and x**2 has its third derivative at 0."""
-    if getattr(b, "ndim", 0) == 0 and b != 0:
+    """b a^(b-1); 0 where a = 0 and either b = 0, as for the third derivative of x**2, or nothing arrives."""
+    if isinstance(b, (int, float)) and b >= 1:
         return g * (b * a ** (b - 1))
-    return g * (b * a ** (b - ((b != 0) | (a != 0))))
+    nothing = np.equal(a, 0) & (np.equal(b, 0) | np.equal(g, 0))
+    if np.any(nothing):
+        a = np.where(nothing, 1, a)
+    return g * (b * a ** (b - 1))
 
 
 def _power_exponent(g, out, a, _b):
@@ -50,6 +53,12 @@ def _chosen(g, a, b, larger):
     return g * larger if not np.any(tied) else g * larger + g * tied * 0.5
 
 
+def _turn(g, side, a, b):
+    """g side / (a² + b²), without squares that overflow, and 0 at the origin."""
+    radius = np.hypot(a, b)
+    return over(over(g * side, radius), radius)
+
+
 @primitive
 def cast(x, dtype):
     """x in another floating-point or complex dtype."""
@@ -65,12 +74,12 @@ def cast_to_integers(x, dtype):
 rule(np.add,         lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: g)
 rule(np.subtract,    lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: -g)
 rule(np.multiply,    lambda g, _out, _a, b: g * b,              lambda g, _out, a, _b: g * a)
-rule(np.divide,      lambda g, _out, _a, b: over(g, b),         lambda g, out, _a, b: -over(g * out, b))
+rule(np.divide,      lambda g, _out, _a, b: over(g, b),         lambda g, _out, a, b: over(over(g, b) * a, -b))
 rule(np.power,       _power_base,                               _power_exponent)
 rule(np.maximum,     lambda g, _out, a, b: _chosen(g, a, b, np.greater(a, b)),   lambda g, _out, a, b: _chosen(g, a, b, np.greater(b, a)))
 rule(np.minimum,     lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b)),      lambda g, _out, a, b: _chosen(g, a, b, np.less(b, a)))
 rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(a - out), lambda g, out, _a, b: g * np.exp(b - out))
-rule(np.arctan2,     lambda g, _out, a, b: over(g * b, a * a + b * b),   lambda g, _out, a, b: -over(g * a, a * a + b * b))
+rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),   lambda g, _out, a, b: _turn(-g, a, a, b))
 rule(np.hypot,       lambda g, out, a, _b: over(g * a, out),    lambda g, out, _a, b: over(g * b, out))
 rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
 
@@ -78,13 +87,13 @@ rule(np.positive,    lambda g, _out, _x: g)
 rule(np.negative,    lambda g, _out, _x: -g)
 rule(np.absolute,    _absolute)
 rule(np.fabs,        lambda g, _out, x: g * np.sign(x))
-rule(np.reciprocal,  lambda g, out, _x: -g * out * out)
+rule(np.reciprocal,  lambda g, _out, x: over(over(g, x), -x))
 rule(np.square,      lambda g, _out, x: g * (2 * x))
 rule(np.sqrt,        lambda g, out, _x: over(g, 2 * out))
 rule(np.cbrt,        lambda g, out, _x: over(g, 3 * out * out))
 rule(np.exp,         lambda g, out, _x: g * out)
 rule(np.exp2,        lambda g, out, _x: g * out * float(np.log(2)))
-rule(np.expm1,       lambda g, out, _x: g * (out + 1))
+rule(np.expm1,       lambda g, _out, x: g * np.exp(x))   # out + 1 would lose all digits where out is near -1
 rule(np.log,         lambda g, _out, x: over(g, x))
 rule(np.log2,        lambda g, _out, x: over(g, x * float(np.log(2))))
 rule(np.log10,       lambda g, _out, x: over(g, x * float(np.log(10))))

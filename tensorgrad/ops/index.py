@@ -57,12 +57,28 @@ def _along(x, indices, axis):
     return tuple(indices if i == axis % x.ndim else positions for i, positions in enumerate(grid))
 
 
-def _sort(g, _out, x, axis=-1):
-    """Each gradient goes back to where its element stood; equal elements keep their order."""
+def _sort(g, out, x, axis=-1):
+    """Each gradient goes back to where its element stood; equal elements share theirs equally."""
     if axis is None:
-        return np.reshape(_sort(g, None, np.ravel(x)), x.shape)
+        return np.reshape(_sort(g, out, np.ravel(x)), x.shape)
     order = np.argsort(x, axis=axis, kind="stable")
+    g = _shared(g, out, axis)
     return np.take_along_axis(g, np.argsort(order, axis=axis, kind="stable"), axis=axis)
+
+
+def _shared(g, out, axis):
+    """The mean of g over every run of equal values in `out`, which is sorted along `axis`."""
+    last = np.moveaxis(out, axis, -1)
+    fresh = np.not_equal(last[..., 1:], last[..., :-1])
+    if np.all(fresh):
+        return g
+    runs = np.zeros(last.shape, int)
+    np.cumsum(fresh, axis=-1, out=runs[..., 1:])
+    g = np.moveaxis(g, axis, -1)
+    index = (*np.indices(last.shape, sparse=True)[:-1], runs)
+    size = put(np.ones(last.shape, g.dtype), index, last.shape)
+    total = put(g, index, last.shape)
+    return np.moveaxis(take(total / np.maximum(size, 1), index), -1, axis)
 
 
 # fmt: off

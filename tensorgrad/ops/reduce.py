@@ -93,12 +93,14 @@ def logsumexp(x, axis=None, keepdims=False):
     x = np.asarray(x)
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
-    out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    with np.errstate(divide="ignore"):  # of -inf alone the sum is 0, and its logarithm -inf
+        out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return out if keepdims else np.squeeze(out, axis=axis)
 
 
 def _logsumexp(g, out, x, axis=None, keepdims=False):
-    """Each element's share of the sum: the softmax."""
+    """Each element's share of the sum: the softmax, and 0 where all are -inf."""
+    out = np.where(np.isfinite(out), out, 0)
     return restore(g, x, axis, keepdims) * np.exp(x - restore(out, x, axis, keepdims))
 
 

@@ -1,0 +1,138 @@
+"""At the kinks: the value and gradient of functions where they have a corner, a pole or a tie.
+
+One convention everywhere. Where several arguments tie for a choice, they share the gradient equally: the mean of the
+one-sided slopes, which for a corner that is symmetric, as that of abs, is 0. What is not chosen gets 0, also where its
+own slope is infinite. relu has the slope 0 at 0, as a unit that is off.
+"""
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+BIG = 1e4
+E = np.exp(-1.0)
+
+
+def of_each(f, n):
+    """f of the elements of one array as n separate arguments."""
+    return lambda x: f(*(x[i] for i in range(n)))
+
+
+# fmt: off
+KINKS = [
+    # what                            function of one array                         at              value           gradient of its sum
+    ("relu",                          tg.relu,                                      [-1, 0, 1],     [0, 0, 1],      [0, 0, 1]),
+    ("leaky_relu",                    tg.leaky_relu,                                [-1, 0, 1],     [-0.01, 0, 1],  [0.01, 0.01, 1]),
+    ("absolute",                      np.abs,                                       [-1, 0, 1],     [1, 0, 1],      [-1, 0, 1]),
+    ("fabs",                          np.fabs,                                      [-1, 0, 1],     [1, 0, 1],      [-1, 0, 1]),
+    ("absolute of complex",           np.abs,                                       [0j, 3 + 4j],   [0, 5],         [0, 0.6 + 0.8j]),
+    ("maximum, tied",                 of_each(np.maximum, 2),                       [2, 2],         2,              [0.5, 0.5]),
+    ("minimum, tied",                 of_each(np.minimum, 2),                       [2, 2],         2,              [0.5, 0.5]),
+    ("maximum with itself",           lambda x: np.maximum(x, x),                   [2],            [2],            [1]),
+    ("maximum with a number",         lambda x: np.maximum(x, 0),                   [-1, 0, 1],     [0, 0, 1],      [0, 0.5, 1]),
+    ("maximum with -inf",             lambda x: np.maximum(x, -np.inf),             [-np.inf, 1],   [-np.inf, 1],   [0.5, 1]),
+    ("max, tied",                     np.max,                                       [1, 3, 3, 0],   3,              [0, 0.5, 0.5, 0]),
+    ("min, tied",                     np.min,                                       [1, 0, 3, 0],   0,              [0, 0.5, 0, 0.5]),
+    ("max, all tied",                 np.max,                                       [1, 1, 1, 1],   1,              [0.25] * 4),
+    ("sort, tied",                    lambda x: np.sort(x) * [1, 2, 4, 8],          [3, 1, 3, 0],   [0, 2, 12, 24], [6, 2, 6, 1]),
+    ("sort, at its end as max",       lambda x: np.sort(x)[-1],                     [1, 3, 3, 0],   3,              [0, 0.5, 0.5, 0]),
+    ("clip, at its bounds",           lambda x: np.clip(x, 0, 1),                   [-1, 0, .5, 1, 2], [0, 0, .5, 1, 1], [0, 0.5, 1, 0.5, 0]),
+    ("clip, of no width",             lambda x: np.clip(x, 1, 1),                   [0, 2],         [1, 1],         [0, 0]),
+    ("sqrt behind where",             lambda x: np.where(x > 0, np.sqrt(x), 0),     [0, 4],         [0, 2],         [0, 0.25]),
+    ("log behind where",              lambda x: np.where(x > 0, np.log(x), 0),      [0, 4],         [0, np.log(4)], [0, 0.25]),
+    ("1 / x behind where",            lambda x: np.where(x > 0, 1 / x, 0),          [0, 4],         [0, 0.25],      [0, -1 / 16]),
+    ("x / x behind where",            lambda x: np.where(x != 0, x / x, 1),         [0, 4],         [1, 1],         [0, 0]),
+    ("reciprocal behind where",       lambda x: np.where(x > 0, np.reciprocal(x), 0), [0, 4],       [0, 0.25],      [0, -1 / 16]),
+    ("x**0.5 behind where",           lambda x: np.where(x > 0, x**0.5, 0),         [0, 4],         [0, 2],         [0, 0.25]),
+    ("x**-1 behind where",            lambda x: np.where(x > 0, x**-1, 0),          [0, 4],         [0, 0.25],      [0, -1 / 16]),
+    ("cbrt behind where",             lambda x: np.where(x > 0, np.cbrt(x), 0),     [0, 8],         [0, 2],         [0, 1 / 12]),
+    ("arcsin behind where",           lambda x: np.where(x < 1, np.arcsin(x), 0),   [0, 1],         [0, 0],         [1, 0]),
+    ("arccosh behind where",          lambda x: np.where(x > 1, np.arccosh(x), 0),  [1, np.sqrt(2)], [0, np.arccosh(np.sqrt(2))], [0, 1]),
+    ("prod with a zero",              np.prod,                                      [2, 0, 3],      0,              [0, 6, 0]),
+    ("prod with two zeros",           np.prod,                                      [2, 0, 0],      0,              [0, 0, 0]),
+    ("prod of nothing but a zero",    np.prod,                                      [0],            0,              [1]),
+    ("x**0 at 0",                     lambda x: x**0,                               [0, 2],         [1, 1],         [0, 0]),
+    ("x**1 at 0",                     lambda x: x**1,                               [0, 2],         [0, 2],         [1, 1]),
+    ("x**2 at 0",                     lambda x: x**2,                               [0, 2],         [0, 4],         [0, 4]),
+    ("x**3 below 0",                  lambda x: x**3,                               [-2],           [-8],           [12]),
+    ("x**3.0 below 0",                lambda x: x**3.0,                             [-2],           [-8],           [12]),
+    ("x**-2 below 0",                 lambda x: x**-2,                              [-2],           [0.25],         [0.25]),
+    ("0**x",                          lambda x: 0**x,                               [0, 2],         [1, 0],         [0, 0]),
+    ("0**0, of both",                 of_each(np.power, 2),                         [0, 0],         1,              [0, 0]),
+    ("0**2, of both",                 of_each(np.power, 2),                         [0, 2],         0,              [0, 0]),
+    ("0**1, of both",                 of_each(np.power, 2),                         [0, 1],         0,              [1, 0]),
+    ("arctan2 at the origin",         of_each(np.arctan2, 2),                       [0, 0],         0,              [0, 0]),
+    ("arctan2 far out",               of_each(np.arctan2, 2),                       [1e200, 1e200], np.pi / 4,      [5e-201, -5e-201]),
+    ("hypot at the origin",           of_each(np.hypot, 2),                         [0, 0],         0,              [0, 0]),
+    ("hypot far out",                 of_each(np.hypot, 2),                         [3e200, 4e200], 5e200,          [0.6, 0.8]),
+    ("var of one element",            np.var,                                       [3],            0,              [0]),
+    ("std of one element",            np.std,                                       [3],            0,              [0]),
+    ("std of equal elements",         np.std,                                       [3, 3, 3],      0,              [0, 0, 0]),
+
+    ("exp, underflown",               np.exp,                                       [-BIG],         [0],            [0]),
+    ("expm1, far down",               np.expm1,                                     [-BIG, -40],    [-1, -1],       [0, np.exp(-40)]),
+    ("log1p",                         np.log1p,                                     [BIG, 1e-20],   [np.log1p(BIG), 1e-20], [1 / (BIG + 1), 1]),
+    ("logaddexp",                     of_each(np.logaddexp, 2),                     [BIG, -BIG],    BIG,            [1, 0]),
+    ("logaddexp, tied",               of_each(np.logaddexp, 2),                     [-BIG, -BIG],   -BIG + np.log(2), [0.5, 0.5]),
+    ("logsumexp, far up",             tg.logsumexp,                                 [BIG, BIG],     BIG + np.log(2), [0.5, 0.5]),
+    ("logsumexp, far apart",          tg.logsumexp,                                 [BIG, -BIG],    BIG,            [1, 0]),
+    ("logsumexp, with -inf",          tg.logsumexp,                                 [0, -np.inf],   0,              [1, 0]),
+    ("logsumexp, of -inf",            tg.logsumexp,                                 [-np.inf] * 2,  -np.inf,        [0, 0]),
+    ("sigmoid",                       tg.sigmoid,                                   [-BIG, 0, BIG], [0, 0.5, 1],    [0, 0.25, 0]),
+    ("softplus",                      tg.softplus,                                  [-BIG, 0, BIG], [0, np.log(2), BIG], [0, 0.5, 1]),
+    ("tanh",                          np.tanh,                                      [-BIG, 0, BIG], [-1, 0, 1],     [0, 1, 0]),
+    ("softmax",                       lambda x: tg.softmax(x) * [1, 2],             [-BIG, BIG],    [0, 2],         [0, 0]),
+    ("softmax, tied",                 lambda x: tg.softmax(x) * [1, 2],             [BIG, BIG],     [0.5, 1],       [-0.25, 0.25]),
+    ("log_softmax",                   lambda x: tg.log_softmax(x)[:1],              [-BIG, BIG],    [-2 * BIG],     [1, -1]),
+    ("softmax_cross_entropy",         lambda x: tg.softmax_cross_entropy(x[None], np.array([0])), [-BIG, BIG], 2 * BIG, [-1, 1]),
+    ("sigmoid_cross_entropy",         lambda x: tg.sigmoid_cross_entropy(x, 1),     [-BIG, BIG],    [BIG, 0],       [-1, 0]),
+]
+FORWARD_WARNS = {"log behind where", "1 / x behind where", "x / x behind where", "reciprocal behind where", "x**-1 behind where"}
+
+DERIVATIVES = [
+    # of                              at   the first, the second, …
+    (lambda x: x**2,                  0.0, [0, 2, 0]),
+    (lambda x: x**3,                  0.0, [0, 0, 6, 0]),
+    (lambda x: x**1,                  0.0, [1, 0, 0]),
+    (lambda x: x**0,                  0.0, [0, 0, 0]),
+    (lambda x: np.power(x, [2.0]),    0.0, [0, 2, 0]),
+    (np.square,                       0.0, [0, 2, 0]),
+    (lambda x: x * x,                 0.0, [0, 2, 0]),
+    (np.prod,                         0.0, [1, 0, 0]),
+    (lambda x: np.prod([x * x, x][0] * np.ones(1)), 0.0, [0, 2, 0]),
+    (tg.softplus,                     0.0, [1 / 2, 1 / 4, 0]),
+    (np.tanh,                         0.0, [1, 0, -2]),
+    (lambda x: np.where(x > 0, np.sqrt(x), 0), 0.0, [0, 0, 0]),
+    (lambda x: np.where(x > 0, x**0.5, 0), 0.0, [0, 0, 0]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("kink", KINKS, ids=lambda kink: kink[0])
+def test_value_and_gradient(kink):
+    name, f, at, value, gradient = kink
+    x = tg.Tensor(at, requires_grad=True, dtype=complex if np.iscomplexobj(at) else float)
+    quiet = (
+        "ignore" if name in FORWARD_WARNS else "warn"
+    )  # NumPy's own value behind `where` is infinite
+    with np.errstate(divide=quiet, invalid=quiet):
+        out = f(x)
+    np.testing.assert_allclose(out.data, value, rtol=1e-12, atol=1e-300)
+    np.sum(out).backward()
+    np.testing.assert_allclose(x.grad.data, gradient, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), DERIVATIVES)
+def test_derivatives_of_higher_order(f, at, expected):
+    x = tg.Tensor(at, requires_grad=True)
+    found, y = [], np.sum(f(x))
+    for _ in expected:
+        x.zero_grad()
+        y.backward(create_graph=True)
+        found.append(x.grad.item())
+        if x.grad.node is None:  # a constant
+            break
+        y = x.grad
+    np.testing.assert_allclose(found, expected[: len(found)], atol=1e-300)
+    assert not np.any(expected[len(found) :])
