@@ -44,6 +44,11 @@ class Dense(Module):
         for name, size in [("n_inputs", n_inputs), ("n_neurons", n_neurons)]:
             if not isinstance(size, int | np.integer) or size < 1:
                 raise ValueError(f"{name} of a Dense layer is a positive integer, not {size!r}")
+        for factor in (
+            weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2
+        ):  # fmt: skip
+            if not factor >= 0:
+                raise ValueError(f"a regularizer of a Dense layer is 0 or positive, not {factor!r}")
         self.n_inputs = int(n_inputs)
         self.n_neurons = int(n_neurons)
         self.weight_regularizer_l1 = weight_regularizer_l1
@@ -132,7 +137,11 @@ class Sequential(Module):
         Raises: TypeError if it is not a Module.
         """
         if not isinstance(layer, Module):
-            hint = f"; write {layer.__name__}()" if isinstance(layer, type) else ""
+            hint = ""
+            if isinstance(layer, type):
+                hint = f"; write {layer.__name__}()"
+            elif isinstance(layer, (list, tuple)):
+                hint = "; write Sequential(*layers)"
             raise TypeError(f"Sequential takes modules, but number {len(self)} is {layer!r}{hint}")
         layer._named(str(len(self)))
         self.layers.append(layer)

@@ -1,0 +1,445 @@
+"""Module: the tree, its names and modes, its state, and what a file says of it."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import nn
+import tensorgrad as tg
+from nn.config import KINDS, Configured
+from nn.losses import Loss
+from nn.metrics import Accuracy
+
+
+def parameter(*shape: int) -> tg.Tensor:
+    return tg.Tensor(np.ones(shape, np.float32), requires_grad=True)
+
+
+class Attention(nn.Module):
+    """Parameters and modules in every kind of attribute."""
+
+    def __init__(self) -> None:
+        self.scale = parameter()
+        self.encoder = nn.Sequential(nn.Dense(2, 3), nn.ReLU())
+        self.heads = [nn.Dense(3, 1), nn.Dense(3, 1)]
+        self.gates = {"left": parameter(3), "right": nn.Dense(3, 2)}
+        self.again = self.heads[0]
+        self.constant = tg.Tensor([1.0])
+        self.size = 3
+
+    def forward(self, x):
+        self.last = self.encoder(x) * self.gates["left"]  # depends on parameters, but is none
+        return self.scale * sum(head(self.last) for head in self.heads)
+
+
+NAMES = [
+    "scale",
+    "encoder.0.weights", "encoder.0.biases",
+    "heads.0.weights", "heads.0.biases", "heads.1.weights", "heads.1.biases",
+    "gates.left", "gates.right.weights", "gates.right.biases",
+]  # fmt: skip
+
+
+# The tree
+
+
+def test_parameters_are_found_in_every_attribute_once_and_in_order():
+    module = Attention()
+    module(np.ones((5, 2), np.float32))
+    assert [name for name, _ in module.named_parameters()] == NAMES
+    assert len(module.parameters()) == len(NAMES)
+    assert module.parameters()[0] is module.scale
+
+
+def test_modules_are_found_once_with_parents_first():
+    module = Attention()
+    names = ["", "encoder", "encoder.0", "encoder.1", "heads.0", "heads.1", "gates.right"]
+    assert [name for name, _ in module.named_modules()] == names
+    assert list(module.modules())[:2] == [module, module.encoder]
+    assert module.encoder.children() == [module.encoder[0], module.encoder[1]]
+
+
+def test_a_parameter_in_two_places_counts_once():
+    a, b = nn.Dense(3, 3), nn.Dense(3, 3)
+    b.weights = a.weights
+    net = nn.Sequential(a, b, a)
+    assert [n for n, _ in net.named_parameters()] == ["0.weights", "0.biases", "1.biases"]
+
+
+def test_a_tree_that_contains_itself_ends():
+    module = nn.Dense(2, 2)
+    module.parent = nn.Sequential(module)
+    assert len(list(module.modules())) == 2
+
+
+def test_a_module_that_calls_no_constructor_above_works():
+    class Bias(nn.Module):
+        def __init__(self):
+            self.b = parameter(3)
+
+        def forward(self, x):
+            return x + self.b
+
+    assert Bias()(np.zeros((2, 3), np.float32)).shape == (2, 3)
+
+
+def test_a_module_without_forward_says_so():
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty needs a method forward"):
+        Empty()(1)
+
+
+def test_train_and_eval_reach_the_whole_tree():
+    module = Attention()
+    assert all(m.training for m in module.modules())
+    assert module.eval() is module
+    assert not any(m.training for m in module.modules())
+    assert module.train() is module
+    assert all(m.training for m in module.modules())
+
+
+def test_zero_grad():
+    module = Attention()
+    np.sum(module(np.ones((5, 2), np.float32))).backward()
+    assert module.scale.grad is not None
+    module.zero_grad()
+    assert all(p.grad is None for p in module.parameters())
+
+
+# Names, for drawing
+
+
+def test_calls_are_recorded_under_the_path_of_modules():
+    net = nn.Sequential(nn.Dense(2, 3), nn.Sequential(nn.ReLU()))
+    out = net(np.ones((1, 2)))
+    assert [(p.kind, p.name) for p in out.node.scope.path] == [
+        ("Sequential", ""),
+        ("Sequential", "1"),
+        ("ReLU", "0"),
+    ]
+    (linear,) = out.node.parents
+    assert repr(linear.scope) == "Sequential > 0 Dense"
+
+
+def test_attributes_name_modules_and_parameters():
+    module = Attention()
+    out = module(np.ones((1, 2)))
+    assert repr(module.encoder(np.ones((1, 2))).node.scope) == "encoder Sequential > 1 ReLU"
+    assert repr(out.node.scope) == "Attention"
+    assert module.scale.name == "scale"
+    assert module.encoder[0].weights.name == "weights"
+
+
+def test_a_slice_keeps_the_names_of_the_whole():
+    net = nn.Sequential(nn.Dense(2, 2), nn.ReLU(), nn.Dense(2, 2))
+    assert repr(net[1:](parameter(1, 2)).node.scope) == "Sequential > 2 Dense"
+    assert repr(net(parameter(1, 2)).node.scope) == "Sequential > 2 Dense"
+
+
+def test_a_name_given_to_a_parameter_is_kept():
+    layer = nn.Dense(2, 2)
+    layer.weights = tg.Tensor(np.ones((2, 2)), requires_grad=True, name="W")
+    assert layer.weights.name == "W"
+
+
+def test_repr_is_a_tree():
+    net = nn.Sequential(
+        nn.Dense(784, 128, weight_regularizer_l2=5e-4),
+        nn.Dropout(0.2),
+        nn.Sequential(nn.Dense(128, 10, dtype=np.float64), nn.LeakyReLU(0.1)),
+        nn.Sequential(),
+    )
+    assert repr(net) == (
+        "Sequential(\n"
+        "  0: Dense(784, 128, weight_regularizer_l2=0.0005)\n"
+        "  1: Dropout(0.2)\n"
+        "  2: Sequential(\n"
+        "    0: Dense(128, 10, dtype='float64')\n"
+        "    1: LeakyReLU(alpha=0.1)\n"
+        "  )\n"
+        "  3: Sequential()\n"
+        ")"
+    )
+
+
+SUMMARY = """\
+                   output    parameters    bytes
+       Sequential  (N, 10)
+0      Flatten     (N, 784)
+1      Dense       (N, 128)     100,480  401,920
+2      Dropout     (N, 128)
+3      Sequential  (N, 10)
+  0    Dense       (N, 10)        1,290    5,160
+  1    Softmax     (N, 10)
+total                           101,770  407,080"""
+
+
+def test_summary_is_a_table_and_changes_nothing():
+    drop = nn.Dropout(0.5, rng=0)
+    inner = nn.Sequential(nn.Dense(128, 10), nn.Softmax())
+    net = nn.Sequential(nn.Flatten(), nn.Dense(784, 128), drop, inner)
+    inner.eval()
+    before = drop.rng.bit_generator.state
+    assert net.summary((28, 28)) == SUMMARY
+    assert drop.rng.bit_generator.state == before
+    assert net.training
+    assert not inner.training
+    assert "forward" not in vars(drop)
+
+
+def test_summary_of_modules_shared_and_not_called():
+    class Twice(nn.Module):
+        def __init__(self):
+            self.a, self.spare = nn.Dense(2, 2), nn.Dense(2, 5)
+            self.spare.biases = self.a.biases
+
+        def forward(self, x, y):
+            return self.a(x) + self.a(y)
+
+    lines = Twice().summary((2,), (2,)).splitlines()
+    assert lines[2].split() == ["a", "Dense", "(N,", "2)", "6", "24"]
+    assert lines[3].split() == ["spare", "Dense", "not", "called", "10", "40"]
+    assert lines[4].split() == ["total", "16", "64"]
+
+
+def test_a_failing_summary_changes_nothing_either():
+    net = nn.Sequential(nn.Dense(3, 2))
+    with pytest.raises(ValueError, match=r"3 features.*shape \(1, 4\)"):
+        net.summary((4,))
+    assert net.training
+    assert "forward" not in vars(net[0])
+
+
+# State
+
+
+def test_state_dict_is_a_copy_that_loads_back():
+    module, other = Attention(), Attention()
+    state = module.state_dict()
+    assert list(state) == NAMES
+    module.scale.data[...] = 7
+    assert state["scale"] == 1
+    other.load_state_dict(module.state_dict())
+    for p, q in zip(module.parameters(), other.parameters()):
+        np.testing.assert_array_equal(p.data, q.data)
+        assert not np.may_share_memory(p.data, q.data)
+
+
+def test_loading_writes_into_the_arrays_that_are_there():
+    layer = nn.Dense(2, 2)
+    array = layer.weights.data
+    layer.load_state_dict({"weights": np.eye(2), "biases": [1, 2]})
+    assert layer.weights.data is array
+    np.testing.assert_array_equal(array, np.eye(2))
+    assert layer.weights.dtype == np.float32
+
+
+def test_backward_through_parameters_loaded_over_is_refused():
+    layer = nn.Dense(2, 2)
+    y = np.sum(layer(parameter(1, 2)))
+    layer.load_state_dict(layer.state_dict())
+    with pytest.raises(RuntimeError, match=r"'weights'.*written to in place"):
+        y.backward()
+
+
+def test_a_state_that_does_not_fit_is_refused_whole():
+    net = nn.Sequential(nn.Dense(4, 8), nn.Dense(8, 3))
+    before = net.state_dict()
+    state = {
+        "0.weights": np.zeros((4, 8)),
+        "0.biases": np.zeros(7),
+        "1.weights": np.zeros((8, 3), complex),
+        "extra": np.zeros(1),
+    }
+    message = (
+        r"do not fit Sequential, and nothing was loaded: "
+        r"0.biases has shape \(7,\), but \(8,\) is needed; "
+        r"1.biases is missing; "
+        r"1.weights has dtype complex128, but float32 is needed; "
+        r"extra is not a parameter here$"
+    )
+    with pytest.raises(ValueError, match=message):
+        net.load_state_dict(state)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_share_nothing_and_keep_their_names(copied):
+    net = nn.Sequential(nn.Dense(2, 2), nn.Dropout(0.5, rng=0))
+    x = np.ones((3, 2), np.float32)
+    with tg.no_grad():
+        net(x)
+    other = copied(net)
+    np.testing.assert_array_equal(net(x).data, other(x).data)  # also from the same random state
+    assert other[0].weights is not net[0].weights
+    assert repr(other[0](x).node.scope) == "0 Dense"
+    assert other[0].weights.name == "weights"
+
+
+# Penalties
+
+
+def test_regularization_is_summed_over_the_tree():
+    net = nn.Sequential(
+        nn.Dense(2, 3, weight_regularizer_l1=0.5, weight_regularizer_l2=0.25),
+        nn.ReLU(),
+        nn.Sequential(nn.Dense(3, 1, bias_regularizer_l1=2, bias_regularizer_l2=3)),
+    )
+    net[0].weights.data[...] = -2
+    net[2][0].biases.data[...] = -1
+    loss = net.regularization_loss()
+    assert loss.item() == 0.5 * 12 + 0.25 * 24 + 2 + 3
+    assert loss.dtype == np.float32
+    loss.backward()
+    np.testing.assert_array_equal(net[0].weights.grad.data, np.full((2, 3), -0.5 + 0.25 * -4))
+    np.testing.assert_array_equal(net[2][0].biases.grad.data, [-2 - 6])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_without_regularization_it_is_a_constant_zero(dtype):
+    loss = nn.Sequential(nn.ReLU(), nn.Dense(2, 3, dtype=dtype)).regularization_loss()
+    assert loss.item() == 0
+    assert loss.dtype == dtype
+    assert not loss.requires_grad
+
+
+def test_a_module_of_ones_own_adds_its_penalty():
+    class Scale(nn.Module):
+        def __init__(self):
+            self.s = parameter()
+
+        def penalty(self):
+            return 3 * self.s
+
+    assert nn.Sequential(Scale(), nn.Dense(1, 1), Scale()).regularization_loss().item() == 6
+
+
+# What a file says
+
+PARTS = [
+    nn.Dense(3, 2),
+    nn.Dense(3, 2, 0.1, 0.2, 0.3, 0.4, dtype=np.float64, initializer="he"),
+    nn.Dropout(np.float64(0.25), rng=3),
+    nn.Flatten(),
+    nn.Sequential(nn.Dense(3, 2), nn.Sequential(nn.ReLU())),
+    nn.ReLU(),
+    nn.LeakyReLU(0.2),
+    nn.Sigmoid(),
+    nn.Tanh(),
+    nn.Softmax(),
+    nn.Linear(),
+    nn.CategoricalCrossentropy(from_logits=True),
+    nn.BinaryCrossentropy(from_logits=True),
+    nn.MeanSquaredError(),
+    nn.MeanAbsoluteError(),
+    nn.CategoricalAccuracy(binary=True),
+    nn.RegressionAccuracy(0.5),
+]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=repr)
+def test_every_part_is_built_again_from_json(part):
+    text = json.dumps(nn.describe(part), allow_nan=False)
+    again = nn.build(json.loads(text))
+    assert type(again) is type(part)
+    assert again.config() == part.config()
+    if isinstance(part, nn.Module):
+        again.load_state_dict(part.state_dict())
+        assert [p.dtype for p in again.parameters()] == [p.dtype for p in part.parameters()]
+
+
+def test_every_registered_part_is_in_the_table():
+    registered = {k for k in KINDS.values() if issubclass(k, (nn.Module, Loss, Accuracy))}
+    assert registered == {type(part) for part in PARTS}
+
+
+@pytest.fixture
+def own_kinds(monkeypatch):
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr("nn.config.KINDS", KINDS.copy())
+
+
+class Residual(nn.Module):
+    """A module of one's own that holds another: to be saved, it need only be registered."""
+
+    def __init__(self, inner: nn.Module, scales: tuple[float, ...] = (1.0,), rng=None) -> None:
+        self.inner = inner
+        self.scales = scales
+
+    def forward(self, x):
+        return x + self.inner(x) * self.scales[0]
+
+
+@pytest.mark.usefixtures("own_kinds")
+def test_ones_own_class_is_saved_by_its_arguments():
+    nn.register(Residual)
+    net = nn.Sequential(Residual(nn.Dense(2, 2), scales=(0.5, 2.0)))
+    again = nn.build(json.loads(json.dumps(nn.describe(net))))
+    assert repr(again) == repr(net)
+    assert "0: Residual(scales=[0.5, 2.0]\n    inner: Dense(2, 2)\n  )" in repr(net)
+    assert nn.register(Residual) is Residual
+
+
+def test_a_class_that_is_not_registered_cannot_be_saved():
+    with pytest.raises(TypeError, match=r"Residual cannot be saved.*put @nn.register above"):
+        nn.describe(nn.Sequential(Residual(nn.ReLU())))
+
+
+@pytest.mark.usefixtures("own_kinds")
+def test_a_name_stands_for_one_class():
+    class Dense(nn.Module):
+        pass
+
+    with pytest.raises(ValueError, match=r"Dense already stands for nn\.layers\.Dense"):
+        nn.register(Dense)
+
+
+class Forgetful(Configured):
+    def __init__(self, width: int, shape: object = None) -> None:
+        self.shape = shape
+
+
+class Keeping(Configured):
+    def __init__(self, shape: object) -> None:
+        self.shape = shape
+
+
+# fmt: off
+UNSAVABLE = [
+    (Forgetful(3),           "Forgetful cannot be saved: its constructor takes width, but there is no attribute self.width"),
+    (Keeping(np.ones(3)),    "Keeping cannot be saved: its shape is a ndarray, which JSON cannot hold"),
+    (Keeping([{"a": {1}}]),  "its shape is a set"),
+    (Keeping({1: 2}),        "its shape is a dict"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("part", "message"), UNSAVABLE)
+def test_arguments_that_cannot_be_saved(part, message):
+    with pytest.raises(TypeError, match=message):
+        part.config()
+    assert repr(part) == f"{type(part).__name__}()"
+
+
+# fmt: off
+UNBUILDABLE = [
+    ({"kind": "Convolution", "config": {}},          "no registered class 'Convolution'.*import the module.*Dense, "),
+    ({"kind": "Dense", "config": {"width": 3}},      r"Dense does not take the arguments \{'width': 3\}: .*unexpected keyword"),
+    ({"kind": "Dropout", "config": {"rate": 2}},     "Dropout does not take .*fraction of units dropped"),
+    ({"kind": "Sequential", "config": {"layers": [1]}}, "Sequential takes modules, but number 0 is 1"),
+    ({"kind": "Dense"},                              "a description is .*, not"),
+    ("os.system",                                    "a description is .*, not 'os.system'"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("description", "message"), UNBUILDABLE)
+def test_descriptions_that_nothing_can_be_built_from(description, message):
+    with pytest.raises(ValueError, match=message):
+        nn.build(description)
