@@ -179,22 +179,22 @@ def draw(
     them in a `trace`, which also knows the source lines. More than `max_nodes` nodes are folded.
     """
     show = _checked(show)
-    outputs = [(t.node, t.data) for t in _tensors(tensors)]
+    outputs = [(t.node, t.data) for t in tensors_in(tensors)]
     graph = read(outputs, values="value" in show, grads="grad" in show)
     return Drawing(
         graph, depth=depth, show=show, direction=direction, max_nodes=max_nodes, title=title
     )
 
 
-def _tensors(value: Any) -> Iterable[Tensor]:
+def tensors_in(value: Any) -> Iterable[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
         for part in value.values():
-            yield from _tensors(part)
+            yield from tensors_in(part)
     elif isinstance(value, (list, tuple)):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors_in(part)
     else:
         raise TypeError(f"draw takes a Tensor, or several, not {value!r}")
 

@@ -1,6 +1,7 @@
 """The graph as plain records: what is drawn of each node, free of arrays and of the engine's own objects."""
 
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,31 +95,20 @@ def read(
     outputs: list[tuple[Node | None, Any]], *, values: bool = False, grads: bool = False
 ) -> Graph:
     """The graph under outputs, each a node (None: a constant) with its value. Linear in time, and iterative."""
-    reader = Reader()
-    reader.add(node for node, _ in outputs if node is not None)
+    reader = Reader(values)
     roots = []
     for node, value in outputs:
-        if node is None:
-            reader.loose.append(constant(value))
-        roots.append(reader.vertices[node] if node is not None else reader.loose[-1])
-        if node is not None and values:
-            reader.arrays[node] = value
-    if values:
-        for node, value in reader.arrays.items():
-            reader.vertices[node].value = statistics(value)
-        for vertex, value in reader.constants.values():
-            vertex.value = statistics(value)
+        root = constant(value) if node is None else reader.add(node)
+        reader.saw(root, value)
+        roots.append(root)
     if grads:
-        for node, vertex in reader.vertices.items():
+        for node, vertex in reader.nodes:
             if node.notes is not None and node.notes.grad is not None:
                 vertex.grad = statistics(node.notes.grad.data)
-    graph = Graph(in_order(reader.vertices.values()) + reader.loose, roots, notes=[])
-    if any(vertex.freed for vertex in graph.vertices):
-        graph.notes.append(FREED)
-    return graph
+    return assembled([*reader.vertices.values()], roots)
 
 
-def in_order(recorded: Iterable[Vertex]) -> list[Vertex]:
+def assembled(recorded: Iterable[Vertex], roots: list[Vertex]) -> Graph:
     """Vertices by their serial numbers, each constant before its first use, every leaf in its module."""
     order: dict[Vertex, None] = {}
     for vertex in sorted(recorded, key=lambda v: v.serial):
@@ -126,34 +116,40 @@ def in_order(recorded: Iterable[Vertex]) -> list[Vertex]:
             if operand.source is not None and operand.source.kind == "constant":
                 order[operand.source] = None
         order[vertex] = None
+    order |= dict.fromkeys(roots)
     place_leaves(order)
-    return list(order)
+    return Graph(list(order), roots, [FREED] if any(vertex.freed for vertex in order) else [])
 
 
 class Reader:
-    """Makes vertices of nodes, each once, whenever they are met."""
+    """Makes vertices of nodes, each once, whenever they are met; with `values`, statistics of the arrays it meets."""
 
-    def __init__(self) -> None:
-        self.vertices: dict[Node, Vertex] = {}
-        self.arrays: dict[Node, Any] = {}  # the values that the graph happens to keep
-        self.constants: dict[int, tuple[Vertex, Any]] = {}
-        self.loose: list[Vertex] = []
+    def __init__(self, values: bool) -> None:
+        self.values = values
+        self.vertices: dict[int, Vertex] = {}  # by serial number
+        self.nodes: list[tuple[Node, Vertex]] = []
+        # Constants by the id of their array, which the reference tells to be still that one.
+        self.constants: dict[int, tuple[Vertex, weakref.ref[np.ndarray]]] = {}
 
-    def add(self, nodes: Iterable[Node]) -> None:
-        """Everything under the nodes that is not there yet."""
-        new = {node: None for node in nodes if node not in self.vertices}
-        stack = list(new)
+    def add(self, node: Node) -> Vertex:
+        """The vertex of a node, after all that is under it."""
+        if node.serial in self.vertices:
+            return self.vertices[node.serial]
+        new = {node: None}
+        stack = [node]
         while stack:
             for parent in stack.pop().parents or ():
-                if parent is not None and parent not in new and parent not in self.vertices:
+                if parent is not None and parent not in new and parent.serial not in self.vertices:
                     new[parent] = None
                     stack.append(parent)
-        for node in sorted(new, key=lambda n: n.serial):
-            self.vertices[node] = self.vertex(node)
+        for part in sorted(new, key=lambda n: n.serial):
+            self.nodes.append((part, self.vertex(part)))
+        return self.vertices[node.serial]
 
-    def vertex(self, node: Node) -> Vertex:
+    def vertex(self, node: Node, given: Sequence[Any] | None = None) -> Vertex:
+        """The vertex of a node whose parents have theirs; `given` are its arguments, where they are known."""
         notes = node.notes
-        vertex = Vertex(
+        vertex = self.vertices[node.serial] = Vertex(
             "leaf" if node.op is None else "op",
             node.shape,
             node.dtype,
@@ -166,28 +162,34 @@ class Reader:
             freed=node.parents is None,
         )
         if node.out is not None:
-            self.arrays[node] = node.out
+            self.saw(vertex, node.out)
         if node.parents is not None:
-            vertex.inputs = [
-                self.operand(parent, kept)
-                for parent, kept in zip(node.parents, node.args, strict=True)
-            ]
+            slots = zip(node.parents, node.args, given or node.args, strict=True)
+            vertex.inputs = [self.operand(*slot) for slot in slots]
         return vertex
 
-    def operand(self, parent: Node | None, kept: Any) -> Operand:
-        """A slot of a call, from its node (None: a constant) and what the call keeps of it."""
-        if parent is not None:
-            if isinstance(kept, Spec):
-                return Operand(self.vertices[parent])
-            self.arrays[parent] = kept
-            return Operand(self.vertices[parent], saved=True)
-        if isinstance(kept, Spec):
-            return Operand(Vertex("constant", kept.shape, kept.dtype))
-        if isinstance(kept, np.ndarray) and kept.ndim:
-            # One array given twice is one constant. It is held here, so that its id stays its own.
-            vertex, _ = self.constants.setdefault(id(kept), (constant(kept), kept))
-            return Operand(vertex, saved=True)
-        return Operand(None, text(kept))
+    def operand(self, parent: Node | None, kept: Any, given: Any) -> Operand:
+        """A slot of a call: its node (None: a constant), what the call keeps of it, and what it was."""
+        saved = not isinstance(kept, Spec)
+        if parent is None and not (isinstance(given, (Spec, np.ndarray)) and given.ndim):
+            return Operand(None, text(given))
+        source = self.constant(given) if parent is None else self.vertices[parent.serial]
+        if not isinstance(given, Spec):
+            self.saw(source, given)
+        return Operand(source, saved=saved)
+
+    def constant(self, given: Any) -> Vertex:
+        """One array given to several calls is one constant."""
+        vertex, array = self.constants.get(id(given), (None, None))
+        if vertex is None or array is None or array() is not given:
+            vertex = constant(given)
+            if isinstance(given, np.ndarray):
+                self.constants[id(given)] = (vertex, weakref.ref(given))
+        return vertex
+
+    def saw(self, vertex: Vertex, value: Any) -> None:
+        if self.values and vertex.value is None:
+            vertex.value = statistics(value)
 
 
 def constant(value: Any) -> Vertex:

@@ -10,7 +10,7 @@ BINS = 32
 Stats = dict[str, Any]
 
 
-def statistics(value: Any) -> Stats:
+def statistics(value: Any, histogram: bool = True) -> Stats:
     """Size, numbers, range, mean, deviation, histogram; NaN and infinities are counted, and left out of the rest.
 
     Of complex numbers the statistics are of their absolute values. One number is told by itself alone.
@@ -21,11 +21,11 @@ def statistics(value: Any) -> Stats:
         stats["numbers"] = [plain(v) for v in x.ravel()]
     if x.size > 1:
         with np.errstate(all="ignore"):
-            stats |= _summary(np.abs(x) if x.dtype.kind == "c" else x)
+            stats |= _summary(np.abs(x) if x.dtype.kind == "c" else x, histogram)
     return stats
 
 
-def _summary(x: np.ndarray) -> Stats:
+def _summary(x: np.ndarray, histogram: bool) -> Stats:
     wide = x.astype(np.float64).ravel()  # so that float16 does not overflow in its own sum
     finite = wide[np.isfinite(wide)]
     found: Stats = {
@@ -41,7 +41,7 @@ def _summary(x: np.ndarray) -> Stats:
             name: plain(v.astype(x.dtype) if x.dtype.kind == "f" else v)
             for name, v in (("min", low), ("max", high))
         }
-        if low < high:
+        if low < high and histogram:
             try:
                 found["histogram"] = np.histogram(finite, BINS)[0].tolist()
             except ValueError:  # a range too narrow, or too wide, for 32 bins in floating point

@@ -1,0 +1,274 @@
+"""trace: what a run computed, when, how long it took, and the gradients as they arrived."""
+
+import contextlib
+import linecache
+import os
+import sys
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.draw.drawing import MAX_NODES, Drawing, tensors_in
+from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
+from tensorgrad.draw.stats import statistics
+from tensorgrad.draw.summary import Call, table
+from tensorgrad.graph import Node
+from tensorgrad.rules import Op
+from tensorgrad.state import STATE, Observer, under
+
+LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
+
+
+class Trace(Observer):
+    """The record of a run under `trace()`: `draw()` it, or print its `summary()`.
+
+    It holds no arrays of the run except the gradients that are being summed, so that what the run frees is freed.
+    """
+
+    def __init__(self, before: Observer | None, values: bool) -> None:
+        super().__init__(before)
+        self.values = values
+        self.reader = Reader(values)
+        self.events: list[Event] = []
+        self.unrecorded: list[Call] = []  # calls that no gradient was wanted of
+        self.memory = Memory()
+        self._leaves: dict[int, Node] = {}
+        self._named: dict[int, weakref.ref[Node]] = {}  # names may be given later
+        self._computed: tuple[Call, list[Any]] | None = None
+        self._sums: dict[int, tuple[Vertex, Any, int]] = {}  # gradients that are not complete
+        self._node: Node | None = None  # whose rules are being applied
+        self._clock = time.perf_counter()
+        self._ended: list[Event] | None = None
+
+    # What the engine tells
+
+    def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
+        given = list(values)
+        for value in values:
+            self.memory.know(value)
+        start = time.perf_counter()
+        out = super().compute(op, values, kwargs)
+        seconds = time.perf_counter() - start
+        self._settle()
+        self.memory.add(out)
+        self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
+        return out
+
+    def recorded(self, node: Node, out: Any) -> None:
+        super().recorded(node, out)
+        assert self._computed is not None
+        call, given = self._computed
+        self._computed = None
+        for parent in node.parents:
+            if parent is not None:
+                self._met(parent)
+        vertex = self.reader.vertex(node, given)
+        self.reader.saw(vertex, out)
+        self._named[node.serial] = weakref.ref(node)
+        vertex.forward_seconds = call.forward
+        vertex.source = _line()
+        self.events.append(Event("forward", vertex, self.memory.live, call.forward))
+
+    def backward(self, node: Node, i: int | None, step: Any) -> None:
+        seconds = time.perf_counter() - self._clock
+        super().backward(node, i, step)
+        vertex = self._met(node)
+        if i is None:
+            to, self._node = vertex, None
+        else:
+            if node is not self._node:
+                self._node = node
+                self._complete(vertex)
+            to = self._met(node.parents[i])
+            vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
+        g = getattr(step, "_data", step)  # with create_graph it is a Tensor
+        if g.dtype.kind == "c":
+            g = np.conj(g)  # the direction of steepest ascent, as in .grad
+        self.memory.add(g)
+        event = Event("seed" if i is None else "backward", vertex, 0)
+        if i is not None:
+            event.slot, event.to, event.seconds = i, to, seconds
+        self._accumulate(to, g, event)
+        event.live_bytes = self.memory.live
+        self.events.append(event)
+        self._clock = time.perf_counter()
+
+    def _accumulate(self, to: Vertex, g: Any, event: Event) -> None:
+        _, before, count = self._sums.get(to.serial, (to, None, 0))
+        if count == 1:
+            self.memory.live += to.nbytes  # the engine makes an array for the sum
+        if self.values:
+            g_sum = g if before is None else before + g
+            event.contribution = event.accumulated = statistics(g, histogram=False)
+            if before is not None:
+                event.accumulated = statistics(g_sum, histogram=False)
+        self._sums[to.serial] = (to, g_sum if self.values else None, count + 1)
+
+    def _complete(self, vertex: Vertex) -> None:
+        _, g, count = self._sums.pop(vertex.serial, (vertex, None, 0))
+        if count > 1:
+            self.memory.live -= vertex.nbytes
+        if g is not None:
+            vertex.grad = statistics(g)
+
+    def _met(self, node: Node) -> Vertex:
+        vertex = self.reader.add(node)
+        if node.notes is not None and node.notes.name:
+            vertex.name = node.notes.name
+        if node.op is None:
+            self._leaves[node.serial] = node
+        return vertex
+
+    def _settle(self) -> None:
+        if self._computed is not None:
+            self.unrecorded.append(self._computed[0])
+            self._computed = None
+
+    def end(self) -> None:
+        """Note the names and the leaves' gradients as they are now, and let go of the leaves."""
+        self._settle()
+        self._ended = self._last()
+        self._leaves.clear()
+        self._sums.clear()
+        self._named.clear()
+
+    def _last(self) -> list[Event]:
+        if self._ended is not None:
+            return self._ended
+        vertices = self.reader.vertices
+        for serial, reference in self._named.items():
+            node = reference()
+            if node is not None and node.notes is not None and node.notes.name:
+                vertices[serial].name = node.notes.name
+        events = []
+        for serial, leaf in self._leaves.items():
+            if leaf.notes is not None and leaf.notes.grad is not None and self.values:
+                vertices[serial].grad = statistics(leaf.notes.grad.data)
+                events.append(Event("leaf", vertices[serial], self.memory.live, grad=vertices[serial].grad))
+        for serial, (vertex, g, _) in self._sums.items():
+            if g is not None and vertex.grad is None:
+                vertex.grad = statistics(g)
+        return events
+
+    # What the user asks
+
+    def draw(
+        self,
+        tensors: Any = (),
+        *,
+        depth: int | None = None,
+        show: Iterable[str] = ("name", "shape", "dtype"),
+        direction: str = "LR",
+        max_nodes: int = MAX_NODES,
+        title: str | None = None,
+    ) -> Drawing:
+        """The graph of all that was recorded, or what is under some of its tensors, with the events of the run."""
+        graph = self._graph([t.node for t in tensors_in(tensors)])
+        return Drawing(
+            graph, depth=depth, show=show, direction=direction, max_nodes=max_nodes, title=title
+        )
+
+    def summary(self) -> str:
+        """A table of calls, times and bytes: of each operation, and of each module with all that is in it."""
+        calls = [
+            Call(v.op.name, v.scope, v.forward_seconds, v.backward_seconds or 0.0, v.nbytes)
+            for v in self.reader.vertices.values()
+            if v.op is not None and v.forward_seconds is not None
+        ]
+        return table(calls + self.unrecorded)
+
+    def _graph(self, nodes: list[Node | None]) -> Graph:
+        events = self.events + self._last()
+        vertices = self.reader.vertices
+        unknown = [node for node in nodes if node is None or node.serial not in vertices]
+        if unknown:
+            raise ValueError(
+                "this tensor is not part of the trace: it is a constant, or was made before or after it"
+            )
+        if nodes:
+            roots = [vertices[node.serial] for node in nodes]  # type: ignore[union-attr]
+            chosen = _under(roots)
+            recorded = [v for v in vertices.values() if v in chosen]
+        else:
+            recorded = list(vertices.values())
+            used = {operand.source for v in recorded for operand in v.inputs}
+            seeded = dict.fromkeys(event.vertex for event in events if event.type == "seed")
+            roots = list(seeded) or [v for v in recorded if v not in used]
+        graph = assembled(recorded, roots)
+        drawn = set(graph.vertices)
+        graph.events = [e for e in events if e.vertex in drawn and (e.to is None or e.to in drawn)]
+        return graph
+
+
+class Memory:
+    """The bytes of the arrays met, as long as each is alive; views are counted with the array they look at."""
+
+    def __init__(self) -> None:
+        self.live = 0
+        self._known: dict[int, weakref.ref[np.ndarray]] = {}
+
+    def know(self, value: Any) -> None:
+        """An array that was there already, and is not counted."""
+        self._meet(value, 0)
+
+    def add(self, value: Any) -> None:
+        self._meet(value, None)
+
+    def _meet(self, value: Any, nbytes: int | None) -> None:
+        if not isinstance(value, np.ndarray):
+            return  # NumPy's scalars cannot be watched, and weigh nothing
+        while isinstance(value.base, np.ndarray):
+            value = value.base
+        key = id(value)
+        if key in self._known:
+            return
+        counted = value.nbytes if nbytes is None else nbytes
+
+        def gone(_: Any) -> None:
+            self.live -= counted
+            del self._known[key]
+
+        self._known[key] = weakref.ref(value, gone)
+        self.live += counted
+
+
+def _under(roots: list[Vertex]) -> set[Vertex]:
+    found = set(roots)
+    stack = list(roots)
+    while stack:
+        for operand in stack.pop().inputs:
+            if operand.source is not None and operand.source not in found:
+                found.add(operand.source)
+                stack.append(operand.source)
+    return found
+
+
+def _line() -> str | None:
+    """The line of the user's program that is being run."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in LIBRARY:
+            file, number = frame.f_code.co_filename, frame.f_lineno
+            text = linecache.getline(file, number, frame.f_globals).strip()
+            return f"{os.path.basename(file)}:{number}: {text}".rstrip(": ")
+        frame = frame.f_back
+    return None
+
+
+@contextlib.contextmanager
+def trace(*, values: bool = True) -> Iterator[Trace]:
+    """Record all that is computed inside: events, times, memory, source lines and, with `values`, statistics.
+
+    Run backward inside, too: `with tensorgrad.trace() as t: loss = f(x); loss.backward()`. Then `t.draw()` shows the
+    graph although backward has freed it, `t.draw().save("graph.html")` is a page on which the gradients arrive one by
+    one, and `t.summary()` tells where time and memory went.
+    """
+    t = Trace(STATE.get().observer, values)
+    with under(observer=t):
+        try:
+            yield t
+        finally:
+            t.end()
