@@ -193,6 +193,11 @@ def seed_of(t: Any, g: Any, create_graph: bool) -> Any:
                 f"backward starts from a single number, but this tensor has shape {t.shape}; "
                 "reduce it first, with np.sum or np.mean, or pass gradient="
             )
+        if t.dtype.kind == "c":
+            raise TypeError(
+                "backward starts from a real number, but this tensor is complex; take np.real or "
+                "np.abs of it first, or pass gradient="
+            )
         one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._data)
         return tensor_of(one) if create_graph else one
     value: Any = g if isinstance(g, Recorded) else np.array(g)[()]
@@ -214,8 +219,11 @@ def conjugated(g: Any) -> Any:
 def as_gradient(g: Any) -> Any:
     """A gradient as users meet it: a Tensor that points to steepest ascent and is read-only."""
     g = conjugated(g)
-    if isinstance(g, Recorded):
-        return g
-    if type(g) is np.ndarray:
-        g.flags.writeable = False  # arguments of one op can share it, as in a + b
-    return tensor_of(g)
+    return frozen(g if isinstance(g, Recorded) else tensor_of(g))
+
+
+def frozen(t: Any) -> Any:
+    """The tensor, to whose array nobody can write: arguments of one op share it, as in a + b."""
+    if type(t._data) is np.ndarray:
+        t._data.flags.writeable = False
+    return t

@@ -128,7 +128,7 @@ class Op:
                 raise TypeError(f"{self.name} needs its argument {name} to be differentiated")
             args += (kwargs.pop(name),)
         kwargs = {k: v for k, v in kwargs.items() if v is not self.defaults.get(k, self)}
-        if kwargs.get("out", (None,)) != (None,):
+        if kwargs.get("out") is not None:
             raise TypeError(
                 f"{self.name} cannot write into out= with tensors, which are values; use its result"
             )

@@ -16,9 +16,11 @@ from tensorgrad.record import (
     become,
     conjugated,
     dispatch,
+    frozen,
     gradients,
     node_of,
     plain,
+    seed_of,
     tensor_of,
 )
 from tensorgrad.rules import RULES, Function, Spec
@@ -102,11 +104,14 @@ class Tensor(Recorded):
             raise RuntimeError(
                 "a constant has no gradient; make the tensor with requires_grad=True"
             )
-        if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape):
-            raise ValueError(
-                f"the gradient of a tensor of shape {self.shape} is a Tensor of that shape, "
-                f"not {value!r}"
-            )
+        if value is not None:
+            if not isinstance(value, Tensor) or value.shape != self.shape:
+                raise ValueError(
+                    f"the gradient of a tensor of shape {self.shape} is a Tensor of that shape, "
+                    f"not {value!r}"
+                )
+            if value.dtype != self.dtype:  # as after clipping by a factor of another dtype
+                value = np.astype(value, self.dtype)
         self.node.noted().grad = value
 
     @property
@@ -219,7 +224,7 @@ class Tensor(Recorded):
         return complex(self._data)
 
     def __format__(self, spec: str) -> str:
-        return format(self._data if self._data.ndim == 0 else self, spec)
+        return format(self._data, spec) if self.ndim == 0 else object.__format__(self, spec)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
@@ -244,11 +249,10 @@ class Tensor(Recorded):
         )
         for node, g in arrived.items():
             notes = node.noted()
-            if notes.grad is None:
-                notes.grad = g
-            else:
+            if notes.grad is not None:
                 with under(recording=create_graph):
-                    notes.grad = notes.grad + g
+                    g = frozen(notes.grad + g)
+            notes.grad = g
 
     def zero_grad(self) -> None:
         if self.node is not None and self.node.notes is not None:
@@ -268,7 +272,7 @@ class Tensor(Recorded):
             changed = hook(as_gradient(g))
             if changed is None:
                 return g
-            return conjugated(changed if isinstance(g, Tensor) else changed._data)
+            return conjugated(seed_of(g, changed, isinstance(g, Tensor)))
 
         hooks = node_of(self, "have a hook").noted().hooks
         hooks.append(call)

@@ -48,7 +48,7 @@ def watched():
             self.nodes.append(weakref.ref(node))
 
         def backward(self, node, i, step):
-            if i is not None:
+            if i is not None:  # which marks a seed
                 self.steps.append((node.op.name, i))
 
     watch = Watch()
