@@ -26,9 +26,9 @@ def _power_base(g, _out, a, b):
     """b a^(b-1); 0 where a = 0 and either b = 0, as for the third derivative of x**2, or nothing arrives."""
     if isinstance(b, (int, float)) and b >= 1:
         return g * (b * a ** (b - 1))
-    nothing = np.equal(a, 0) & (np.equal(b, 0) | np.equal(g, 0))
-    if np.any(nothing):
-        a = np.where(nothing, 1, a)
+    zero = np.equal(a, 0)
+    if np.any(zero):
+        a = np.where(zero & (np.equal(b, 0) | np.equal(g, 0)), 1, a)
     return g * (b * a ** (b - 1))
 
 

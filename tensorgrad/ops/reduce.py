@@ -52,8 +52,11 @@ def _std(g, out, x, axis=None, ddof=0, keepdims=False):
     return restore(g, x, axis, keepdims) * deviation / np.where(scale == 0, 1, scale)
 
 
-def _prod(g, _out, x, axis=None, keepdims=False):
-    """The product of the others, from a tree of pairwise products, so that zeros are no special case."""
+def _prod(g, out, x, axis=None, keepdims=False):
+    """The product of the others: the whole by the element, or if that has lost digits, from a tree of products."""
+    size = np.abs(out)
+    if np.all((size > np.finfo(x.dtype).tiny) & (size < np.inf)):
+        return restore(g * out, x, axis, keepdims) / x
     if x.size < 2:
         return np.broadcast_to(restore(g, x, axis, keepdims), x.shape)
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
