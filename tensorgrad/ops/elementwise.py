@@ -34,8 +34,8 @@ def _power_base(g, _out, a, b):
 
 def _power_exponent(g, out, a, _b):
     """a^b log a, and 0 for a = 0."""
-    if isinstance(a, (int, float, complex)):  # its logarithm would be a float64, and promote
-        a = out.dtype.type(a)
+    if getattr(a, "dtype", out.dtype).kind not in "fc" or isinstance(a, (int, float, complex)):
+        a = np.asarray(a, out.dtype)  # the log of a Python number is float64, of an int8 float16
     return g * out * np.log(a + (a == 0))
 
 
