@@ -60,8 +60,8 @@ class CategoricalCrossentropy(Loss):
     """-log of the probability of the right class; targets are class indices or one-hot rows.
 
     After a softmax it is computed from the softmax's input, and the gradient goes there directly,
-    as (p - y) / N: no logit overflows. Other predictions are taken as probabilities and clipped at
-    1e-7, or with `from_logits=True` as the logits themselves.
+    as (p - y) / N: no logit overflows. Other predictions, and all that were made under no_grad, are
+    taken as probabilities and clipped at 1e-7, or with `from_logits=True` as the logits themselves.
 
     Shapes: y_pred (N, C), y_true (N,) of integers or (N, C) -> ().
     Units: nats.
@@ -89,8 +89,8 @@ class BinaryCrossentropy(Loss):
     """-log of the probability of the right answer, yes or no, the mean over outputs and samples.
 
     After a sigmoid it is computed from the sigmoid's input, and the gradient goes there directly,
-    as (p - y) / N: no logit overflows. Other predictions are taken as probabilities and clipped at
-    1e-7, or with `from_logits=True` as the logits themselves.
+    as (p - y) / N: no logit overflows. Other predictions, and all that were made under no_grad, are
+    taken as probabilities and clipped at 1e-7, or with `from_logits=True` as the logits themselves.
 
     Shapes: y_pred and y_true (N, ...), targets in [0, 1] -> ().
     Units: nats.

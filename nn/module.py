@@ -9,6 +9,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured
+from nn.summary import summary
 
 
 class Module(Configured):
@@ -107,55 +108,8 @@ class Module(Configured):
         return "\n  ".join([f"{type(self).__name__}({arguments}", *lines]) + "\n)"
 
     def summary(self, *input_shapes: tuple[int, ...]) -> str:
-        """A table of the modules, their outputs for N samples of these shapes, and parameters."""
-        shapes = self._output_shapes(input_shapes)
-        rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes")]
-        counted: set[int] = set()
-        numbers = np.zeros(2, int)
-        for path, module in self.named_modules():
-            parts = {id(part): part for _, part in module._parts() if _is_parameter(part)}
-            own = [parts[key] for key in parts.keys() - counted]
-            counted |= parts.keys()
-            here = np.array([sum(p.size for p in own), sum(p.data.nbytes for p in own)])
-            numbers += here
-            name = "  " * path.count(".") + path.rpartition(".")[2]
-            figures = [f"{n:,}" if own else "" for n in here]
-            rows.append(
-                (name, type(module).__name__, shapes.get(id(module), "not called"), *figures)
-            )
-        rows.append(("total", "", "", *(f"{n:,}" for n in numbers)))
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [
-            "  ".join([*map(str.ljust, row[:3], widths), *map(str.rjust, row[3:], widths[3:])])
-            for row in rows
-        ]
-        return "\n".join(line.rstrip() for line in lines)
-
-    def _output_shapes(self, input_shapes: tuple[tuple[int, ...], ...]) -> dict[int, str]:
-        """What every module returns for one sample of zeros, by its id."""
-        shapes: dict[int, str] = {}
-
-        def noting(module: Module) -> Any:
-            def forward(*args: Any, **kwargs: Any) -> Any:
-                out = type(module).forward(module, *args, **kwargs)
-                if hasattr(out, "shape"):
-                    shapes[id(module)] = f"({', '.join(['N', *map(str, out.shape[1:])])})"
-                return out
-
-            return forward
-
-        modules = {module: module.training for module in self.modules()}
-        dtype = next((p.dtype for _, p in self.named_parameters()), np.float32)
-        try:
-            for module in modules:
-                module.training, module.forward = False, noting(module)  # type: ignore[method-assign]
-            with tg.no_grad(), np.errstate(all="ignore"):
-                self(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
-        finally:
-            for module, training in modules.items():
-                del module.forward
-                module.training = training
-        return shapes
+        """A table of the modules: what each returns for N inputs of these shapes, parameters."""
+        return summary(self, *input_shapes)
 
     # State
 
