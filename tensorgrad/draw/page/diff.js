@@ -1,0 +1,131 @@
+// Two graphs: which nodes were added, removed, or changed in shape or value. `before` is the one compared with.
+
+// The longest common run of signatures, after Myers (1986), "An O(ND) Difference Algorithm and Its Variations".
+// Beyond MOST differences the rest is matched by position among equals, so that no pair of graphs takes long.
+const MOST = 1500;
+
+function compareGraphs(before, after) {
+  const a = before.nodes.map((_, i) => signature(before, i));
+  const b = after.nodes.map((_, i) => signature(after, i));
+  const match = matchRuns(a, b);
+  const taken = new Set(match.filter((j) => j >= 0));
+  const status = after.nodes.map((node, i) => {
+    if (match[i] < 0) return "added";
+    return changesBetween(before.nodes[match[i]], node).length ? "changed" : "same";
+  });
+  const removed = before.nodes.flatMap((_, j) => (taken.has(j) ? [] : [j]));
+  return { match, status, removed, before };
+}
+
+function signature(graph, i) {
+  const { kind, op, name } = graph.nodes[i];
+  const m = graph.moduleOf[i];
+  return [m < 0 ? "" : graph.tree.path[m], kind, op, name].join("\n");
+}
+
+function matchRuns(a, b) {
+  const match = new Int32Array(b.length).fill(-1);
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) match[start] = start++;
+  let [endA, endB] = [a.length, b.length];
+  while (endA > start && endB > start && a[endA - 1] === b[endB - 1]) match[--endB] = --endA;
+  const steps = shortestEdit(a.slice(start, endA), b.slice(start, endB));
+  if (steps) for (const [i, j] of steps) match[start + j] = start + i;
+  else matchByPlace(a, b, start, endA, endB, match);
+  return Array.from(match);
+}
+
+function matchByPlace(a, b, start, endA, endB, match) {
+  const places = new Map();
+  for (let i = start; i < endA; i++) places.set(a[i], [...(places.get(a[i]) ?? []), i]);
+  for (let j = start; j < endB; j++) match[j] = places.get(b[j])?.shift() ?? -1;
+}
+
+function shortestEdit(a, b) {
+  const reach = new Map([[1, 0]]);
+  const trail = [];
+  for (let d = 0; d <= Math.min(MOST, a.length + b.length); d++) {
+    const row = new Map();
+    trail.push(row);
+    for (let k = -d; k <= d; k += 2) {
+      const down = k === -d || (k !== d && reach.get(k - 1) < reach.get(k + 1));
+      let x = down ? reach.get(k + 1) : reach.get(k - 1) + 1;
+      while (x < a.length && x - k < b.length && a[x] === b[x - k]) x++;
+      reach.set(k, x);
+      row.set(k, x);
+      if (x >= a.length && x - k >= b.length) return trackBack(trail, a.length, b.length);
+    }
+  }
+  return null;
+}
+
+function trackBack(trail, endA, endB) {
+  const pairs = [];
+  let [x, y] = [endA, endB];
+  for (let d = trail.length - 1; d >= 0; d--) {
+    const before = d ? trail[d - 1] : new Map([[1, 0]]);
+    const k = x - y;
+    const down = k === -d || (k !== d && (before.get(k - 1) ?? -1) < (before.get(k + 1) ?? -1));
+    const fromK = down ? k + 1 : k - 1;
+    const fromX = d ? before.get(fromK) : 0;
+    const fromY = d ? fromX - fromK : 0;
+    while (x > fromX && y > fromY && x > 0 && y > 0) pairs.push([--x, --y]);
+    [x, y] = [fromX, fromY];
+  }
+  return pairs;
+}
+
+function changesBetween(old, now) {
+  const changes = [];
+  if (shapeText(old.shape) !== shapeText(now.shape)) changes.push(["shape", shapeText(old.shape), shapeText(now.shape)]);
+  if (old.dtype !== now.dtype) changes.push(["type", old.dtype, now.dtype]);
+  for (const kind of ["value", "grad"]) {
+    if (old[kind] && now[kind] && !sameStats(old[kind], now[kind])) {
+      changes.push([kind, statsText(old[kind], 7), statsText(now[kind], 7)]);
+    }
+  }
+  return changes;
+}
+
+function sameStats(a, b) {
+  const keys = ["size", "min", "max", "mean", "std", "zeros", "nan", "inf"];
+  return keys.every((key) => near(a[key], b[key])) && String(a.numbers) === String(b.numbers);
+}
+
+const near = (a, b) => a === b || (typeof a === "number" && typeof b === "number" && Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)));
+
+function compareWith(raw) {
+  app.diff = compareGraphs(makeGraph(readDocument(raw)), app.graph);
+  set({ node: null });
+  announce(diffSummary());
+}
+
+const diffCount = (kind) => app.diff.status.filter((status) => status === kind).length;
+const diffSummary = () =>
+  `${diffCount("added")} added, ${app.diff.removed.length} removed, ${diffCount("changed")} changed`;
+
+function diffNote(i) {
+  const status = app.diff?.status[i];
+  if (!status || status === "same") return null;
+  if (status === "added") return h("p", { class: "note added" }, "+ added");
+  const rows = changesBetween(app.diff.before.nodes[app.diff.match[i]], app.graph.nodes[i]);
+  return h("div", { class: "note changed" }, "≠ changed", ...rows.map(([what, from, to]) => h("p", {}, `${what}: ${from} → ${to}`)));
+}
+
+function diffPanel() {
+  if (!app.diff) return null;
+  const names = (nodes, entry) => h("ul", {}, ...nodes.slice(0, 40).map((node) => h("li", {}, entry(node))), nodes.length > 40 ? h("li", {}, `and ${nodes.length - 40} more`) : null);
+  const of = (kind) => app.graph.nodes.flatMap((_, i) => (app.diff.status[i] === kind ? [i] : []));
+  const gone = ({ before, removed }) => names(removed, (j) => `${nodeTitle(before.nodes[j])} ${shapeText(before.nodes[j].shape)}`);
+  return section(
+    "Difference",
+    h("p", { class: "kind" }, diffSummary()),
+    h("h4", { class: "added" }, "+ added"),
+    names(of("added"), nodeLink),
+    h("h4", { class: "removed" }, "− removed"),
+    gone(app.diff),
+    h("h4", { class: "changed" }, "≠ changed"),
+    names(of("changed"), nodeLink),
+    h("div", { class: "row" }, h("button", { onclick: () => { app.diff = null; set({}); } }, "End comparison")),
+  );
+}

@@ -1,0 +1,223 @@
+// Draws the scene with a pen: a canvas, or the SVG writer with the same methods. `zoom` decides how much detail.
+
+function drawScene(pen, app, zoom, window) {
+  const { scene, looks } = app;
+  const seen = (x, y, w, h) => x < window[2] && y < window[3] && x + w > window[0] && y + h > window[1];
+  scene.items.forEach((item, i) => {
+    if (item.kind === BOX && seen(item.x, item.y, item.w, item.h)) drawBox(pen, app, item, looks[i], zoom);
+  });
+  drawEdges(pen, app, zoom, window);
+  if (zoom < 0.16) return drawDots(pen, app, seen);
+  scene.items.forEach((item, i) => {
+    if (item.kind === BOX || !seen(item.x - 8, item.y - 8, item.w + 24, item.h + 24)) return;
+    if (item.kind === NODE) drawNode(pen, app, item, looks[i], zoom);
+    else drawClosed(pen, app, item, looks[i], zoom);
+  });
+  if (zoom > 0.4) drawEdgeLabels(pen, app, seen);
+}
+
+// Far away, an item is a rectangle in the colour of what it is.
+function drawDots(pen, app, seen) {
+  const { scene, looks } = app;
+  let [alpha, last] = [1, null];
+  scene.items.forEach((item, i) => {
+    if (item.kind === BOX || !seen(item.x, item.y, item.w, item.h)) return;
+    const look = looks[i];
+    const colour = dotColour(app, item, look);
+    if (colour !== last) pen.fillStyle = last = colour;
+    if (look.alpha !== alpha) pen.globalAlpha = alpha = look.alpha;
+    pen.fillRect(item.x, item.y, item.w, item.h);
+  });
+  pen.globalAlpha = 1;
+}
+
+function dotColour(app, item, look) {
+  if (app.isSelected(item)) return colours.select;
+  if (look.marks?.length) return colours.bad;
+  if (look.diff && look.diff !== "same") return colours[look.diff];
+  if (look.heat !== undefined) return look.fill;
+  return look.gradient ? colours.gradient : look.stroke;
+}
+
+function drawBox(pen, app, item, look, zoom) {
+  outline(pen, "round", item.x, item.y, item.w, item.h, 10);
+  pen.fillStyle = look.fill;
+  pen.fill();
+  pen.strokeStyle = app.isSelected(item) ? colours.select : look.stroke;
+  pen.lineWidth = app.isSelected(item) ? 2 : 1;
+  pen.stroke();
+  if (zoom > 0.25) drawHeader(pen, app, item, "−");
+}
+
+// The sign and the name of a module: at the same place open and closed, so that a click leaves them where they are.
+function drawHeader(pen, app, item, sign) {
+  const { title, name } = moduleLabel(app.graph, item.of);
+  pen.strokeStyle = colours.muted;
+  pen.lineWidth = 1;
+  outline(pen, "round", item.x + 9, item.y + 7, 13, 13, 3);
+  pen.stroke();
+  pen.fillStyle = colours.ink;
+  pen.textAlign = "left";
+  label(pen, sign, item.x + 11.6, item.y + 18, "title", colours.ink);
+  let x = item.x + 29;
+  if (name) x += label(pen, name, x, item.y + 18, "name", colours.muted) + 6;
+  label(pen, title, x, item.y + 18, "title", colours.ink);
+}
+
+function drawClosed(pen, app, item, look, zoom) {
+  const { x, y, w, h } = item;
+  pen.globalAlpha = look.alpha;
+  pen.lineWidth = 1.2;
+  pen.strokeStyle = look.stroke;
+  pen.fillStyle = colours.box;
+  for (const off of [6, 3]) {
+    outline(pen, "round", x + off, y + off, w, h, 9);
+    pen.fill();
+    pen.stroke();
+  }
+  outline(pen, "round", x, y, w, h, 9);
+  pen.fillStyle = look.fill;
+  pen.fill();
+  pen.stroke();
+  if (zoom > 0.25) {
+    drawHeader(pen, app, item, "+");
+    const { detail } = moduleLabel(app.graph, item.of);
+    label(pen, app.heat.text(item) ?? detail, x + 12, y + 39, "small", colours.muted);
+  }
+  drawMarks(pen, app, item, look);
+  pen.globalAlpha = 1;
+}
+
+function drawNode(pen, app, item, look, zoom) {
+  const { x, y, w, h } = item;
+  const node = app.graph.nodes[item.of];
+  pen.globalAlpha = look.alpha;
+  if (look.root) {
+    outline(pen, look.shape, x - 4, y - 4, w + 8, h + 8, 10);
+    pen.strokeStyle = colours.result;
+    pen.lineWidth = 1.4;
+    pen.stroke();
+  }
+  outline(pen, look.shape, x, y, w, h, 7);
+  pen.fillStyle = look.fill;
+  pen.fill();
+  pen.strokeStyle = look.stroke;
+  pen.lineWidth = 1.4;
+  if (look.dash) pen.setLineDash([4, 3]);
+  pen.stroke();
+  if (look.dash) pen.setLineDash([]);
+  if (zoom > 0.25) drawNodeText(pen, app, item, look, node);
+  if (node.out_saved && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
+  drawMarks(pen, app, item, look);
+  pen.globalAlpha = 1;
+}
+
+function drawNodeText(pen, app, item, look, node) {
+  const { x, y, w } = item;
+  const { title, name, detail } = nodeLabel(node);
+  const inset = look.shape === "pill" ? 13 : 10;
+  const used = label(pen, title, x + inset, y + 18, "title", colours.ink);
+  if (name) label(pen, name, x + inset + used + 7, y + 18, "name", colours.muted);
+  pen.textAlign = "right";
+  label(pen, detail, x + w - (look.shape === "tag" || look.shape === "pill" ? 14 : 9), y + 18, "small", colours.muted);
+  pen.textAlign = "left";
+  let row = y + HEAD + 9;
+  if (hasValueRow(node)) {
+    const text = look.ghost ? "·" : (app.heat.text(item) ?? statsText(node.value));
+    label(pen, text, x + inset, row, "number", colours.ink);
+    row += ROW;
+  }
+  if (!hasGradRow(app.graph, item.of)) return;
+  const text = look.gradient ? statsText(look.gradient) : "·";
+  label(pen, "∂", x + inset, row, "number", colours.gradient);
+  label(pen, text, x + inset + 12, row, "number", look.gradient ? colours.gradient : colours.muted);
+}
+
+function label(pen, text, x, y, font, colour) {
+  pen.font = FONTS[font];
+  pen.fillStyle = colour;
+  pen.fillText(text, x, y);
+  return textWidth(text, font);
+}
+
+// Selection, search hits, what differs, and what is wrong: each by its own shape.
+function drawMarks(pen, app, item, look) {
+  const { x, y, w, h } = item;
+  const hit = app.hitKind(item);
+  if (app.isSelected(item) || hit) {
+    pen.globalAlpha = 1;
+    outline(pen, "round", x - 7, y - 7, w + 14, h + 14, 12);
+    pen.strokeStyle = colours.select;
+    pen.lineWidth = hit === "hit" ? 1.5 : 2.5;
+    if (!app.isSelected(item)) pen.setLineDash([6, 4]);
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+  if (look.diff && look.diff !== "same") {
+    badge(pen, x + 2, y - 3, { added: "+", removed: "−", changed: "≠" }[look.diff], colours[look.diff]);
+  }
+  if (look.marks?.length) {
+    pen.globalAlpha = 1;
+    pen.beginPath();
+    pen.moveTo(x + w - 9, y + 5);
+    pen.lineTo(x + w + 3, y + 5);
+    pen.lineTo(x + w - 3, y - 7);
+    pen.closePath();
+    pen.fillStyle = colours.bad;
+    pen.fill();
+    pen.textAlign = "center";
+    label(pen, "!", x + w - 3, y + 4, "name", colours.page);
+    pen.textAlign = "left";
+  }
+}
+
+function badge(pen, x, y, text, colour) {
+  pen.beginPath();
+  pen.arc(x, y, 8, 0, 2 * Math.PI);
+  pen.fillStyle = colour;
+  pen.fill();
+  pen.textAlign = "center";
+  label(pen, text, x, y + 4.5, "title", colours.page);
+  pen.textAlign = "left";
+}
+
+function diamond(pen, x, y, r, colour) {
+  pen.beginPath();
+  pen.moveTo(x - r, y);
+  pen.lineTo(x, y - r);
+  pen.lineTo(x + r, y);
+  pen.lineTo(x, y + r);
+  pen.closePath();
+  pen.fillStyle = colour;
+  pen.fill();
+}
+
+function outline(pen, shape, x, y, w, h, r) {
+  pen.beginPath();
+  if (shape === "cut" || shape === "tag") {
+    const left = shape === "cut" ? 7 : 0;
+    const middle = shape === "tag";
+    pen.moveTo(x + left, y);
+    pen.lineTo(x + w - 9, y);
+    if (middle) pen.lineTo(x + w, y + h / 2);
+    else pen.lineTo(x + w, y + 7);
+    if (!middle) pen.lineTo(x + w, y + h - 7);
+    pen.lineTo(x + w - 9, y + h);
+    pen.lineTo(x + left, y + h);
+    if (left) pen.lineTo(x, y + h - 7);
+    if (left) pen.lineTo(x, y + 7);
+    pen.closePath();
+    return;
+  }
+  if (shape === "pill") r = Math.min(h / 2, 16);
+  pen.moveTo(x + r, y);
+  pen.lineTo(x + w - r, y);
+  pen.quadraticCurveTo(x + w, y, x + w, y + r);
+  pen.lineTo(x + w, y + h - r);
+  pen.quadraticCurveTo(x + w, y + h, x + w - r, y + h);
+  pen.lineTo(x + r, y + h);
+  pen.quadraticCurveTo(x, y + h, x, y + h - r);
+  pen.lineTo(x, y + r);
+  pen.quadraticCurveTo(x, y, x + r, y);
+  pen.closePath();
+}

@@ -1,0 +1,87 @@
+// What is visible when some modules are open: items (nodes, closed modules, open boxes) and the edges between them.
+
+const NODE = 0;
+const CLOSED = 1;
+const BOX = 2;
+
+// The module that hides each module's nodes: itself or its outermost closed ancestor, -1 where all are open.
+function hiders(graph, open) {
+  const { order, parent } = graph.tree;
+  const hider = new Int32Array(graph.modules.length);
+  for (const m of order) {
+    const above = parent[m] < 0 ? -1 : hider[parent[m]];
+    hider[m] = above >= 0 ? above : open.has(m) ? -1 : m;
+  }
+  return hider;
+}
+
+function foldGraph(graph, open) {
+  const hider = hiders(graph, open);
+  const items = [];
+  const itemOfModule = new Int32Array(graph.modules.length).fill(-1);
+  const itemOfNode = new Int32Array(graph.nodes.length);
+  const add = (item) => items.push(item) - 1;
+  const boxOf = (m) => (m < 0 ? -1 : itemOfModule[m]);
+  for (const m of graph.tree.order) {
+    const above = graph.tree.parent[m];
+    if (hider[m] === -1 || hider[m] === m) {
+      const kind = hider[m] === m ? CLOSED : BOX;
+      itemOfModule[m] = add({ kind, of: m, box: boxOf(above), x: 0, y: 0, w: 0, h: 0 });
+    }
+  }
+  graph.nodes.forEach((_, i) => {
+    const m = graph.moduleOf[i];
+    const closed = m < 0 ? -1 : hider[m];
+    itemOfNode[i] =
+      closed >= 0
+        ? itemOfModule[closed]
+        : add({ kind: NODE, of: i, box: boxOf(m), x: 0, y: 0, w: 0, h: 0 });
+  });
+  return { items, itemOfNode, itemOfModule, ...foldEdges(graph, items, itemOfNode) };
+}
+
+// One edge per operand slot between nodes; one edge with a count where a closed module is at either end.
+function foldEdges(graph, items, itemOfNode) {
+  const edges = [];
+  const bundles = new Map();
+  const slotEdge = graph.inputs.map((sources) => new Int32Array(sources.length).fill(-1));
+  let inside = 0;
+  graph.inputs.forEach((sources, target) =>
+    sources.forEach((source, slot) => {
+      if (source < 0) return;
+      const from = itemOfNode[source];
+      const to = itemOfNode[target];
+      if (from === to && items[from].kind === CLOSED) {
+        inside++;
+        return;
+      }
+      const single = items[from].kind === NODE && items[to].kind === NODE;
+      const key = from * items.length + to;
+      let e = single ? undefined : bundles.get(key);
+      if (e === undefined) {
+        e = edges.push({ from, to, slots: [] }) - 1;
+        if (!single) bundles.set(key, e);
+      }
+      edges[e].slots.push({ source, target, slot });
+      slotEdge[target][slot] = e;
+    }),
+  );
+  return { edges, slotEdge, inside };
+}
+
+// The modules open at first: as many of the outermost as leave a picture that can be read.
+function openAtFirst(graph, limit) {
+  const asked = graph.doc.depth;
+  if (asked !== null) return new Set(graph.tree.order.filter((m) => graph.tree.depth[m] < asked));
+  const open = new Set();
+  let shown = graph.moduleOf.filter((m) => m < 0).length;
+  shown += graph.tree.parent.filter((up) => up < 0).length;
+  for (const m of graph.tree.order) {
+    const up = graph.tree.parent[m];
+    const more = graph.tree.members[m].length + graph.tree.children[m].length - 1;
+    if ((up >= 0 && !open.has(up)) || shown + more > limit) continue;
+    open.add(m);
+    shown += more;
+  }
+  return open;
+}

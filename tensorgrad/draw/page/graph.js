@@ -1,0 +1,131 @@
+// The document as indexes: who feeds whom, the tree of modules, what happened to each node and when.
+// Nodes and modules are numbers from here on; only the document and the outside world use ids.
+
+function makeGraph(doc) {
+  const nodes = doc.nodes;
+  const index = new Map(nodes.map((node, i) => [node.id, i]));
+  const inputs = nodes.map((node) => node.inputs.map((input) => index.get(input.node) ?? -1));
+  const consumers = nodes.map(() => []);
+  inputs.forEach((sources, i) =>
+    sources.forEach((source, slot) => source >= 0 && consumers[source].push({ node: i, slot })),
+  );
+  const roots = doc.roots.map((id) => index.get(id)).filter((i) => i !== undefined);
+  const graph = { doc, nodes, index, inputs, consumers, roots, isRoot: new Set(roots) };
+  addModules(graph, doc.modules || []);
+  addEvents(graph, doc.events || []);
+  return graph;
+}
+
+function addModules(graph, modules) {
+  const index = new Map(modules.map((module, m) => [module.id, m]));
+  const parent = modules.map((module) => index.get(module.parent) ?? -1);
+  const depth = modules.map((_, m) => {
+    let steps = 0;
+    for (let up = parent[m]; up >= 0; up = parent[up]) steps++;
+    return steps;
+  });
+  const order = modules.map((_, m) => m).sort((a, b) => depth[a] - depth[b] || a - b);
+  const path = [];
+  for (const m of order) {
+    const name = modules[m].name || modules[m].kind;
+    path[m] = parent[m] >= 0 && modules[parent[m]].name ? `${path[parent[m]]}.${name}` : name;
+  }
+  const children = modules.map(() => []);
+  parent.forEach((up, m) => up >= 0 && children[up].push(m));
+  const moduleOf = graph.nodes.map((node) => index.get(node.module) ?? -1);
+  const members = modules.map(() => []);
+  moduleOf.forEach((m, i) => m >= 0 && members[m].push(i));
+  const total = modules.map(() => ({ op: 0, parameter: 0, leaf: 0, constant: 0 }));
+  graph.nodes.forEach((node, i) => {
+    for (let m = moduleOf[i]; m >= 0; m = parent[m]) total[m][node.kind]++;
+  });
+  Object.assign(graph, { modules, moduleIndex: index, moduleOf });
+  Object.assign(graph, { tree: { parent, depth, order, path, children, members, total } });
+}
+
+// The position of each node's forward event, the arrivals of its gradient, and the writing of its `.grad`.
+function addEvents(graph, events) {
+  const forwardAt = new Int32Array(graph.nodes.length).fill(-1);
+  const leafAt = new Int32Array(graph.nodes.length).fill(-1);
+  const arrivals = graph.nodes.map(() => []);
+  let backwardAt = events.length;
+  events.forEach((event, k) => {
+    const node = graph.index.get(event.node);
+    if (event.type === "forward") forwardAt[node] = k;
+    else if (event.type === "leaf") leafAt[node] = k;
+    else arrivals[event.type === "seed" ? node : graph.index.get(event.to)]?.push(k);
+    if (event.type !== "forward") backwardAt = Math.min(backwardAt, k);
+  });
+  Object.assign(graph, { events, forwardAt, leafAt, arrivals, backwardAt });
+}
+
+// How many of the rising numbers lie below a bound.
+function countBelow(numbers, bound) {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+// The gradient accumulated in a node after the first `step` events; the document's where nothing was traced.
+function gradientAt(graph, i, step) {
+  if (graph.leafAt[i] >= 0 && graph.leafAt[i] < step) return graph.events[graph.leafAt[i]].grad;
+  const arrived = countBelow(graph.arrivals[i], step);
+  if (arrived) return graph.events[graph.arrivals[i][arrived - 1]].accumulated;
+  const traced = graph.arrivals[i].length > 0;
+  const started = graph.isRoot.has(i) && step > graph.backwardAt;
+  return !traced && (step >= graph.events.length || started) ? graph.nodes[i].grad : null;
+}
+
+function contributionsAt(graph, i, step) {
+  return graph.arrivals[i].filter((k) => k < step).map((k) => ({ k, ...graph.events[k] }));
+}
+
+// Everything reachable from the starting nodes, in one direction, as a mask.
+function reachable(graph, starts, neighbours) {
+  const seen = new Uint8Array(graph.nodes.length);
+  const stack = [...starts];
+  for (const i of starts) seen[i] = 1;
+  while (stack.length) {
+    for (const next of neighbours(stack.pop())) {
+      if (next >= 0 && !seen[next]) {
+        seen[next] = 1;
+        stack.push(next);
+      }
+    }
+  }
+  return seen;
+}
+
+const ancestors = (graph, starts) => reachable(graph, starts, (i) => graph.inputs[i]);
+const descendants = (graph, starts) =>
+  reachable(graph, starts, (i) => graph.consumers[i].map((use) => use.node));
+
+// What lies between the nodes and the results: their descendants from which a result is reached.
+function pathToLoss(graph, starts) {
+  const below = descendants(graph, starts);
+  const above = ancestors(graph, graph.roots);
+  return below.map((seen, i) => seen & above[i]);
+}
+
+// The nodes in a module and in all modules inside it.
+function membersOf(graph, module) {
+  const found = [];
+  const stack = [module];
+  while (stack.length) {
+    const m = stack.pop();
+    for (const i of graph.tree.members[m]) found.push(i);
+    for (const child of graph.tree.children[m]) stack.push(child);
+  }
+  return found;
+}
+
+function modulePath(graph, i) {
+  const path = [];
+  for (let m = graph.moduleOf[i]; m >= 0; m = graph.tree.parent[m]) path.unshift(m);
+  return path;
+}

@@ -1,0 +1,86 @@
+// What looks wrong in the values and gradients, by rules with plain bounds. A healthy network has no marks.
+
+const DEAD = 0.95; // share of a ReLU's outputs that are 0
+const SATURATED = 0.9; // share of a sigmoid's or tanh's outputs within 1 % of its bounds
+const VANISHING = 1e-4; // of the largest root mean square among the parameters' gradients
+const EXPLODING = 1e3; // root mean square of a parameter's gradient
+
+const TROUBLES = {
+  first: "NaN or ∞ first arises here",
+  nonfinite: "NaN or ∞ in the value",
+  firstgradient: "NaN or ∞ first arises in the gradient here",
+  nonfinitegradient: "NaN or ∞ in the gradient",
+  dead: "dead ReLU: nearly all outputs are 0",
+  saturated: "saturated: nearly all outputs at the bounds",
+  unused: "unused parameter: no gradient reaches it",
+  zero: "zero gradient: nothing will be learned here",
+  vanishing: "vanishing gradient: far smaller than the others",
+  exploding: "exploding gradient: very large",
+};
+
+const isBad = (stats) => Boolean(stats) && stats.nan + stats.inf > 0;
+const size = (stats) => (stats && stats.mean !== null ? Math.hypot(stats.mean, stats.std) : null);
+
+function findTrouble(graph) {
+  const byNode = new Map();
+  const list = [];
+  const mark = (i, kind) => {
+    if (!byNode.has(i)) byNode.set(i, []);
+    byNode.get(i).push(kind);
+    list.push({ node: i, kind });
+  };
+  const { nodes } = graph;
+  const backwardRan = nodes.some((node) => node.grad);
+  const parameters = nodes.flatMap((node, i) => (node.kind === "parameter" ? [i] : []));
+  const largest = parameters.reduce((most, i) => Math.max(most, size(nodes[i].grad) ?? 0), 0);
+  nodes.forEach((node, i) => {
+    markValue(graph, i, node, mark);
+    if (node.kind !== "parameter") return;
+    const { grad } = node;
+    if ((backwardRan && !grad) || !graph.consumers[i].length) mark(i, "unused");
+    else if (grad && !isBad(grad)) {
+      if (grad.zeros === grad.size) mark(i, "zero");
+      else if (size(grad) < VANISHING * largest) mark(i, "vanishing");
+      else if (size(grad) > EXPLODING) mark(i, "exploding");
+    }
+  });
+  markGradients(graph, mark);
+  const worth = Object.keys(TROUBLES);
+  list.sort((a, b) => worth.indexOf(a.kind) - worth.indexOf(b.kind) || a.node - b.node);
+  return { byNode, list };
+}
+
+function markValue(graph, i, node, mark) {
+  const { value } = node;
+  if (!value || !value.size) return;
+  if (isBad(value)) {
+    const inherited = graph.inputs[i].some((j) => j >= 0 && isBad(graph.nodes[j].value));
+    mark(i, inherited ? "nonfinite" : "first");
+  }
+  if (node.op === "relu" && value.size > 1 && value.zeros >= DEAD * value.size) mark(i, "dead");
+  const range = { sigmoid: [0, 1], tanh: [-1, 1] }[node.op];
+  if (range && value.size > 1 && shareAtBounds(value, range) >= SATURATED) mark(i, "saturated");
+}
+
+function shareAtBounds(value, [low, high]) {
+  const near = 0.01 * (high - low);
+  const outside = (from, to) => to <= low + near || from >= high - near;
+  if (value.numbers) return value.numbers.filter((x) => outside(x, x)).length / value.size;
+  if (!value.histogram) return 0;
+  const { low: start, high: end, counts } = value.histogram;
+  const step = (end - start) / counts.length;
+  const count = counts.reduce((sum, n, k) => sum + (outside(start + k * step, start + (k + 1) * step) ? n : 0), 0);
+  return count / value.size;
+}
+
+// A gradient that is not finite, where it first arises: at an event whose own gradient and values were finite.
+function markGradients(graph, mark) {
+  let found = false;
+  for (const event of graph.events) {
+    if (event.type !== "backward" || !isBad(event.contribution)) continue;
+    const from = graph.index.get(event.node);
+    if (!found && !isBad(graph.nodes[from].grad) && !isBad(graph.nodes[from].value)) mark(from, "firstgradient");
+    found = true;
+  }
+  graph.nodes.forEach((node, i) => isBad(node.grad) && mark(i, "nonfinitegradient"));
+}

@@ -1,0 +1,85 @@
+// Hotspots: each item's share of the largest time or size in view. A closed module is the sum of its members.
+
+const HEATS = {
+  kind: { name: "Kind" },
+  forward: { name: "Forward time", of: (node) => node.forward_seconds, text: secondsText },
+  backward: { name: "Backward time", of: (node) => node.backward_seconds, text: secondsText },
+  bytes: { name: "Bytes", of: (node) => (node.kind === "constant" ? null : node.bytes), text: bytesText },
+};
+
+function makeHeat(graph) {
+  const heat = { most: 0, total: 0, values: null };
+  const sum = (item) => {
+    if (!heat.values) return null;
+    if (item.kind === NODE) return heat.values[item.of];
+    return app.membersOf(item.of).reduce((all, i) => all + heat.values[i], 0);
+  };
+  heat.value = sum;
+  heat.choose = (colour) => {
+    const { of } = HEATS[colour];
+    heat.values = of ? graph.nodes.map((node) => of(node) ?? 0) : null;
+    heat.total = heat.values ? heat.values.reduce((all, x) => all + x, 0) : 0;
+    heat.most = 0;
+    if (!heat.values) return;
+    for (const item of app.scene.items) if (item.kind !== BOX) heat.most = Math.max(heat.most, sum(item));
+  };
+  heat.share = (item) => (heat.most ? sum(item) / heat.most : 0);
+  heat.text = (item) => {
+    const value = sum(item);
+    if (value === null) return null;
+    const share = heat.total ? ` · ${short((100 * value) / heat.total, 2)} %` : "";
+    return HEATS[app.state.colour].text(value) + share;
+  };
+  return heat;
+}
+
+const hasHeat = (graph, colour) => !HEATS[colour].of || graph.nodes.some((node) => HEATS[colour].of(node));
+
+function legend() {
+  const { colour } = app.state;
+  if (colour !== "kind") return heatLegend(colour);
+  const present = new Set(app.graph.nodes.map((node) => node.kind));
+  const rows = [
+    ["op", "round", "Operation"],
+    ["parameter", "tag", "Parameter"],
+    ["leaf", "pill", "Input that has a gradient"],
+    ["constant", "cut", "Constant"],
+  ].filter(([kind]) => present.has(kind));
+  rows.push(["result", "double", "Result"]);
+  if (app.graph.modules.length) rows.push(["module", "stack", "Closed module"]);
+  rows.push(["saved", "diamond", "Value kept for backward"]);
+  if (app.graph.nodes.some((node) => node.grad)) rows.push(["gradient", "back", "Gradient, flowing back"]);
+  if (app.health.list.length) rows.push(["bad", "warn", "Something looks wrong"]);
+  return rows.map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
+}
+
+const GLYPHS = {
+  round: "M4 1h14q3 0 3 3v6q0 3-3 3H4q-3 0-3-3V4q0-3 3-3z",
+  tag: "M1 1h15l5 6-5 6H1z",
+  pill: "M7 1h8q6 0 6 6t-6 6H7q-6 0-6-6t6-6z",
+  cut: "M5 1h12l4 4v4l-4 4H5L1 9V5z",
+  double: "M1 1h20v12H1zM4 4h14v6H4z",
+  stack: "M3 1h12v8H3zM15 3h3v8H6V9M18 5h3v8H9v-2",
+  diamond: "M11 2l5 5-5 5-5-5z",
+  back: "M21 7H6M1 7l6-3v6z",
+  warn: "M11 1l8 12H3z",
+};
+
+const glyph = (shape, kind) =>
+  svg("svg", { viewBox: "0 0 22 14", class: `glyph ${kind}`, "aria-hidden": "true" }, svg("path", { d: GLYPHS[shape] }));
+
+function heatLegend(colour) {
+  const { heat, scene } = app;
+  const items = scene.items.filter((item) => item.kind !== BOX && heat.value(item) > 0);
+  items.sort((a, b) => heat.value(b) - heat.value(a));
+  const top = items.slice(0, 5).map((item) => {
+    const node = item.kind === NODE ? app.graph.nodes[item.of] : app.graph.modules[item.of];
+    const name = item.kind === NODE ? nodeTitle(node) : moduleTitle(item.of);
+    return h("li", {}, h("button", { class: "link", onclick: () => select(node.id) }, name), ` ${heat.text(item)}`);
+  });
+  const ends = [HEATS[colour].text(0), HEATS[colour].text(heat.most)];
+  return [h("li", { class: "ramp" }, h("span", {}, ends[0]), h("i", {}), h("span", {}, ends[1])), ...top];
+}
+
+const nodeTitle = (node) => [node.op, node.name].filter(Boolean).join(" ") || node.kind;
+const moduleTitle = (m) => [app.graph.modules[m].name, app.graph.modules[m].kind].filter(Boolean).join(" ");

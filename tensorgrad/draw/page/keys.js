@@ -1,0 +1,144 @@
+// Everything the pointer can do, the keyboard can.
+
+const KEYS = [
+  ["← →", "one event back, forward"],
+  ["Home End", "first, last event"],
+  ["Space", "play, pause"],
+  ["b", "to the start of backward"],
+  ["↑ ↓", "node before, after"],
+  ["i c", "to an input, to a consumer"],
+  ["Enter", "open or close a module"],
+  ["x", "close the module around"],
+  ["e E", "open, close all modules"],
+  ["a d p", "ancestors, descendants, path to the loss"],
+  ["/", "search; n N next, previous hit"],
+  ["+ − 0", "zoom in, out, fit"],
+  ["Shift+arrows", "move the picture"],
+  ["h", "colour by kind, time, bytes"],
+  ["o", "outline"],
+  ["t", "dark or light"],
+  ["Esc", "let go"],
+];
+
+const keyTable = () =>
+  h("table", { class: "keys" }, h("tbody", {}, ...KEYS.map(([key, text]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, text)))));
+
+function handleKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const { target } = event;
+  if (target.matches("input[type=search]")) {
+    if (event.key === "Enter") goToHit(event.shiftKey ? -1 : 1);
+    else if (event.key === "Escape") $("canvas").focus();
+    return;
+  }
+  if (target.matches("select, input[type=file]")) return;
+  if (target.matches("button, summary") && (event.key === "Enter" || event.key === " ")) return;
+  if (target.closest("#outline") && outlineKey(event)) {
+    event.preventDefault();
+    return;
+  }
+  if (event.key !== "Tab" && act(event.key, event.shiftKey)) event.preventDefault();
+}
+
+function act(key, shift) {
+  const { step, node } = app.state;
+  const m = app.graph.moduleIndex.get(node);
+  if (shift && key.startsWith("Arrow")) {
+    panBy(80 * ((key === "ArrowLeft") - (key === "ArrowRight")), 80 * ((key === "ArrowUp") - (key === "ArrowDown")));
+    return true;
+  }
+  const action = {
+    ArrowLeft: () => stepTo(step - 1),
+    ArrowRight: () => stepTo(step + 1),
+    Home: () => stepTo(0),
+    End: () => stepTo(app.graph.events.length),
+    " ": play,
+    b: () => stepTo(app.graph.backwardAt),
+    ArrowUp: () => walk(-1),
+    ArrowDown: () => walk(1),
+    i: () => follow((at) => app.graph.inputs[at].filter((j) => j >= 0)),
+    c: () => follow((at) => app.graph.consumers[at].map((use) => use.node)),
+    Enter: () => m !== undefined && toggle(m),
+    x: closeAround,
+    e: () => openAll(true),
+    E: () => openAll(false),
+    a: () => light("ancestors"),
+    d: () => light("descendants"),
+    p: () => light("loss"),
+    "/": () => $("search").select(),
+    n: () => goToHit(1),
+    N: () => goToHit(-1),
+    "+": () => zoomBy(1.3),
+    "=": () => zoomBy(1.3),
+    "-": () => zoomBy(1 / 1.3),
+    0: fit,
+    h: nextColour,
+    o: toggleOutline,
+    t: toggleTheme,
+    Escape: () => set({ node: null, trace: null, query: "" }),
+  }[key];
+  if (!action) return false;
+  action();
+  return true;
+}
+
+// The visible items in recording order, which the arrows walk through.
+function walk(step) {
+  const { scene, graph } = app;
+  const item = selectedItem();
+  const order = scene.items.filter(({ kind }) => kind !== BOX);
+  const start = item ? order.indexOf(item) : step > 0 ? -1 : 0;
+  const next = order[(start + step + order.length) % order.length];
+  if (!next) return;
+  select(next.kind === NODE ? graph.nodes[next.of].id : graph.modules[next.of].id);
+  announce(itemText(next));
+}
+
+function itemText(item) {
+  const { graph } = app;
+  if (item.kind !== NODE) return `module ${moduleTitle(item.of)}, ${moduleLabel(graph, item.of).detail}`;
+  const node = graph.nodes[item.of];
+  const marks = (app.health.byNode.get(item.of) ?? []).map((kind) => TROUBLES[kind]);
+  return [`${node.kind} ${nodeTitle(node)}`, shapeText(node.shape), counted(node.inputs.length, "input"), ...marks].join(", ");
+}
+
+// To the first neighbour; again on the way back from it, to the next one.
+function follow(neighbours) {
+  const i = app.graph.index.get(app.state.node);
+  const next = i === undefined ? [] : neighbours(i);
+  if (!next.length) return;
+  const turn = app.followed?.from === i ? (app.followed.turn + 1) % next.length : 0;
+  app.followed = { from: i, turn };
+  select(app.graph.nodes[next[turn]].id);
+  const item = selectedItem();
+  if (item) announce(itemText(item));
+}
+
+function closeAround() {
+  const { graph, state } = app;
+  const i = graph.index.get(state.node);
+  const m = i !== undefined ? graph.moduleOf[i] : graph.tree.parent[graph.moduleIndex.get(state.node)] ?? -1;
+  if (m >= 0 && state.open.has(m)) toggle(m);
+}
+
+function openAll(open) {
+  set({ open: new Set(open ? app.graph.modules.keys() : []) });
+  fit();
+}
+
+function nextColour() {
+  const kinds = Object.keys(HEATS).filter((kind) => hasHeat(app.graph, kind));
+  set({ colour: kinds[(kinds.indexOf(app.state.colour) + 1) % kinds.length] });
+}
+
+function toggleTheme() {
+  set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" });
+}
+
+function toggleOutline() {
+  const box = $("outline-box");
+  box.hidden = !box.hidden;
+  $("show-outline").setAttribute("aria-expanded", String(!box.hidden));
+  resize();
+  if (!box.hidden) $("outline").querySelector('[tabindex="0"]')?.focus();
+}

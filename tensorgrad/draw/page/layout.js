@@ -1,0 +1,176 @@
+// The layout of a folded graph: each open box is laid out by itself, innermost first, then placed as one vertex of
+// the box around it. An edge that crosses a box passes through a port on its border.
+
+const PAD = 18;
+const HEADER = 26;
+const SLOT_STEP = 9;
+
+function layoutScene(graph, scene, sizes, direction) {
+  const vertical = direction === "TB";
+  const depth = scene.items.map((item) => (item.box < 0 ? 0 : -1));
+  scene.items.forEach((item, i) => item.box >= 0 && (depth[i] = depth[item.box] + 1)); // boxes come first
+  const levels = new Map([[-1, newLevel()]]);
+  scene.items.forEach((item, i) => item.kind === BOX && levels.set(i, newLevel()));
+  scene.items.forEach((item, i) => {
+    if (item.kind !== BOX) Object.assign(item, sizes(item));
+    vertexOf(levels.get(item.box), i, 0);
+  });
+  const hops = scene.edges.map((edge) => route(graph, scene, levels, depth, edge, vertical));
+  const boxes = [...levels.keys()].sort((a, b) => (depth[b] ?? -1) - (depth[a] ?? -1));
+  for (const box of boxes) arrange(scene, levels, box, vertical, sizes);
+  placeInside(scene, levels, boxes.reverse(), vertical);
+  joinPaths(scene, levels, hops, vertical);
+  const root = levels.get(-1);
+  scene.width = vertical ? root.box.dv : root.box.du;
+  scene.height = vertical ? root.box.du : root.box.dv;
+  scene.vertical = vertical;
+}
+
+const newLevel = () => ({ vertices: [], byKey: new Map(), edges: [], byEnds: new Map() });
+
+// The vertex of an item, or of the port (pin ∓1) through which an outside item's edges come in or go out.
+function vertexOf(level, item, pin) {
+  const key = `${pin}:${item}`;
+  let at = level.byKey.get(key);
+  if (at === undefined) {
+    at = level.vertices.push({ item, pin, du: 0, dv: pin ? 6 : 0 }) - 1;
+    level.byKey.set(key, at);
+  }
+  return at;
+}
+
+// The steps of one edge through the boxes from its source to its target: pairs of a box and an edge of its level.
+function route(graph, scene, levels, depth, edge, vertical) {
+  const { items } = scene;
+  let [a, b] = [edge.from, edge.to];
+  let [portA, portB] = [0, 0]; // whether a and b are boxes that the edge leaves and enters by a port
+  const [before, after] = [[], []];
+  const data = graph.nodes[edge.slots[0].source];
+  const weight = data.kind === "op" || items[edge.from].kind !== NODE ? 3 : 1;
+  const to = items[edge.to];
+  const slots = to.kind === NODE ? graph.inputs[to.of].length : 1;
+  const slot = to.kind === NODE ? slotShift(slots, edge.slots[0].slot) : 0;
+  const step = (box, from, into, oa, ob) => {
+    const level = levels.get(box);
+    const key = `${from},${into},${oa.port ?? oa},${ob.port ?? ob}`;
+    let at = level.byEnds.get(key);
+    if (at === undefined) {
+      at = level.edges.push({ a: from, b: into, oa, ob, weight }) - 1;
+      level.byEnds.set(key, at);
+    }
+    return [box, at];
+  };
+  const leave = () => {
+    const level = levels.get(items[a].box);
+    const out = vertexOf(level, edge.from, 1);
+    before.push(step(items[a].box, vertexOf(level, a, 0), out, portA ? { port: edge.from, box: a, pin: 1 } : 0, 0));
+    a = items[a].box;
+    portA = 1;
+  };
+  const enter = () => {
+    const level = levels.get(items[b].box);
+    const into = vertexOf(level, edge.from, -1);
+    const end = portB ? { port: edge.from, box: b, pin: -1 } : slot;
+    after.push(step(items[b].box, into, vertexOf(level, b, 0), 0, end));
+    b = items[b].box;
+    portB = 1;
+  };
+  while (depth[a] > depth[b]) leave();
+  while (depth[b] > depth[a]) enter();
+  while (items[a].box !== items[b].box) {
+    leave();
+    enter();
+  }
+  const level = levels.get(items[a].box);
+  const oa = portA ? { port: edge.from, box: a, pin: 1 } : 0;
+  const ob = portB ? { port: edge.from, box: b, pin: -1 } : slot;
+  const across = step(items[a].box, vertexOf(level, a, 0), vertexOf(level, b, 0), oa, ob);
+  return [...before, across, ...after.reverse()];
+}
+
+const slotShift = (slots, slot) => (slot - (slots - 1) / 2) * Math.min(SLOT_STEP, 30 / slots);
+
+// Lay out one box and know its size, its items' places in it, and where its ports are.
+function arrange(scene, levels, box, vertical, sizes) {
+  const level = levels.get(box);
+  for (const vertex of level.vertices) {
+    if (vertex.pin) continue;
+    const item = scene.items[vertex.item];
+    [vertex.du, vertex.dv] = vertical ? [item.h, item.w] : [item.w, item.h];
+  }
+  const shift = (end) => (typeof end === "object" ? portShift(levels.get(end.box), end) : end);
+  const edges = level.edges.map((edge) => ({ ...edge, oa: shift(edge.oa), ob: shift(edge.ob) }));
+  level.plan = layered(level.vertices, edges, true);
+  const has = (pin) => level.vertices.some((vertex) => vertex.pin === pin);
+  const inset = box < 0 ? 0 : PAD;
+  level.u = has(-1) ? 0 : inset;
+  level.v = inset;
+  let du = level.plan.length + level.u + (has(1) ? 0 : inset);
+  let dv = level.plan.height + 2 * inset;
+  if (box >= 0) {
+    if (vertical) [level.u, du] = [level.u + HEADER, du + HEADER];
+    else [level.v, dv] = [level.v + HEADER - PAD / 2, dv + HEADER - PAD / 2];
+    const least = sizes(scene.items[box]).w;
+    if (vertical) [level.v, dv] = [level.v + Math.max(0, least - dv) / 2, Math.max(dv, least)];
+    else du = Math.max(du, least);
+    const item = scene.items[box];
+    [item.w, item.h] = vertical ? [dv, du] : [du, dv];
+  }
+  level.box = { du, dv };
+}
+
+function portShift(level, { port, pin }) {
+  const at = level.byKey.get(`${pin}:${port}`);
+  return level.plan.v[at] + level.v - level.box.dv / 2;
+}
+
+// From the outermost in: every item's place in the whole picture.
+function placeInside(scene, levels, boxes, vertical) {
+  for (const box of boxes) {
+    const level = levels.get(box);
+    const around = box < 0 ? { x: 0, y: 0 } : scene.items[box];
+    const origin = vertical ? [around.y, around.x] : [around.x, around.y];
+    level.origin = [origin[0] + level.u, origin[1] + level.v];
+    level.vertices.forEach((vertex, i) => {
+      if (vertex.pin) return;
+      const item = scene.items[vertex.item];
+      const u = level.origin[0] + level.plan.u[i] - vertex.du / 2;
+      const v = level.origin[1] + level.plan.v[i] - vertex.dv / 2;
+      [item.x, item.y] = vertical ? [v, u] : [u, v];
+    });
+  }
+}
+
+// The curves of every edge end to end, with the rectangle around them.
+function joinPaths(scene, levels, hops, vertical) {
+  scene.edges.forEach((edge, e) => {
+    const path = [];
+    for (const [box, at] of hops[e]) {
+      const level = levels.get(box);
+      const [u, v] = level.origin;
+      const piece = level.plan.paths[at];
+      if (path.length) bridge(path, piece[0] + u, piece[1] + v);
+      for (let k = path.length ? 2 : 0; k < piece.length; k += 2) path.push(piece[k] + u, piece[k + 1] + v);
+    }
+    if (vertical) for (let k = 0; k < path.length; k += 2) [path[k], path[k + 1]] = [path[k + 1], path[k]];
+    edge.path = Float32Array.from(path);
+    edge.bounds = bounds(edge.path);
+  });
+}
+
+// A box wider than what is in it leaves a stretch between its port and its border.
+function bridge(path, u, v) {
+  const [pu, pv] = path.slice(-2);
+  if (Math.abs(pu - u) > 0.01 || Math.abs(pv - v) > 0.01) line(path, u, v);
+}
+
+function bounds(path) {
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let k = 0; k < path.length; k += 2) {
+    box[0] = Math.min(box[0], path[k]);
+    box[1] = Math.min(box[1], path[k + 1]);
+    box[2] = Math.max(box[2], path[k]);
+    box[3] = Math.max(box[3], path[k + 1]);
+  }
+  return box;
+}

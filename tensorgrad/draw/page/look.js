@@ -1,0 +1,88 @@
+// How every item and edge looks in the present state: one object or class each, so that drawing only draws.
+
+const COLOURS = [
+  "page", "panel", "ink", "muted", "faint", "line", "card", "edge", "parameter", "parameter-card",
+  "leaf", "leaf-card", "result", "gradient", "gradient-card", "select", "bad", "warn", "added", "removed",
+  "changed", "module", "box", "heat-low", "heat-high",
+];
+const PLAIN = 0;
+const FLOWED = 1;
+const NOW = 2;
+const DIM = 3;
+const LIT = 4;
+
+let colours = {};
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  colours = Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+function mix(a, b, share) {
+  const parse = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const [from, to] = [parse(a), parse(b)];
+  return `rgb(${from.map((x, k) => Math.round(x + (to[k] - x) * share)).join(",")})`;
+}
+
+function lookAt(app) {
+  const { graph, scene, state } = app;
+  const ahead = graph.events.length && state.step < graph.events.length;
+  const mask = app.highlight;
+  const looks = scene.items.map((item) => {
+    const members = item.kind === NODE ? [item.of] : null;
+    const look = baseLook(graph, item);
+    const shares = state.colour === "kind" ? null : app.heat.share(item);
+    if (shares !== null && item.kind !== BOX) look.fill = mix(colours["heat-low"], colours["heat-high"], shares);
+    if (shares !== null) look.heat = shares;
+    if (members) {
+      const i = item.of;
+      look.gradient = gradientAt(graph, i, state.step);
+      look.ghost = ahead && graph.forwardAt[i] >= state.step;
+      look.marks = app.health.byNode.get(i);
+      look.diff = app.diff?.status[i];
+    } else if (item.kind === CLOSED) {
+      const all = app.membersOf(item.of);
+      look.gradient = all.some((i) => gradientAt(graph, i, state.step));
+      look.ghost = ahead && all.every((i) => graph.forwardAt[i] >= state.step);
+      look.marks = all.flatMap((i) => app.health.byNode.get(i) ?? []);
+      look.diff = app.diff && all.some((i) => app.diff.status[i] !== "same") ? "changed" : undefined;
+    }
+    const dim = mask && item.kind !== BOX && !(members ? mask[item.of] : app.membersOf(item.of).some((i) => mask[i]));
+    look.alpha = dim ? 0.22 : look.ghost ? 0.38 : 1;
+    return look;
+  });
+  app.looks = looks;
+  lookAtEdges(app, mask);
+}
+
+function baseLook(graph, item) {
+  if (item.kind === BOX) return { shape: "box", fill: colours.box, stroke: colours.module };
+  if (item.kind === CLOSED) return { shape: "stack", fill: colours.card, stroke: colours.module };
+  const { kind } = graph.nodes[item.of];
+  const root = graph.isRoot.has(item.of);
+  if (kind === "parameter") return { shape: "tag", fill: colours["parameter-card"], stroke: colours.parameter, root };
+  if (kind === "leaf") return { shape: "pill", fill: colours["leaf-card"], stroke: colours.leaf, root };
+  if (kind === "constant") return { shape: "cut", fill: colours.page, stroke: colours.muted, dash: true, root };
+  return { shape: "round", fill: colours.card, stroke: root ? colours.result : colours.line, root };
+}
+
+// Edges over which a gradient has flowed back are coloured; the one of the present event most of all.
+function lookAtEdges(app, mask) {
+  const { graph, scene, state } = app;
+  const kinds = new Uint8Array(scene.edges.length);
+  const event = graph.events[state.step - 1];
+  app.nowEdge = -1;
+  for (let k = graph.backwardAt; k < state.step; k++) {
+    const e = app.edgeOfEvent(k);
+    if (e >= 0) kinds[e] = FLOWED;
+  }
+  if (event?.type === "backward") app.nowEdge = app.edgeOfEvent(state.step - 1);
+  if (mask) {
+    scene.edges.forEach((edge, e) => {
+      const lit = edge.slots.some(({ source, target }) => mask[source] && mask[target]);
+      kinds[e] = lit ? (kinds[e] === FLOWED ? FLOWED : LIT) : DIM;
+    });
+  }
+  if (app.nowEdge >= 0) kinds[app.nowEdge] = NOW;
+  app.edgeKinds = kinds;
+}

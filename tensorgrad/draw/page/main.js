@@ -1,0 +1,164 @@
+// Starts the page, and gives tests and the curious `window.tg`.
+
+function refreshTools() {
+  const { state, graph } = app;
+  $("colour").value = state.colour;
+  if (document.activeElement !== $("search")) $("search").value = state.query;
+  const { length } = app.hits;
+  $("hits").textContent = !state.query ? "" : length ? (state.hit < 0 ? counted(length, "hit") : `${state.hit + 1} of ${length}`) : "no hits";
+  $("next").disabled = $("previous").disabled = !length;
+  const troubles = app.health.list.length;
+  $("health").hidden = !troubles;
+  $("health").textContent = `▲ ${counted(troubles, "mark")}`;
+  $("open-all").hidden = !graph.modules.length;
+  $("legend").replaceChildren(...legend());
+}
+
+function addTools() {
+  for (const kind of Object.keys(HEATS)) {
+    if (hasHeat(app.graph, kind)) $("colour").append(h("option", { value: kind }, HEATS[kind].name));
+  }
+  const on = (id, event, action) => $(id).addEventListener(event, action);
+  on("colour", "change", () => set({ colour: $("colour").value }));
+  on("search", "input", () => search($("search").value));
+  on("next", "click", () => goToHit(1));
+  on("previous", "click", () => goToHit(-1));
+  on("fit", "click", fit);
+  on("zoom-in", "click", () => zoomBy(1.3));
+  on("zoom-out", "click", () => zoomBy(1 / 1.3));
+  on("open-all", "click", () => openAll(app.state.open.size < app.graph.modules.length));
+  on("health", "click", () => set({ node: null }));
+  on("theme", "click", toggleTheme);
+  on("show-outline", "click", toggleOutline);
+  on("export", "change", () => {
+    exportAs($("export").value);
+    $("export").value = "";
+  });
+  on("compare", "change", async () => {
+    const [file] = $("compare").files;
+    try {
+      if (file) compareWith(JSON.parse(await file.text()));
+    } catch (error) {
+      showError(`The comparison needs a graph saved as .json: ${error.message}`);
+    }
+    $("compare").value = "";
+  });
+  on("slider", "input", () => stepTo(Number($("slider").value)));
+  on("play", "click", play);
+  on("back", "click", () => stepTo(app.state.step - 1));
+  on("forward", "click", () => stepTo(app.state.step + 1));
+  on("to-backward", "click", () => stepTo(app.graph.backwardAt));
+  document.addEventListener("keydown", handleKey);
+  window.addEventListener("hashchange", followLink);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => set({ theme: app.state.theme }));
+  new ResizeObserver(() => {
+    resize();
+    if (app.graph.events.length) drawMemory();
+  }).observe($("stage"));
+}
+
+function showError(text) {
+  $("error").textContent = text;
+  $("error").hidden = false;
+}
+
+function start() {
+  try {
+    openDocument(readDocument(JSON.parse($("graph").textContent)));
+  } catch (error) {
+    return showError(`This graph cannot be shown: ${error.message}`);
+  }
+  document.title = app.graph.doc.title;
+  $("title").textContent = app.graph.doc.title;
+  addTools();
+  addPointer();
+  const asked = readLink(location.hash);
+  resize();
+  set({ theme: null, query: "", open: app.state.open, ...asked });
+  resize();
+  fit();
+  if (asked.node) {
+    const item = selectedItem();
+    if (item) reveal(item);
+  }
+  drawNow(performance.now());
+  tg.ready = true;
+  return undefined;
+}
+
+const idOf = (item) => (item.kind === NODE ? app.graph.nodes[item.of].id : app.graph.modules[item.of].id);
+const onScreen = (item) => ({
+  x: item.x * view.scale + view.x,
+  y: item.y * view.scale + view.y,
+  width: item.w * view.scale,
+  height: item.h * view.scale,
+});
+
+window.tg = {
+  ready: false,
+  state() {
+    const { open, ...rest } = app.state;
+    return {
+      ...rest,
+      steps: app.graph.events.length,
+      open: [...open].sort((a, b) => a - b).map((m) => app.graph.modules[m].id),
+      hits: app.hits.map((i) => app.graph.nodes[i].id),
+      lit: app.highlight ? app.graph.nodes.flatMap((node, i) => (app.highlight[i] ? [node.id] : [])) : null,
+      troubles: app.health.list.map(({ node, kind }) => ({ node: app.graph.nodes[node].id, kind })),
+      memory: { peak: liveMemory().peak, at: liveMemory().at, now: app.state.step ? liveMemory().live[app.state.step - 1] : 0 },
+      difference: app.diff && {
+        added: app.graph.nodes.flatMap((node, i) => (app.diff.status[i] === "added" ? [node.id] : [])),
+        changed: app.graph.nodes.flatMap((node, i) => (app.diff.status[i] === "changed" ? [node.id] : [])),
+        removed: app.diff.removed.map((j) => app.diff.before.nodes[j].id),
+      },
+      view: { x: view.x, y: view.y, scale: view.scale },
+    };
+  },
+  node(id) {
+    const i = app.graph.index.get(id);
+    if (i === undefined) return null;
+    const { step } = app.state;
+    return {
+      ...app.graph.nodes[i],
+      consumers: app.graph.consumers[i].map((use) => ({ node: app.graph.nodes[use.node].id, slot: use.slot })),
+      modules: modulePath(app.graph, i).map((m) => app.graph.modules[m].id),
+      gradient: gradientAt(app.graph, i, step),
+      written: app.graph.leafAt[i] >= 0 && app.graph.leafAt[i] < step,
+      contributions: contributionsAt(app.graph, i, step),
+      visible: app.scene.items[app.scene.itemOfNode[i]].kind === NODE,
+      troubles: app.health.byNode.get(i) ?? [],
+    };
+  },
+  step(k) {
+    stepTo(k);
+    return tg.state().step;
+  },
+  expand(path) {
+    const found = findModules(path);
+    for (const m of found) if (!app.state.open.has(m)) toggle(m);
+    return found.length > 0;
+  },
+  collapse(path) {
+    const found = findModules(path);
+    for (const m of found) if (app.state.open.has(m)) toggle(m);
+    return found.length > 0;
+  },
+  search,
+  select,
+  visible() {
+    const { scene } = app;
+    return {
+      items: scene.items.map((item) => ({ id: idOf(item), kind: ["node", "closed", "open"][item.kind], heat: app.heat.value(item), ...onScreen(item) })),
+      edges: scene.edges.map((edge, e) => ({
+        from: idOf(scene.items[edge.from]),
+        to: idOf(scene.items[edge.to]),
+        count: edge.slots.length,
+        now: e === app.nowEdge,
+        flowed: app.edgeKinds[e] === FLOWED || e === app.nowEdge,
+      })),
+      inside: scene.inside,
+    };
+  },
+};
+
+document.addEventListener("DOMContentLoaded", start);

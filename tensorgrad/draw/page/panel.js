@@ -1,0 +1,229 @@
+// The panel beside the graph: what is selected, with its numbers at the present step; or else the whole.
+
+function refreshPanel() {
+  const { graph, state } = app;
+  const i = graph.index.get(state.node);
+  const m = graph.moduleIndex.get(state.node);
+  const content = i !== undefined ? nodePanel(i) : m !== undefined ? modulePanel(m) : overview();
+  const panel = $("panel");
+  const at = panel.dataset.of === String(state.node) ? panel.scrollTop : 0;
+  panel.dataset.of = state.node;
+  panel.replaceChildren(...content.filter(Boolean));
+  panel.scrollTop = at;
+}
+
+const section = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
+const linkTo = (id, text) => h("button", { class: "link", onclick: () => select(id) }, text);
+const nodeLink = (i) => linkTo(app.graph.nodes[i].id, nodeTitle(app.graph.nodes[i]));
+
+function facts(pairs) {
+  const rows = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return h("dl", {}, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+function nodePanel(i) {
+  const { graph, state } = app;
+  const node = graph.nodes[i];
+  const kinds = { op: "Operation", parameter: "Parameter", leaf: "Input", constant: "Constant" };
+  const kind = kinds[node.kind] + (graph.isRoot.has(i) ? " · result" : "");
+  return [
+    h("h2", {}, nodeTitle(node)),
+    h("p", { class: "kind" }, `${kind} · ${node.id}`),
+    node.freed && h("p", { class: "note" }, "A backward has freed this operation: its inputs are not known."),
+    troubleList(app.health.byNode.get(i)?.map((mark) => ({ node: i, kind: mark })) ?? []),
+    diffNote(i),
+    facts([
+      ["Shape", shapeText(node.shape)],
+      ["Type", node.dtype],
+      ["Bytes", bytesText(node.bytes)],
+      ["Module", moduleLinks(i)],
+      ["Source", node.source && h("code", {}, node.source)],
+      ["Keywords", Object.entries(node.keywords ?? {}).map(([key, value]) => `${key}=${value}`).join(", ")],
+      ["Saved", savedText(node)],
+      ["Forward", node.forward_seconds != null ? secondsText(node.forward_seconds) : null],
+      ["Backward", node.backward_seconds != null ? secondsText(node.backward_seconds) : null],
+    ]),
+    node.formula && section("Local rule", ...rulePanel(i, node)),
+    node.value && section("Value", ...statsPanel(node.value, node.shape, "value")),
+    gradientPanel(i, node),
+    section("Inputs", linkList(graph.inputs[i].filter((j) => j >= 0), node.kind === "op" ? "constants only" : "none")),
+    section("Used by", linkList(graph.consumers[i].map((use) => use.node), "nothing")),
+    lightButtons(),
+  ];
+}
+
+function moduleLinks(i) {
+  const path = modulePath(app.graph, i);
+  return path.length ? path.flatMap((m, k) => [k ? " › " : null, linkTo(app.graph.modules[m].id, moduleTitle(m))]) : null;
+}
+
+function savedText(node) {
+  const saved = node.inputs.flatMap((input, slot) => (input.saved ? [`input ${slot}`] : []));
+  if (node.out_saved) saved.push("its output");
+  return node.kind === "op" ? saved.join(", ") || "nothing" : null;
+}
+
+function linkList(nodes, none) {
+  if (!nodes.length) return h("p", { class: "kind" }, none);
+  const shown = nodes.slice(0, 40).map((j) => h("li", {}, nodeLink(j), ` ${shapeText(app.graph.nodes[j].shape)}`));
+  if (nodes.length > 40) shown.push(h("li", {}, `and ${nodes.length - 40} more`));
+  return h("ul", {}, ...shown);
+}
+
+// The formula, then the same with this node's numbers in place of its letters.
+function rulePanel(i, node) {
+  const { formula } = node;
+  const letters = formulaLetters(i, node);
+  const lines = [formulaLine(formula.text, letters, letters.get("out"))];
+  node.inputs.forEach((_, slot) => {
+    const rule = formula.rules[Math.min(slot, formula.rules.length - 1)];
+    if (!rule || graphless(i, slot)) return;
+    const sent = app.graph.events.findIndex((event, k) =>
+      k < app.state.step && event.type === "backward" && event.node === node.id && event.slot === slot);
+    const result = sent < 0 ? null : statsText(app.graph.events[sent].contribution);
+    lines.push(formulaLine(rule, letters, result));
+  });
+  return [h("div", { class: "formula" }, ...lines)];
+}
+
+// No gradient goes to a constant.
+const graphless = (i, slot) => {
+  const j = app.graph.inputs[i][slot];
+  return j < 0 || app.graph.nodes[j].kind === "constant";
+};
+
+function formulaLetters(i, node) {
+  const { graph } = app;
+  const { formula } = node;
+  const letters = new Map();
+  const show = (stats, shape, name) =>
+    stats?.numbers && stats.size <= 6 ? valueText(stats, shape) : stats || !name ? `${name}[${shapeText(shape)}]` : name;
+  formula.operands.forEach((letter, slot) => {
+    const j = graph.inputs[i][slot];
+    if (node.inputs[slot]?.text) letters.set(letter, node.inputs[slot].text);
+    else if (j >= 0) letters.set(letter, show(graph.nodes[j].value, graph.nodes[j].shape, graph.nodes[j].name ?? letter));
+  });
+  const out = show(node.value, node.shape, node.name ?? "out");
+  letters.set("out", out);
+  const g = gradientAt(graph, i, app.state.step);
+  if (g) letters.set("g", show(g, node.shape, "g"));
+  return letters;
+}
+
+function formulaLine(text, letters, result) {
+  const at = text.indexOf(" = ");
+  const right = at < 0 ? text : text.slice(at + 3);
+  const filled = right.replace(/[\p{L}_][\p{L}\p{N}_]*/gu, (word) => letters.get(word) ?? word);
+  const numbers = filled === right ? [] : [h("span", { class: "numbers" }, `= ${filled}`)];
+  if (result && result !== filled) numbers.push(h("span", { class: "numbers result" }, `= ${result}`));
+  return h("p", {}, h("code", {}, text), ...numbers);
+}
+
+function statsPanel(stats, shape, kind) {
+  const small = stats.numbers && stats.size <= 64 && stats.size > 0;
+  return [
+    h("p", { class: `value ${kind}` }, small ? valueText(stats, shape, 64) : statsText(stats)),
+    stats.size > 1 || !stats.numbers ? statsTable(stats) : null,
+    stats.histogram && stats.size > 1 ? histogram(stats, kind) : null,
+  ];
+}
+
+// The gradient gathered so far, and each contribution to it with the edge that it came by.
+function gradientPanel(i, node) {
+  const { graph, state } = app;
+  if (!hasGradRow(graph, i)) return null;
+  const shown = gradientAt(graph, i, state.step);
+  const written = graph.leafAt[i] >= 0 && graph.leafAt[i] < state.step;
+  const arrived = contributionsAt(graph, i, state.step);
+  const all = graph.arrivals[i].length;
+  const complete = shown && arrived.length === all && !shown.histogram && node.grad;
+  const rows = arrived.map((event) =>
+    h(
+      "tr",
+      { class: event.k === state.step - 1 ? "now" : null },
+      h("td", {}, event.type === "seed" ? "start" : linkTo(event.node, labelOf(event.node)), event.type === "seed" ? "" : ` slot ${event.slot}`),
+      h("td", {}, statsText(event.contribution ?? event.accumulated)),
+    ),
+  );
+  return section(
+    written ? "Gradient (.grad)" : "Gradient",
+    shown ? null : h("p", { class: "kind" }, "none has arrived yet"),
+    ...(shown ? statsPanel(complete ? { ...node.grad, ...shown, histogram: node.grad.histogram } : shown, node.shape, "gradient") : []),
+    rows.length
+      ? h(
+          "table",
+          { class: "contributions" },
+          h("caption", {}, `${arrived.length} of ${counted(all, "contribution")}`),
+          h("tbody", {}, ...rows),
+          rows.length > 1 ? h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, "sum"), h("td", {}, statsText(shown)))) : null,
+        )
+      : null,
+  );
+}
+
+function lightButtons() {
+  const names = { ancestors: "Ancestors", descendants: "Descendants", loss: "Path to the loss" };
+  const buttons = Object.entries(names).map(([kind, text]) =>
+    h("button", { "aria-pressed": String(app.state.trace === kind), onclick: () => light(kind) }, text),
+  );
+  return section("Highlight", h("div", { class: "row" }, ...buttons));
+}
+
+const light = (kind) => set({ trace: app.state.trace === kind ? null : kind });
+
+function modulePanel(m) {
+  const { graph, state } = app;
+  const total = graph.tree.total[m];
+  const all = app.membersOf(m);
+  const sum = (of) => all.reduce((bytes, i) => bytes + (of(graph.nodes[i]) ?? 0), 0);
+  const open = state.open.has(m);
+  return [
+    h("h2", {}, moduleTitle(m)),
+    h("p", { class: "kind" }, `Module · ${graph.tree.path[m]}`),
+    facts([
+      ["Operations", String(total.op)],
+      ["Parameters", String(total.parameter)],
+      ["Bytes", bytesText(sum(HEATS.bytes.of))],
+      ["Forward", hasHeat(graph, "forward") ? secondsText(sum(HEATS.forward.of)) : null],
+      ["Backward", hasHeat(graph, "backward") ? secondsText(sum(HEATS.backward.of)) : null],
+    ]),
+    h("div", { class: "row" }, h("button", { onclick: () => toggle(m) }, open ? "Close" : "Open")),
+    troubleList(app.health.list.filter(({ node }) => all.includes(node))),
+    section("Inside", linkList(graph.tree.members[m], "only modules")),
+    lightButtons(),
+  ];
+}
+
+function troubleList(list) {
+  if (!list.length) return null;
+  const rows = list.slice(0, 60).map(({ node, kind }) => {
+    const show = () => {
+      select(app.graph.nodes[node].id);
+      if (kind.startsWith("first")) set({ trace: "loss" });
+    };
+    const name = app.state.node === app.graph.nodes[node].id ? null : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
+    return h("li", {}, glyph("warn", "bad"), name, name ? ": " : null, TROUBLES[kind]);
+  });
+  if (list.length > 60) rows.push(h("li", {}, `and ${list.length - 60} more`));
+  return h("ul", { class: "troubles" }, ...rows);
+}
+
+function overview() {
+  const { graph } = app;
+  const count = (kind) => graph.nodes.reduce((n, node) => n + (node.kind === kind), 0);
+  const traced = graph.events.length;
+  return [
+    h("h2", {}, graph.doc.title || "Graph"),
+    facts([
+      ["Operations", String(count("op"))],
+      ["Parameters", String(count("parameter"))],
+      ["Inputs", String(count("leaf"))],
+      ["Modules", String(graph.modules.length)],
+      ["Events", traced ? String(traced) : null],
+    ]),
+    ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
+    section("Health", app.health.list.length ? troubleList(app.health.list) : h("p", { class: "kind" }, "✓ nothing looks wrong")),
+    diffPanel(),
+    section("Keys", keyTable()),
+  ];
+}

@@ -1,0 +1,125 @@
+// Along the layers: how far apart they stand, and where a long graph is broken into rows, as a text into lines.
+
+function placeAlong(level, layers, vertices, wrap) {
+  const width = layers.map((layer) => layer.reduce((most, i) => Math.max(most, level.du[i]), 0));
+  const lines = layers.map((layer) => layer.reduce((sum, i) => sum + level.down[i].length, 0));
+  const space = lines.map((count) => LAYER_GAP + Math.min(60, 5 * Math.sqrt(count)));
+  const height = layers.map((layer) => {
+    const [low, high] = extent(level, layer);
+    return high - low;
+  });
+  level.row = breakRows(width, space, lines, height, wrap);
+  level.start = new Float64Array(layers.length);
+  level.width = width;
+  const rows = [];
+  layers.forEach((layer, l) => {
+    const row = (rows[level.row[l]] ??= { u: 0, low: Infinity, high: -Infinity });
+    level.start[l] = row.u;
+    row.u += width[l] + (level.row[l + 1] === level.row[l] ? space[l] : 0);
+    const [low, high] = extent(level, layer);
+    row.low = Math.min(row.low, low);
+    row.high = Math.max(row.high, high);
+  });
+  level.length = rows.reduce((most, row) => Math.max(most, row.u), 0);
+  let top = 0;
+  for (const row of rows) {
+    row.shift = top - row.low;
+    row.top = top;
+    top += row.high - row.low + ROW_GAP;
+  }
+  level.height = Math.max(0, top - ROW_GAP);
+  level.rows = rows;
+  const ending = vertices.some((vertex) => vertex.pin === 1) ? layers.length - 1 : -1;
+  if (ending >= 0) level.start[ending] = level.length;
+  level.u = new Float64Array(level.layer.length);
+  level.layer.forEach((l, i) => {
+    level.u[i] = level.start[l] + width[l] / 2;
+    level.v[i] += rows[level.row[l]].shift;
+  });
+}
+
+function extent(level, layer) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const i of layer) {
+    low = Math.min(low, level.v[i] - level.dv[i] / 2);
+    high = Math.max(high, level.v[i] + level.dv[i] / 2);
+  }
+  return layer.length ? [low, high] : [0, 0];
+}
+
+// The row of each layer: rows of about equal length, broken where few edges cross, in the shape of a screen.
+function breakRows(width, space, lines, height, wrap) {
+  const total = width.reduce((sum, w, l) => sum + w + space[l], 0);
+  const typical = height.reduce((sum, h) => sum + h, 0) / Math.max(1, height.length) + ROW_GAP;
+  const row = new Int32Array(width.length);
+  const count = Math.round(Math.sqrt(total / typical / 1.8));
+  if (!wrap || total < 2400 || count < 2) return row;
+  const aim = total / count;
+  let at = 0;
+  let used = 0;
+  for (let l = 0; l < width.length; l++) {
+    row[l] = at;
+    used += width[l] + space[l];
+    if (used < 0.85 * aim) continue;
+    let best = l;
+    let ahead = used;
+    for (let k = l; k + 1 < width.length && ahead < 1.15 * aim; k++) {
+      if (lines[k] < lines[best]) best = k;
+      ahead += width[k + 1] + space[k + 1];
+    }
+    if (best + 1 >= width.length || ahead < 1.15 * aim) best = width.length - 1;
+    while (l < best) row[++l] = at;
+    at++;
+    used = 0;
+  }
+  return row;
+}
+
+// An edge as cubic curves, flat: u, v, then per curve two control points and an end. Rows are joined by a turn at the
+// right border, a line between the rows, and a turn at the left.
+function pathOf(level, edge, chain) {
+  const { u, v, du, layer, row, start, width, rows } = level;
+  const path = [u[edge.a] + du[edge.a] / 2, v[edge.a] + edge.oa];
+  let l = layer[edge.a];
+  const go = (to, toLayer, toU, toV) => {
+    const [pu, pv] = path.slice(-2);
+    if (row[toLayer] === row[l] && toU > pu) curve(path, toU, toV);
+    else {
+      const below = row[toLayer] > row[l];
+      const between = below
+        ? rows[row[toLayer]].top - ROW_GAP / 2
+        : Math.max(v[edge.a] + level.dv[edge.a] / 2, v[edge.b] + level.dv[edge.b] / 2) + 14;
+      const right = below ? Math.max(pu, start[l] + width[l]) : pu;
+      if (right > pu) line(path, right, pv);
+      turn(path, right, between, 26);
+      line(path, toU, between);
+      turn(path, toU, toV, -26);
+    }
+    l = toLayer;
+  };
+  for (const dummy of chain || []) {
+    const at = layer[dummy];
+    go(dummy, at, start[at], v[dummy]);
+    if (width[at]) line(path, start[at] + width[at], v[dummy]);
+  }
+  const at = layer[edge.b];
+  go(edge.b, at, u[edge.b] - du[edge.b] / 2, v[edge.b] + edge.ob);
+  return path;
+}
+
+function curve(path, u, v) {
+  const [pu, pv] = path.slice(-2);
+  const reach = Math.min(Math.max(18, (u - pu) / 2), 90);
+  path.push(pu + reach, pv, u - reach, v, u, v);
+}
+
+function line(path, u, v) {
+  const [pu, pv] = path.slice(-2);
+  path.push(pu + (u - pu) / 3, pv + (v - pv) / 3, u - (u - pu) / 3, v - (v - pv) / 3, u, v);
+}
+
+function turn(path, u, v, reach) {
+  const [pu, pv] = path.slice(-2);
+  path.push(pu + reach, pv, u + reach, v, u, v);
+}

@@ -1,0 +1,122 @@
+// Forward and backward, event by event: a slider over the live memory, keys, and play.
+
+const PULSE = 420; // milliseconds for which a gradient is seen on its way
+const LONGEST = 30; // seconds that a play takes at most
+let player = null;
+
+function stepTo(step) {
+  set({ step });
+  const event = app.graph.events[app.state.step - 1];
+  if (event?.type === "backward" && !player) announce(eventText(app.state.step));
+}
+
+function play() {
+  if (player) return pause();
+  const { events } = app.graph;
+  if (app.state.step >= events.length) set({ step: 0 });
+  const wait = Math.max(40, Math.min(450, (1000 * LONGEST) / events.length));
+  const stride = Math.max(1, Math.round((events.length * wait) / (1000 * LONGEST)));
+  player = setInterval(() => {
+    set({ step: app.state.step + stride });
+    if (app.state.step >= events.length) pause();
+  }, wait);
+  return refreshStepper();
+}
+
+function pause() {
+  clearInterval(player);
+  player = null;
+  refreshStepper();
+}
+
+const labelOf = (id) => nodeTitle(app.graph.nodes[app.graph.index.get(id)]);
+
+function eventText(step) {
+  const { events } = app.graph;
+  if (!events.length) return "";
+  const event = events[step - 1];
+  if (!event) return "Before the first operation";
+  if (event.type === "forward") return `Forward: ${labelOf(event.node)} is computed`;
+  if (event.type === "seed") return `Backward starts at ${labelOf(event.node)}`;
+  if (event.type === "leaf") return `${labelOf(event.node)}.grad is written`;
+  return `Backward: ${labelOf(event.node)} sends ${statsText(event.contribution)} to ${labelOf(event.to)}`;
+}
+
+function refreshStepper() {
+  const { events, backwardAt } = app.graph;
+  $("stepper").hidden = !events.length;
+  if (!events.length) return;
+  const { step } = app.state;
+  const slider = $("slider");
+  slider.max = events.length;
+  slider.value = step;
+  slider.setAttribute("aria-valuetext", `${step} of ${events.length}. ${eventText(step)}`);
+  $("play").textContent = player ? "❚❚" : "▶";
+  $("play").setAttribute("aria-label", player ? "Pause" : "Play");
+  $("event").textContent = eventText(step);
+  $("count").textContent = `${step} / ${events.length}`;
+  $("phase").textContent = step > backwardAt ? "backward" : "forward";
+  $("phase").className = step > backwardAt ? "gradient" : "";
+  drawMemory();
+}
+
+// Live memory over the events, with its peak marked and the present step.
+function drawMemory() {
+  const { events, backwardAt } = app.graph;
+  const canvas = $("memory");
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (!width) return;
+  [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  const memory = liveMemory();
+  const inset = 8; // half of the slider's thumb, so that step and curve stand above each other
+  const x = (k) => inset + (k / events.length) * (width - 2 * inset);
+  const y = (bytes) => height - 2 - (bytes / (memory.peak || 1)) * (height - 16);
+  const area = (from, to, colour) => {
+    pen.beginPath();
+    pen.moveTo(x(from), height);
+    for (let k = from; k < to; k++) {
+      pen.lineTo(x(k), y(memory.live[k]));
+      pen.lineTo(x(k + 1), y(memory.live[k]));
+    }
+    pen.lineTo(x(to), height);
+    pen.fillStyle = colour;
+    pen.fill();
+  };
+  area(0, Math.min(backwardAt, events.length), colours.faint);
+  area(Math.min(backwardAt, events.length), events.length, colours["gradient-card"]);
+  if (memory.peak) {
+    const px = x(memory.at + 1);
+    pen.fillStyle = colours.ink;
+    pen.beginPath();
+    pen.moveTo(px, y(memory.peak));
+    pen.lineTo(px - 4, y(memory.peak) - 6);
+    pen.lineTo(px + 4, y(memory.peak) - 6);
+    pen.fill();
+    pen.font = FONTS.small;
+    const text = `peak ${bytesText(memory.peak)} at step ${memory.at + 1}`;
+    const left = px + 8 + textWidth(text, "small") > width;
+    pen.textAlign = left ? "right" : "left";
+    pen.fillStyle = colours.muted;
+    pen.fillText(text, left ? px - 8 : px + 8, 10);
+  }
+  pen.fillStyle = colours.select;
+  pen.fillRect(x(app.state.step) - 0.75, 0, 1.5, height);
+  const now = app.state.step ? memory.live[app.state.step - 1] : 0;
+  $("live-bytes").textContent = memory.peak ? `${bytesText(now)} live` : "";
+}
+
+// The bytes alive after each event; an event that says nothing leaves them as they were.
+function liveMemory() {
+  if (app.memory?.graph === app.graph) return app.memory;
+  let [last, peak, at] = [0, 0, -1];
+  const live = app.graph.events.map((event, k) => {
+    last = event.live_bytes ?? last;
+    if (last > peak) [peak, at] = [last, k];
+    return last;
+  });
+  app.memory = { graph: app.graph, live, peak, at };
+  return app.memory;
+}
