@@ -2,6 +2,7 @@
 
 from tensorgrad import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.check import check_grads
+from tensorgrad.draw import draw, trace
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -26,6 +27,7 @@ __all__ = [
     "check_grads",
     "composed",
     "constant",
+    "draw",
     "dropout",
     "enable_grad",
     "leaky_relu",
@@ -42,4 +44,5 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "trace",
 ]

@@ -1,22 +1,17 @@
-"""The graph as the JSON document that the page reads, and the page around it.
+"""The graph as the JSON document that the page reads.
 
-Whatever would be null, false or empty is left out. Statistics, sources and formulas stand in tables of their own,
+Whatever would be null, false or empty is left out. Statistics, sources and formulas stand in tables
 and are referred to, so that what is told twice is stored once.
 """
 
-import base64
-import hashlib
-import html
 import json
-from pathlib import Path
 from typing import Any
 
 from tensorgrad.draw.formulas import formula
-from tensorgrad.draw.model import Graph, Operand, Vertex
+from tensorgrad.draw.model import Event, Graph, Operand, Vertex
 from tensorgrad.draw.stats import Stats
 from tensorgrad.state import Place
 
-PAGE = Path(__file__).parent / "page"
 Document = dict[str, Any]
 
 
@@ -87,7 +82,7 @@ class Writer:
             return {"text": operand.text}
         return {"node": self.ids[operand.source]} | ({"saved": True} if operand.saved else {})
 
-    def event(self, event: Any) -> dict[str, Any]:
+    def event(self, event: Event) -> dict[str, Any]:
         told = {
             "slot": event.slot,
             "to": None if event.to is None else self.ids[event.to],
@@ -138,7 +133,7 @@ class Writer:
 
 
 def _given(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: v for name, v in told.items() if v is not None and v is not False and v != "" and v != [] and v != {}}
+    return {name: v for name, v in told.items() if v or (v == 0 and v is not False)}
 
 
 def _microseconds(seconds: float | None) -> float | None:
@@ -146,33 +141,5 @@ def _microseconds(seconds: float | None) -> float | None:
 
 
 def encoded(data: Document) -> str:
-    """As JSON, in which what is not a finite number has been made words."""
+    """As JSON. Numbers that are not finite have been made words before."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def page(data: Document) -> str:
-    """One HTML file that holds the viewer and the graph, and loads nothing else.
-
-    The document cannot end its script element, for it has no "<"; a Content-Security-Policy admits the page's own
-    style and script by their hashes and nothing else.
-    """
-    style = "\n".join(file.read_text("utf-8") for file in sorted(PAGE.glob("*.css")))
-    script = "\n".join(file.read_text("utf-8") for file in sorted(PAGE.glob("*.js")))
-    json_text = encoded(data).replace("<", "\\u003c").encode("utf-8", "replace").decode()
-    parts = {
-        "SCRIPT_HASH": _hash(script),
-        "STYLE_HASH": _hash(style),
-        "<title>tensorgrad</title>": f"<title>{html.escape(data['title'])}</title>",
-        "<!--STYLE-->": f"<style>{style}</style>",
-        "<!--SCRIPT-->": f"<script>{script}</script>",
-        "<!--DATA-->": f'<script type="application/json" id="graph">{json_text}</script>',
-    }
-    text = (PAGE / "index.html").read_text("utf-8")
-    for mark, content in parts.items():  # the data last: names in it may look like the marks
-        text = text.replace(mark, content, 1)
-    return text
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

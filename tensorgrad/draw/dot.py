@@ -1,5 +1,6 @@
 """A view of the graph as text in Graphviz's DOT language."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable
 
@@ -20,6 +21,10 @@ STYLES = {
 }
 # fmt: on
 COMMUTE = {"add", "multiply", "maximum", "minimum", "logaddexp", "hypot", "concatenate", "einsum"}
+FONT = 'fontname="Helvetica,Arial,sans-serif"'
+BOX = (
+    'labeljust=l labelloc=t margin=10 style="rounded,filled" fillcolor="#00000008" color="#b5b5b5"'
+)
 LEGEND = "● kept for backward"
 
 
@@ -28,7 +33,7 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
 
     Names are n0, n1, … and c0, c1, … (constants) in the order of recording, and g0, g1, … (groups).
     """
-    names: dict[Item, str] = dict(graph.names())
+    names: dict[Item, str] = {v: name for v, name in graph.names().items()}
     groups = [item for item in view.items if isinstance(item, Group)]
     names |= {group: f"g{i}" for i, group in enumerate(groups)}
     shown = set(show)
@@ -37,9 +42,9 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
         "digraph tensorgrad {",
         f"  rankdir={direction} nodesep=0.25 ranksep=0.4 bgcolor=white labelloc=b",
         f"  label={_caption(view, title)}",
-        '  fontname="Helvetica,Arial,sans-serif" fontsize=11 fontcolor="#444444"',
-        '  node [fontname="Helvetica,Arial,sans-serif" fontsize=11 fontcolor="#111111" margin="0.11,0.05"]',
-        '  edge [fontname="Helvetica,Arial,sans-serif" fontsize=9 fontcolor="#555555" color="#555555" arrowsize=0.7]',
+        f'  {FONT} fontsize=11 fontcolor="#444444"',
+        f'  node [{FONT} fontsize=11 fontcolor="#111111" margin="0.11,0.05"]',
+        f'  edge [{FONT} fontsize=9 fontcolor="#555555" color="#555555" arrowsize=0.7]',
     ]
     lines += _clusters(view, names, shown, roots)
     operands = Counter(edge.head for edge in view.edges)
@@ -50,10 +55,8 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
     return "\n".join([*lines, "}", ""])
 
 
-def _clusters(
-    view: View, names: dict[Item, str], shown: set[str], roots: set[Item]
-) -> list[str]:
-    """The nodes, each inside the boxes of the modules around it; iterative, for modules nest as deep as they like."""
+def _clusters(view: View, names: dict[Item, str], shown: set[str], roots: set[Item]) -> list[str]:
+    """The nodes, inside the boxes of their modules; iterative, however deep modules are nested."""
     inside: dict[Place | None, list[Item | Place]] = {None: []}
     for item in view.items:
         part: Item | Place = item
@@ -62,26 +65,21 @@ def _clusters(
             inside[place] = [part]
             part, place = place, place.outer
         inside[place].append(part)
-    lines = []
-    ids: dict[Place, int] = {}
-    stack: list[tuple[int, Item | Place | None]] = [(1, p) for p in reversed(inside[None])]
+    lines: list[str] = []
+    boxes = itertools.count()
+    stack: list[tuple[int, Item | Place | None]] = [(1, part) for part in reversed(inside[None])]
     while stack:
-        level, part_or_end = stack.pop()
+        level, here = stack.pop()
         indent = "  " * level
-        if part_or_end is None:
+        if here is None:
             lines.append(indent + "}")
-        elif isinstance(part_or_end, Place):
-            place = part_or_end
-            ids[place] = len(ids)
-            label = html(f"{place.name} {place.kind}".strip())
-            lines.append(
-                f"{indent}subgraph cluster_m{ids[place]} {{ label=<{label}> labelloc=t labeljust=l "
-                'style="rounded,filled" fillcolor="#00000008" color="#b5b5b5" margin=10'
-            )
+        elif isinstance(here, Place):
+            label = html(f"{here.name} {here.kind}".strip())
+            lines.append(f"{indent}subgraph cluster_m{next(boxes)} {{ label=<{label}> {BOX}")
             stack.append((level, None))
-            stack += [(level + 1, p) for p in reversed(inside[place])]
+            stack += [(level + 1, part) for part in reversed(inside[here])]
         else:
-            lines.append(f"{indent}{names[part_or_end]} {_node(part_or_end, shown, part_or_end in roots)}")
+            lines.append(f"{indent}{names[here]} {_node(here, shown, here in roots)}")
     return lines
 
 
@@ -125,7 +123,7 @@ def _rows(vertex: Vertex, shown: set[str]) -> list[str]:
     if "grad" in shown and vertex.grad is not None:
         small.append("grad " + told(vertex.grad, vertex.shape))
     if "source" in shown and vertex.source:
-        small.append(vertex.source)
+        small.append(vertex.source if len(vertex.source) <= 60 else vertex.source[:59] + "…")
     return rows + [f'<font point-size="9">{html(row)}</font>' for row in small if row]
 
 

@@ -7,56 +7,58 @@ import os
 import re
 import tempfile
 import webbrowser
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tensorgrad.draw import document
+from tensorgrad.draw.document import document, encoded
 from tensorgrad.draw.dot import dot
 from tensorgrad.draw.fold import View, view
-from tensorgrad.draw.model import Graph, read
+from tensorgrad.draw.model import Graph
 from tensorgrad.tensor import Tensor
 
 SHOW = ("name", "shape", "dtype", "value", "grad", "bytes", "source")
-PICTURES = (".svg", ".png", ".pdf")
-MAX_NODES = 200  # `dot` lays these out in a second or two
+DIRECTIONS = ("LR", "TB", "RL", "BT")
+SUFFIXES = ".dot, .svg, .png, .pdf, .html or .json"
 INSTALL = (
-    "install it with `apt install graphviz`, `brew install graphviz`, `conda install graphviz` or from graphviz.org; "
-    "or save as .html, .dot or .json, which need nothing"
+    "install it with `apt install graphviz`, `brew install graphviz`, `conda install graphviz` or "
+    "from graphviz.org, or save as .html, .dot or .json, which need nothing"
 )
 drawings = itertools.count()
 
 
 class Drawing:
-    """A picture of a graph as it was when it was drawn.
+    """A picture of a graph as it was when it was drawn; `tensorgrad.draw` makes it.
 
-    The last expression of a notebook cell shows it. `save` writes a file, `view` opens it in the browser.
+    As the last expression of a notebook cell it shows itself. `save` writes a file, `view` opens
+    the browser.
+    Raises: ValueError for options that are none.
     """
 
     def __init__(
         self,
         graph: Graph,
-        *,
-        depth: int | None = None,
-        show: Iterable[str] = ("name", "shape", "dtype"),
-        direction: str = "LR",
-        max_nodes: int = MAX_NODES,
-        title: str | None = None,
+        depth: int | None,
+        show: tuple[str, ...],
+        direction: str,
+        max_nodes: int,
+        title: str | None,
     ) -> None:
+        for word in show:
+            if word not in SHOW:
+                raise ValueError(f"show takes {', '.join(SHOW)}, and {word!r} is none of them")
+        if direction not in DIRECTIONS:
+            raise ValueError(f"direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
+        if depth is not None and depth < 0:
+            raise ValueError(f"depth is a number of levels of modules, 0 or more, not {depth}")
+        if max_nodes < 1:
+            raise ValueError(f"max_nodes is at least 1, not {max_nodes}")
         self.graph = graph
         self.depth = depth
-        self.show = _checked(show)
+        self.show = show
         self.direction = direction
         self.max_nodes = max_nodes
         self.title = title
-        if direction not in ("LR", "RL", "TB", "BT"):
-            raise ValueError(f"direction is 'LR', 'TB', 'RL' or 'BT', not {direction!r}")
-        if depth is not None and depth < 0:
-            raise ValueError(
-                f"depth is the number of module levels drawn open, 0 or more, not {depth}"
-            )
-        if max_nodes < 1:
-            raise ValueError(f"max_nodes is at least 1, not {max_nodes}")
 
     @functools.cached_property
     def folded(self) -> View:
@@ -76,50 +78,57 @@ class Drawing:
     @functools.cached_property
     def document(self) -> dict[str, Any]:
         """The whole graph, never folded, as plain data: what the page reads and .json holds."""
-        return document.document(self.graph, self.title, self.direction, self.depth)
+        return document(self.graph, self.title, self.direction, self.depth)
 
-    @property
-    def html(self) -> str:
-        """The page: one file that needs no network, no server and no `dot`."""
-        return document.page(self.document)
+    def page(self, before: "Drawing | None" = None) -> str:
+        """One HTML file that needs no network, no server and no `dot`.
+
+        With an earlier drawing as `before` it shows the difference, too.
+        """
+        from tensorgrad.draw.page import render
+
+        return render(self.document, None if before is None else before.document)
 
     def render(self, format: str) -> bytes:
-        """The picture, made by Graphviz's `dot`.
+        """The picture as "svg", "png" or "pdf", made by Graphviz.
 
-        Raises: ImportError without the graphviz package, RuntimeError without the program.
+        Raises: ImportError without the graphviz package, RuntimeError without the program `dot`.
         """
         try:
             import graphviz
         except ImportError as error:
             raise ImportError(
-                f"a .{format} is made by the graphviz package: `pip install graphviz`, and the program `dot`: {INSTALL}"
+                f"a .{format} is made with the graphviz package, which is not installed: "
+                f"`pip install graphviz`; it needs the program `dot` as well: {INSTALL}"
             ) from error
         try:
             return graphviz.Source(self.dot).pipe(format=format)
         except graphviz.ExecutableNotFound as error:
             raise RuntimeError(
-                f"a .{format} is made by Graphviz's program `dot`, which is not on the PATH: {INSTALL}"
+                f"a .{format} is made with Graphviz's program `dot`, which is not on the PATH: "
+                f"{INSTALL}"
             ) from error
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing in the format of the suffix: .dot, .svg, .png, .pdf, .html or .json.
+    def save(self, path: str | os.PathLike[str], *, before: "Drawing | None" = None) -> Path:
+        """Write a file in the format of its suffix: .dot, .svg, .png, .pdf, .html or .json.
 
-        Raises: ValueError for another suffix; ImportError or RuntimeError where Graphviz is needed and missing.
+        A page (.html) shows the difference from an earlier drawing given as `before`.
+        Raises: ValueError for another suffix, and as `render` does for .svg, .png and .pdf.
         """
         path = Path(path)
         suffix = path.suffix.lower()
-        if suffix in (".dot", ".gv"):
-            content = self.dot.encode()
-        elif suffix in PICTURES:
+        if before is not None and suffix != ".html":
+            raise ValueError(f"only a page, .html, shows a difference, and {str(path)!r} is none")
+        if suffix in (".svg", ".png", ".pdf"):
             content = self.render(suffix[1:])
+        elif suffix == ".dot":
+            content = self.dot.encode()
         elif suffix == ".html":
-            content = self.html.encode()
+            content = self.page(before).encode(errors="replace")
         elif suffix == ".json":
-            content = document.encoded(self.document).encode()
+            content = encoded(self.document).encode(errors="replace")
         else:
-            raise ValueError(
-                f"a drawing is saved as .dot, .svg, .png, .pdf, .html or .json, and {str(path)!r} is none of them"
-            )
+            raise ValueError(f"a drawing is saved as {SUFFIXES}, and {str(path)!r} is none of them")
         return _write(path, content)
 
     def view(self) -> Path:
@@ -148,7 +157,7 @@ class Drawing:
             return {"text/plain": f"{self!r}, which cannot be shown here: {error}"}
 
     def _svg(self) -> str:
-        """The picture with names of its own for its parts, so that two in one notebook do not clash."""
+        """The picture, with ids of its own, so that two in one notebook do not clash."""
         prefix = f"tensorgrad-{os.getpid()}-{next(drawings)}-"
         svg = self.render("svg").decode()
         svg = svg[svg.index("<svg") :]
@@ -158,70 +167,30 @@ class Drawing:
         """The page, sandboxed, so that it can neither read nor change the notebook around it."""
         return (
             f'<iframe title="{html.escape(self.title or "computation graph")}" '
-            'sandbox="allow-scripts allow-downloads" style="width:100%;height:640px;border:1px solid #bbb" '
-            f'srcdoc="{html.escape(self.html)}"></iframe>'
+            'sandbox="allow-scripts allow-downloads" '
+            'style="width:100%;height:640px;border:1px solid #bbb" '
+            f'srcdoc="{html.escape(self.page())}"></iframe>'
         )
 
 
-def draw(
-    tensors: Any,
-    *,
-    depth: int | None = None,
-    show: Iterable[str] = ("name", "shape", "dtype"),
-    direction: str = "LR",
-    max_nodes: int = MAX_NODES,
-    title: str | None = None,
-) -> Drawing:
-    """The graph under a tensor, or under several.
-
-    `depth` is how many levels of modules are drawn open. `show` says what is told of each node, of "name", "shape",
-    "dtype", "value", "grad", "bytes" and "source"; values and gradients are those that the graph keeps, and all of
-    them in a `trace`, which also knows the source lines. More than `max_nodes` nodes are folded.
-    """
-    show = _checked(show)
-    outputs = [(t.node, t.data) for t in tensors_in(tensors)]
-    graph = read(outputs, values="value" in show, grads="grad" in show)
-    return Drawing(
-        graph, depth=depth, show=show, direction=direction, max_nodes=max_nodes, title=title
-    )
-
-
-def tensors_in(value: Any) -> Iterable[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested lists, tuples and dicts."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from tensors_in(part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
+    elif isinstance(value, (list, tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
             yield from tensors_in(part)
     else:
-        raise TypeError(f"draw takes a Tensor, or several, not {value!r}")
-
-
-def _checked(show: Iterable[str]) -> tuple[str, ...]:
-    show = (show,) if isinstance(show, str) else tuple(show)
-    unknown = [word for word in show if word not in SHOW]
-    if unknown:
-        raise ValueError(f"show takes {', '.join(map(repr, SHOW))}, and {unknown[0]!r} is none of them")
-    return show
+        raise TypeError(f"a drawing is of a Tensor, or of several in a list or dict, not {value!r}")
 
 
 def _write(path: Path, content: bytes) -> Path:
     """All of the file or nothing: beside its place first, then into it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{next(drawings)}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        beside.write_bytes(content)
+        os.replace(beside, path)
     except BaseException:
-        os.unlink(name)
+        beside.unlink(missing_ok=True)
         raise
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

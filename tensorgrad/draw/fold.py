@@ -1,4 +1,4 @@
-"""What is drawn when a graph is too large to draw whole, or is asked for down to a depth: groups of vertices."""
+"""Groups of vertices, for a graph that is too large to draw, or is asked for down to a depth."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -8,7 +8,7 @@ from tensorgrad.draw.model import Graph, Vertex
 from tensorgrad.state import Place
 
 RANKS = 80  # drawn nodes in a row: beyond that, a picture is a strip nobody can read
-STRETCHES = 24  # what a graph without enough modules is cut into
+STRETCHES = 16  # what a graph without enough modules is cut into
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +67,7 @@ class View:
 
 
 def view(graph: Graph, depth: int | None, max_nodes: int) -> View:
-    """The graph with modules below `depth` closed, and more of them as long as there are too many nodes."""
+    """The graph with modules below `depth` closed, and more of them if there are too many nodes."""
     levels = {v: 0 if v.scope is None else len(v.scope.path) for v in graph.vertices}
     deepest = max(levels.values(), default=0)
     wanted = deepest if depth is None else min(depth, deepest)
@@ -78,8 +78,8 @@ def view(graph: Graph, depth: int | None, max_nodes: int) -> View:
     if shown is None:
         owner = _cut(graph)
         notes.append(
-            f"{_many(graph)} are too many to draw: neighbours in the order of recording are drawn as one. "
-            "save('graph.html') shows them all"
+            f"{_many(graph)} are too many to draw: neighbours in the order of recording are drawn "
+            "as one. save('graph.html') shows them all"
         )
     else:
         owner = _close(graph, levels, shown, True)
@@ -189,8 +189,8 @@ def _cut(graph: Graph) -> dict[Vertex, Item]:
                     order[operand.source] = None
             order[vertex] = None
     vertices = list(order)
-    ends = vertices[-STRETCHES // 3 :]
-    rest = vertices[: -STRETCHES // 3]
+    ends = vertices[-STRETCHES // 2 :]
+    rest = vertices[: -STRETCHES // 2]
     owner: dict[Vertex, Item] = {}
     size = -(-len(rest) // STRETCHES)
     for start in range(0, len(rest), size):

@@ -8,8 +8,8 @@ from typing import Any
 
 from tensorgrad.rules import EachOp, Op
 
-# `g` is the gradient arriving at `out`. Elementwise formulas are checked against the engine by tests/test_draw.py,
-# which computes them as written.
+# `g` is the gradient arriving at `out`. A test computes the elementwise ones as they are written,
+# and compares them with the engine.
 # fmt: off
 FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "add":          ("a + b",            "g",                            "g"),
@@ -37,13 +37,13 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "arctan":       ("arctan(x)",        "g / (1 + x ^ 2)"),
     "maximum":      ("maximum(a, b)",    "g · (a > b)",                  "g · (b > a)"),
     "minimum":      ("minimum(a, b)",    "g · (a < b)",                  "g · (b < a)"),
-    "where":        ("where(c, a, b)",   None,                           "where(c, g, 0)",     "where(c, 0, g)"),
+    "where":        ("where(c, a, b)",   None,   "where(c, g, 0)",   "where(c, 0, g)"),
     "relu":         ("maximum(x, 0)",    "g · (out > 0)"),
     "sigmoid":      ("1 / (1 + exp(−x))",   "g · out · (1 − out)"),
     "softplus":     ("log(1 + exp(x))",  "g · sigmoid(x)"),
     "dropout":      ("x · mask",         "g · mask"),
     "matmul":       ("a b",              "g bᵀ",                         "aᵀ g"),
-    "linear":       ("x W + b",          "g Wᵀ",                         "xᵀ g",               "sum(g, rows)"),
+    "linear":       ("x W + b",          "g Wᵀ",   "xᵀ g",   "Σ g, over the rows"),
     "sum":          ("Σ x",              "g, to every element of x"),
     "mean":         ("Σ x / n",          "g / n, to every element of x"),
     "max":          ("max(x)",           "g, to the largest; those that tie share it"),
@@ -52,8 +52,8 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "softmax":      ("exp(x) / Σ exp(x)",   "out · (g − Σ g · out)"),
     "log_softmax":  ("x − log Σ exp(x)", "g − exp(out) · Σ g"),
     "logsumexp":    ("log Σ exp(x)",     "g · exp(x − out)"),
-    "softmax_cross_entropy": ("−mean log softmax(z)[y]",     "g · (softmax(z) − onehot(y)) / N"),
-    "sigmoid_cross_entropy": ("−y log p − (1 − y) log(1 − p), p = sigmoid(z)",    "g · (sigmoid(z) − y)"),
+    "softmax_cross_entropy": ("−mean log softmax(z)[y]",   "g · (softmax(z) − onehot(y)) / N"),
+    "sigmoid_cross_entropy": ("log(1 + exp(z)) − z · y",   "g · (sigmoid(z) − y)"),
     "reshape":      ("x, in another shape",         "g, in the shape of x"),
     "ravel":        ("x, as one row",               "g, in the shape of x"),
     "squeeze":      ("x, without axes of 1",        "g, in the shape of x"),
@@ -79,7 +79,7 @@ def operands(op: Op) -> tuple[str, ...]:
 
 @functools.cache
 def formula(op: Op) -> dict[str, Any]:
-    """The op's formula and the gradient of each of its operands, which are named; None: there is no gradient."""
+    """The op's formula, its operands' names, and the gradient of each; None: there is none."""
     names = operands(op)
     if op.name in FORMULAS and len(FORMULAS[op.name]) <= len(names) + 1:
         whole, *parts = FORMULAS[op.name]

@@ -1,4 +1,4 @@
-"""The graph as plain records: what is drawn of each node, free of arrays and of the engine's own objects."""
+"""The graph as plain records: what is told of each node, free of arrays and of nodes."""
 
 import weakref
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ LONG = 40  # a keyword or an index is told in at most so many characters
 
 @dataclass(slots=True, eq=False)
 class Operand:
-    """What stands in one slot of a call: another vertex, or a number, index or shape told as text."""
+    """What stands in one slot of a call: another vertex, or a number, index or shape as text."""
 
     source: "Vertex | None"
     text: str = ""
@@ -75,7 +75,7 @@ class Graph:
     events: list[Event] = field(default_factory=list)  # in time order, of a trace
 
     def names(self) -> dict[Vertex, str]:
-        """n0, n1, … for what was recorded, c0, c1, … for constants: the same again for the same program."""
+        """n0, n1, … for what was recorded, c0, c1, … for constants; the same in every run."""
         counts = {"n": 0, "c": 0}
         ids = {}
         for vertex in self.vertices:
@@ -86,21 +86,26 @@ class Graph:
 
 
 FREED = (
-    "A backward has freed a part of this graph (drawn with a dotted outline): draw before backward, call "
-    "backward(retain_graph=True), or draw a trace: with tensorgrad.trace() as t: …; t.draw()"
+    "A backward has freed what lies behind the dotted outlines: draw before backward, call "
+    "backward(retain_graph=True), or run both inside `with tensorgrad.trace() as t:` and t.draw()"
 )
 
 
 def read(
-    outputs: list[tuple[Node | None, Any]], *, values: bool = False, grads: bool = False
+    outputs: list[tuple[Node | None, Any]], also: Iterable[Node], *, values: bool, grads: bool
 ) -> Graph:
-    """The graph under outputs, each a node (None: a constant) with its value. Linear in time, and iterative."""
+    """The graph under outputs, each a node (None: a constant) and its value; and other nodes.
+
+    Linear in time, and iterative.
+    """
     reader = Reader(values)
     roots = []
     for node, value in outputs:
         root = constant(value) if node is None else reader.add(node)
         reader.saw(root, value)
         roots.append(root)
+    for node in also:
+        reader.parameter(node)
     if grads:
         for node, vertex in reader.nodes:
             if node.notes is not None and node.notes.grad is not None:
@@ -109,7 +114,7 @@ def read(
 
 
 def assembled(recorded: Iterable[Vertex], roots: list[Vertex]) -> Graph:
-    """Vertices by their serial numbers, each constant before its first use, every leaf in its module."""
+    """Vertices by serial number, each constant before its first use, every leaf in its module."""
     order: dict[Vertex, None] = {}
     for vertex in sorted(recorded, key=lambda v: v.serial):
         for operand in vertex.inputs:
@@ -122,7 +127,7 @@ def assembled(recorded: Iterable[Vertex], roots: list[Vertex]) -> Graph:
 
 
 class Reader:
-    """Makes vertices of nodes, each once, whenever they are met; with `values`, statistics of the arrays it meets."""
+    """Makes vertices of nodes, each once; with `values`, statistics of the arrays it meets."""
 
     def __init__(self, values: bool) -> None:
         self.values = values
@@ -147,7 +152,7 @@ class Reader:
         return self.vertices[node.serial]
 
     def vertex(self, node: Node, given: Sequence[Any] | None = None) -> Vertex:
-        """The vertex of a node whose parents have theirs; `given` are its arguments, where they are known."""
+        """The vertex of a node whose parents have theirs; `given` are its arguments, if known."""
         notes = node.notes
         vertex = self.vertices[node.serial] = Vertex(
             "leaf" if node.op is None else "op",
@@ -169,7 +174,7 @@ class Reader:
         return vertex
 
     def operand(self, parent: Node | None, kept: Any, given: Any) -> Operand:
-        """A slot of a call: its node (None: a constant), what the call keeps of it, and what it was."""
+        """A slot of a call: its node (None: a constant), what the call keeps of it, its value."""
         saved = not isinstance(kept, Spec)
         if parent is None and not (isinstance(given, (Spec, np.ndarray)) and given.ndim):
             return Operand(None, text(given))
@@ -187,6 +192,10 @@ class Reader:
                 self.constants[id(given)] = (vertex, weakref.ref(given))
         return vertex
 
+    def parameter(self, node: Node) -> None:
+        """The vertex of a leaf that belongs to a module, used or not."""
+        self.add(node).kind = "parameter"
+
     def saw(self, vertex: Vertex, value: Any) -> None:
         if self.values and vertex.value is None:
             vertex.value = statistics(value)
@@ -197,16 +206,18 @@ def constant(value: Any) -> Vertex:
 
 
 def place_leaves(vertices: Iterable[Vertex]) -> None:
-    """Put each named leaf that modules use into the innermost that holds all of those uses: a parameter.
+    """Put a named leaf that modules use into the innermost around all these uses: a parameter.
 
     Uses outside of modules, such as a penalty on the weights, do not count.
     """
     users: dict[Vertex, list[Place]] = {}
     for vertex in vertices:
+        if vertex.scope is None:
+            continue
+        path = list(vertex.scope.path)
         for operand in vertex.inputs:
             leaf = operand.source
-            if leaf is not None and leaf.kind in ("leaf", "parameter") and vertex.scope and leaf.name:
-                path = list(vertex.scope.path)
+            if leaf is not None and leaf.name and leaf.kind in ("leaf", "parameter"):
                 users[leaf] = _common(users[leaf], path) if leaf in users else path
     for leaf, shared in users.items():
         if shared:
@@ -221,7 +232,7 @@ def _common(a: list[Place], b: list[Place]) -> list[Place]:
 
 
 def text(value: Any) -> str:
-    """A number, an index, a shape or another plain argument, as one would write it, cut to a readable length."""
+    """A number, index, shape or other plain argument as one would write it, not too long."""
     written = _written(value)
     return written if len(written) <= LONG else written[: LONG - 1] + "…"
 

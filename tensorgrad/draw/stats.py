@@ -1,5 +1,6 @@
 """What is told of an array: its numbers if they are few, and its statistics."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ Stats = dict[str, Any]
 
 
 def statistics(value: Any, histogram: bool = True) -> Stats:
-    """Size, numbers, range, mean, deviation, histogram; NaN and infinities are counted, and left out of the rest.
+    """Size, numbers, range, mean, deviation, histogram; NaN and infinities only counted.
 
-    Of complex numbers the statistics are of their absolute values. One number is told by itself alone.
+    Of complex numbers they are of the absolute values. One number is told by itself alone.
     """
     x = np.asarray(value)
     stats: Stats = {"size": x.size}
@@ -42,10 +43,8 @@ def _summary(x: np.ndarray, histogram: bool) -> Stats:
             for name, v in (("min", low), ("max", high))
         }
         if low < high and histogram:
-            try:
+            with contextlib.suppress(ValueError):  # a range too narrow or too wide for 32 bins
                 found["histogram"] = np.histogram(finite, BINS)[0].tolist()
-            except ValueError:  # a range too narrow, or too wide, for 32 bins in floating point
-                pass
     return {name: v for name, v in found.items() if v not in (0, "nan", "inf") or name in SIGNED}
 
 
@@ -53,7 +52,7 @@ SIGNED = ("min", "max", "mean", "std")  # of these 0 is told, of the counts it i
 
 
 def plain(v: Any) -> int | float | str:
-    """A number as JSON has it: no longer than its precision, NaN, infinity and complex numbers as words."""
+    """A number as JSON has it, no longer than its precision; NaN, infinity and complex as words."""
     v = v[()] if isinstance(v, np.ndarray) else v
     kind = np.asarray(v).dtype.kind
     if kind in "biu":
@@ -66,7 +65,7 @@ def plain(v: Any) -> int | float | str:
 
 
 def told(stats: Stats, shape: tuple[int, ...]) -> str:
-    """The statistics as a line for a small picture: a few numbers themselves, or range, mean and deviation."""
+    """A line for a small picture: a few numbers themselves, or range, mean and deviation."""
     if stats["size"] == 0:
         return "empty"
     if "numbers" in stats and stats["size"] <= 6:

@@ -1,23 +1,22 @@
 """trace: what a run computed, when, how long it took, and the gradients as they arrived."""
 
-import contextlib
 import linecache
 import os
 import sys
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.draw.drawing import MAX_NODES, Drawing, tensors_in
+from tensorgrad.draw.drawing import Drawing, tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
 from tensorgrad.graph import Node
 from tensorgrad.rules import Op
-from tensorgrad.state import STATE, Observer, under
+from tensorgrad.state import STATE, Observer
 
 LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
 
@@ -25,7 +24,7 @@ LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not th
 class Trace(Observer):
     """The record of a run under `trace()`: `draw()` it, or print its `summary()`.
 
-    It holds no arrays of the run except the gradients that are being summed, so that what the run frees is freed.
+    It holds no array of the run but gradients that are being summed: what the run frees is freed.
     """
 
     def __init__(self, before: Observer | None, values: bool) -> None:
@@ -146,9 +145,10 @@ class Trace(Observer):
         events = []
         for serial, leaf in self._leaves.items():
             if leaf.notes is not None and leaf.notes.grad is not None and self.values:
-                vertices[serial].grad = statistics(leaf.notes.grad.data)
-                events.append(Event("leaf", vertices[serial], self.memory.live, grad=vertices[serial].grad))
-        for serial, (vertex, g, _) in self._sums.items():
+                vertex = vertices[serial]
+                vertex.grad = statistics(leaf.notes.grad.data)
+                events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))
+        for vertex, g, _ in self._sums.values():
             if g is not None and vertex.grad is None:
                 vertex.grad = statistics(g)
         return events
@@ -162,17 +162,24 @@ class Trace(Observer):
         depth: int | None = None,
         show: Iterable[str] = ("name", "shape", "dtype"),
         direction: str = "LR",
-        max_nodes: int = MAX_NODES,
+        max_nodes: int = 200,
         title: str | None = None,
+        parameters: Iterable[Any] = (),
     ) -> Drawing:
-        """The graph of all that was recorded, or what is under some of its tensors, with the events of the run."""
+        """All that was recorded, or what is under some of its tensors, with the events of the run.
+
+        The options are those of `tensorgrad.draw`.
+        Raises: ValueError for a tensor that the trace did not see.
+        """
+        for p in parameters:
+            if p.node is not None:
+                self.reader.parameter(p.node)
+        show = (show,) if isinstance(show, str) else tuple(show)
         graph = self._graph([t.node for t in tensors_in(tensors)])
-        return Drawing(
-            graph, depth=depth, show=show, direction=direction, max_nodes=max_nodes, title=title
-        )
+        return Drawing(graph, depth, show, direction, max_nodes, title)
 
     def summary(self) -> str:
-        """A table of calls, times and bytes: of each operation, and of each module with all that is in it."""
+        """A table of calls, times and bytes, of each operation and of each module as a whole."""
         calls = [
             Call(v.op.name, v.scope, v.forward_seconds, v.backward_seconds or 0.0, v.nbytes)
             for v in self.reader.vertices.values()
@@ -186,7 +193,7 @@ class Trace(Observer):
         unknown = [node for node in nodes if node is None or node.serial not in vertices]
         if unknown:
             raise ValueError(
-                "this tensor is not part of the trace: it is a constant, or was made before or after it"
+                "this tensor is not part of the trace: it is a constant, or made before or after it"
             )
         if nodes:
             roots = [vertices[node.serial] for node in nodes]  # type: ignore[union-attr]
@@ -204,7 +211,7 @@ class Trace(Observer):
 
 
 class Memory:
-    """The bytes of the arrays met, as long as each is alive; views are counted with the array they look at."""
+    """The bytes of arrays while they are alive; a view counts with the array that it looks at."""
 
     def __init__(self) -> None:
         self.live = 0
@@ -256,19 +263,3 @@ def _line() -> str | None:
             return f"{os.path.basename(file)}:{number}: {text}".rstrip(": ")
         frame = frame.f_back
     return None
-
-
-@contextlib.contextmanager
-def trace(*, values: bool = True) -> Iterator[Trace]:
-    """Record all that is computed inside: events, times, memory, source lines and, with `values`, statistics.
-
-    Run backward inside, too: `with tensorgrad.trace() as t: loss = f(x); loss.backward()`. Then `t.draw()` shows the
-    graph although backward has freed it, `t.draw().save("graph.html")` is a page on which the gradients arrive one by
-    one, and `t.summary()` tells where time and memory went.
-    """
-    t = Trace(STATE.get().observer, values)
-    with under(observer=t):
-        try:
-            yield t
-        finally:
-            t.end()
