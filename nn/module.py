@@ -65,12 +65,7 @@ class Module(Configured):
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """Everything that could be a parameter or a child, with its name here."""
         for name, value in vars(self).items():
-            if isinstance(value, (list, tuple)):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-            elif isinstance(value, dict):
-                yield from ((f"{name}.{key}", item) for key, item in value.items())
-            else:
-                yield name, value
+            yield from _items(name, value)
 
     def _tree(self, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         seen.add(id(self))
@@ -87,10 +82,11 @@ class Module(Configured):
     # Names, for drawing
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Module):
-            value._named(name)
-        elif _is_parameter(value) and value.name is None:
-            value.name = name
+        for label, part in _items(name, value):
+            if isinstance(part, Module):
+                part._named(label)
+            elif _is_parameter(part) and part.name is None:
+                part.name = label
         object.__setattr__(self, name, value)
 
     def _named(self, name: str) -> tg.Scope:
@@ -159,6 +155,16 @@ class Module(Configured):
             data = p.data
             data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
             p.data = data  # tells the engine that a graph recorded earlier no longer has its values
+
+
+def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """An attribute with its name, or its items with theirs."""
+    if isinstance(value, (list, tuple)):
+        yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+    elif isinstance(value, dict):
+        yield from ((f"{name}.{key}", item) for key, item in value.items())
+    else:
+        yield name, value
 
 
 def _is_parameter(value: Any) -> bool:

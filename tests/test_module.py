@@ -131,7 +131,9 @@ def test_attributes_name_modules_and_parameters():
     out = module(np.ones((1, 2)))
     assert repr(module.encoder(np.ones((1, 2))).node.scope) == "encoder Sequential > 1 ReLU"
     assert repr(out.node.scope) == "Attention"
+    assert repr(module.heads[1](np.ones((1, 3))).node.scope) == "heads.1 Dense"
     assert module.scale.name == "scale"
+    assert module.gates["left"].name == "gates.left"
     assert module.encoder[0].weights.name == "weights"
 
 
