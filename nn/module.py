@@ -64,8 +64,7 @@ class Module(Configured):
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         """Everything that could be a parameter or a child, with its name here."""
-        for name, value in vars(self).items():
-            yield from _items(name, value)
+        return _items(vars(self))
 
     def _tree(self, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         seen.add(id(self))
@@ -82,7 +81,7 @@ class Module(Configured):
     # Names, for drawing
 
     def __setattr__(self, name: str, value: Any) -> None:
-        for label, part in _items(name, value):
+        for label, part in _items({name: value}):
             if isinstance(part, Module):
                 part._named(label)
             elif _is_parameter(part) and part.name is None:
@@ -157,14 +156,15 @@ class Module(Configured):
             p.data = data  # tells the engine that a graph recorded earlier no longer has its values
 
 
-def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """An attribute with its name, or its items with theirs."""
-    if isinstance(value, (list, tuple)):
-        yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-    elif isinstance(value, dict):
-        yield from ((f"{name}.{key}", item) for key, item in value.items())
-    else:
-        yield name, value
+def _items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The tensors and modules in attributes, also in lists, tuples and dicts, with their names."""
+    for name, value in attributes.items():
+        if isinstance(value, (tg.Tensor, Module)):
+            yield name, value
+        elif isinstance(value, (list, tuple)):
+            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+        elif isinstance(value, dict):
+            yield from ((f"{name}.{key}", item) for key, item in value.items())
 
 
 def _is_parameter(value: Any) -> bool:
