@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -94,6 +95,7 @@ class Module(Configured):
             object.__setattr__(self, "_scope", tg.Scope(type(self).__name__, name))
         return self._scope  # type: ignore[return-value]
 
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
         children = [(name, part) for name, part in self._parts() if isinstance(part, Module)]
         if not children:

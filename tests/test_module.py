@@ -73,6 +73,7 @@ def test_a_tree_that_contains_itself_ends():
     module = nn.Dense(2, 2)
     module.parent = nn.Sequential(module)
     assert len(list(module.modules())) == 2
+    assert repr(module) == "Dense(2, 2\n  parent: Sequential(\n    0: ...\n  )\n)"
 
 
 def test_a_module_that_calls_no_constructor_above_works():
