@@ -1,0 +1,1 @@
+"""tensorgrad beside its peers: the same work, the same answers, interleaved in one run."""

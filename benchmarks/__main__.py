@@ -1,0 +1,81 @@
+"""`python -m benchmarks`: every workload against every peer that is installed."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.harness import DisagreementError, Workload, measure
+from benchmarks.workloads import FAMILIES
+
+ROUNDS, QUICK_ROUNDS = 15, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    # fmt: off
+    parser.add_argument("--only", action="append", metavar="NAME", help="a family, or a part of workloads' names; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="small inputs and few rounds, to see that all works")
+    parser.add_argument("--rounds", type=int, help=f"how often everybody is timed in turn ({ROUNDS}; quick {QUICK_ROUNDS})")
+    parser.add_argument("--json", metavar="PATH", help="where to write everything that was measured")
+    parser.add_argument("--plot", metavar="PATH", help="where to draw the ratios (.png, .svg, .pdf)")
+    parser.add_argument("--from", metavar="PATH", dest="source", help="measure nothing: tables and picture of this JSON")
+    parser.add_argument("--list", action="store_true", help="name the workloads and stop")
+    # fmt: on
+    options = parser.parse_args(arguments)
+    chosen = list(_chosen(options.only, options.quick))
+    if not chosen:
+        parser.error(f"--only {' '.join(options.only)} names no workload; --list shows them all")
+    if options.list:
+        for family, workload in chosen:
+            print(f"{family:14} {workload.name}")
+        return 0
+    if options.source:
+        result, refused = json.loads(Path(options.source).read_text()), 0
+    else:
+        result, refused = run(chosen, quick=options.quick, rounds=options.rounds)
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    if result["rows"]:
+        print(report.tables(result))
+        if options.plot:
+            report.plot(result, options.plot)
+    return 1 if refused else 0
+
+
+def _chosen(only: list[str] | None, quick: bool) -> Any:
+    for family, workloads in FAMILIES.items():
+        for workload in workloads:
+            named = any(name == family or name in workload.name for name in only or ())
+            if named or (not only and not (quick and workload.slow)):
+                yield family, workload
+
+
+def run(
+    chosen: Sequence[tuple[str, Workload]], *, quick: bool = False, rounds: int | None = None
+) -> tuple[dict[str, Any], int]:
+    """The report of these workloads, and how many of them were refused."""
+    rows, refused = [], 0
+    for family, workload in chosen:
+        say(f"… {workload.name}")
+        n = rounds or (QUICK_ROUNDS if quick else ROUNDS)
+        try:
+            measured = measure(workload, quick=quick, rounds=min(n, workload.rounds or n), say=say)
+        except DisagreementError as why:
+            say(f"REFUSED: {why}")
+            refused += 1
+            continue
+        if measured:
+            rows.append(report.row(family, workload, measured))
+    return {"machine": report.machine(), "quick": quick, "rows": rows}, refused
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Who is measured: one row per peer, with what it needs and how its threads are set."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+
+def _blas(n: int) -> None:
+    _controller().limit(limits=n, user_api="blas")
+
+
+@cache
+def _controller() -> Any:
+    import numpy  # noqa: F401  the controller sees only libraries that are loaded
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _torch(n: int) -> None:
+    import torch
+
+    torch.set_num_threads(n)
+
+
+def _own(_n: int) -> None:
+    """JAX chooses its threads when it starts; the interpreter's own objects have one."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    title: str
+    needs: tuple[str, ...] = ()
+    set_threads: Callable[[int], None] = _blas
+
+
+# fmt: off
+PEERS = {
+    "tensorgrad": Peer("tensorgrad"),
+    "model":      Peer("tensorgrad, nn.Model"),
+    "torch":      Peer("PyTorch", ("torch",), _torch),
+    "jax":        Peer("JAX jit", ("jax",), _own),
+    "jax eager":  Peer("JAX eager", ("jax",), _own),
+    "autograd":   Peer("HIPS autograd", ("autograd",)),
+    "mygrad":     Peer("MyGrad", ("mygrad",)),
+    "micrograd":  Peer("micrograd", ("micrograd",), _own),
+    "hand":       Peer("by hand"),
+    "floor":      Peer("floor"),
+    "numpy":      Peer("NumPy"),
+    "smaller":    Peer("tensorgrad, 10⁵ nodes"),
+}
+# fmt: on
+
+
+def missing(peer: str) -> str:
+    """The first of the packages the peer needs that is not installed, or nothing."""
+    return next((m for m in PEERS[peer].needs if importlib.util.find_spec(m) is None), "")

@@ -1,0 +1,247 @@
+"""What was measured, as JSON, as tables and as a picture; the last two from the first."""
+
+import datetime
+import importlib.metadata
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import CORES, Measured, Workload
+from benchmarks.peers import PEERS
+
+PACKAGES = "numpy torch jax autograd mygrad micrograd threadpoolctl"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores and versions: what a number depends on."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES.split():
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "processor": _processor(),
+        "cores": CORES,
+        "system": platform.system(),
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, Any]:
+    return {
+        "family": family,
+        "workload": workload.name,
+        "unit": workload.unit,
+        "goals": dict(workload.goals),
+        "limit": workload.limit,
+        "measured": [vars(m) for m in measured],
+    }
+
+
+def best(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each peer's samples at its best number of threads."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for m in row["measured"]:
+        peer = m["peer"]
+        if peer not in chosen or np.median(m["samples"]) < np.median(chosen[peer]["samples"]):
+            chosen[peer] = m
+    return chosen
+
+
+def ratios(row: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Ours / theirs in the lower quartile, the median and the upper, of the ratios of the rounds."""
+    chosen = best(row)
+    ours = np.array(chosen.pop("tensorgrad")["samples"])
+    # Both of a round were measured within a second or so, and under the same load.
+    return {
+        peer: np.percentile(ours / np.array(m["samples"]), [25, 50, 75])
+        for peer, m in chosen.items()
+    }
+
+
+def number(x: float, digits: int = 3) -> str:
+    """So many digits, or as many as there are before the point."""
+    if not np.isfinite(x) or x == 0:
+        return "–" if x else "0"
+    return f"{x:,.{max(0, digits - 1 - int(np.floor(np.log10(abs(x)))))}f}"
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """Markdown whose columns also line up as they stand."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    rule = ["-" * widths[0], *["-" * (w - 1) + ":" for w in widths[1:]]]
+    aligned = [
+        [
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        for line in lines
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [aligned[0], rule, *aligned[1:]])
+
+
+def times(rows: list[dict[str, Any]]) -> str:
+    """Ours in its unit, and the ratio to every peer with its quartiles: below 1, tensorgrad needs less."""
+    peers = [p for p in PEERS if any(p in best(row) for row in rows) and p != "tensorgrad"]
+    body = []
+    for row in rows:
+        ours, ratio = best(row)["tensorgrad"], ratios(row)
+        low, median, high = np.percentile(ours["samples"], [25, 50, 75])
+        cells = [row["workload"], f"{number(median)} {row['unit']} ({number(low)}–{number(high)})"]
+        for peer in peers:
+            if peer not in ratio:
+                cells.append("")
+                continue
+            low, median, high = ratio[peer]
+            cells.append(f"{number(median, 2)} ({number(low, 2)}–{number(high, 2)})")
+        body.append(cells)
+    return table(["ours / theirs", "tensorgrad", *[PEERS[p].title for p in peers]], body)
+
+
+def goals(rows: list[dict[str, Any]]) -> str:
+    """Each goal, what was measured, and by how much it is missed."""
+    body = []
+    for row in rows:
+        ratio = ratios(row)
+        for peer, goal in row["goals"].items():
+            if peer in ratio:
+                low, median, high = ratio[peer]
+                spread = f"{number(low)}–{number(high)}"
+                title = f"{PEERS[peer].title}{_threads(best(row)[peer])}"
+                body.append(
+                    [
+                        row["workload"],
+                        title,
+                        f"≤ {goal:g}",
+                        number(median),
+                        spread,
+                        _verdict(median, goal),
+                    ]
+                )
+        if row["limit"] is not None:
+            value = float(np.median(best(row)["tensorgrad"]["samples"]))
+            limit = f"≤ {row['limit']:g} {row['unit']}"
+            body.append(
+                [row["workload"], "", limit, number(value), "", _verdict(value, row["limit"])]
+            )
+    return table(["goal", "against", "at most", "median", "quartiles", ""], body) if body else ""
+
+
+def _threads(measured: dict[str, Any]) -> str:
+    return f", {measured['threads']} threads" if measured["threads"] > 1 else ""
+
+
+def _verdict(value: float, goal: float) -> str:
+    return "reached" if value <= goal else f"missed by {100 * (value / goal - 1):.0f} %"
+
+
+def tables(report: dict[str, Any]) -> str:
+    """Everything in words, as Markdown."""
+    m = report["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    families = list(dict.fromkeys(row["family"] for row in report["rows"]))
+    parts = [f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {versions}"]
+    if report["quick"]:
+        parts.append(
+            "A quick run, of small inputs and few rounds: it shows that everything works, not how fast."
+        )
+    parts += [
+        f"**{f}**\n\n{times([r for r in report['rows'] if r['family'] == f])}" for f in families
+    ]
+    if reached := goals(report["rows"]):
+        parts.append(f"**Goals**\n\n{reached}")
+    return "\n\n".join(parts)
+
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+FASTER, SLOWER, GOAL = "#0072B2", "#E69F00", "#000000"
+DRAWN = ["torch", "jax", "autograd", "mygrad", "hand", "floor"]
+
+
+def plot(report: dict[str, Any], path: str) -> None:
+    """Ours / theirs as bars from 1, one panel per peer: to the left tensorgrad is faster."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = [r for r in report["rows"] if set(best(r)) & set(DRAWN)]
+    peers = [p for p in DRAWN if any(p in best(r) for r in rows)]
+    if not rows:
+        return
+    figure, axes = plt.subplots(
+        1,
+        len(peers),
+        sharey=True,
+        squeeze=False,
+        figsize=(3.2 + 1.9 * len(peers), 1.4 + 0.24 * len(rows)),
+        layout="constrained",
+    )
+    for ax, peer in zip(axes[0], peers, strict=True):
+        _panel(ax, rows, peer)
+    axes[0, 0].set_yticks(range(len(rows)), [r["workload"] for r in rows], fontsize=8)
+    axes[0, 0].set_ylim(len(rows) - 0.4, -0.6)
+    m = report["machine"]
+    figure.suptitle(
+        "tensorgrad's time (or memory) as a multiple of each peer's: bars to the left are less; ticks are goals",
+        fontsize=10,
+    )
+    figure.supxlabel(
+        f"{m['processor']}, {m['cores']} cores, NumPy {m['versions']['numpy']}, {m['date']}; "
+        "medians, with quartiles; every peer at its best number of threads",
+        fontsize=8,
+    )
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def _panel(ax: Any, rows: list[dict[str, Any]], peer: str) -> None:
+    ax.set_xscale("log")
+    ax.set_xlim(1 / 64, 16)
+    for y, row in enumerate(rows):
+        if peer not in best(row):
+            continue
+        low, median, high = ratios(row)[peer]
+        if not np.isfinite(median):
+            continue
+        shown = np.clip(median, 1 / 60, 15)
+        ax.barh(y, shown - 1, left=1, height=0.7, color=FASTER if median < 1 else SLOWER)
+        ax.plot(
+            [np.clip(low, 1 / 60, 15), np.clip(high, 1 / 60, 15)],
+            [y, y],
+            color="black",
+            linewidth=0.8,
+        )
+        # The number stands on the empty side of 1, where nothing hides it.
+        ax.text(
+            1.15 if median < 1 else 0.87,
+            y,
+            number(median),
+            va="center",
+            ha="left" if median < 1 else "right",
+            fontsize=7,
+        )
+        if peer in row["goals"]:
+            ax.plot([row["goals"][peer]] * 2, [y - 0.45, y + 0.45], color=GOAL, linewidth=1.6)
+    ax.axvline(1, color="black", linewidth=0.8)
+    ax.set_xticks([1 / 32, 1 / 8, 1 / 2, 2, 8], ["1/32", "1/8", "1/2", "2", "8"], fontsize=7)
+    ax.minorticks_off()
+    ax.set_title(PEERS[peer].title, fontsize=9)
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(axis="y", length=0)

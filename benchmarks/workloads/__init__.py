@@ -1,0 +1,26 @@
+"""The workloads, one file per family; a new one is one row in its family's list."""
+
+from benchmarks.harness import Workload
+from benchmarks.workloads import (
+    arrays,
+    fashion_mnist,
+    functional,
+    growth,
+    imports,
+    memory,
+    mlp,
+    optimizers,
+    scalars,
+)
+
+FAMILIES: dict[str, list[Workload]] = {
+    "scalars": scalars.WORKLOADS,
+    "arrays": arrays.WORKLOADS,
+    "mlp": mlp.WORKLOADS,
+    "fashion-mnist": fashion_mnist.WORKLOADS,
+    "functional": functional.WORKLOADS,
+    "optimizers": optimizers.WORKLOADS,
+    "growth": growth.WORKLOADS,
+    "memory": memory.WORKLOADS,
+    "imports": imports.WORKLOADS,
+}

@@ -1,0 +1,109 @@
+"""One step, forward and backward, of networks from tiny to wide: linear, relu, softmax cross-entropy."""
+
+from itertools import pairwise
+
+import numpy as np
+
+import nn
+from benchmarks.by_hand import Network, Products
+from benchmarks.dialects import Inputs, ways
+from benchmarks.harness import Run, Step, Workload
+
+
+def parameters(widths: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, ...]:
+    """W, b, W, b, …: He's weights, so that gradients are of a size in every layer."""
+    rng = np.random.default_rng(seed)
+    pairs = pairwise(widths)
+    return tuple(
+        p.astype(np.float32)
+        for D, H in pairs
+        for p in (rng.normal(scale=(2 / D) ** 0.5, size=(D, H)), np.zeros(H))
+    )
+
+
+def network(xp, *args):
+    """The loss of W, b, W, b, …, x, y."""
+    *layers, x, y = args
+    for i in range(0, len(layers), 2):
+        x = xp.linear(x if i == 0 else xp.relu(x), layers[i], layers[i + 1])
+    return xp.cross_entropy(x, y)
+
+
+def by_hand(inputs: Inputs) -> Step:
+    net, (X, y) = Network([p.copy() for p in inputs[0]]), inputs[1]
+
+    def step():
+        loss = net.forward(X, y)
+        net.backward(y)
+        return loss, *net.gradients()
+
+    return step
+
+
+def floor(inputs: Inputs) -> Run:
+    X = inputs[1][0]
+    products = Products(inputs[0], len(X))
+    return Run(lambda: products.run(X), compared=False)
+
+
+def sized(*widths: int, N: int):
+    def inputs(_quick: bool) -> Inputs:
+        rng = np.random.default_rng(1)
+        X = rng.normal(size=(N, widths[0])).astype(np.float32)
+        return parameters(widths), (X, rng.integers(widths[-1], size=N))
+
+    return inputs
+
+
+def our_modules(inputs: Inputs) -> Step:
+    arrays, (X, y) = inputs
+    dense = [nn.Dense(*W.shape) for W in arrays[::2]]
+    net = nn.Sequential(*[x for layer in dense for x in (layer, nn.ReLU())][:-1], nn.Softmax())
+    p = net.parameters()
+    for q, x in zip(p, arrays, strict=True):
+        q.data = x.reshape(q.shape)
+    loss_of = nn.CategoricalCrossentropy()
+
+    def step():
+        net.zero_grad()
+        loss = loss_of(net(X), y)
+        loss.backward()
+        return loss, *[q.grad.data.reshape(x.shape) for q, x in zip(p, arrays, strict=True)]
+
+    return step
+
+
+def torch_modules(inputs: Inputs) -> Step:
+    import torch
+
+    arrays, (X, y) = inputs
+    X, y = torch.tensor(X), torch.tensor(y)
+    dense = [torch.nn.Linear(*W.shape) for W in arrays[::2]]
+    net = torch.nn.Sequential(*[x for layer in dense for x in (layer, torch.nn.ReLU())][:-1])
+    p = list(net.parameters())
+    for q, x in zip(p, arrays, strict=True):
+        q.data = torch.tensor(x.T.copy())
+    loss_of = torch.nn.CrossEntropyLoss()
+
+    def step():
+        net.zero_grad()
+        loss = loss_of(net(X), y)
+        loss.backward()
+        return loss, *[q.grad.T if q.ndim == 2 else q.grad for q in p]
+
+    return step
+
+
+MODULES = {"tensorgrad": our_modules, "torch": torch_modules}
+WAYS = ways(network, hand=by_hand, floor=floor)
+
+# fmt: off
+WORKLOADS = [
+    Workload("MLP 4-8-3, batch 1",        sized(4, 8, 3, N=1),        WAYS, "µs", 1, {"torch": 0.55}),
+    Workload("MLP 64-64-10, batch 32",    sized(64, 64, 10, N=32),    WAYS, "µs", 1, {"torch": 0.55}),
+    Workload("MLP 784-256-10, batch 128", sized(784, 256, 10, N=128), WAYS, "µs", 1, products=True),
+    Workload("MLP 4-8-3, of modules",     sized(4, 8, 3, N=1),        MODULES, "µs", 1, {"torch": 0.55}),
+    Workload("MLP 64-64-10, of modules",  sized(64, 64, 10, N=32),    MODULES, "µs", 1, {"torch": 0.55}),
+    Workload("MLP 784-256-10, batch 4096", sized(784, 256, 10, N=4096), WAYS, "ms", 1, products=True, slow=True),
+]
+# fmt: on

@@ -1,0 +1,130 @@
+"""The benchmarks run, refuse whoever computes something else, and tell honestly what was reached."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import report
+from benchmarks.__main__ import main
+from benchmarks.harness import (
+    DisagreementError,
+    Measured,
+    Run,
+    SkippedError,
+    Workload,
+    agree,
+    measure,
+)
+from benchmarks.peers import PEERS, Peer
+from benchmarks.workloads import FAMILIES
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+def square(factor: float = 1.0):
+    """A peer that answers x² and its gradient, the latter times a factor."""
+    return lambda x: lambda: (np.sum(x * x), factor * 2 * x)
+
+
+def workload(**ways) -> Workload:
+    return Workload("square", lambda _quick: np.arange(3.0), ways, goals={"hand": 0.5})
+
+
+def test_quick_run_of_two_workloads_gives_table_json_and_picture(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("threadpoolctl")
+    file, picture = tmp_path / "b.json", tmp_path / "b.png"
+    # fmt: off
+    status = main(["--quick", "--only", "scalar graph: mul, add", "--only", "MLP 4-8-3, batch 1", "--json", str(file), "--plot", str(picture)])
+    # fmt: on
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "| MLP 4-8-3, batch 1 " in out
+    assert "by hand" in out
+    result = json.loads(file.read_text())
+    assert result["machine"]["versions"]["numpy"] == np.__version__
+    assert result["machine"]["cores"] > 0
+    rows = {row["workload"]: row for row in result["rows"]}
+    assert set(rows) == {
+        "scalar graph: mul, add",
+        "scalar graph: mul, add, tanh",
+        "MLP 4-8-3, batch 1",
+    }
+    for m in rows["MLP 4-8-3, batch 1"]["measured"]:
+        assert len(m["samples"]) == 3
+        assert min(m["samples"]) > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+    assert main(["--from", str(file)]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_a_wrong_peer_is_refused(said):
+    with pytest.raises(DisagreementError, match=r"gradient 1 of by hand differs .* by 1\.0e-03"):
+        measure(workload(tensorgrad=square(), hand=square(1.001)), quick=True, rounds=1, say=said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda: (np.float64(5),), r"by hand gives 1 answers, tensorgrad 2"),
+        (lambda: (np.float64(5), np.zeros(2)), r"gradient 1 has shape \(2,\) in by hand, \(3,\)"),
+        (lambda: (np.float64(4), np.array([0, 2.0, 4])), "the loss of by hand differs"),
+        (lambda: (np.float64(5), np.array([0, np.nan, 4])), "gradient 1 of by hand differs"),
+    ],
+)
+def test_what_is_no_answer(answer, message):
+    x = np.arange(3.0)
+    with pytest.raises(DisagreementError, match=message):
+        agree(workload(), {"hand": Run(answer), "tensorgrad": Run(square()(x))})
+
+
+def test_a_refused_workload_is_not_reported_and_fails_the_command(monkeypatch, capsys):
+    bad = workload(tensorgrad=square(), hand=square(2.0))
+    monkeypatch.setitem(FAMILIES, "scalars", [bad])
+    assert main(["--quick", "--only", "square"]) == 1
+    captured = capsys.readouterr()
+    assert "REFUSED: square: gradient 1 of by hand" in captured.err
+    assert "square" not in captured.out
+
+
+def test_missing_peers_are_said_and_left_out(monkeypatch, said):
+    def unable(_x):
+        raise SkippedError("there is no such function yet")
+
+    monkeypatch.setitem(PEERS, "torch", Peer("PyTorch", ("a_package_nobody_has",)))
+    ways = {"tensorgrad": square(), "torch": square(), "autograd": unable}
+    measured = measure(workload(**ways), quick=True, rounds=2, say=said.append)
+    assert {m.peer for m in measured} == {"tensorgrad"}
+    assert said == [
+        "square: PyTorch left out, for a_package_nobody_has is not installed",
+        "square: HIPS autograd left out: there is no such function yet",
+    ]
+
+
+def rows(ours: list[float], *theirs: Measured) -> dict:
+    measured = [Measured("tensorgrad", 1, ours), *theirs]
+    return report.row("scalars", workload(), measured)
+
+
+def test_ratios_are_of_the_same_round_and_of_the_best_number_of_threads():
+    row = rows([1.0, 2.0, 3.0], Measured("hand", 1, [4, 8, 12]), Measured("hand", 2, [2, 4, 6]))
+    np.testing.assert_allclose(report.ratios(row)["hand"], [0.5, 0.5, 0.5])
+
+
+def test_goals_say_by_how_much_they_are_missed():
+    assert "reached" in report.goals([rows([1.0], Measured("hand", 1, [2.0]))])
+    assert "missed by 50 %" in report.goals([rows([1.5], Measured("hand", 1, [2.0]))])
+
+
+def test_every_workload_has_a_name_of_its_own_and_known_peers():
+    names = [w.name for family in FAMILIES.values() for w in family]
+    assert len(names) == len(set(names))
+    for family in FAMILIES.values():
+        for w in family:
+            assert {*w.ways, *w.goals} <= set(PEERS), w.name
+            assert "tensorgrad" in w.ways, w.name
