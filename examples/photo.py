@@ -18,17 +18,23 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     data = np.frombuffer(Path(path).read_bytes(), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if picture is None:
-        raise ValueError(f"{path} is not a picture that OpenCV can read; give a PNG, JPEG or WebP file")
+        raise ValueError(
+            f"{path} is not a picture that OpenCV can read; give a PNG, JPEG or WebP file"
+        )
     if picture.dtype == np.uint16:
         picture = (picture // 257).astype(np.uint8)
     gray = on_black(_gray_on_white(picture, cv2))
     rows, columns = np.nonzero(gray > 25)  # a tenth of the full range: paper is never quite even
     if rows.size == 0:
-        raise ValueError(f"{path} shows one colour only ({picture.shape[1]}x{picture.shape[0]} pixels)")
+        raise ValueError(
+            f"{path} shows one colour only ({picture.shape[1]}x{picture.shape[0]} pixels)"
+        )
     garment = gray[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     scale = size / max(garment.shape)
     height, width = (max(1, round(n * scale)) for n in garment.shape)
-    small = cv2.resize(garment, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = cv2.resize(
+        garment, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     # Padding, not stretching: the aspect ratio is half of what tells a boot from a shirt.
     out = np.zeros((size, size), np.uint8)
     top, left = (size - height) // 2, (size - width) // 2
@@ -57,4 +63,4 @@ def on_black(gray: np.ndarray) -> np.ndarray:
     garment = background - gray if background > 127 else gray - background
     garment = np.maximum(garment, 0)
     top = garment.max()
-    return (garment * (255 / top if top > 25 else 1)).astype(np.uint8)
+    return np.rint(garment * (255 / top if top > 25 else 1)).astype(np.uint8)

@@ -11,8 +11,11 @@ RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by colour-
 def save_figure(figure, path: Path) -> None:
     """Write a figure to a temporary name and rename it, so that no half picture is ever seen."""
     temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, dpi=120, format=path.suffix[1:])
-    temporary.replace(path)
+    try:
+        figure.savefig(temporary, dpi=120, format=path.suffix[1:])
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def predictions_figure(
@@ -42,7 +45,10 @@ def predictions_figure(
             title += f"\nis {names[y]}"
         ax.set_title(title, fontsize=8, color=RIGHT if right else WRONG)
     wrong = int((predicted != labels).sum())
-    figure.suptitle(f"{len(images)} test images: {len(images) - wrong} right (✓), {wrong} wrong (✗)", fontsize=11)
+    figure.suptitle(
+        f"{len(images)} test images: {len(images) - wrong} right (✓), {wrong} wrong (✗)",
+        fontsize=11,
+    )
     return figure
 
 
@@ -66,12 +72,15 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]):
     picture = ax.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     for (i, j), share in np.ndenumerate(shares):
         if matrix[i, j]:
-            ax.text(j, i, f"{share:.0%}" if share >= 0.005 else "·", ha="center", va="center", fontsize=8,
-                    color="black" if share > 0.6 else "white")  # fmt: skip
+            text = f"{share:.0%}" if round(100 * share) else "·"
+            colour = "black" if share > 0.6 else "white"
+            ax.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
     ticks = np.arange(len(names))
     ax.set_xticks(ticks, names, rotation=45, ha="right")
     ax.set_yticks(ticks, names)
     accuracy = np.trace(matrix) / max(matrix.sum(), 1)
-    ax.set(xlabel="predicted", ylabel="true", title=f"{matrix.sum():,} images, accuracy {accuracy:.4f}")
+    ax.set(
+        xlabel="predicted", ylabel="true", title=f"{matrix.sum():,} images, accuracy {accuracy:.4f}"
+    )
     figure.colorbar(picture, ax=ax, label="share of the true class", shrink=0.8)
     return figure

@@ -1,4 +1,4 @@
-"""The book's spiral: three intertwined arms, told apart by a small network, and its decision boundary.
+"""The book's spiral: three intertwined arms, and where a small network draws the line.
 
 Run: python -m examples.spiral [FOLDER]
 """
@@ -18,7 +18,12 @@ MARKERS = ["o", "^", "s"]
 def train(epochs: int = 2000, seed: int = 0) -> tuple[nn.Module, np.ndarray, np.ndarray]:
     """A 2-64-3 network, by a plain loop: forward, backward, step."""
     X, y = nn.datasets.spiral(100, 3, rng=seed)
-    net = nn.Sequential(nn.Dense(2, 64, initializer="he", rng=seed), nn.ReLU(), nn.Dense(64, 3, rng=seed), nn.Softmax())
+    net = nn.Sequential(
+        nn.Dense(2, 64, initializer="he", rng=seed),
+        nn.ReLU(),
+        nn.Dense(64, 3, rng=seed),
+        nn.Softmax(),
+    )
     loss_of, accuracy_of = nn.CategoricalCrossentropy(), nn.CategoricalAccuracy()
     optimizer = nn.Adam(net.parameters(), learning_rate=0.05, decay=1e-4)
     for epoch in range(epochs + 1):
@@ -43,12 +48,28 @@ def boundary_figure(net: nn.Module, X: np.ndarray, y: np.ndarray):
     p = np.asarray(net(plane).data).reshape(len(u), len(u), -1)
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     ax = figure.subplots()
-    ax.imshow(p.argmax(axis=-1), extent=(u[0], u[-1], u[0], u[-1]), origin="lower", cmap=ListedColormap(COLOURS),
-              alpha=0.15 + 0.45 * (p.max(axis=-1) - 1 / 3) * 1.5, interpolation="bilinear")  # fmt: skip
+    sure = (p.max(axis=-1) - 1 / 3) * 1.5  # 0 where all classes are alike, 1 where one is certain
+    square = (u[0], u[-1], u[0], u[-1])
+    colours = ListedColormap(COLOURS)
+    ax.imshow(
+        p.argmax(axis=-1), extent=square, origin="lower", cmap=colours, alpha=0.15 + 0.45 * sure
+    )
     for k, (colour, marker) in enumerate(zip(COLOURS, MARKERS, strict=True)):
-        ax.scatter(*X[y == k].T, c=colour, marker=marker, s=22, edgecolors="white", linewidths=0.6, label=f"class {k}")
+        ax.scatter(
+            *X[y == k].T,
+            c=colour,
+            marker=marker,
+            s=22,
+            edgecolors="white",
+            linewidths=0.6,
+            label=f"class {k}",
+        )
     accuracy = np.mean(np.asarray(net(X).data).argmax(axis=1) == y)
-    ax.set(xlabel="$x_0$", ylabel="$x_1$", title=f"What the network sees: training accuracy {accuracy:.3f}")
+    ax.set(
+        xlabel="$x_0$",
+        ylabel="$x_1$",
+        title=f"What the network sees: training accuracy {accuracy:.3f}",
+    )
     ax.legend(loc="upper right")
     return figure
 

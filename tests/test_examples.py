@@ -1,0 +1,220 @@
+"""The examples run as a user runs them, and see pictures as a user makes them."""
+
+import runpy
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip("cv2", reason="the examples read and draw pictures with OpenCV")
+pytest.importorskip("matplotlib", reason="the examples draw with Matplotlib")
+pytest.importorskip("safetensors", reason="the examples save their model")
+
+from examples import fashion_mnist, first_graph, spiral  # noqa: E402
+from examples.photo import on_black, read_photo  # noqa: E402
+from examples.pictures import confusion_matrix, save_figure  # noqa: E402
+from nn import datasets  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def garments(tmp_path_factory):
+    """A folder with a small data set in IDX files, and what is in it."""
+    folder = tmp_path_factory.mktemp("data")
+    X, y, X_test, y_test = datasets.synthetic_garments(600, 100, rng=0)
+    for name, values in {
+        "train-images-idx3-ubyte": X, "train-labels-idx1-ubyte": y.astype(np.uint8),
+        "t10k-images-idx3-ubyte": X_test, "t10k-labels-idx1-ubyte": y_test.astype(np.uint8),
+    }.items():  # fmt: skip
+        header = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+        (folder / name).write_bytes(header + values.tobytes())
+    return folder, X_test, y_test
+
+
+@pytest.fixture(scope="module")
+def trained(garments, tmp_path_factory):
+    """The folder that the main job leaves behind."""
+    out = tmp_path_factory.mktemp("out") / "run"
+    fashion_mnist.main(["--epochs", "8", "--learning-rate", "0.003", "--initializer", "he",
+                        "--data", str(garments[0]), "--out", str(out)])  # fmt: skip
+    return out
+
+
+def test_the_main_job_leaves_all_that_it_promises(trained):
+    assert {p.name for p in trained.iterdir()} >= {
+        "model.safetensors", "history.png", "predictions.png", "confusion.png", "graph.dot", "graph.html",
+    }  # fmt: skip
+    for picture in ("history.png", "predictions.png", "confusion.png"):
+        assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
+    assert "softmax_cross_entropy" in (trained / "graph.dot").read_text()
+
+
+def test_a_missing_dot_is_a_friendly_note(garments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    fashion_mnist.main(["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)])
+    assert "no graph.svg" in capsys.readouterr().out
+    assert (tmp_path / "graph.html").exists()
+
+
+def test_training_goes_on_from_a_file(trained, garments, tmp_path, capsys):
+    fashion_mnist.main(["train", "--epochs", "1", "--resume", str(trained / "model.safetensors"),
+                        "--data", str(garments[0]), "--out", str(tmp_path)])  # fmt: skip
+    assert "epoch: 9" in capsys.readouterr().out
+
+
+def test_evaluate_tells_every_class(trained, garments, capsys):
+    fashion_mnist.main(["evaluate", "--data", str(garments[0]), "--out", str(trained)])
+    out = capsys.readouterr().out
+    assert "validation, acc: " in out
+    assert all(name in out for name in fashion_mnist.NAMES)
+
+
+def pictures_of(garment):
+    """The garment as people photograph or export it: large, in colour, on light, dark or nothing."""
+    large = cv2.resize(garment, (560, 560), interpolation=cv2.INTER_CUBIC)
+    wide = cv2.copyMakeBorder(large, 30, 60, 200, 300, cv2.BORDER_CONSTANT, value=0)
+    colour = cv2.merge([(wide * share).astype(np.uint8) for share in (0.9, 1.0, 0.8)])
+    alpha = np.where(wide > 20, 255, 0).astype(np.uint8)
+    return {
+        "small": garment,
+        "large": large,
+        "black background": colour,
+        "white background": 255 - wide,
+        "gray paper": (235 - 0.8 * wide).astype(np.uint8),
+        "transparent": cv2.merge([255 - wide, 255 - wide, 255 - wide, alpha]),
+        "sixteen bits": wide.astype(np.uint16) * 257,
+    }
+
+
+@pytest.mark.parametrize("kind", list(pictures_of(np.eye(28, dtype=np.uint8))))
+def test_a_picture_of_any_kind_is_seen_as_in_the_data_set(kind, garments, tmp_path):
+    garment = garments[1][int(np.flatnonzero(garments[2] == 8)[0])]  # a bag
+    path = tmp_path / "photo ä.png"
+    path.write_bytes(cv2.imencode(".png", pictures_of(garment)[kind])[1].tobytes())
+    seen = read_photo(path)
+    assert seen.shape == (28, 28)
+    assert seen.dtype == np.uint8
+    reference = read_photo_of(garment, tmp_path)
+    assert np.corrcoef(seen.ravel(), reference.ravel())[0, 1] > 0.9
+    assert seen[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 60  # a dark background
+
+
+def read_photo_of(garment, tmp_path):
+    path = tmp_path / "reference.png"
+    cv2.imwrite(str(path), garment)
+    return read_photo(path)
+
+
+def test_a_tall_picture_keeps_its_proportions(tmp_path):
+    tall = np.full((300, 100), 255, np.uint8)
+    tall[50:250, 40:60] = 0
+    cv2.imwrite(str(tmp_path / "tall.png"), tall)
+    rows, columns = np.nonzero(read_photo(tmp_path / "tall.png") > 128)
+    assert np.ptp(rows) + 1 == 28
+    assert np.ptp(columns) + 1 in (2, 3)
+
+
+def test_a_light_background_is_inverted_and_contrast_is_full():
+    paper = np.full((10, 10), 230.0)
+    paper[3:6, 3:6] = 130
+    seen = on_black(paper)
+    assert seen[0, 0] == 0
+    assert seen[4, 4] == 255
+
+
+def test_predict_names_the_class_and_saves_what_it_saw(trained, garments, tmp_path, capsys):
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), 255 - cv2.resize(garments[1][0], (200, 200)))
+    fashion_mnist.main(
+        [
+            "predict",
+            str(path),
+            "--model",
+            str(trained / "model.safetensors"),
+            "--out",
+            str(tmp_path),
+        ]
+    )
+    out = capsys.readouterr().out
+    assert all(name in out for name in fashion_mnist.NAMES)
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"hello", "is not a picture that OpenCV can read"),
+        (b"", "is not a picture that OpenCV can read"),
+        (None, "No such file"),
+    ],
+)
+def test_what_is_no_picture_gets_a_clear_error(content, message, trained, tmp_path):
+    path = tmp_path / "photo.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SystemExit, match=message):
+        fashion_mnist.main(["predict", str(path), "--out", str(trained)])
+
+
+def test_a_picture_of_one_colour_gets_a_clear_error(tmp_path):
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((50, 70), 255, np.uint8))
+    with pytest.raises(ValueError, match=r"shows one colour only \(70x50 pixels\)"):
+        read_photo(tmp_path / "white.png")
+
+
+def test_predict_before_training_says_what_to_do(tmp_path):
+    with pytest.raises(SystemExit, match="train one first"):
+        fashion_mnist.main(["predict", "x.png", "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["predict", "--help"]]
+)
+def test_help(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        fashion_mnist.main(arguments)
+    assert stop.value.code == 0
+    assert "usage: python -m examples.fashion_mnist" in capsys.readouterr().out
+
+
+def test_confusion_counts_true_rows_and_predicted_columns():
+    matrix = confusion_matrix(np.array([1, 1, 0]), np.array([0, 1, 0]), 2)
+    assert matrix.tolist() == [[1, 1], [0, 1]]
+
+
+def test_a_failed_picture_leaves_none_behind(tmp_path):
+    class Broken:
+        def savefig(self, path, **_):
+            path.write_bytes(b"half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        save_figure(Broken(), tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_graph_prints_micrograds_numbers(tmp_path, capsys):
+    first_graph.main(str(tmp_path))
+    out = capsys.readouterr().out
+    assert "g = 24.7041" in out
+    assert "dg/da = 138.8338" in out
+    assert "dg/db = 645.5773" in out
+    assert (tmp_path / "graph.dot").exists()
+
+
+def test_the_spiral_is_learned(tmp_path):
+    net, X, y = spiral.train()
+    assert np.mean(net(X).data.argmax(axis=1) == y) >= 0.95
+    save_figure(spiral.boundary_figure(net, X, y), tmp_path / "boundary.png")
+    assert (tmp_path / "boundary.png").stat().st_size > 10_000
+
+
+def test_the_main_job_runs_as_a_module(garments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["fashion_mnist", "--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)],
+    )
+    with pytest.warns(RuntimeWarning, match="found in sys.modules"):
+        runpy.run_module("examples.fashion_mnist", run_name="__main__")
+    assert "epoch: 1" in capsys.readouterr().out
