@@ -1,5 +1,7 @@
-"""The tables of operations, one file per family. Importing them fills the registry."""
+"""The tables of operations, one file per family. Importing this fills the registry from all of them."""
 
-from tensorgrad.ops import elementwise, index, linear, neural, reduce, shape
+import importlib
+import pkgutil
 
-__all__ = ["elementwise", "index", "linear", "neural", "reduce", "shape"]
+for _family in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_family.name}")
