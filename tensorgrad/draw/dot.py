@@ -33,9 +33,10 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
 
     Names are n0, n1, … and c0, c1, … (constants) in the order of recording, and g0, g1, … (groups).
     """
-    names: dict[Item, str] = {v: name for v, name in graph.names().items()}
-    groups = [item for item in view.items if isinstance(item, Group)]
-    names |= {group: f"g{i}" for i, group in enumerate(groups)}
+    ids, groups = graph.names(), itertools.count()
+    names = {
+        item: ids[item] if isinstance(item, Vertex) else f"g{next(groups)}" for item in view.items
+    }
     shown = set(show)
     roots = {view.owner[root] for root in graph.roots}
     lines = [

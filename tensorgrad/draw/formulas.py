@@ -3,6 +3,7 @@
 import ast
 import functools
 import inspect
+import linecache
 import re
 from typing import Any
 
@@ -25,20 +26,31 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "sqrt":         ("sqrt(x)",          "g / (2 · out)"),
     "cbrt":         ("cbrt(x)",          "g / (3 · out ^ 2)"),
     "exp":          ("exp(x)",           "g · out"),
+    "exp2":         ("2 ^ x",            "g · out · log(2)"),
     "expm1":        ("exp(x) − 1",       "g · (out + 1)"),
     "log":          ("log(x)",           "g / x"),
+    "log2":         ("log2(x)",          "g / (x · log(2))"),
+    "log10":        ("log10(x)",         "g / (x · log(10))"),
     "log1p":        ("log(1 + x)",       "g / (1 + x)"),
+    "logaddexp":    ("log(exp(a) + exp(b))",   "g · exp(a − out)",   "g · exp(b − out)"),
     "sin":          ("sin(x)",           "g · cos(x)"),
     "cos":          ("cos(x)",           "−g · sin(x)"),
     "tan":          ("tan(x)",           "g · (1 + out ^ 2)"),
     "sinh":         ("sinh(x)",          "g · cosh(x)"),
     "cosh":         ("cosh(x)",          "g · sinh(x)"),
     "tanh":         ("tanh(x)",          "g · (1 − out ^ 2)"),
+    "arcsin":       ("arcsin(x)",        "g / sqrt(1 − x ^ 2)"),
+    "arccos":       ("arccos(x)",        "−g / sqrt(1 − x ^ 2)"),
     "arctan":       ("arctan(x)",        "g / (1 + x ^ 2)"),
+    "arctan2":      ("arctan2(a, b)",    "g · b / (a ^ 2 + b ^ 2)",   "−g · a / (a ^ 2 + b ^ 2)"),
+    "arcsinh":      ("arcsinh(x)",       "g / sqrt(1 + x ^ 2)"),
+    "arctanh":      ("arctanh(x)",       "g / (1 − x ^ 2)"),
+    "hypot":        ("sqrt(a ^ 2 + b ^ 2)",    "g · a / out",        "g · b / out"),
     "maximum":      ("maximum(a, b)",    "g · (a > b)",                  "g · (b > a)"),
     "minimum":      ("minimum(a, b)",    "g · (a < b)",                  "g · (b < a)"),
     "where":        ("where(c, a, b)",   None,   "where(c, g, 0)",   "where(c, 0, g)"),
     "relu":         ("maximum(x, 0)",    "g · (out > 0)"),
+    "leaky_relu":   ("where(x > 0, x, slope · x)",   "where(x > 0, g, slope · g)"),
     "sigmoid":      ("1 / (1 + exp(−x))",   "g · out · (1 − out)"),
     "softplus":     ("log(1 + exp(x))",  "g · sigmoid(x)"),
     "dropout":      ("x · mask",         "g · mask"),
@@ -48,6 +60,10 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "mean":         ("Σ x / n",          "g / n, to every element of x"),
     "max":          ("max(x)",           "g, to the largest; those that tie share it"),
     "min":          ("min(x)",           "g, to the smallest; those that tie share it"),
+    "prod":         ("Π x",              "g · the product of the others"),
+    "var":          ("Σ (x − mean) ^ 2 / n",         "g · 2 · (x − mean) / n"),
+    "std":          ("sqrt(Σ (x − mean) ^ 2 / n)",   "g · (x − mean) / (n · out)"),
+    "sort":         ("x, in order",      "g, each to where its element stood"),
     "cumsum":       ("running sum of x", "sum of g from there to the end"),
     "softmax":      ("exp(x) / Σ exp(x)",   "out · (g − Σ g · out)"),
     "log_softmax":  ("x − log Σ exp(x)", "g − exp(out) · Σ g"),
@@ -60,10 +76,13 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "expand_dims":  ("x, with an axis of 1 more",   "g, in the shape of x"),
     "transpose":    ("xᵀ",                          "gᵀ"),
     "broadcast_to": ("x, repeated",                 "g, summed over the repeats"),
+    "swapaxes":     ("x, with two axes swapped",    "g, with them swapped back"),
+    "moveaxis":     ("x, with axes moved",          "g, with them moved back"),
     "concatenate":  ("arrays, one after another",   "the stretch of g that came from there"),
     "take":         ("x[index]",                    "g, put at index into zeros"),
     "put":          ("v, put at index into zeros",  "g[index]"),
-    "astype":       ("x, in another dtype",         "g, in the dtype of x"),
+    "einsum":       ("einsum(operands)",            "einsum of g and the other operands"),
+    "cast":         ("x, in another dtype",         "g, in the dtype of x"),
 }
 # fmt: on
 
@@ -105,19 +124,30 @@ def _source(rule: Any) -> str:
     """A rule as its own text says it: a lambda's expression, or the first line of a docstring."""
     if rule.__doc__:
         return rule.__doc__.strip().splitlines()[0].rstrip(".")
+    # A row of a table can hold several lambdas: they are told apart by where their bodies begin.
+    begins = {(line, column) for line, _, column, _ in rule.__code__.co_positions()}
+    for body in _lambdas(rule.__code__.co_filename):
+        if (body.lineno, body.col_offset) in begins:
+            text = ast.unparse(Quotient().visit(body))
+            return re.sub(r"\bnp\.|\b_(?=\w)", "", text).replace(" * ", " · ")
+    return f"{rule.__name__}(g, …)"
+
+
+@functools.cache
+def _lambdas(file: str) -> list[ast.expr]:
+    """The bodies of a file's lambdas; none of what was typed at a prompt."""
     try:
-        lines, first = inspect.getsourcelines(rule)
-        tree = ast.parse(inspect.cleandoc("".join(lines)))
-    except (OSError, SyntaxError, TypeError):
-        return f"{rule.__name__}(g, …)"
-    row = rule.__code__.co_firstlineno - first + 1
-    bodies = [
-        node.body
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Lambda)
-        and node.lineno == row
-        and [a.arg for a in node.args.args] == list(inspect.signature(rule).parameters)
-    ]
-    if not bodies:
-        return f"{rule.__name__}(g, …)"
-    return re.sub(r"\bnp\.|\b_(?=\w)", "", ast.unparse(bodies[0])).replace(" * ", " · ")
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return []
+    return [node.body for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+
+
+class Quotient(ast.NodeTransformer):
+    """The tables' `over(a, b)`, which is 0 for 0 / 0, as a / b."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "over":
+            return ast.BinOp(node.args[0], ast.Div(), node.args[1])
+        return node

@@ -61,7 +61,7 @@ def plain(v: Any) -> int | float | str:
         return f"{v:.6g}"
     if not np.isfinite(v):
         return "nan" if np.isnan(v) else "inf" if v > 0 else "-inf"
-    return float(f"{v:.9g}") if np.asarray(v).itemsize > 4 else float(str(v))
+    return float(str(v)) if np.asarray(v).dtype == np.float32 else float(f"{v:.9g}")
 
 
 def told(stats: Stats, shape: tuple[int, ...]) -> str:

@@ -35,10 +35,10 @@ class Trace(Observer):
         self.unrecorded: list[Call] = []  # calls that no gradient was wanted of
         self.memory = Memory()
         self._leaves: dict[int, Node] = {}
-        self._named: dict[int, weakref.ref[Node]] = {}  # names may be given later
+        self._nodes: list[weakref.ref[Node]] = []  # they may be given names later
         self._computed: tuple[Call, list[Any]] | None = None
         self._sums: dict[int, tuple[Vertex, Any, int]] = {}  # gradients that are not complete
-        self._node: Node | None = None  # whose rules are being applied
+        self._applied = -1  # the serial number of the node whose rules are being applied
         self._clock = time.perf_counter()
         self._ended: list[Event] | None = None
 
@@ -66,7 +66,7 @@ class Trace(Observer):
                 self._met(parent)
         vertex = self.reader.vertex(node, given)
         self.reader.saw(vertex, out)
-        self._named[node.serial] = weakref.ref(node)
+        self._nodes.append(weakref.ref(node))
         vertex.forward_seconds = call.forward
         vertex.source = _line()
         self.events.append(Event("forward", vertex, self.memory.live, call.forward))
@@ -76,10 +76,10 @@ class Trace(Observer):
         super().backward(node, i, step)
         vertex = self._met(node)
         if i is None:
-            to, self._node = vertex, None
+            to, self._applied = vertex, -1
         else:
-            if node is not self._node:
-                self._node = node
+            if node.serial != self._applied:
+                self._applied = node.serial
                 self._complete(vertex)
             to = self._met(node.parents[i])
             vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
@@ -115,11 +115,14 @@ class Trace(Observer):
 
     def _met(self, node: Node) -> Vertex:
         vertex = self.reader.add(node)
-        if node.notes is not None and node.notes.name:
-            vertex.name = node.notes.name
+        self._name(node)
         if node.op is None:
             self._leaves[node.serial] = node
         return vertex
+
+    def _name(self, node: Node | None) -> None:
+        if node is not None and node.notes is not None and node.notes.name:
+            self.reader.vertices[node.serial].name = node.notes.name
 
     def _settle(self) -> None:
         if self._computed is not None:
@@ -132,20 +135,18 @@ class Trace(Observer):
         self._ended = self._last()
         self._leaves.clear()
         self._sums.clear()
-        self._named.clear()
+        self._nodes.clear()
 
     def _last(self) -> list[Event]:
         if self._ended is not None:
             return self._ended
-        vertices = self.reader.vertices
-        for serial, reference in self._named.items():
-            node = reference()
-            if node is not None and node.notes is not None and node.notes.name:
-                vertices[serial].name = node.notes.name
+        for reference in self._nodes:
+            self._name(reference())
         events = []
-        for serial, leaf in self._leaves.items():
+        for leaf in self._leaves.values():
+            self._name(leaf)
             if leaf.notes is not None and leaf.notes.grad is not None and self.values:
-                vertex = vertices[serial]
+                vertex = self.reader.vertices[leaf.serial]
                 vertex.grad = statistics(leaf.notes.grad.data)
                 events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))
         for vertex, g, _ in self._sums.values():
