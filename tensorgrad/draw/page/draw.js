@@ -36,7 +36,8 @@ function dotColour(app, item, look) {
   if (look.marks?.length) return colours.bad;
   if (look.diff && look.diff !== "same") return colours[look.diff];
   if (look.heat !== undefined) return look.fill;
-  return look.gradient ? colours.gradient : look.stroke;
+  const underway = app.state.step < app.graph.events.length;
+  return underway && look.gradient ? colours.gradient : look.stroke;
 }
 
 function drawBox(pen, app, item, look, zoom) {

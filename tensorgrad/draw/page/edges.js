@@ -79,10 +79,13 @@ function drawEdgeLabels(pen, app, seen) {
   const i = graph.index.get(state.node);
   const labelled = i === undefined ? [] : graph.arrivals[i].filter((k) => k < state.step);
   if (app.nowEdge >= 0 && !labelled.includes(state.step - 1)) labelled.push(state.step - 1);
+  const taken = [];
   for (const k of labelled) {
     const e = app.edgeOfEvent(k);
     if (e < 0) continue;
-    const [x, y] = pointOn(scene.edges[e].path, 0.5);
+    let [x, y] = pointOn(scene.edges[e].path, 0.5);
+    while (taken.some(([tx, ty]) => Math.abs(tx - x) < 80 && Math.abs(ty - y) < 19)) y += 19;
+    taken.push([x, y]);
     tagText(pen, `∂ ${statsText(graph.events[k].contribution, 4)}`, x, y, colours.gradient);
   }
 }

@@ -69,19 +69,16 @@ function foldEdges(graph, items, itemOfNode) {
   return { edges, slotEdge, inside };
 }
 
-// The modules open at first: as many of the outermost as leave a picture that can be read.
-function openAtFirst(graph, limit) {
-  const asked = graph.doc.depth;
-  if (asked !== null) return new Set(graph.tree.order.filter((m) => graph.tree.depth[m] < asked));
-  const open = new Set();
-  let shown = graph.moduleOf.filter((m) => m < 0).length;
-  shown += graph.tree.parent.filter((up) => up < 0).length;
-  for (const m of graph.tree.order) {
-    const up = graph.tree.parent[m];
-    const more = graph.tree.members[m].length + graph.tree.children[m].length - 1;
-    if ((up >= 0 && !open.has(up)) || shown + more > limit) continue;
-    open.add(m);
-    shown += more;
+// The modules open at first: as many levels as leave a picture that can be read, or as were asked for.
+function openAtFirst(graph) {
+  const { depth, members, children, order } = graph.tree;
+  let deepest = graph.doc.depth ?? 0;
+  let shown = graph.moduleOf.filter((m) => m < 0).length + depth.filter((d) => d === 0).length;
+  while (graph.doc.depth === null && deepest <= Math.max(-1, ...depth)) {
+    const level = order.filter((m) => depth[m] === deepest);
+    shown += level.reduce((sum, m) => sum + members[m].length + children[m].length - 1, 0);
+    if (shown > 120 && !(deepest === 0 && level.length < 8 && shown < 400)) break;
+    deepest++;
   }
-  return open;
+  return new Set(order.filter((m) => depth[m] < deepest));
 }

@@ -2,7 +2,7 @@
 // Vertices are `{ du, dv, pin }` (pin -1: in the first layer, 1: in the last), edges `{ a, b, oa, ob, weight }` with
 // the offsets along v at which they leave and arrive. Written with loops only, for graphs of any depth.
 
-const LAYER_GAP = 34;
+const LAYER_GAP = 42;
 const DUMMY_HEIGHT = 7;
 const ROW_GAP = 46;
 
@@ -157,7 +157,7 @@ function crossings(level, layers, place) {
   for (const layer of layers) {
     const ends = [];
     for (const i of layer) {
-      const targets = level.down[i].map((edge) => place[edge.other] - edge.shift / 1000);
+      const targets = level.down[i].map((edge) => place[edge.other] + edge.shift / 1000);
       for (const at of targets.sort((p, q) => p - q)) ends.push(at);
     }
     if (ends.length > 400) return Infinity; // dense: counting pairs would cost more than it gives
@@ -177,6 +177,9 @@ function placeAcross(level, layers) {
       at += level.dv[i] + gap(level, i);
     }
   }
+  const most = layers.reduce((size, layer) => Math.max(size, layer.length), 0);
+  const numbers = () => new Float64Array(most);
+  level.pools = { offset: numbers(), from: new Int32Array(most), sum: numbers(), weight: numbers() };
   const sweeps = ["up", "down", "up", "down", "both", "both", "both"];
   sweeps.forEach((side, sweep) => {
     for (let k = 0; k < layers.length; k++) {
@@ -189,33 +192,42 @@ function placeAcross(level, layers) {
 const gap = (level, i) => (i < level.n ? 16 : 7);
 
 // The nearest places to the wished ones that keep the order: isotonic regression, by pooling adjacent violators.
+// The blocks of equal shift lie on a stack: where each starts in the layer, the sum of its wishes, their weight.
 function pullLayer(level, layer, up, down) {
   const { v, dv } = level;
-  const blocks = [];
-  let offset = 0;
-  layer.forEach((i, at) => {
+  const { offset, from, sum, weight } = level.pools;
+  let top = -1;
+  for (let at = 0; at < layer.length; at++) {
+    const i = layer[at];
+    offset[at] = 0;
     if (at) {
       const before = layer[at - 1];
-      offset += (dv[before] + dv[i]) / 2 + Math.max(gap(level, before), gap(level, i));
+      offset[at] = offset[at - 1] + (dv[before] + dv[i]) / 2 + Math.max(gap(level, before), gap(level, i));
     }
-    let sum = 0;
-    let weight = 0;
-    if (up) for (const e of level.up[i]) [sum, weight] = [sum + (v[e.other] + e.shift) * e.weight, weight + e.weight];
-    if (down) for (const e of level.down[i]) [sum, weight] = [sum + (v[e.other] + e.shift) * e.weight, weight + e.weight];
-    if (!weight) [sum, weight] = [v[i] * 0.01, 0.01];
-    let block = { sum: sum - offset * weight, weight, from: at, offsets: [offset] };
-    while (blocks.length && mean(blocks.at(-1)) > mean(block)) {
-      const before = blocks.pop();
-      for (const o of block.offsets) before.offsets.push(o);
-      before.sum += block.sum;
-      before.weight += block.weight;
-      block = before;
+    top++;
+    from[top] = at;
+    sum[top] = weight[top] = 0;
+    if (up) wish(level.up[i], v, sum, weight, top);
+    if (down) wish(level.down[i], v, sum, weight, top);
+    if (!weight[top]) {
+      weight[top] = 0.01;
+      sum[top] = 0.01 * v[i];
     }
-    blocks.push(block);
-  });
-  for (const block of blocks) {
-    block.offsets.forEach((o, k) => (v[layer[block.from + k]] = mean(block) + o));
+    sum[top] -= offset[at] * weight[top];
+    for (; top && sum[top - 1] / weight[top - 1] > sum[top] / weight[top]; top--) {
+      sum[top - 1] += sum[top];
+      weight[top - 1] += weight[top];
+    }
+  }
+  for (let block = 0; block <= top; block++) {
+    const end = block < top ? from[block + 1] : layer.length;
+    for (let at = from[block]; at < end; at++) v[layer[at]] = sum[block] / weight[block] + offset[at];
   }
 }
 
-const mean = (block) => block.sum / block.weight;
+function wish(beside, v, sum, weight, top) {
+  for (const edge of beside) {
+    sum[top] += (v[edge.other] + edge.shift) * edge.weight;
+    weight[top] += edge.weight;
+  }
+}

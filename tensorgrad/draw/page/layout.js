@@ -15,7 +15,7 @@ function layoutScene(graph, scene, sizes, direction) {
     if (item.kind !== BOX) Object.assign(item, sizes(item));
     vertexOf(levels.get(item.box), i, 0);
   });
-  const hops = scene.edges.map((edge) => route(graph, scene, levels, depth, edge, vertical));
+  const hops = scene.edges.map((edge) => route(graph, scene, levels, depth, edge));
   const boxes = [...levels.keys()].sort((a, b) => (depth[b] ?? -1) - (depth[a] ?? -1));
   for (const box of boxes) arrange(scene, levels, box, vertical, sizes);
   placeInside(scene, levels, boxes.reverse(), vertical);
@@ -30,7 +30,7 @@ const newLevel = () => ({ vertices: [], byKey: new Map(), edges: [], byEnds: new
 
 // The vertex of an item, or of the port (pin ∓1) through which an outside item's edges come in or go out.
 function vertexOf(level, item, pin) {
-  const key = `${pin}:${item}`;
+  const key = 3 * item + pin;
   let at = level.byKey.get(key);
   if (at === undefined) {
     at = level.vertices.push({ item, pin, du: 0, dv: pin ? 6 : 0 }) - 1;
@@ -40,7 +40,7 @@ function vertexOf(level, item, pin) {
 }
 
 // The steps of one edge through the boxes from its source to its target: pairs of a box and an edge of its level.
-function route(graph, scene, levels, depth, edge, vertical) {
+function route(graph, scene, levels, depth, edge) {
   const { items } = scene;
   let [a, b] = [edge.from, edge.to];
   let [portA, portB] = [0, 0]; // whether a and b are boxes that the edge leaves and enters by a port
@@ -48,10 +48,11 @@ function route(graph, scene, levels, depth, edge, vertical) {
   const data = graph.nodes[edge.slots[0].source];
   const weight = data.kind === "op" || items[edge.from].kind !== NODE ? 3 : 1;
   const to = items[edge.to];
-  const slots = to.kind === NODE ? graph.inputs[to.of].length : 1;
-  const slot = to.kind === NODE ? slotShift(slots, edge.slots[0].slot) : 0;
+  const slot = to.kind === NODE ? slotShift(graph.inputs[to.of], edge.slots[0].slot) : 0;
   const step = (box, from, into, oa, ob) => {
     const level = levels.get(box);
+    const plain = typeof oa === "number" && typeof ob === "number";
+    if (plain && !level.vertices[from].pin && !level.vertices[into].pin) return [box, level.edges.push({ a: from, b: into, oa, ob, weight }) - 1];
     const key = `${from},${into},${oa.port ?? oa},${ob.port ?? ob}`;
     let at = level.byEnds.get(key);
     if (at === undefined) {
@@ -88,7 +89,12 @@ function route(graph, scene, levels, depth, edge, vertical) {
   return [...before, across, ...after.reverse()];
 }
 
-const slotShift = (slots, slot) => (slot - (slots - 1) / 2) * Math.min(SLOT_STEP, 30 / slots);
+// Where along its target's border the edge of a slot arrives: the slots with edges, evenly, in order.
+function slotShift(sources, slot) {
+  const drawn = sources.filter((source) => source >= 0).length;
+  const at = sources.slice(0, slot).filter((source) => source >= 0).length;
+  return (at - (drawn - 1) / 2) * Math.min(SLOT_STEP, 30 / drawn);
+}
 
 // Lay out one box and know its size, its items' places in it, and where its ports are.
 function arrange(scene, levels, box, vertical, sizes) {
@@ -120,7 +126,7 @@ function arrange(scene, levels, box, vertical, sizes) {
 }
 
 function portShift(level, { port, pin }) {
-  const at = level.byKey.get(`${pin}:${port}`);
+  const at = level.byKey.get(3 * port + pin);
   return level.plan.v[at] + level.v - level.box.dv / 2;
 }
 

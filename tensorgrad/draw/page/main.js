@@ -65,6 +65,7 @@ function showError(text) {
 function start() {
   try {
     openDocument(readDocument(JSON.parse($("graph").textContent)));
+    if ($("other")) app.diff = compareGraphs(makeGraph(readDocument(JSON.parse($("other").textContent))), app.graph);
   } catch (error) {
     return showError(`This graph cannot be shown: ${error.message}`);
   }
@@ -83,6 +84,7 @@ function start() {
   }
   drawNow(performance.now());
   tg.ready = true;
+  performance.mark("ready");
   return undefined;
 }
 
@@ -161,4 +163,4 @@ window.tg = {
   },
 };
 
-document.addEventListener("DOMContentLoaded", start);
+start();

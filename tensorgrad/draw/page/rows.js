@@ -1,26 +1,30 @@
 // Along the layers: how far apart they stand, and where a long graph is broken into rows, as a text into lines.
 
+const TURN = 32; // room beside the rows for an edge to turn
+
 function placeAlong(level, layers, vertices, wrap) {
   const width = layers.map((layer) => layer.reduce((most, i) => Math.max(most, level.du[i]), 0));
   const lines = layers.map((layer) => layer.reduce((sum, i) => sum + level.down[i].length, 0));
-  const space = lines.map((count) => LAYER_GAP + Math.min(60, 5 * Math.sqrt(count)));
+  const space = layers.map((layer, l) => LAYER_GAP + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)));
   const height = layers.map((layer) => {
     const [low, high] = extent(level, layer);
     return high - low;
   });
   level.row = breakRows(width, space, lines, height, wrap);
+  const inset = level.row.at(-1) ? TURN : 0;
+  const indent = Math.max(inset, width[0] ? 0 : space[0]);
   level.start = new Float64Array(layers.length);
   level.width = width;
   const rows = [];
   layers.forEach((layer, l) => {
-    const row = (rows[level.row[l]] ??= { u: 0, low: Infinity, high: -Infinity });
+    const row = (rows[level.row[l]] ??= { u: l ? indent : width[0] && inset, low: Infinity, high: -Infinity });
     level.start[l] = row.u;
     row.u += width[l] + (level.row[l + 1] === level.row[l] ? space[l] : 0);
     const [low, high] = extent(level, layer);
     row.low = Math.min(row.low, low);
     row.high = Math.max(row.high, high);
   });
-  level.length = rows.reduce((most, row) => Math.max(most, row.u), 0);
+  level.length = rows.reduce((most, row) => Math.max(most, row.u + inset), 0);
   let top = 0;
   for (const row of rows) {
     row.shift = top - row.low;
@@ -36,6 +40,18 @@ function placeAlong(level, layers, vertices, wrap) {
     level.u[i] = level.start[l] + width[l] / 2;
     level.v[i] += rows[level.row[l]].shift;
   });
+}
+
+// How far the edges from a layer go across, on average: where they go far, more room keeps them from being steep.
+function rise(level, layer) {
+  let [sum, count] = [0, 0];
+  for (const i of layer) {
+    for (const edge of level.down[i]) {
+      sum += Math.abs(level.v[edge.other] - level.v[i]);
+      count++;
+    }
+  }
+  return count ? sum / count : 0;
 }
 
 function extent(level, layer) {
@@ -54,7 +70,7 @@ function breakRows(width, space, lines, height, wrap) {
   const typical = height.reduce((sum, h) => sum + h, 0) / Math.max(1, height.length) + ROW_GAP;
   const row = new Int32Array(width.length);
   const count = Math.round(Math.sqrt(total / typical / 1.8));
-  if (!wrap || total < 2400 || count < 2) return row;
+  if (!wrap || total < 1500 || width.length < 5 || count < 2) return row;
   const aim = total / count;
   let at = 0;
   let used = 0;
@@ -83,7 +99,8 @@ function pathOf(level, edge, chain) {
   const path = [u[edge.a] + du[edge.a] / 2, v[edge.a] + edge.oa];
   let l = layer[edge.a];
   const go = (to, toLayer, toU, toV) => {
-    const [pu, pv] = path.slice(-2);
+    const pu = path[path.length - 2];
+    const pv = path[path.length - 1];
     if (row[toLayer] === row[l] && toU > pu) curve(path, toU, toV);
     else {
       const below = row[toLayer] > row[l];
@@ -109,17 +126,20 @@ function pathOf(level, edge, chain) {
 }
 
 function curve(path, u, v) {
-  const [pu, pv] = path.slice(-2);
+  const pu = path[path.length - 2];
+  const pv = path[path.length - 1];
   const reach = Math.min(Math.max(18, (u - pu) / 2), 90);
   path.push(pu + reach, pv, u - reach, v, u, v);
 }
 
 function line(path, u, v) {
-  const [pu, pv] = path.slice(-2);
+  const pu = path[path.length - 2];
+  const pv = path[path.length - 1];
   path.push(pu + (u - pu) / 3, pv + (v - pv) / 3, u - (u - pu) / 3, v - (v - pv) / 3, u, v);
 }
 
 function turn(path, u, v, reach) {
-  const [pu, pv] = path.slice(-2);
+  const pu = path[path.length - 2];
+  const pv = path[path.length - 1];
   path.push(pu + reach, pv, u + reach, v, u, v);
 }

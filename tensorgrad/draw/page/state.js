@@ -36,7 +36,7 @@ function openDocument(doc) {
   app.health = findTrouble(app.graph);
   app.heat = makeHeat(app.graph);
   app.state.step = app.graph.events.length;
-  app.state.open = openAtFirst(app.graph, 90);
+  app.state.open = openAtFirst(app.graph);
 }
 
 function arrangeScene() {
