@@ -116,7 +116,7 @@ class Model(Parts):
         Raises: FloatingPointError at a step whose loss is NaN or infinite, before it changes a
         parameter; TypeError or ValueError for unusable data, RuntimeError for an incomplete model.
         """
-        optimizer = self._trainable("train")
+        self._check_trainable()
         epochs = count(epochs, "epochs")
         if print_every is not None and (not isinstance(print_every, int) or print_every < 0):
             raise ValueError(f"print_every must be a number of steps or None, not {print_every!r}")
@@ -135,13 +135,13 @@ class Model(Parts):
             rehearse(self, validation.X, validation.y, names)
         if seed is not None:
             self.rng = np.random.default_rng(seed)
-        optimizer.zero_grad()
+        self.module.zero_grad()
         with mode(self.module, training=True), threads(self.module, batches.size):
             try:
                 for _ in range(epochs):
                     train_epoch(self, batches, validation, shuffle=shuffle, print_every=print_every)
             finally:
-                optimizer.zero_grad()  # of a step that was interrupted
+                self.module.zero_grad()  # of a step that was interrupted
         return self.history
 
     def evaluate(
@@ -149,8 +149,7 @@ class Model(Parts):
     ) -> Evaluation:
         """The mean loss, without penalties, and the accuracy; printed too, unless not `verbose`."""
         self._ready("evaluate")
-        if self.loss is None:
-            raise RuntimeError("evaluate needs a loss; call model.set(loss=...) first")
+        self._need("loss", "evaluate")
         names = ("X_val", "y_val")
         batches = self._batches(X_val, y_val, CHUNK if batch_size is None else batch_size, names)
         rehearse(self, batches.X, batches.y, names)
@@ -192,6 +191,13 @@ class Model(Parts):
                 )
             shape = (features,)
         return self.module.summary(shape)
+
+    def draw(self, X: Any, **options: Any) -> Any:
+        """A Drawing of what `predict` does with these samples; options as in `tensorgrad.draw`."""
+        self._ready("draw")
+        X = samples(X, "X", self._dtype).astype(self._dtype, copy=False)
+        with mode(self.module, training=False):
+            return self.module.draw(X, **options)
 
     # Keeping
 
@@ -250,15 +256,16 @@ class Model(Parts):
                 "model.finalize()"
             )
 
-    def _trainable(self, action: str) -> Optimizer:
-        """The optimizer, with its parameters, in a model that can be trained."""
-        self._ready(action)
-        for name in ("loss", "optimizer"):
-            if getattr(self, name) is None:
-                raise RuntimeError(f"{action} needs a {name}; call model.set({name}=...) first")
+    def _check_trainable(self) -> None:
+        self._ready("train")
+        self._need("loss", "train")
+        self._need("optimizer", "train")
         assert self.optimizer is not None
         self._provide(self.optimizer)
-        return self.optimizer
+
+    def _need(self, name: str, action: str) -> None:
+        if getattr(self, name) is None:
+            raise RuntimeError(f"{action} needs its {name} set; call model.set({name}=...) first")
 
     def _provide(self, optimizer: Optimizer) -> None:
         """Give the optimizer the parameters, unless it was made with some of its own."""
@@ -286,4 +293,4 @@ def _what(value: Any) -> str:
     """The value, or the call that was forgotten behind a class."""
     if isinstance(value, type):
         return f"the class {value.__name__}; write {value.__name__}()"
-    return repr(value)
+    return repr(value) if isinstance(value, str | float) else f"a value of {type(value)}"

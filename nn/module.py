@@ -108,6 +108,15 @@ class Module(Configured):
         """A table of the modules: what each returns for N inputs of these shapes, parameters."""
         return summary(self, *input_shapes)
 
+    def draw(self, *inputs: Any, **options: Any) -> Any:
+        """A Drawing of one forward pass, in the mode the module is in, with all its values.
+
+        The options are those of `tensorgrad.draw`.
+        """
+        with tg.enable_grad(), tg.trace() as trace:
+            self(*inputs)
+        return trace.draw(**{"parameters": self.parameters()} | options)
+
     # State
 
     def __getstate__(self) -> dict[str, Any]:

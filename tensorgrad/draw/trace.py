@@ -204,7 +204,7 @@ class Trace(Observer):
             recorded = list(vertices.values())
             used = {operand.source for v in recorded for operand in v.inputs}
             seeded = dict.fromkeys(event.vertex for event in events if event.type == "seed")
-            roots = list(seeded) or [v for v in recorded if v not in used]
+            roots = list(seeded) or [v for v in recorded if v.op is not None and v not in used]
         graph = assembled(recorded, roots)
         drawn = set(graph.vertices)
         graph.events = [e for e in events if e.vertex in drawn and (e.to is None or e.to in drawn)]
