@@ -14,9 +14,7 @@ def over(g, d):
     if getattr(d, "ndim", 0) == 0 and d:
         return g / d
     try:
-        with np.errstate(
-            invalid="raise"
-        ):  # the division itself looks for 0 / 0, without another pass
+        with np.errstate(invalid="raise"):  # so the division looks for 0 / 0, not another pass
             return g / d
     except FloatingPointError:
         return g / np.where((g == 0) & (d == 0), 1, d)
@@ -37,13 +35,6 @@ def _power_exponent(g, out, a, _b):
     if getattr(a, "dtype", out.dtype).kind not in "fc" or isinstance(a, (int, float, complex)):
         a = np.asarray(a, out.dtype)  # the log of a Python number is float64, of an int8 float16
     return g * out * np.log(a + (a == 0))
-
-
-def _absolute(g, out, x):
-    """The sign; of a complex number its conjugate direction, and 0 at 0."""
-    if x.dtype.kind == "c":
-        return g * np.conj(x) / np.where(out == 0, 1, out)
-    return g * np.sign(x)
 
 
 def _chosen(g, a, b, larger):
@@ -70,6 +61,24 @@ def cast_to_integers(x, dtype):
     return np.asarray(x).astype(dtype)
 
 
+@primitive
+def fraction(x):
+    """What follows the point, with the sign of x: the first result of np.modf."""
+    return np.modf(x)[0]
+
+
+@primitive
+def mantissa(x):
+    """x without its power of two: the first result of np.frexp."""
+    return np.frexp(x)[0]
+
+
+@primitive
+def exponent(x):
+    """The power of two in x: the second result of np.frexp."""
+    return np.frexp(x)[1]
+
+
 # fmt: off
 rule(np.add,         lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: g)
 rule(np.subtract,    lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: -g)
@@ -78,15 +87,30 @@ rule(np.divide,      lambda g, _out, _a, b: over(g, b),         lambda g, _out, 
 rule(np.power,       _power_base,                               _power_exponent)
 rule(np.maximum,     lambda g, _out, a, b: _chosen(g, a, b, np.greater(a, b)),   lambda g, _out, a, b: _chosen(g, a, b, np.greater(b, a)))
 rule(np.minimum,     lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b)),      lambda g, _out, a, b: _chosen(g, a, b, np.less(b, a)))
+rule(np.fmax,        lambda g, _out, a, b: _chosen(g, a, b, np.greater(a, b) | np.isnan(b)),   lambda g, _out, a, b: _chosen(g, a, b, np.greater(b, a) | np.isnan(a)))
+rule(np.fmin,        lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b) | np.isnan(b)),      lambda g, _out, a, b: _chosen(g, a, b, np.less(b, a) | np.isnan(a)))
+rule(np.float_power, lambda g, out, a, b: _power_base(g, out, cast(a, dtype=g.dtype), b),      lambda g, out, a, b: _power_exponent(g, out, cast(a, dtype=g.dtype), b))
+rule(np.remainder,   lambda g, _out, _a, _b: g,                 lambda g, _out, a, b: -g * np.floor_divide(a, b))
+rule(np.fmod,        lambda g, _out, _a, _b: g,                 lambda g, _out, a, b: -g * np.trunc(np.divide(a, b)))
+rule(np.copysign,    lambda g, _out, a, b: g * np.sign(a) * np.copysign(1.0, b).astype(g.dtype),   lambda g, _out, _a, _b: g * 0)
+rule(np.heaviside,   lambda g, _out, _a, _b: g * 0,             lambda g, _out, a, _b: g * np.equal(a, 0))
+rule(np.ldexp,       lambda g, _out, _x, n: np.ldexp(g, n),     None)
 rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(a - out), lambda g, out, _a, b: g * np.exp(b - out))
+rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(a - out),   lambda g, out, _a, b: g * np.exp2(b - out))
 rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),   lambda g, _out, a, b: _turn(-g, a, a, b))
 rule(np.hypot,       lambda g, out, a, _b: over(g * a, out),    lambda g, out, _a, b: over(g * b, out))
 rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
 
 rule(np.positive,    lambda g, _out, _x: g)
 rule(np.negative,    lambda g, _out, _x: -g)
-rule(np.absolute,    _absolute)
 rule(np.fabs,        lambda g, _out, x: g * np.sign(x))
+rule(np.degrees,     lambda g, _out, _x: np.degrees(g))
+rule(np.rad2deg,     lambda g, _out, _x: np.rad2deg(g))
+rule(np.radians,     lambda g, _out, _x: np.radians(g))
+rule(np.deg2rad,     lambda g, _out, _x: np.deg2rad(g))
+rule(np.unwrap,      lambda g, _out, _p, discont=None, axis=-1, period=2 * np.pi: g)
+rule(fraction,       lambda g, _out, _x: g)
+rule(mantissa,       lambda g, _out, x: np.ldexp(g, -exponent(x)))
 rule(np.reciprocal,  lambda g, _out, x: over(over(g, x), -x))
 rule(np.square,      lambda g, _out, x: g * (2 * x))
 rule(np.sqrt,        lambda g, out, _x: over(g, 2 * out))
@@ -110,18 +134,15 @@ rule(np.tanh,        lambda g, out, _x: g * (1 - out * out))
 rule(np.arcsinh,     lambda g, _out, x: g / np.sqrt(1 + x * x))
 rule(np.arccosh,     lambda g, _out, x: over(g, np.sqrt(x - 1) * np.sqrt(x + 1)))   # two roots: of complex x, one has another branch
 rule(np.arctanh,     lambda g, _out, x: over(g, 1 - x * x))
-rule(np.conjugate,   lambda g, _out, _x: np.conjugate(g))
-rule(np.real,        lambda g, _out, _x: g)
-rule(np.imag,        lambda g, _out, x: g * -1j if x.dtype.kind == "c" else g * 0)
 rule(cast,           lambda g, _out, _x, dtype=None: g)
 rule(np.copy,        lambda g, _out, _x, order="K": g)
 
 constant(
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
-    np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.sign, np.signbit, np.heaviside, np.floor,
+    np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.signbit, np.floor,
     np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide, np.isclose, np.allclose, np.array_equal,
-    np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.iscomplexobj, np.isrealobj,
-    np.iscomplex, np.isreal, np.spacing, np.nextafter, np.result_type, np.can_cast, cast_to_integers,
+    np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.bitwise_count, np.gcd, np.lcm,
+    np.spacing, np.nextafter, np.result_type, np.can_cast, np.around, np.isposinf, np.isneginf, np.array_equiv, cast_to_integers, exponent,
 )
 # fmt: on
 
@@ -142,3 +163,18 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
 def _astype(x, dtype, copy=True):
     """Integers and booleans carry no gradient."""
     return (cast if np.dtype(dtype).kind in "fc" else cast_to_integers)(x, dtype=dtype)
+
+
+@composed(np.modf)
+def _modf(x):
+    return fraction(x), np.trunc(x)
+
+
+@composed(np.frexp)
+def _frexp(x):
+    return mantissa(x), exponent(x)
+
+
+@composed(np.divmod)
+def _divmod(a, b):
+    return np.floor_divide(a, b), np.remainder(a, b)

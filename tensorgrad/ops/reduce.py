@@ -14,51 +14,84 @@ def restore(v, x, axis, keepdims):
     return np.expand_dims(v, axis)
 
 
-def count(x, axis):
+def count(x, axis, where=True):
     """How many elements of x a reduction over `axis` brings together."""
+    if where is not True:
+        return np.count_nonzero(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
     if axis is None:
         return x.size
     axes = axis if isinstance(axis, tuple) else (axis,)
     return math.prod([x.shape[i] for i in axes]) if x.ndim else 1
 
 
-def _sum(g, _out, _x, axis=None, keepdims=False):
+def per(g, n):
+    """g / n, in g's dtype though n be an array of integers."""
+    return g / (n if isinstance(n, int) else np.asarray(n).astype(g.dtype))
+
+
+def masked(v, where):
+    """v where it took part in a reduction, 0 elsewhere."""
+    return v if where is True else np.where(where, v, 0)
+
+
+def _sum(g, _out, _x, axis=None, dtype=None, keepdims=False, initial=0, where=True):
     """Every summed element counts once, so each receives the gradient of its sum."""
-    return np.broadcast_to(restore(g, _x, axis, keepdims), _x.shape)
+    return masked(np.broadcast_to(restore(g, _x, axis, keepdims), _x.shape), where)
 
 
-def _mean(g, _out, _x, axis=None, keepdims=False):
+def _mean(g, _out, _x, axis=None, dtype=None, keepdims=False, where=True):
     """As the sum, divided by how many there are."""
-    return np.broadcast_to(restore(g, _x, axis, keepdims) / count(_x, axis), _x.shape)
+    g = per(restore(g, _x, axis, keepdims), count(_x, axis, where))
+    return masked(np.broadcast_to(g, _x.shape), where)
 
 
-def _extreme(g, out, x, axis=None, keepdims=False):
-    """All to the extreme element; elements that tie for it share equally."""
-    chosen = np.equal(x, restore(out, x, axis, keepdims))
-    ways = np.sum(chosen, axis=axis, keepdims=True) if axis is not None else np.sum(chosen)
-    return restore(g, x, axis, keepdims) * np.divide(chosen, ways, dtype=x.dtype)
+def _extreme(g, out, x, axis=None, keepdims=False, initial=None, where=True):
+    """All to the extreme element; elements that tie for it, and `initial`, share equally."""
+    out = restore(out, x, axis, keepdims)
+    chosen = np.equal(x, out)
+    if where is not True:
+        chosen = chosen & where
+    ways = np.count_nonzero(chosen, axis=axis, keepdims=True)
+    if initial is not None:
+        ways = np.maximum(ways + np.equal(out, initial), 1)
+    elif not np.all(ways):  # NaN wins, and is not equal to itself
+        chosen = chosen | np.isnan(x)
+        ways = np.maximum(np.count_nonzero(chosen, axis=axis, keepdims=True), 1)
+    return per(restore(g, x, axis, keepdims), ways) * chosen
 
 
-def _var(g, _out, x, axis=None, ddof=0, keepdims=False):
+def _deviation(x, axis, where):
+    """x - mean, conjugated, for that is how a square's size changes; 0 for what takes no part."""
+    deviation = masked(x - np.mean(x, axis=axis, keepdims=True, where=where), where)
+    return np.conjugate(deviation) if x.dtype.kind == "c" else deviation
+
+
+def _var(g, _out, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """2 (x - mean) / (n - ddof): the mean's own share cancels, since deviations sum to 0."""
-    deviation = x - np.mean(x, axis=axis, keepdims=True)
-    return restore(g, x, axis, keepdims) * deviation * (2 / (count(x, axis) - ddof))
+    g = per(2 * restore(g, x, axis, keepdims), np.subtract(count(x, axis, where), ddof))
+    return g * _deviation(x, axis, where)
 
 
-def _std(g, out, x, axis=None, ddof=0, keepdims=False):
+def _std(g, out, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """(x - mean) / ((n - ddof) std), and 0 where nothing varies."""
-    deviation = x - np.mean(x, axis=axis, keepdims=True)
-    scale = restore(out, x, axis, keepdims) * (count(x, axis) - ddof)
-    return restore(g, x, axis, keepdims) * deviation / np.where(scale == 0, 1, scale)
+    out = restore(out, x, axis, keepdims)
+    g = per(restore(g, x, axis, keepdims), np.subtract(count(x, axis, where), ddof))
+    return g / np.where(np.equal(out, 0), 1, out) * _deviation(x, axis, where)
 
 
-def _prod(g, out, x, axis=None, keepdims=False):
-    """The product of the others: the whole by the element, or if that has lost digits, from a tree of products."""
+def _prod(g, out, x, axis=None, dtype=None, keepdims=False, initial=1, where=True):
+    """The product of the others: the whole by the element, or, if that has lost digits, anew."""
+    x = x if where is True else np.where(where, x, 1)
     size = np.abs(out)
-    if np.all((size > np.finfo(x.dtype).tiny) & (size < np.inf)):
-        return restore(g * out, x, axis, keepdims) / x
+    if np.all((size > np.finfo(out.dtype).tiny) & (size < np.inf)):
+        return masked(restore(g * out, x, axis, keepdims) / x, where)
+    return masked(restore(g * initial, x, axis, keepdims) * _others(x, axis), where)
+
+
+def _others(x, axis):
+    """The product of all the others, from a tree of pairwise products: zeros are no special case."""
     if x.size < 2:
-        return np.broadcast_to(restore(g, x, axis, keepdims), x.shape)
+        return np.ones(x.shape, x.dtype)
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
     order = [i for i in range(x.ndim) if i not in axes] + list(axes)
     moved = np.transpose(x, order)
@@ -77,14 +110,19 @@ def _prod(g, out, x, axis=None, keepdims=False):
             np.expand_dims(others[..., : pairs.shape[-2]], -1) * pairs[..., ::-1], level.shape
         )
     others = np.reshape(others[..., :n], moved.shape)
-    return restore(g, x, axis, keepdims) * np.transpose(others, np.argsort(order))
+    return np.transpose(others, np.argsort(order))
 
 
-def _cumsum(g, _out, _x, axis=None):
-    """Each element counts in every later sum."""
-    if axis is None:
-        return np.reshape(np.flip(np.cumsum(np.flip(g))), _x.shape)
-    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+@primitive
+def nan_max(x, axis=None, keepdims=False):
+    """The maximum of what is not NaN."""
+    return np.fmax.reduce(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def nan_min(x, axis=None, keepdims=False):
+    """The minimum of what is not NaN."""
+    return np.fmin.reduce(x, axis=axis, keepdims=keepdims)
 
 
 @primitive
@@ -94,7 +132,7 @@ def logsumexp(x, axis=None, keepdims=False):
     Shapes: x (...) -> (...) without `axis`, or with it as 1 if keepdims.
     """
     x = np.asarray(x)
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
     with np.errstate(divide="ignore"):  # of -inf alone the sum is 0, and its logarithm -inf
         out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -114,21 +152,37 @@ rule(np.max,     _extreme)
 rule(np.amax,    _extreme)
 rule(np.min,     _extreme)
 rule(np.amin,    _extreme)
+rule(nan_max,    _extreme)
+rule(nan_min,    _extreme)
 rule(np.prod,    _prod)
 rule(np.var,     _var)
 rule(np.std,     _std)
-rule(np.cumsum,  _cumsum)
 rule(logsumexp,  _logsumexp)
 
 constant(np.all, np.any, np.argmax, np.argmin, np.count_nonzero, np.nanargmax, np.nanargmin)
 # fmt: on
 
-# The `reduce` of a ufunc is the reduction of its name, along the first axis unless told otherwise.
-for _ufunc, _whole in (
-    (np.add, np.sum),
-    (np.multiply, np.prod),
-    (np.maximum, np.max),
-    (np.minimum, np.min),
-):
-    composed(_ufunc.reduce, lambda a, axis=0, whole=_whole, **kwargs: whole(a, axis=axis, **kwargs))
-composed(np.add.accumulate, lambda a, axis=0: np.cumsum(a, axis=axis))
+
+@composed(np.ptp)
+def _ptp(a, axis=None, keepdims=False):
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def _reduce(whole):
+    """A ufunc's `reduce` is the reduction of its name, but along the first axis unless told otherwise."""
+
+    def reduce(array, axis=0, **kwargs):
+        return whole(array, axis=axis, **kwargs)
+
+    return reduce
+
+
+# fmt: off
+composed(np.add.reduce,       _reduce(np.sum))
+composed(np.multiply.reduce,  _reduce(np.prod))
+composed(np.maximum.reduce,   _reduce(np.max))
+composed(np.minimum.reduce,   _reduce(np.min))
+composed(np.fmax.reduce,      _reduce(nan_max))
+composed(np.fmin.reduce,      _reduce(nan_min))
+composed(np.logaddexp.reduce, _reduce(logsumexp))
+# fmt: on

@@ -37,3 +37,17 @@ def r(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
 def c(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
     """Complex numbers whose real and imaginary parts are drawn by r."""
     return np.asarray(r(*shape, low=low, high=high) + 1j * r(*shape, low=low, high=high))
+
+
+def holes(*shape: int) -> np.ndarray:
+    """Numbers drawn by r, with NaN in every third place."""
+    x = r(*shape)
+    x.flat[1::3] = np.nan
+    return x
+
+
+def zeros(*shape: int) -> np.ndarray:
+    """Numbers drawn by r, with a zero in every third place."""
+    x = r(*shape)
+    x.flat[1::3] = 0
+    return x

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops.elementwise import cast
+from tensorgrad.ops.elementwise import cast, fraction, mantissa
 from tests.cases import c, call, r
 
 MASK = np.array([True, False, True])
@@ -16,7 +16,17 @@ CASES = {
     np.power:       [call(r(3, low=0.5), r(2, 1)), call(r(), 3), call(r(3), 2.0), call(r(2, low=0.5), [1, 2]), call(2, r(3)), call(r(4), -1), call(2.5, r(2))],
     np.maximum:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call([1.0, 2.0], r(2))],
     np.minimum:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call([1.0, 2.0], r(2))],
+    np.fmax:        [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call(r(2), [np.nan, np.nan])],
+    np.fmin:        [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call(r(2), [np.nan, np.nan])],
+    np.float_power: [call(r(3, low=0.5), r(2, 1)), call(r(), 3), call(r(3), 2.0), call(2, r(3)), call(c(2), r(2))],
+    np.remainder:   [call(r(2, 3), r(2, 1, low=1.1, high=1.9)), call(r(4, low=-8.0, high=8.0), 3), call(7.5, r(3))],
+    np.fmod:        [call(r(2, 3), r(2, 1, low=1.1, high=1.9)), call(r(4, low=-8.0, high=8.0), 3), call(7.5, r(3))],
+    np.divmod:      [call(r(2, 3), r(2, 1, low=1.1, high=1.9)), call(r(4, low=-8.0, high=8.0), 3), call(7.5, r(3))],
+    np.copysign:    [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), -1.0), call(2.0, r(3))],
+    np.heaviside:   [call(r(2, 3), r(2, 1)), call([0.0, 1.0], r(2))],
+    np.ldexp:       [call(r(2, 3), 2), call(r(), -1), call(r(3), np.array([[1], [-2]]))],
     np.logaddexp:   [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0)],
+    np.logaddexp2:  [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0)],
     np.arctan2:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
     np.hypot:       [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
     np.where:       [call(MASK, r(2, 3), r(3)), call(True, r(), r(2)), call(MASK, r(3), 0), call([[True], [False]], 1, r(3))],
@@ -25,8 +35,16 @@ CASES = {
 
     np.positive:    [call(r(2, 3)), call(r()), call(c(2))],
     np.negative:    [call(r(2, 3)), call(r()), call(c(2))],
-    np.absolute:    [call(r(2, 3)), call(r()), call(c(2, 2))],
     np.fabs:        [call(r(2, 3)), call(r())],
+    np.degrees:     [call(r(2, 3)), call(r())],
+    np.rad2deg:     [call(r(2, 3)), call(r())],
+    np.radians:     [call(r(2, 3)), call(r())],
+    np.deg2rad:     [call(r(2, 3)), call(r())],
+    np.unwrap:      [call(r(6, low=-20.0, high=20.0)), call(r(2, 3, low=-9.0, high=9.0), axis=0), call(r(5, low=-9.0, high=9.0), period=4), call(r(5, low=-9.0, high=9.0), 4.0)],
+    np.modf:        [call(r(2, 3)), call(r())],
+    fraction:       [call(r(2, 3)), call(r())],
+    np.frexp:       [call(r(2, 3)), call(r())],
+    mantissa:       [call(r(2, 3)), call(r())],
     np.reciprocal:  [call(r(2, 3)), call(r()), call(c(2))],
     np.square:      [call(r(2, 3)), call(r()), call(c(2))],
     np.sqrt:        [call(r(2, 3, low=0.1)), call(r(low=0.1)), call(c(2))],
@@ -50,9 +68,6 @@ CASES = {
     np.arcsinh:     [call(r(2, 3)), call(r()), call(c(2))],
     np.arccosh:     [call(r(2, 3, low=1.2, high=4)), call(r(low=1.2, high=4)), call(c(2))],
     np.arctanh:     [call(r(2, 3, low=-0.9, high=0.9)), call(r(low=-0.9, high=0.9)), call(c(2))],
-    np.conjugate:   [call(r(2, 3)), call(c(2, 3)), call(c())],
-    np.real:        [call(r(2, 3)), call(c(2, 3)), call(c())],
-    np.imag:        [call(r(2, 3)), call(c(2, 3)), call(c())],
     np.copy:        [call(r(2, 3)), call(r()), call(c(3)), call(r(2, 3), order="F")],
     np.astype:      [call(r(2, 3), np.float64), call(r(2), complex), call(r(2), np.float64, copy=False)],
     cast:           [call(r(2, 3), dtype=np.float64), call(r(2), dtype=complex), call(c(2), dtype=complex)],

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tensorgrad.ops.reduce import logsumexp
-from tests.cases import c, call, r
+from tensorgrad.ops.reduce import logsumexp, nan_max, nan_min
+from tests.cases import c, call, holes, r, zeros
 
 # What every reduction takes: no axis, one, a negative one, several, none of them, and axes kept.
 REDUCTION = [
@@ -19,26 +19,44 @@ REDUCTION = [
     call(r(2, 3, 2), axis=1, keepdims=True),
     call(r(2, 3, 2), axis=(2, 0), keepdims=True),
 ]
+MASK = np.array([[True, False, True], [True, True, False]])
+WHERE = [
+    call(r(2, 3), where=MASK),
+    call(r(2, 3), axis=1, where=[True, False, True]),
+    call(r(2, 3), axis=1, where=MASK, keepdims=True),
+    call(r(2, 2, 3), axis=(0, -1), where=MASK),
+    call(r(2, 3), axis=1, where=MASK),
+]
+EXTREME = [
+    call(r(2, 3), axis=0, initial=0.0),
+    call(r(2, 3), where=MASK, initial=0.0),
+    call(r(2, 3), axis=1, where=MASK, initial=0.5),
+]
 COMPLEX = [call(c(3)), call(c(2, 3), axis=1)]
 
 # fmt: off
 CASES = {
-    np.sum:     [*REDUCTION, *COMPLEX],
-    np.mean:    [*REDUCTION, *COMPLEX],
-    np.max:     REDUCTION,
-    np.amax:    REDUCTION,
-    np.min:     REDUCTION,
-    np.amin:    REDUCTION,
-    np.prod:    [*REDUCTION, *COMPLEX, call(r(7)), call(r(8))],
-    np.var:     [*REDUCTION, call(r(4), ddof=1), call(r(2, 3), axis=1, ddof=1), call(r(2, 3), axis=0, ddof=1, keepdims=True)],
-    np.std:     [*REDUCTION[1:7], *REDUCTION[8:], call(r(4), ddof=1), call(r(2, 3), axis=1, ddof=1), call(r(2, 3), axis=0, ddof=1, keepdims=True)],
-    np.cumsum:  [call(r(4)), call(r(2, 3)), call(r(2, 3), axis=0), call(r(2, 3), -1), call(r()), call(c(2, 3), axis=1)],
+    np.sum:     [*REDUCTION, *WHERE, *COMPLEX, call(r(2, 3), initial=2.0), call(r(2, 3), dtype=complex)],
+    np.mean:    [*REDUCTION, *WHERE, *COMPLEX, call(r(2, 3), dtype=complex)],
+    np.max:     [*REDUCTION, *EXTREME],
+    np.amax:    [*REDUCTION, *EXTREME],
+    np.min:     [*REDUCTION, *EXTREME],
+    np.amin:    [*REDUCTION, *EXTREME],
+    np.prod:    [*REDUCTION, *WHERE, *COMPLEX, call(r(7)), call(r(8)), call(zeros(7)), call(zeros(2, 5), axis=1), call(zeros(2, 3), axis=0, initial=2.0, where=MASK),
+                 call(r(3), initial=2.0), call(r(3), dtype=complex)],
+    np.var:     [*REDUCTION, *WHERE, *COMPLEX, call(r(2, 3), where=MASK, ddof=1), call(r(4), ddof=1), call(r(2, 3), axis=1, ddof=1), call(r(2, 3), axis=0, ddof=1, keepdims=True)],
+    np.std:     [*WHERE[:-1], *COMPLEX, call(r(2, 3), where=MASK, ddof=1), *REDUCTION[1:7], *REDUCTION[8:], call(r(4), ddof=1), call(r(2, 3), axis=1, ddof=1), call(r(2, 3), axis=0, ddof=1, keepdims=True)],
     logsumexp:  [*REDUCTION, call(r(2, 3), axis=1, keepdims=True)],
+    nan_max:    [*REDUCTION, call(holes(2, 3), axis=1), call(holes(2, 3))],
+    nan_min:    [*REDUCTION, call(holes(2, 3), axis=1), call(holes(2, 3))],
+    np.ptp:     REDUCTION,
 
     np.add.reduce:      [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(r(2, 3), axis=(0, 1), keepdims=True)],
     np.multiply.reduce: [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(r(2, 3), axis=(0, 1), keepdims=True)],
     np.maximum.reduce:  [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(r(2, 3), axis=(0, 1), keepdims=True)],
     np.minimum.reduce:  [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(r(2, 3), axis=(0, 1), keepdims=True)],
-    np.add.accumulate:  [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=-1)],
+    np.fmax.reduce:     [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(holes(3, 2))],
+    np.fmin.reduce:     [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(holes(3, 2))],
+    np.logaddexp.reduce: [call(r(4)), call(r(2, 3)), call(r(2, 3), 1), call(r(2, 3), axis=None), call(r(2, 3), keepdims=True)],
 }
 # fmt: on

@@ -1,0 +1,116 @@
+"""Running sums, products and extremes along an axis."""
+
+import numpy as np
+
+from tensorgrad.rules import composed, primitive, rule
+
+
+def along_last(function):
+    """A rule for the last axis as one for any axis, or for all of them in a row."""
+
+    def rule(g, out, x, axis=None, dtype=None):
+        if axis is None or x.ndim == 0:
+            return np.reshape(function(g, out, np.reshape(x, -1)), x.shape)
+        g, out, x = (np.moveaxis(v, axis, -1) for v in (g, out, x))
+        return np.moveaxis(function(g, out, x), -1, axis)
+
+    return rule
+
+
+def recur(g, a):
+    """s[i] = g[i] + a[i] s[i+1] from the last to the first, in a logarithmic number of steps."""
+    n, step = g.shape[-1], 1
+    while step < n:
+        g = g + a * _ahead(g, step)
+        a = a * _ahead(a, step)
+        step *= 2
+    return g
+
+
+def _ahead(v, step):
+    """v[i + step] at i, and 0 beyond the end."""
+    return np.concatenate([v[..., step:], np.zeros((*v.shape[:-1], step), v.dtype)], axis=-1)
+
+
+def _cumsum(g, _out, _x, axis=None, dtype=None):
+    """Each element counts in every later sum."""
+    if axis is None or _x.ndim == 0:
+        return np.reshape(np.flip(np.cumsum(np.flip(g))), _x.shape)
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+@along_last
+def _cumprod(g, out, x):
+    """What comes before times what comes after, never a division by an element, which may be 0."""
+    before = np.concatenate([np.ones((*x.shape[:-1], 1), x.dtype), out[..., :-1]], axis=-1)
+    return before * recur(g, _ahead(x, 1))
+
+
+@primitive
+def cummax(x, axis):
+    """The largest so far."""
+    return np.maximum.accumulate(x, axis=axis)
+
+
+@primitive
+def cummin(x, axis):
+    """The smallest so far."""
+    return np.minimum.accumulate(x, axis=axis)
+
+
+@along_last
+def _extreme_so_far(g, out, x):
+    """While an extreme lasts, all elements so far that equal it share equally."""
+    chosen = np.equal(x, out).astype(x.dtype)
+    lasts = np.equal(_ahead(out, 1), out)
+    lasts[..., -1:] = False
+    lasts = lasts.astype(x.dtype)
+    ties = np.flip(recur(np.flip(chosen, -1), np.flip(np.roll(lasts, 1, axis=-1), -1)), -1)
+    return chosen * recur(g / np.maximum(ties, 1), lasts)
+
+
+# fmt: off
+rule(np.cumsum,  _cumsum)
+rule(np.cumprod, _cumprod)
+rule(cummax,     _extreme_so_far)
+rule(cummin,     _extreme_so_far)
+# fmt: on
+
+
+def _from(start, running):
+    """The array API's form of a cumulative function, which may begin with the empty one."""
+
+    def call(x, /, *, axis=None, dtype=None, include_initial=False):
+        if axis is None:
+            if np.ndim(x) > 1:
+                raise ValueError(f"of an array of {np.ndim(x)} dimensions, axis must be given")
+            axis = 0
+        out = running(x, axis=axis, dtype=dtype)
+        if not include_initial:
+            return out
+        shape = list(out.shape)
+        shape[axis] = 1
+        return np.concatenate([np.full(shape, start, out.dtype), out], axis=axis)
+
+    return call
+
+
+composed(np.cumulative_sum, _from(0, np.cumsum))
+composed(np.cumulative_prod, _from(1, np.cumprod))
+
+
+def _accumulate(running):
+    """A ufunc's `accumulate` is the running form of its name, along the first axis unless told otherwise."""
+
+    def accumulate(array, axis=0, **kwargs):
+        return running(array, axis=axis, **kwargs)
+
+    return accumulate
+
+
+# fmt: off
+composed(np.add.accumulate,      _accumulate(np.cumsum))
+composed(np.multiply.accumulate, _accumulate(np.cumprod))
+composed(np.maximum.accumulate,  _accumulate(cummax))
+composed(np.minimum.accumulate,  _accumulate(cummin))
+# fmt: on

@@ -1,0 +1,127 @@
+"""The methods of ufuncs: outer, reduceat, and reduce and accumulate where no function has their name.
+
+A reduction such as that of np.subtract applies the ufunc to one slice after another. `at` writes in place.
+"""
+
+import numpy as np
+
+from tensorgrad.rules import composed, constant, refused
+
+# fmt: off
+DIFFERENTIABLE = (
+    np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.remainder, np.fmod, np.maximum, np.minimum,
+    np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.arctan2, np.hypot, np.copysign, np.heaviside,
+)
+CONSTANT = (
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
+    np.logical_xor, np.floor_divide, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift,
+    np.gcd, np.lcm, np.nextafter,
+)
+FOLDED = (
+    np.subtract, np.divide, np.power, np.float_power, np.remainder, np.fmod, np.logaddexp2, np.arctan2, np.hypot,
+    np.copysign, np.heaviside,
+)
+UNRELIABLE = (np.power, np.arctan2)   # np.power.reduce([2.0, 3.0, 2.0]) is 4.0 in NumPy 2.4
+# fmt: on
+
+
+def slices(a, axis):
+    """The slices of an array along one axis."""
+    a = np.moveaxis(a, axis, 0)
+    return [a[i] for i in range(a.shape[0])]
+
+
+def only(ufunc, method, unknown):
+    """Refuse the keywords that a method of a ufunc would lose."""
+    if unknown:
+        raise TypeError(
+            f"{ufunc.__name__}.{method} of tensors has no keyword {', '.join(unknown)}; leave it out, or pass .data "
+            "if no gradient is wanted"
+        )
+
+
+def _outer(ufunc):
+    def outer(a, b, **unknown):
+        only(ufunc, "outer", unknown)
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+
+    return outer
+
+
+def _accumulate(ufunc):
+    def accumulate(array, axis=0, **unknown):
+        only(ufunc, "accumulate", unknown)
+        results = []
+        for x in slices(array, axis):
+            results.append(ufunc(results[-1], x) if results else x)
+        return np.stack(results, axis) if results else array
+
+    return accumulate
+
+
+def _reduce(ufunc):
+    def reduce(array, axis=0, keepdims=False, **unknown):
+        only(ufunc, "reduce", unknown)
+        if array.ndim == 0:
+            return array
+        if axis is None and array.ndim == 1:
+            axis = 0
+        if not isinstance(axis, (int, np.integer)):
+            raise ValueError(
+                f"{ufunc.__name__}.reduce of tensors takes one axis, but axis={axis} was given for an array of shape "
+                f"{array.shape}; reduce one after another"
+            )
+        if array.shape[axis] == 0:
+            return ufunc.reduce(np.zeros(array.shape, array.dtype), axis=axis, keepdims=keepdims)
+        first, *rest = slices(array, axis)
+        for x in rest:
+            first = ufunc(first, x)
+        return np.expand_dims(first, axis) if keepdims else first
+
+    return reduce
+
+
+def _reduceat(ufunc):
+    def reduceat(array, indices, axis=0, **unknown):
+        """From each index to the next, or where that is no further, the element itself."""
+        only(ufunc, "reduceat", unknown)
+        moved = np.moveaxis(array, axis, 0)
+        ends = [*indices[1:], len(moved)]
+        parts = [ufunc.reduce(moved[i : max(i + 1, j)], axis=0) for i, j in zip(indices, ends)]
+        return np.stack(parts, axis)
+
+    return reduceat
+
+
+for _ufunc in DIFFERENTIABLE:
+    composed(_ufunc.outer, _outer(_ufunc))
+    if _ufunc not in UNRELIABLE:
+        composed(_ufunc.reduceat, _reduceat(_ufunc))
+for _ufunc in FOLDED:
+    composed(_ufunc.accumulate, _accumulate(_ufunc))
+    if _ufunc not in UNRELIABLE:
+        composed(_ufunc.reduce, _reduce(_ufunc))
+for _ufunc in UNRELIABLE:
+    refused(
+        "NumPy's own value depends on how the array lies in memory; use functools.reduce, or accumulate",
+        _ufunc.reduce,
+        _ufunc.reduceat,
+    )
+for _ufunc in (np.fmax, np.fmin, np.logaddexp):
+    composed(_ufunc.accumulate, _accumulate(_ufunc))
+for _ufunc in CONSTANT:
+    constant(_ufunc.outer, _ufunc.reduce, _ufunc.accumulate, _ufunc.reduceat)
+
+UFUNCS = {f for f in vars(np).values() if isinstance(f, np.ufunc)}
+refused(
+    "it writes in place; assign to the tensor's elements, as in x[index] += y",
+    *(f.at for f in UFUNCS),
+)
+for _ufunc in UFUNCS - {*DIFFERENTIABLE, *CONSTANT}:
+    refused(
+        "NumPy has it for functions of two arguments and one result only",
+        _ufunc.outer,
+        _ufunc.reduce,
+        _ufunc.accumulate,
+        _ufunc.reduceat,
+    )
