@@ -26,6 +26,8 @@ File = str | os.PathLike[str]
 
 MARK = "tensorgrad"  # the entry of the header's metadata that is ours
 VERSION = 1
+# What building a model of a damaged or forged description can come to.
+UNUSABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
 BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
@@ -93,7 +95,7 @@ def load(path: File) -> Parts:
         )
     try:
         return _assemble(arrays, metadata)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (*UNUSABLE, ValueError) as error:
         words = (
             f"has no entry {error}" if isinstance(error, KeyError) else f"is not usable: {error}"
         )
@@ -208,7 +210,10 @@ def _write(path: File, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any
     safe = _import_safetensors()
     header = {MARK: json.dumps({"version": VERSION, **metadata})}
     # Copies in C's order: safetensors writes the memory as it lies, whatever the strides say.
-    data = safe.numpy.save({k: np.array(a, order="C") for k, a in arrays.items()}, header)
+    try:
+        data = safe.numpy.save({k: np.array(a, order="C") for k, a in arrays.items()}, header)
+    except safe.SafetensorError as error:
+        raise TypeError(f"{path} was not written: {error}") from error
     final = Path(os.path.realpath(path))  # a link stays a link
     new = final.with_name(f".{final.name}.{uuid.uuid4().hex}.part")
     try:
@@ -231,7 +236,7 @@ def _read(path: File) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length]).get("__metadata__", {})
         metadata = json.loads(header.get(MARK, "{}"))
-    except (safe.SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (safe.SafetensorError, *UNUSABLE, ValueError) as error:
         raise ValueError(
             f"{path}, of {len(data)} bytes, is no safetensors file that NumPy can hold, or a "
             f"damaged one ({error})"

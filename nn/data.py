@@ -13,7 +13,10 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
 
     Raises: TypeError or ValueError, with the name, if there are no samples or they are not such.
     """
-    array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
+    try:
+        array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is not one array of numbers: {error}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
@@ -36,11 +39,11 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
                 "remove those samples or fill the values in"
             )
         cast = array.astype(dtype, copy=False)
-    if cast is not array and not np.isfinite(cast.sum()) and not np.isfinite(cast).all():
-        raise ValueError(
-            f"{name} goes from {array.min():g} to {array.max():g}, beyond what {dtype} can hold; "
-            "scale it"
-        )
+        if cast is not array and not np.isfinite(cast.sum()) and not np.isfinite(cast).all():
+            raise ValueError(
+                f"{name} goes from {array.min():g} to {array.max():g}, beyond what {dtype} can "
+                "hold; scale it"
+            )
     return cast
 
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from nn.progress import Figures
 
-FIGURES = ("loss", "data_loss", "regularization_loss", "accuracy", "learning_rate", "time")
-VALIDATION = ("validation_loss", "validation_accuracy")
+FIGURES = ("loss", "data_loss", "regularization_loss", "accuracy", "learning_rate")
+STEP = ("epoch", *FIGURES, "time")
+EPOCH = (*FIGURES, "time", "validation_loss", "validation_accuracy")
 
 TRAINED, VALIDATED = "#0072B2", "#D55E00"  # told apart with any colour vision: Okabe and Ito (2008)
 
 
 class History:
-    """The figures of a training: `steps` and `epochs` hold a list of numbers under each name.
+    """The figures of a training: `steps` and `epochs` give a list of numbers under each name.
 
     Both have `loss` (the sum of the next two), `data_loss`, `regularization_loss`, `accuracy`,
     `learning_rate` and `time` (seconds that it took, without validation); `steps` has `epoch`
@@ -27,33 +28,41 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.steps: dict[str, list[float]] = {name: [] for name in ("epoch", *FIGURES)}
-        self.epochs: dict[str, list[float]] = {name: [] for name in (*FIGURES, *VALIDATION)}
+        # Rows, because one append cannot be interrupted halfway, as one to each column could.
+        self._steps: list[tuple[float, ...]] = []
+        self._epochs: list[tuple[float, ...]] = []
+
+    @property
+    def steps(self) -> dict[str, list[float]]:
+        return _columns(STEP, self._steps)
+
+    @property
+    def epochs(self) -> dict[str, list[float]]:
+        return _columns(EPOCH, self._epochs)
+
+    def __len__(self) -> int:
+        """The number of epochs completed."""
+        return len(self._epochs)
 
     def __repr__(self) -> str:
-        counts = f"{len(self.epochs['loss'])} epochs, {len(self.steps['loss'])} steps"
-        last = [f"{name} {x[-1]:.4g}" for name, x in self.epochs.items() if x and name != "time"]
-        return f"History({counts}{': ' if last else ''}{', '.join(last)})"
+        last = dict(zip(EPOCH, self._epochs[-1])) if self._epochs else {}
+        figures = ", ".join(f"{name} {x:.4g}" for name, x in last.items() if name != "time")
+        return f"History({len(self)} epochs, {len(self._steps)} steps{figures and ': '}{figures})"
 
     def add_step(self, epoch: int, figures: Figures, seconds: float) -> None:
-        self._add(self.steps, {"epoch": epoch, "time": seconds}, figures)
+        self._steps.append((epoch, figures.loss, *figures, seconds))
 
     def add_epoch(self, figures: Figures, seconds: float, validation: Any = None) -> None:
         """Add an epoch, and the loss and accuracy of its validation if there was one."""
-        loss, accuracy = (math.nan, math.nan) if validation is None else validation
-        checked = {"validation_loss": loss, "validation_accuracy": accuracy}
-        self._add(self.epochs, {"time": seconds, **checked}, figures)
-
-    @staticmethod
-    def _add(columns: dict[str, list[float]], more: dict[str, float], figures: Figures) -> None:
-        for name, numbers in columns.items():
-            numbers.append(more[name] if name in more else getattr(figures, name))
+        checked = (math.nan, math.nan) if validation is None else validation
+        self._epochs.append((figures.loss, *figures, seconds, *checked))
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The figures as arrays, named such as "steps.loss"."""
+        tables = {"steps": self.steps, "epochs": self.epochs}
         return {
             f"{table}.{name}": np.array(numbers, np.float64)
-            for table, columns in vars(self).items()
+            for table, columns in tables.items()
             for name, numbers in columns.items()
         }
 
@@ -66,20 +75,20 @@ class History:
             raise ValueError(
                 f"a history has the columns {sorted(self.state_dict())}, not {sorted(state)}"
             )
-        for table, columns in vars(self).items():
-            shapes = {state[f"{table}.{name}"].shape for name in columns}
-            if len(shapes) > 1 or len(shapes.pop()) != 1:
+        rows = []
+        for table, names in (("steps", STEP), ("epochs", EPOCH)):
+            columns = [state[f"{table}.{name}"] for name in names]
+            if len({c.shape for c in columns}) > 1 or columns[0].ndim != 1:
                 raise ValueError(f"the columns of a history's {table} differ in length")
-        for table, columns in vars(self).items():
-            for name in columns:
-                columns[name] = state[f"{table}.{name}"].tolist()
+            rows.append(list(zip(*(c.tolist() for c in columns))))
+        self._steps, self._epochs = rows
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> None:
         """Draw the loss, the accuracy and the learning rate, into a file or else on the screen.
 
         Raises: ValueError if there is no step to draw.
         """
-        if not self.steps["loss"]:
+        if not self._steps:
             raise ValueError("this history is empty: there is nothing to plot before model.train")
         try:
             from matplotlib import pyplot as plt
@@ -147,3 +156,8 @@ class History:
 
 def _unit(name: str) -> str:
     return "fraction right" if name == "accuracy" else "mean over samples"
+
+
+def _columns(names: tuple[str, ...], rows: list[tuple[float, ...]]) -> dict[str, list[float]]:
+    columns = zip(*rows) if rows else [()] * len(names)
+    return dict(zip(names, map(list, columns)))

@@ -193,7 +193,7 @@ class Model(Parts):
         return self.module.summary(shape)
 
     def draw(self, X: Any, **options: Any) -> Any:
-        """A Drawing of what `predict` does with these samples; options as in `tensorgrad.draw`."""
+        """A Drawing of what `predict` does with samples; options are those of `tensorgrad.draw`."""
         self._ready("draw")
         X = samples(X, "X", self._dtype).astype(self._dtype, copy=False)
         with mode(self.module, training=False):

@@ -1,7 +1,9 @@
 """The parts of a model, and what happens to them in a step, an epoch, an evaluation."""
 
 import contextlib
+import functools
 import math
+import operator
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -44,8 +46,8 @@ class Evaluation(NamedTuple):
         return f"{accuracy_text(self.accuracy)}loss: {self.loss:.3f}"
 
 
-def train_step(parts: Parts, X: np.ndarray, y: np.ndarray) -> Figures:
-    """Forward, backward, and a step of the optimizer.
+def train_step(parts: Parts, modules: list[Module], X: np.ndarray, y: np.ndarray) -> Figures:
+    """Forward, backward, and a step of the optimizer; `modules` are all that may have a penalty.
 
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
@@ -58,17 +60,15 @@ def train_step(parts: Parts, X: np.ndarray, y: np.ndarray) -> Figures:
         if np.isfinite(y_pred.data).all():
             raise
         raise FloatingPointError("the outputs are NaN or infinite") from None
-    penalty = parts.loss.regularization_loss(parts.module)
-    loss = data_loss + penalty if penalty.requires_grad else data_loss
+    penalties = [p for module in modules if (p := module.penalty()) is not None]
+    loss = functools.reduce(operator.add, penalties, data_loss)
     if not math.isfinite(loss.item()):
         raise FloatingPointError(f"the loss is {loss.item()}")
     loss.backward()
     parts.optimizer.step()
-    parts.optimizer.zero_grad()
     accuracy = math.nan if parts.accuracy is None else parts.accuracy.update(y_pred, y)
-    return Figures(
-        data_loss.item(), penalty.item(), accuracy, parts.optimizer.current_learning_rate
-    )
+    penalty = sum((p.item() for p in penalties), 0.0)
+    return Figures(data_loss.item(), penalty, accuracy, parts.optimizer.current_learning_rate)
 
 
 def train_epoch(
@@ -82,7 +82,9 @@ def train_epoch(
     """Every sample once; the history gets each step at once, and the epoch when it is complete."""
     history, optimizer = parts.history, parts.optimizer
     assert optimizer is not None
-    number = len(history.epochs["loss"]) + 1
+    # Found once: going through the tree takes as long as a small layer.
+    modules, parameters = list(parts.module.modules()), parts.module.parameters()
+    number = len(history) + 1
     data_loss, penalty = Mean(), Mean()
     if parts.accuracy is not None:
         parts.accuracy.reset()
@@ -92,9 +94,11 @@ def train_epoch(
         progress.say(f"epoch: {number}")
         for step, (X, y) in enumerate(batches.shuffled(parts.rng) if shuffle else batches):
             try:
-                figures = train_step(parts, X, y)
+                figures = train_step(parts, modules, X, y)
             except FloatingPointError as error:
                 raise FloatingPointError(_diverged(parts, X, number, step, error)) from error
+            for p in parameters:  # not only those that the optimizer has
+                p.zero_grad()
             data_loss.update(figures.data_loss, len(X))
             penalty.update(figures.regularization_loss, len(X))
             progress.step(step, len(X), figures)
