@@ -83,7 +83,7 @@ function drawClosed(pen, app, item, look, zoom) {
   if (zoom > 0.25) {
     drawHeader(pen, app, item, "+");
     const { detail } = moduleLabel(app.graph, item.of);
-    label(pen, app.heat.text(item) ?? detail, x + 12, y + 39, "small", colours.muted);
+    label(pen, app.heat.text(item) ?? detail, x + 12, y + 39, "small", look.heat === undefined ? colours.muted : colours.ink);
   }
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
@@ -120,7 +120,8 @@ function drawNodeText(pen, app, item, look, node) {
   const used = label(pen, title, x + inset, y + 18, "title", colours.ink);
   if (name) label(pen, name, x + inset + used + 7, y + 18, "name", colours.muted);
   pen.textAlign = "right";
-  label(pen, detail, x + w - (look.shape === "tag" || look.shape === "pill" ? 14 : 9), y + 18, "small", colours.muted);
+  const right = x + w - (look.shape === "tag" || look.shape === "pill" ? 14 : 9);
+  label(pen, detail, right, y + 18, "small", look.heat === undefined ? colours.muted : colours.ink);
   pen.textAlign = "left";
   let row = y + HEAD + 9;
   if (hasValueRow(node)) {
@@ -130,8 +131,9 @@ function drawNodeText(pen, app, item, look, node) {
   }
   if (!hasGradRow(app.graph, item.of)) return;
   const text = look.gradient ? statsText(look.gradient) : "·";
-  label(pen, "∂", x + inset, row, "number", colours.gradient);
-  label(pen, text, x + inset + 12, row, "number", look.gradient ? colours.gradient : colours.muted);
+  const colour = look.heat === undefined ? colours.gradient : colours.ink; // to be read on any heat
+  label(pen, "∂", x + inset, row, "number", colour);
+  label(pen, text, x + inset + 12, row, "number", look.gradient ? colour : colours.muted);
 }
 
 function label(pen, text, x, y, font, colour) {

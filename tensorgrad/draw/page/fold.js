@@ -77,7 +77,7 @@ function openAtFirst(graph) {
   while (graph.doc.depth === null && deepest <= Math.max(-1, ...depth)) {
     const level = order.filter((m) => depth[m] === deepest);
     shown += level.reduce((sum, m) => sum + members[m].length + children[m].length - 1, 0);
-    if (shown > 120 && !(deepest === 0 && level.length < 8 && shown < 400)) break;
+    if (shown > 80 && !(deepest === 0 && level.length < 8 && shown < 400)) break;
     deepest++;
   }
   return new Set(order.filter((m) => depth[m] < deepest));

@@ -31,11 +31,12 @@ function findTrouble(graph) {
   };
   const { nodes } = graph;
   const backwardRan = nodes.some((node) => node.grad);
-  const parameters = nodes.flatMap((node, i) => (node.kind === "parameter" ? [i] : []));
-  const largest = parameters.reduce((most, i) => Math.max(most, size(nodes[i].grad) ?? 0), 0);
+  const isLearned = (node) => node.kind === "parameter" || node.kind === "leaf";
+  const learned = nodes.flatMap((node, i) => (isLearned(node) ? [i] : []));
+  const largest = learned.reduce((most, i) => Math.max(most, size(nodes[i].grad) ?? 0), 0);
   nodes.forEach((node, i) => {
     markValue(graph, i, node, mark);
-    if (node.kind !== "parameter") return;
+    if (!isLearned(node)) return;
     const { grad } = node;
     if ((backwardRan && !grad) || !graph.consumers[i].length) mark(i, "unused");
     else if (grad && !isBad(grad)) {

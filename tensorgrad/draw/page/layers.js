@@ -6,14 +6,14 @@ const LAYER_GAP = 42;
 const DUMMY_HEIGHT = 7;
 const ROW_GAP = 46;
 
-function layered(vertices, edges, wrap) {
+function layered(vertices, edges, shape) {
   const level = { n: vertices.length, du: [], dv: [], layer: [], up: [], down: [] };
   for (const vertex of vertices) addVertex(level, vertex.du, vertex.dv);
   assignLayers(level, vertices, edges);
   const chains = addDummies(level, edges);
   const layers = orderLayers(level);
   placeAcross(level, layers);
-  placeAlong(level, layers, vertices, wrap);
+  placeAlong(level, layers, vertices, shape);
   return { ...level, layers, paths: edges.map((edge, e) => pathOf(level, edge, chains[e])) };
 }
 

@@ -17,7 +17,7 @@ function layoutScene(graph, scene, sizes, direction) {
   });
   const hops = scene.edges.map((edge) => route(graph, scene, levels, depth, edge));
   const boxes = [...levels.keys()].sort((a, b) => (depth[b] ?? -1) - (depth[a] ?? -1));
-  for (const box of boxes) arrange(scene, levels, box, vertical, sizes);
+  for (const box of boxes) arrange(scene, levels, box, vertical, sizes, depth[box] > 0 ? 3600 : 1500);
   placeInside(scene, levels, boxes.reverse(), vertical);
   joinPaths(scene, levels, hops, vertical);
   const root = levels.get(-1);
@@ -96,8 +96,8 @@ function slotShift(sources, slot) {
   return (at - (drawn - 1) / 2) * Math.min(SLOT_STEP, 30 / drawn);
 }
 
-// Lay out one box and know its size, its items' places in it, and where its ports are.
-function arrange(scene, levels, box, vertical, sizes) {
+// Lay out one box, in rows if it is longer than the longest that is easily read, and know its size, its items' places in it, and where its ports are.
+function arrange(scene, levels, box, vertical, sizes, longest) {
   const level = levels.get(box);
   for (const vertex of level.vertices) {
     if (vertex.pin) continue;
@@ -106,7 +106,7 @@ function arrange(scene, levels, box, vertical, sizes) {
   }
   const shift = (end) => (typeof end === "object" ? portShift(levels.get(end.box), end) : end);
   const edges = level.edges.map((edge) => ({ ...edge, oa: shift(edge.oa), ob: shift(edge.ob) }));
-  level.plan = layered(level.vertices, edges, true);
+  level.plan = layered(level.vertices, edges, { longest, aspect: vertical ? 0.7 : 1.5 });
   const has = (pin) => level.vertices.some((vertex) => vertex.pin === pin);
   const inset = box < 0 ? 0 : PAD;
   level.u = has(-1) ? 0 : inset;

@@ -113,7 +113,7 @@ function formulaLetters(i, node) {
 function formulaLine(text, letters, result) {
   const at = text.indexOf(" = ");
   const right = at < 0 ? text : text.slice(at + 3);
-  const filled = right.replace(/[\p{L}_][\p{L}\p{N}_]*/gu, (word) => letters.get(word) ?? word);
+  const filled = right.replace(/[A-Za-z_]\w*/g, (word) => letters.get(word) ?? word);
   const numbers = filled === right ? [] : [h("span", { class: "numbers" }, `= ${filled}`)];
   if (result && result !== filled) numbers.push(h("span", { class: "numbers result" }, `= ${result}`));
   return h("p", {}, h("code", {}, text), ...numbers);

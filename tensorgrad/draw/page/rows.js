@@ -2,7 +2,7 @@
 
 const TURN = 32; // room beside the rows for an edge to turn
 
-function placeAlong(level, layers, vertices, wrap) {
+function placeAlong(level, layers, vertices, shape) {
   const width = layers.map((layer) => layer.reduce((most, i) => Math.max(most, level.du[i]), 0));
   const lines = layers.map((layer) => layer.reduce((sum, i) => sum + level.down[i].length, 0));
   const space = layers.map((layer, l) => LAYER_GAP + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)));
@@ -10,7 +10,7 @@ function placeAlong(level, layers, vertices, wrap) {
     const [low, high] = extent(level, layer);
     return high - low;
   });
-  level.row = breakRows(width, space, lines, height, wrap);
+  level.row = chooseRows(width, space, lines, height, shape);
   const inset = level.row.at(-1) ? TURN : 0;
   const indent = Math.max(inset, width[0] ? 0 : space[0]);
   level.start = new Float64Array(layers.length);
@@ -64,14 +64,28 @@ function extent(level, layer) {
   return layer.length ? [low, high] : [0, 0];
 }
 
-// The row of each layer: rows of about equal length, broken where few edges cross, in the shape of a screen.
-function breakRows(width, space, lines, height, wrap) {
+// The row of each layer: of one row, two, and so on, whichever shows the graph largest on a screen.
+function chooseRows(width, space, lines, height, { longest, aspect }) {
   const total = width.reduce((sum, w, l) => sum + w + space[l], 0);
-  const typical = height.reduce((sum, h) => sum + h, 0) / Math.max(1, height.length) + ROW_GAP;
+  let best = new Int32Array(width.length);
+  if (total < longest || width.length < 3) return best;
+  const typical = height.reduce((sum, h) => sum + h, 0) / height.length + ROW_GAP;
+  const likely = Math.round(Math.sqrt(total / typical / aspect));
+  const counts = new Set([1, 2, 3, 4, 5, likely - 1, likely, likely + 1]);
+  let most = 0;
+  for (const count of [...counts].filter((n) => n > 0).sort((a, b) => a - b)) {
+    const row = breakRows(width, space, lines, total / count);
+    const scale = shownAt(width, space, height, row, aspect);
+    if (scale <= 1.1 * most) continue;
+    most = scale;
+    best = row;
+  }
+  return best;
+}
+
+// Rows of about the length aimed at, broken where few edges cross.
+function breakRows(width, space, lines, aim) {
   const row = new Int32Array(width.length);
-  const count = Math.round(Math.sqrt(total / typical / 1.8));
-  if (!wrap || total < 1500 || width.length < 5 || count < 2) return row;
-  const aim = total / count;
   let at = 0;
   let used = 0;
   for (let l = 0; l < width.length; l++) {
@@ -90,6 +104,18 @@ function breakRows(width, space, lines, height, wrap) {
     used = 0;
   }
   return row;
+}
+
+function shownAt(width, space, height, row, aspect) {
+  const rows = [];
+  row.forEach((at, l) => {
+    rows[at] ??= [0, 0];
+    rows[at][0] += width[l] + space[l];
+    rows[at][1] = Math.max(rows[at][1], height[l]);
+  });
+  const length = rows.reduce((most, [along]) => Math.max(most, along), 0);
+  const across = rows.reduce((sum, [, high]) => sum + high + ROW_GAP, 0);
+  return Math.min(aspect / length, 1 / across);
 }
 
 // An edge as cubic curves, flat: u, v, then per curve two control points and an end. Rows are joined by a turn at the
