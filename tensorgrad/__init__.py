@@ -3,6 +3,17 @@
 from tensorgrad import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.check import check_grads
 from tensorgrad.draw import draw, trace
+from tensorgrad.functional import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+from tensorgrad.joint import checkpoint, custom_gradient
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -25,11 +36,19 @@ __all__ = [
     "Scope",
     "Tensor",
     "check_grads",
+    "checkpoint",
     "composed",
     "constant",
+    "custom_gradient",
     "draw",
     "dropout",
+    "elementwise_grad",
     "enable_grad",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "linear",
     "log_softmax",
@@ -45,4 +64,6 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "trace",
+    "value_and_grad",
+    "vjp",
 ]

@@ -72,8 +72,8 @@ class Node(Spec):
         return self.notes
 
 
-def toposort(roots: Iterable[Node]) -> list[Node]:
-    """The nodes under the roots, each before its parents.
+def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
+    """The nodes under the roots, each before its parents, but for those older than `since`.
 
     Raises: RuntimeError if an earlier backward consumed a part of the graph.
     """
@@ -87,26 +87,34 @@ def toposort(roots: Iterable[Node]) -> list[Node]:
                 "to go through it again, call the first backward with retain_graph=True"
             )
         for parent in parents:
-            if parent is not None and parent not in seen:
+            if parent is not None and parent not in seen and parent.serial >= since:
                 seen.add(parent)
                 stack.append(parent)
     # Every node is recorded after its parents, so serial numbers are a topological order.
     return sorted(seen, key=attrgetter("serial"), reverse=True)
 
 
+def boundary(roots: Iterable[Node], since: int) -> set[Node]:
+    """The nodes older than `since` that calls recorded after it, under the roots, were given."""
+    parents = itertools.chain.from_iterable(node.parents for node in toposort(roots, since))
+    return {parent for parent in parents if parent is not None and parent.serial < since}
+
+
 def backward(
     seeds: dict[Node, Any],
     targets: set[Node] | None = None,
     *,
+    since: int = 0,
     free: bool = True,
     lift: Callable[[Any, Node | None], Any] | None = None,
     watch: Callable[[Node, int | None, Any], None] | None = None,
 ) -> dict[Node, Any]:
     """The gradients of the seeds, in the targets or else in all leaves and nodes that retain them.
 
-    With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
+    Of nodes older than the serial number `since` only targets are reached, and not what lies under
+    them. With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
     """
-    order = toposort(seeds)
+    order = toposort(seeds, since)
     useful = set(order) if targets is None else leading_to(targets, order)
     kept: dict[Node, Any] = {}
     grads = dict(seeds)
@@ -153,7 +161,7 @@ def backward(
                 sums.add(parent)
         if free:
             node.parents = node.args = node.out = None
-    return kept
+    return kept | grads  # in which targets older than `since` were never taken up
 
 
 def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
@@ -175,6 +183,11 @@ def conform(step: Any, parent: Spec) -> Any:
             axes += [i for i, n in shape if n == 1 and step.shape[i] != 1]
         step = np.add.reduce(step, axis=tuple(axes))
         if step.shape != parent.shape:
+            if step.size != parent.size:
+                raise ValueError(
+                    f"a rule gave a gradient of shape {step.shape} for an argument of shape "
+                    f"{parent.shape}; it must have the argument's shape, or one it broadcasts to"
+                )
             step = step.reshape(parent.shape)
     if step.dtype != parent.dtype:
         if step.dtype.kind == "c" and parent.dtype.kind != "c":

@@ -1,5 +1,6 @@
 """Recording: a call on tensors is computed here and, if a gradient is wanted, remembered."""
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tensorgrad.rules import COMPOSED, CONSTANT, REFUSED, RULES, Function, Op, S
 from tensorgrad.state import STATE, State
 
 NO_KEYWORDS: dict[str, Any] = {}
+NAMES: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}  # of constants, by id of the array
 PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()}
 
 
@@ -32,6 +34,12 @@ def tensor_of(data: Any, node: Node | None = None) -> Any:
     t._data = data
     t.node = node
     return t
+
+
+def name_array(array: np.ndarray, name: str) -> None:
+    """Remember a constant's name for drawings: of a constant, calls keep the array alone."""
+    key = id(array)
+    NAMES[key] = weakref.ref(array, lambda _: NAMES.pop(key, None)), name
 
 
 def node_of(t: Any, purpose: str) -> Node:
@@ -162,12 +170,14 @@ def gradients(
     outputs: list[tuple[Any, Any]],
     targets: set[Node] | None,
     *,
+    since: int = 0,
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> dict[Node, Any]:
     """The gradients of outputs, given the gradient arriving at each (None: 1).
 
-    They are those of the targets, or else of every leaf and every tensor that retains its own.
+    They are those of the targets, or else of every leaf and every tensor that retains its own;
+    what lies under the nodes older than the serial number `since` is not walked.
     """
     seeds: dict[Node, Any] = {}
     for t, g in outputs:
@@ -179,7 +189,7 @@ def gradients(
     lift, free = (tensor_of, False) if create_graph else (None, not retain_graph)
     token = STATE.set(State(create_graph, now.scope, now.observer))
     try:
-        found = graph.backward(seeds, targets, free=free, lift=lift, watch=watch)
+        found = graph.backward(seeds, targets, since=since, free=free, lift=lift, watch=watch)
         return {node: as_gradient(g) for node, g in found.items()}
     finally:
         STATE.reset(token)

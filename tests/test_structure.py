@@ -23,7 +23,9 @@ LAYERS = [
     "tensor",
     "operators",
     "anomaly",
+    "trees",
     "functional",
+    "joint",
     "draw",
     "check",
 ]
