@@ -13,7 +13,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn import progress
+from nn import progress, threads
 
 rng = np.random.default_rng(0)
 CENTRES = 3 * rng.normal(size=(3, 4))
@@ -394,30 +394,45 @@ def test_an_interruption_leaves_the_model_and_its_history():
     assert model.predict(X).shape == (150, 3)
 
 
-def test_threads_and_modes_are_restored():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+class Watching(nn.Module):
+    """Notes what `look` returns at each call while training."""
 
-    def blas():
-        return [
-            p["num_threads"] for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"
-        ]
+    def __init__(self, look) -> None:
+        self.look, self.seen = look, []
 
-    class Watching(nn.Module):
-        def forward(self, x):
-            if self.training:
-                inside.append(blas())
-            return x
+    def forward(self, x):
+        if self.training:
+            self.seen.append(self.look())
+        return x
 
-    inside: list[list[int]] = []
-    model = classifier(*layers(), Watching(), Failing(RuntimeError("stop"), at=1), nn.Softmax())
+
+def test_modes_are_restored():
+    model = classifier(*layers(), Failing(RuntimeError("stop"), at=1), nn.Softmax())
     model.module.eval()
+    model.module[1].train()
+    with pytest.raises(RuntimeError, match="stop"):
+        model.train(X, y, epochs=2, print_every=0)
+    assert [m.training for m in model.module.modules()] == [i == 2 for i in range(6)]
+
+
+@pytest.mark.parametrize("chosen", [None, "2"])
+def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    for name in threads.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    if chosen:
+        monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+
+    def blas() -> list[int]:
+        info = threadpoolctl.threadpool_info()
+        return [pool["num_threads"] for pool in info if pool["user_api"] == "blas"]
+
+    model = classifier(*layers(), Watching(blas), nn.Softmax())
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         before = blas()
-        with pytest.raises(RuntimeError, match="stop"):
-            model.train(X, y, epochs=2, print_every=0)
+        model.train(X, y, print_every=0)
         assert blas() == before
-    assert set(inside[0]) == {1}
-    assert not any(m.training for m in model.module.modules())
+    assert model.module[3].seen == [before if chosen else [1] * len(before)]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
