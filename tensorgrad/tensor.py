@@ -18,6 +18,7 @@ from tensorgrad.record import (
     dispatch,
     frozen,
     gradients,
+    name_array,
     node_of,
     plain,
     seed_of,
@@ -133,6 +134,8 @@ class Tensor(Recorded):
     def name(self, name: str | None) -> None:
         if self.node is None:
             self._name = name
+            if name is not None and type(self._data) is np.ndarray:
+                name_array(self._data, name)
         elif name is not None or self.node.notes is not None:
             self.node.noted().name = name
 

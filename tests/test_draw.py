@@ -16,6 +16,7 @@ from tensorgrad.draw import fold, model
 from tensorgrad.draw.drawing import Drawing
 from tensorgrad.draw.formulas import FORMULAS, formula
 from tensorgrad.draw.stats import statistics, told
+from tensorgrad.record import NAMES
 from tensorgrad.rules import RULES, EachOp
 from tensorgrad.state import Place
 
@@ -117,6 +118,17 @@ def test_arrays_are_constants_and_one_array_is_one_constant():
     nodes, edges = parsed(tg.draw(x * data * data).dot)
     assert list(nodes) == ["n0", "c0", "n1", "n2"]
     assert edges == [("n0", "n1"), ("c0", "n1"), ("n1", "n2"), ("c0", "n2")]
+
+
+def test_a_named_constant_is_drawn_with_its_name():
+    x, data = leaf(2, 3), tg.Tensor(np.ones((2, 3)), name="data")
+    drawing = tg.draw(x * data + tg.Tensor(np.ones(3)))
+    assert [v.name for v in drawing.graph.vertices if v.kind == "constant"] == ["data", None]
+    assert tg.draw(data).graph.vertices[0].name == "data"
+    address = id(data.data)
+    assert address in NAMES
+    del data, drawing
+    assert address not in NAMES
 
 
 def test_kinds_differ_by_shape():
@@ -224,7 +236,7 @@ def test_the_graph_of_a_gradient():
 # Text
 
 
-NAMES = [
+NAUGHTY = [
     'say "hi"',
     "two\nlines",
     "<b>bold</b> & co",
@@ -237,7 +249,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAUGHTY)
 def test_names_are_drawn_as_they_are(name):
     x = leaf(name=name)
     drawing = tg.draw(np.exp(x), title=name)
@@ -250,7 +262,7 @@ def test_names_are_drawn_as_they_are(name):
 
 
 @needs_dot
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAUGHTY)
 def test_dot_takes_any_name(name, tmp_path):
     scope = tg.Scope(name, name)
     x = leaf(2, name=name)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorgrad.draw.stats import Stats, statistics
 from tensorgrad.graph import Node
+from tensorgrad.record import NAMES
 from tensorgrad.rules import Op, Spec
 from tensorgrad.state import Place
 
@@ -101,7 +102,7 @@ def read(
     reader = Reader(values)
     roots = []
     for node, value in outputs:
-        root = constant(value) if node is None else reader.add(node)
+        root = reader.constant(value) if node is None else reader.add(node)
         reader.saw(root, value)
         roots.append(root)
     for node in also:
@@ -187,9 +188,11 @@ class Reader:
         """One array given to several calls is one constant."""
         vertex, array = self.constants.get(id(given), (None, None))
         if vertex is None or array is None or array() is not given:
-            vertex = constant(given)
+            vertex = Vertex("constant", given.shape, given.dtype)
             if isinstance(given, np.ndarray):
                 self.constants[id(given)] = (vertex, weakref.ref(given))
+                of, name = NAMES.get(id(given), (None, None))
+                vertex.name = name if of is not None and of() is given else None
         return vertex
 
     def parameter(self, node: Node) -> None:
@@ -199,10 +202,6 @@ class Reader:
     def saw(self, vertex: Vertex, value: Any) -> None:
         if self.values and vertex.value is None:
             vertex.value = statistics(value)
-
-
-def constant(value: Any) -> Vertex:
-    return Vertex("constant", value.shape, value.dtype)
 
 
 def place_leaves(vertices: Iterable[Vertex]) -> None:
