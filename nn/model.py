@@ -124,6 +124,7 @@ class Model(Parts):
         if self.accuracy is not None:
             self.accuracy.init(batches.y)
         rehearse(self, batches.X, batches.y, ("X", "y"))
+        self._sample_shape = batches.X.shape[1:]
         validation = None
         if validation_data is not None:
             names = ("X of validation_data", "y of validation_data")
@@ -153,6 +154,7 @@ class Model(Parts):
         names = ("X_val", "y_val")
         batches = self._batches(X_val, y_val, CHUNK if batch_size is None else batch_size, names)
         rehearse(self, batches.X, batches.y, names)
+        self._sample_shape = batches.X.shape[1:]
         with threads(self.module, batches.size):
             evaluation = evaluate(self, batches)
         if verbose:
@@ -218,8 +220,9 @@ class Model(Parts):
 
         Raises: ValueError for a file that does not fit, with nothing changed.
         """
+        parameters = checkpoint.load_parameters(path)
         try:
-            self.set_parameters(checkpoint.load_parameters(path))
+            self.set_parameters(parameters)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
@@ -285,7 +288,6 @@ class Model(Parts):
 
     def _batches(self, X: Any, y: Any, size: int | None, names: tuple[str, str]) -> Batches:
         X, y = pair(X, y, self._dtype, names)
-        self._sample_shape = X.shape[1:]
         return Batches(X, y, len(X) if size is None else count(size, "batch_size"))
 
 
