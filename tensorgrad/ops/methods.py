@@ -3,6 +3,8 @@
 A reduction such as that of np.subtract applies the ufunc to one slice after another. `at` writes in place.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tensorgrad.rules import composed, constant, refused
@@ -51,7 +53,7 @@ def _outer(ufunc):
 def _accumulate(ufunc):
     def accumulate(array, axis=0, **unknown):
         only(ufunc, "accumulate", unknown)
-        results = []
+        results: list[Any] = []
         for x in slices(array, axis):
             results.append(ufunc(results[-1], x) if results else x)
         return np.stack(results, axis) if results else array
@@ -115,7 +117,7 @@ for _ufunc in CONSTANT:
 UFUNCS = {f for f in vars(np).values() if isinstance(f, np.ufunc)}
 refused(
     "it writes in place; assign to the tensor's elements, as in x[index] += y",
-    *(f.at for f in UFUNCS),
+    *(f.at for f in UFUNCS - {np.add, np.subtract}),  # whose `at` is an assignment
 )
 for _ufunc in UFUNCS - {*DIFFERENTIABLE, *CONSTANT}:
     refused(
