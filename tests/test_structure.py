@@ -24,6 +24,7 @@ LAYERS = [
     "operators",
     "anomaly",
     "trees",
+    "evaluation",
     "functional",
     "joint",
     "draw",
