@@ -195,6 +195,22 @@ def test_complex_gradients_are_told_as_grad_has_them():
     assert numbers(last.accumulated) == numbers(events(t, "leaf")[0].grad) == ["2+4j"]
 
 
+def test_a_traced_training_step_that_clears_the_gradients_shows_them():
+    x = leaf([1.0, 2.0])
+    with tg.trace() as t:
+        np.sum(x * x).backward()
+        x.zero_grad()
+    assert numbers(events(t, "leaf")[0].grad) == [2.0, 4.0]
+
+
+def test_a_gradient_from_before_is_no_event():
+    x = leaf([1.0, 2.0])
+    np.sum(x * x).backward()
+    with tg.trace() as t:
+        np.sum(x * 3)
+    assert kinds(t) == ["forward", "forward"]
+
+
 # Drawing
 
 

@@ -51,6 +51,9 @@ class Writer:
         self.keys: dict[Any, str] = {}
         self.modules: list[dict[str, Any]] = []
         self.places: dict[Place, str] = {}
+        for vertex in graph.vertices:  # in the order of their calls: parameters are older
+            if vertex.op is not None:
+                self.module(vertex.scope)
 
     def node(self, vertex: Vertex) -> dict[str, Any]:
         told = {

@@ -6,6 +6,7 @@ import sys
 import time
 import weakref
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,15 @@ from tensorgrad.rules import Op
 from tensorgrad.state import STATE, Observer
 
 LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
+
+
+@dataclass(slots=True)
+class Sum:
+    """A gradient that arrives in several contributions."""
+
+    g: Any  # None if no values are recorded
+    last: Event
+    count: int = 1
 
 
 class Trace(Observer):
@@ -37,7 +47,7 @@ class Trace(Observer):
         self._leaves: dict[int, Node] = {}
         self._nodes: list[weakref.ref[Node]] = []  # they may be given names later
         self._computed: tuple[Call, list[Any]] | None = None
-        self._sums: dict[int, tuple[Vertex, Any, int]] = {}  # gradients that are not complete
+        self._sums: dict[int, Sum] = {}  # gradients that are not complete, by serial number
         self._applied = -1  # the serial number of the node whose rules are being applied
         self._clock = time.perf_counter()
         self._ended: list[Event] | None = None
@@ -96,22 +106,38 @@ class Trace(Observer):
         self._clock = time.perf_counter()
 
     def _accumulate(self, to: Vertex, g: Any, event: Event) -> None:
-        _, before, count = self._sums.get(to.serial, (to, None, 0))
-        if count == 1:
+        if self.values:
+            event.contribution = event.accumulated = statistics(g, histogram=False)
+        arrived = self._sums.get(to.serial)
+        if arrived is None:
+            self._sums[to.serial] = Sum(g if self.values else None, event)
+            return
+        if arrived.count == 1:
             self.memory.live += to.nbytes  # the engine makes an array for the sum
         if self.values:
-            g_sum = g if before is None else before + g
-            event.contribution = event.accumulated = statistics(g, histogram=False)
-            if before is not None:
-                event.accumulated = statistics(g_sum, histogram=False)
-        self._sums[to.serial] = (to, g_sum if self.values else None, count + 1)
+            arrived.g = arrived.g + g
+            event.accumulated = statistics(arrived.g, histogram=False)
+        arrived.last = event
+        arrived.count += 1
 
     def _complete(self, vertex: Vertex) -> None:
-        _, g, count = self._sums.pop(vertex.serial, (vertex, None, 0))
-        if count > 1:
+        """Note a gradient to which nothing more will be added."""
+        arrived = self._sums.pop(vertex.serial, None)
+        if arrived is None:
+            return
+        if arrived.count > 1:
             self.memory.live -= vertex.nbytes
-        if g is not None:
-            vertex.grad = statistics(g)
+        if self.values:
+            self._grad(vertex, arrived, arrived.g)
+
+    def _grad(self, vertex: Vertex, arrived: Sum, g: Any) -> None:
+        """The gradient with its histogram, which the last event shares if it told the same."""
+        vertex.grad = statistics(g)
+        last = arrived.last
+        if last.accumulated == {k: v for k, v in vertex.grad.items() if k != "histogram"}:
+            if last.contribution is last.accumulated:
+                last.contribution = vertex.grad
+            last.accumulated = vertex.grad
 
     def _met(self, node: Node) -> Vertex:
         vertex = self.reader.add(node)
@@ -142,17 +168,17 @@ class Trace(Observer):
             return self._ended
         for reference in self._nodes:
             self._name(reference())
-        events = []
         for leaf in self._leaves.values():
             self._name(leaf)
-            if leaf.notes is not None and leaf.notes.grad is not None and self.values:
-                vertex = self.reader.vertices[leaf.serial]
-                vertex.grad = statistics(leaf.notes.grad.data)
+        events = []
+        for serial, arrived in self._sums.items() if self.values else ():
+            vertex, node = self.reader.vertices[serial], self._leaves.get(serial)
+            # A training step may have set .grad to None again: then it was the sum.
+            grad = None if node is None or node.notes is None else node.notes.grad
+            self._grad(vertex, arrived, arrived.g if grad is None else grad.data)
+            if node is not None:
                 events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))
-        for vertex, g, _ in self._sums.values():
-            if g is not None and vertex.grad is None:
-                vertex.grad = statistics(g)
-        return events
+        return sorted(events, key=lambda event: event.vertex.serial)
 
     # What the user asks
 
