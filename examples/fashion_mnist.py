@@ -73,15 +73,20 @@ def train(args: argparse.Namespace) -> None:
     print(model.summary((784,)))
     # Going on from a file goes on with its order of samples, too, as if there had been no pause.
     seed = None if args.resume else args.seed
-    model.train(
-        X,
-        data.y_train,
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        validation_data=(X_test, data.y_test),
-        print_every=100,
-        seed=seed,
-    )
+    try:
+        model.train(
+            X,
+            data.y_train,
+            epochs=args.epochs,
+            batch_size=args.batch_size,
+            validation_data=(X_test, data.y_test),
+            print_every=100,
+            seed=seed,
+        )
+    except KeyboardInterrupt:
+        if not model.history.steps["loss"]:
+            raise
+        print("\ninterrupted: keeping what was learned so far")
     model.save(args.out / MODEL)
     print("wrote", args.out / MODEL)
     draw_results(model, data, args.out)

@@ -11,6 +11,7 @@ cv2 = pytest.importorskip("cv2", reason="the examples read and draw pictures wit
 pytest.importorskip("matplotlib", reason="the examples draw with Matplotlib")
 pytest.importorskip("safetensors", reason="the examples save their model")
 
+import nn  # noqa: E402
 from examples import fashion_mnist, first_graph, spiral  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
 from examples.pictures import confusion_matrix, save_figure  # noqa: E402
@@ -218,3 +219,18 @@ def test_the_main_job_runs_as_a_module(garments, tmp_path, monkeypatch, capsys):
     with pytest.warns(RuntimeWarning, match="found in sys.modules"):
         runpy.run_module("examples.fashion_mnist", run_name="__main__")
     assert "epoch: 1" in capsys.readouterr().out
+
+
+def test_an_interrupted_training_keeps_what_was_learned(garments, tmp_path, monkeypatch, capsys):
+    step, steps = nn.Adam.step, []
+
+    def interrupted(optimizer):
+        step(optimizer)
+        steps.append(1)
+        if len(steps) == 7:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.Adam, "step", interrupted)
+    fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
+    assert "interrupted: keeping what was learned" in capsys.readouterr().out
+    assert nn.Model.load(tmp_path / "model.safetensors").optimizer.iterations == 7
