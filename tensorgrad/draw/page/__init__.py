@@ -12,41 +12,41 @@ from tensorgrad.draw.document import encoded
 
 HERE = Path(__file__).parent
 
-# The viewer's source is stored compressed, to a third. Whatever runs is admitted by its hash, the unpacked text too.
+# The viewer is stored compressed, to a third, and unpacks itself.
 LOADER = """
-const packed = Uint8Array.from(atob(document.getElementById("code").textContent), (c) => c.charCodeAt(0));
-const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-new Response(stream).text().then((text) => {
+const text = document.getElementById("code").textContent;
+const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+new Response(unpacked).text().then((code) => {
   const script = document.createElement("script");
-  script.textContent = text;
+  script.textContent = code;
   document.head.append(script);
 });
 """
 
 
 def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str:
-    """The page of a graph document; with another, earlier one, it opens with their difference.
+    """The page of a graph document; with an earlier one it opens with their difference.
 
-    No name in a document can end its element, which has no "<". The Content-Security-Policy admits the page's own
-    style and script, by their hashes, and nothing else.
+    No name can end the element of its document, in which there is no "<". The policy admits the
+    page's own style and scripts by their hashes, and nothing else.
     """
     style, script, code = _source()
-    data = {"graph": document} | ({} if other is None else {"other": other})
     parts = {
         "SCRIPT_HASHES": f"{_hash(LOADER)} {_hash(script)}",
         "STYLE_HASH": _hash(style),
-        "<title>tensorgrad</title>": f"<title>{html.escape(document.get('title', 'graph'))}</title>",
+        "<title>tensorgrad</title>": f"<title>{html.escape(document['title'])}</title>",
         "<!--STYLE-->": f"<style>{style}</style>",
-        "<!--CODE-->": f'<script type="text/plain" id="code">{code}</script><script>{LOADER}</script>',
-        "<!--DATA-->": "".join(
-            f'<script type="application/json" id="{name}">{_embedded(content)}</script>'
-            for name, content in data.items()
-        ),
+        "<!--LOADER-->": f"<script>{LOADER}</script>",
+        "<!--CODE-->": _data("code", "text/plain", code),
+        "<!--GRAPH-->": _json("graph", document),
+        "<!--OTHER-->": "" if other is None else _json("other", other),
     }
     text = (HERE / "index.html").read_text("utf-8")
-    for mark, content in parts.items():  # the data last: names in it may look like the marks
+    for mark, content in parts.items():  # no content has "<" and a later mark
         text = text.replace(mark, content, 1)
-    return text
+    # A lone surrogate can stand in a name, but not in a file.
+    return text.encode("utf-8", "replace").decode()
 
 
 @functools.cache
@@ -59,9 +59,12 @@ def _source() -> tuple[str, str, str]:
     return style, script, base64.b64encode(packed).decode()
 
 
-def _embedded(document: dict[str, Any]) -> str:
-    # Lone surrogates can stand in a name, but not in a file.
-    return encoded(document).replace("<", "\\u003c").encode("utf-8", "replace").decode()
+def _json(name: str, document: dict[str, Any]) -> str:
+    return _data(name, "application/json", encoded(document).replace("<", "\\u003c"))
+
+
+def _data(name: str, kind: str, content: str) -> str:
+    return f'<script type="{kind}" id="{name}">{content}</script>'
 
 
 def _hash(text: str) -> str:

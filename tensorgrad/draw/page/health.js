@@ -67,7 +67,7 @@ function shareAtBounds(value, [low, high]) {
   const near = 0.01 * (high - low);
   const outside = (from, to) => to <= low + near || from >= high - near;
   if (value.numbers) return value.numbers.filter((x) => outside(x, x)).length / value.size;
-  if (!value.histogram) return 0;
+  if (!value.histogram) return value.min !== null && outside(value.min, value.max) ? 1 : 0;
   const { low: start, high: end, counts } = value.histogram;
   const step = (end - start) / counts.length;
   const count = counts.reduce((sum, n, k) => sum + (outside(start + k * step, start + (k + 1) * step) ? n : 0), 0);
