@@ -9,6 +9,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
+from tensorgrad.record import gradients
 from tensorgrad.state import STATE
 
 
@@ -165,6 +166,29 @@ def test_two_backwards_add_up_in_the_leaves_and_start_anew_above():
     last = events(t, "backward")
     assert numbers(last[-1].accumulated) == [x.grad.item()] == [72.0]
     assert numbers(last[1].accumulated) == numbers(last[4].accumulated) == [12.0]
+
+
+def test_two_outputs_differentiated_together():
+    x = leaf(2.0)
+    with tg.trace() as t:
+        y = x * 3
+        a, b = y * y, y * 5
+        gradients([(a, None), (b, None)], None)
+    assert [event.vertex.serial for event in events(t, "seed")] == [a.node.serial, b.node.serial]
+    assert numbers(events(t, "backward")[-1].accumulated) == [3 * (12.0 + 5.0)]
+
+
+def test_a_backward_inside_of_a_rule_is_not_counted_twice():
+    w = leaf(np.array([0.5, 1.0, 2.0]), name="w")
+    with tg.trace() as t:
+        h = tg.checkpoint(lambda a: np.tanh(a * w))(w * 2)
+        np.sum(tg.checkpoint(lambda a: np.sin(a * w))(h) * w).backward()
+        first = w.grad.data
+        np.sum(w * w).backward()
+    arrived = [e for e in events(t, "backward") if e.to is not None and e.to.name == "w"]
+    np.testing.assert_allclose(numbers(arrived[-3].accumulated), first, rtol=1e-8)
+    np.testing.assert_allclose(numbers(arrived[-1].accumulated), w.grad.data, rtol=1e-8)
+    np.testing.assert_allclose(numbers(events(t, "leaf")[0].grad), w.grad.data, rtol=1e-8)
 
 
 def test_hooks_change_what_arrives_below():

@@ -6,11 +6,11 @@ import sys
 import time
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tensorgrad.draw.arrivals import Arrivals, Sum
 from tensorgrad.draw.drawing import Drawing, tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
@@ -20,15 +20,6 @@ from tensorgrad.rules import Op
 from tensorgrad.state import STATE, Observer
 
 LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
-
-
-@dataclass(slots=True)
-class Sum:
-    """A gradient that arrives in several contributions."""
-
-    g: Any  # None if no values are recorded
-    last: Event
-    count: int = 1
 
 
 class Trace(Observer):
@@ -47,8 +38,8 @@ class Trace(Observer):
         self._leaves: dict[int, Node] = {}
         self._nodes: list[weakref.ref[Node]] = []  # they may be given names later
         self._computed: tuple[Call, list[Any]] | None = None
-        self._sums: dict[int, Sum] = {}  # gradients that are not complete, by serial number
-        self._applied = -1  # the serial number of the node whose rules are being applied
+        self._arrivals = Arrivals()
+        self._seeding = False  # between the seeds that one backward starts from
         self._clock = time.perf_counter()
         self._ended: list[Event] | None = None
 
@@ -62,6 +53,7 @@ class Trace(Observer):
         out = super().compute(op, values, kwargs)
         seconds = time.perf_counter() - start
         self._settle()
+        self._seeding = False
         self.memory.add(out)
         self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
         return out
@@ -85,55 +77,46 @@ class Trace(Observer):
         seconds = time.perf_counter() - self._clock
         super().backward(node, i, step)
         vertex = self._met(node)
-        if i is None:
-            to, self._applied = vertex, -1
-        else:
-            if node.serial != self._applied:
-                self._applied = node.serial
-                self._complete(vertex)
-            to = self._met(node.parents[i])
-            vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
         g = getattr(step, "_data", step)  # with create_graph it is a Tensor
-        if g.dtype.kind == "c":
-            g = np.conj(g)  # the direction of steepest ascent, as in .grad
         self.memory.add(g)
-        event = Event("seed" if i is None else "backward", vertex, 0)
-        if i is not None:
-            event.slot, event.to, event.seconds = i, to, seconds
-        self._accumulate(to, g, event)
+        if i is None:
+            if not self._seeding:
+                self._arrivals.begin()
+            event = Event("seed", vertex, 0)
+        else:
+            self._complete(vertex, sum(parent is not None for parent in node.parents))
+            vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
+            event = Event("backward", vertex, 0, seconds, i, self._met(node.parents[i]))
+        self._seeding = i is None
+        self._accumulate(event.to or vertex, g, event)
         event.live_bytes = self.memory.live
         self.events.append(event)
         self._clock = time.perf_counter()
 
     def _accumulate(self, to: Vertex, g: Any, event: Event) -> None:
-        if self.values:
+        if not self.values:
+            there = self._arrivals.add(to, None, event)
+        else:
+            g = np.conj(g) if g.dtype.kind == "c" else g  # steepest ascent, as in .grad
             event.contribution = event.accumulated = statistics(g, histogram=False)
-        arrived = self._sums.get(to.serial)
-        if arrived is None:
-            self._sums[to.serial] = Sum(g if self.values else None, event)
-            return
-        if arrived.count == 1:
-            self.memory.live += to.nbytes  # the engine makes an array for the sum
-        if self.values:
-            arrived.g = arrived.g + g
-            event.accumulated = statistics(arrived.g, histogram=False)
-        arrived.last = event
-        arrived.count += 1
+            there = self._arrivals.add(to, g, event)
+            if there.g is not g:
+                event.accumulated = statistics(there.g, histogram=False)
+        if there.count == 2:
+            self.memory.live += to.nbytes  # the engine has made an array for the sum
 
-    def _complete(self, vertex: Vertex) -> None:
-        """Note a gradient to which nothing more will be added."""
-        arrived = self._sums.pop(vertex.serial, None)
-        if arrived is None:
-            return
-        if arrived.count > 1:
+    def _complete(self, vertex: Vertex, slots: int) -> None:
+        """Note a gradient to which nothing more will be added, for it goes on."""
+        there = self._arrivals.turn(vertex, slots)
+        if there is not None and there.count > 1:
             self.memory.live -= vertex.nbytes
-        if self.values:
-            self._grad(vertex, arrived, arrived.g)
+        if there is not None and self.values:
+            self._grad(vertex, there, there.g)
 
-    def _grad(self, vertex: Vertex, arrived: Sum, g: Any) -> None:
+    def _grad(self, vertex: Vertex, there: Sum, g: Any) -> None:
         """The gradient with its histogram, which the last event shares if it told the same."""
         vertex.grad = statistics(g)
-        last = arrived.last
+        last = there.last
         if last.accumulated == {k: v for k, v in vertex.grad.items() if k != "histogram"}:
             if last.contribution is last.accumulated:
                 last.contribution = vertex.grad
@@ -160,7 +143,7 @@ class Trace(Observer):
         self._settle()
         self._ended = self._last()
         self._leaves.clear()
-        self._sums.clear()
+        self._arrivals = Arrivals()
         self._nodes.clear()
 
     def _last(self) -> list[Event]:
@@ -171,11 +154,11 @@ class Trace(Observer):
         for leaf in self._leaves.values():
             self._name(leaf)
         events = []
-        for serial, arrived in self._sums.items() if self.values else ():
-            vertex, node = self.reader.vertices[serial], self._leaves.get(serial)
+        for vertex, there in self._arrivals.left().items() if self.values else ():
+            node = self._leaves.get(vertex.serial)
             # A training step may have set .grad to None again: then it was the sum.
             grad = None if node is None or node.notes is None else node.notes.grad
-            self._grad(vertex, arrived, arrived.g if grad is None else grad.data)
+            self._grad(vertex, there, there.g if grad is None else grad.data)
             if node is not None:
                 events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))
         return sorted(events, key=lambda event: event.vertex.serial)
