@@ -1,16 +1,15 @@
 """Tensor: an ndarray that remembers how it was made."""
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.exchange import Exchange
 from tensorgrad.graph import Node, serials
 from tensorgrad.ops.index import assign, take
 from tensorgrad.record import (
     NO_KEYWORDS,
-    Recorded,
     apply,
     as_gradient,
     become,
@@ -25,12 +24,12 @@ from tensorgrad.record import (
     tensor_of,
 )
 from tensorgrad.rules import RULES, Function, Spec
-from tensorgrad.state import STATE, under
+from tensorgrad.state import under
 
 Operator = Callable[[Any, Any], Any]
 
 
-class Tensor(Recorded):
+class Tensor(Exchange):
     """An array, and the node that made it (None for a constant).
 
     `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
@@ -181,53 +180,8 @@ class Tensor(Recorded):
             notes.append(f"name={self.name!r}")
         return f"Tensor({body}, {', '.join(notes)})"
 
-    # Leaving the graph
-
-    def detach(self) -> "Tensor":
-        """The same value as a constant, sharing the array."""
-        return tensor_of(self._data)
-
-    def numpy(self) -> np.ndarray:
-        """The array itself; of a tensor that is part of a graph only after `.detach()`."""
-        return self.__array__()
-
-    def item(self) -> Any:
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        return self._data.tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self.node is not None and STATE.get().recording:
-            raise TypeError(
-                "making an ndarray of a tensor that requires a gradient would lose the gradient; "
-                "use .detach() or .data to do so on purpose, or np.stack for a list of tensors"
-            )
-        return np.array(self._data, dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self._data)
-
-    def __int__(self) -> int:
-        return int(self._data)
-
-    def __index__(self) -> int:
-        return operator.index(self._data)
-
-    def __complex__(self) -> complex:
-        return complex(self._data)
-
-    def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if self.ndim == 0 else object.__format__(self, spec)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
@@ -235,6 +189,10 @@ class Tensor(Recorded):
         return _rebuild, (self.data, self.requires_grad, self.name)
 
     # Gradients
+
+    def detach(self) -> "Tensor":
+        """The same value as a constant, sharing the array."""
+        return tensor_of(self._data)
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False

@@ -20,6 +20,7 @@ LAYERS = [
     "graph",
     "state",
     "record",
+    "exchange",
     "tensor",
     "operators",
     "anomaly",
