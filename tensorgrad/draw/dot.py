@@ -1,6 +1,7 @@
 """A view of the graph as text in Graphviz's DOT language."""
 
 import itertools
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 
@@ -155,7 +156,8 @@ def _edge(edge: Edge, operands: int) -> str:
 
 def _caption(view: View, title: str | None) -> str:
     rows = [f"<b>{html(title)}</b>"] if title else []
-    rows += [f'<font color="#a03000">{html(note)}</font>' for note in view.notes]
+    lines = [line for note in view.notes for line in textwrap.wrap(note, 90)]
+    rows += [f'<font color="#a03000">{html(line)}</font>' for line in lines]
     if any(edge.saved for edge in view.edges) or any(
         isinstance(item, Vertex) and item.out_saved for item in view.items
     ):

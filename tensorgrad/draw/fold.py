@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from tensorgrad.draw.model import Graph, Vertex
 from tensorgrad.state import Place
 
-RANKS = 80  # drawn nodes in a row: beyond that, a picture is a strip nobody can read
+RANKS = 40  # drawn nodes in a row: beyond that, a picture is a strip, and modules close
+STRIP = 120  # but a picture that no closing makes shorter may be one, up to this length
 STRETCHES = 16  # what a graph without enough modules is cut into
 
 
@@ -67,13 +68,22 @@ class View:
 
 
 def view(graph: Graph, depth: int | None, max_nodes: int) -> View:
-    """The graph with modules below `depth` closed, and more of them if there are too many nodes."""
+    """The graph with modules below `depth` closed, and more of them if there are too many nodes.
+
+    Without a `depth` modules are also closed to shorten what would be a strip.
+    """
     levels = {v: 0 if v.scope is None else len(v.scope.path) for v in graph.vertices}
     deepest = max(levels.values(), default=0)
     wanted = deepest if depth is None else min(depth, deepest)
-    shown = _largest(
-        wanted, lambda level: fits(graph, _close(graph, levels, level, False), max_nodes)
-    )
+
+    def fits(level: int, ranks: int = RANKS) -> bool:
+        owner = _close(graph, levels, level, False)
+        length = 0 if depth is not None else _length(graph, owner)
+        return len(set(owner.values())) <= max_nodes and length <= ranks
+
+    shown = _largest(wanted, fits)
+    if shown is None:
+        shown = _largest(wanted, lambda level: fits(level, STRIP))
     notes = list(graph.notes)
     if shown is None:
         owner = _cut(graph)
@@ -106,17 +116,15 @@ def _largest(top: int, good: Callable[[int], bool]) -> int | None:
     return None if low < 0 else low
 
 
-def fits(graph: Graph, owner: dict[Vertex, Item], max_nodes: int) -> bool:
-    """Whether there are few enough items, and not too many in a row."""
+def _length(graph: Graph, owner: dict[Vertex, Item]) -> int:
+    """How many items stand in a row."""
     ranks = dict.fromkeys(owner.values(), 1)
-    if len(ranks) > max_nodes:
-        return False
     for vertex in graph.vertices:
         item = owner[vertex]
         for operand in vertex.inputs:
             if operand.source is not None and owner[operand.source] is not item:
                 ranks[item] = max(ranks[item], ranks[owner[operand.source]] + 1)
-    return max(ranks.values(), default=0) <= RANKS
+    return max(ranks.values(), default=0)
 
 
 def _close(
