@@ -32,8 +32,9 @@ def _power_base(g, _out, a, b):
 
 def _power_exponent(g, out, a, _b):
     """a^b log a, and 0 for a = 0."""
-    if getattr(a, "dtype", out.dtype).kind not in "fc" or isinstance(a, (int, float, complex)):
-        a = np.asarray(a, out.dtype)  # the log of a Python number is float64, of an int8 float16
+    # The log of a Python number is float64, of an int8 float16, of what is below 0 complex or NaN.
+    if getattr(a, "dtype", None) != out.dtype:
+        a = cast(a, dtype=out.dtype)
     return g * out * np.log(a + (a == 0))
 
 

@@ -114,15 +114,15 @@ def _others(x, axis):
 
 
 @primitive
-def nan_max(x, axis=None, keepdims=False):
+def nan_max(x, axis=None, keepdims=False, initial=np._NoValue, where=True):
     """The maximum of what is not NaN."""
-    return np.fmax.reduce(x, axis=axis, keepdims=keepdims)
+    return np.fmax.reduce(x, axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @primitive
-def nan_min(x, axis=None, keepdims=False):
+def nan_min(x, axis=None, keepdims=False, initial=np._NoValue, where=True):
     """The minimum of what is not NaN."""
-    return np.fmin.reduce(x, axis=axis, keepdims=keepdims)
+    return np.fmin.reduce(x, axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
 @primitive

@@ -13,7 +13,8 @@ CASES = {
     np.subtract:    [call(r(), r(3)), call(r(2, 3), r(2, 1)), call(r(3), 2), call([1.0, 2.0], r(3, 2)), call(c(3), r(3))],
     np.multiply:    [call(r(), r(3)), call(r(2, 3), r(2, 1)), call(r(3), 2), call([1.0, 2.0], r(3, 2)), call(c(3), r(3))],
     np.divide:      [call(r(), r(3)), call(r(2, 3), r(2, 1)), call(r(3), 2), call([1.0, 2.0], r(3, 2)), call(c(3), c(3))],
-    np.power:       [call(r(3, low=0.5), r(2, 1)), call(r(), 3), call(r(3), 2.0), call(r(2, low=0.5), [1, 2]), call(2, r(3)), call(r(4), -1), call(2.5, r(2))],
+    np.power:       [call(r(3, low=0.5), r(2, 1)), call(r(), 3), call(r(3), 2.0), call(r(2, low=0.5), [1, 2]), call(2, r(3)), call(r(4), -1), call(2.5, r(2)),
+                     call(c(2), 2), call(c(2), c(2)), call(r(2), c(2)), call(c(2), r(2)), call(2.5, c(2)), call(c(2), 0.5)],
     np.maximum:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call([1.0, 2.0], r(2))],
     np.minimum:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call([1.0, 2.0], r(2))],
     np.fmax:        [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0), call(r(2), [np.nan, np.nan])],
@@ -29,7 +30,7 @@ CASES = {
     np.logaddexp2:  [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0)],
     np.arctan2:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
     np.hypot:       [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
-    np.where:       [call(MASK, r(2, 3), r(3)), call(True, r(), r(2)), call(MASK, r(3), 0), call([[True], [False]], 1, r(3))],
+    np.where:       [call(MASK, r(2, 3), r(3)), call(True, r(), r(2)), call(MASK, r(3), 0), call([[True], [False]], 1, r(3)), call(MASK, c(3), r(3))],
     np.clip:        [call(r(2, 5), -1, 1), call(r(6), 0.5, None), call(r(6), None, 0.5), call(r(4), r(4, high=-1), r(4, low=1)),
                      call(r(), -1, 1), call(r(6), min=-1), call(r(6), max=1)],
 
