@@ -2,7 +2,7 @@
 
 // The longest common run of signatures, after Myers (1986), "An O(ND) Difference Algorithm and Its Variations".
 // Beyond MOST differences the rest is matched by position among equals, so that no pair of graphs takes long.
-const MOST = 1500;
+const MOST = 400;
 
 function compareGraphs(before, after) {
   const a = before.nodes.map((_, i) => signature(before, i));
@@ -77,7 +77,8 @@ function trackBack(trail, endA, endB) {
 
 function changesBetween(old, now) {
   const changes = [];
-  if (shapeText(old.shape) !== shapeText(now.shape)) changes.push(["shape", shapeText(old.shape), shapeText(now.shape)]);
+  if (shapeText(old.shape) !== shapeText(now.shape))
+    changes.push(["shape", shapeText(old.shape), shapeText(now.shape)]);
   if (old.dtype !== now.dtype) changes.push(["type", old.dtype, now.dtype]);
   for (const kind of ["value", "grad"]) {
     if (old[kind] && now[kind] && !sameStats(old[kind], now[kind])) {
@@ -92,12 +93,45 @@ function sameStats(a, b) {
   return keys.every((key) => near(a[key], b[key])) && String(a.numbers) === String(b.numbers);
 }
 
-const near = (a, b) => a === b || (typeof a === "number" && typeof b === "number" && Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)));
+const near = (a, b) =>
+  a === b ||
+  (typeof a === "number" &&
+    typeof b === "number" &&
+    Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b)));
 
 function compareWith(raw) {
-  app.diff = compareGraphs(makeGraph(readDocument(raw)), app.graph);
-  set({ node: null });
+  endComparison();
+  const diff = compareGraphs(makeGraph(readDocument(raw)), app.graph);
+  app.diff = { ...diff, after: app.graph };
+  showGraph(withRemoved(app.graph, diff));
+  diff.status.push(...diff.removed.map(() => "removed"));
+  set({ node: null, open: app.state.open });
   announce(diffSummary());
+}
+
+function endComparison() {
+  if (!app.diff) return;
+  showGraph(app.diff.after);
+  app.diff = null;
+}
+
+// The graph with what was removed beside it, so that it is seen where it was: behind its inputs.
+function withRemoved(graph, { match, removed, before }) {
+  const { doc } = graph;
+  const now = new Map(
+    match.flatMap((j, i) => (j < 0 ? [] : [[before.nodes[j].id, doc.nodes[i].id]])),
+  );
+  const id = (old) => now.get(old) ?? `−${old}`;
+  const moduleAt = new Map(graph.tree.path.map((path, m) => [path, doc.modules[m].id]));
+  const gone = removed.map((j) => {
+    const node = before.nodes[j];
+    const path = before.tree.path[before.moduleOf[j]];
+    const inputs = node.inputs.map((input) =>
+      input.node ? { ...input, node: id(input.node) } : input,
+    );
+    return { ...node, id: id(node.id), module: moduleAt.get(path) ?? null, inputs };
+  });
+  return makeGraph({ ...doc, nodes: [...doc.nodes, ...gone] });
 }
 
 const diffCount = (kind) => app.diff.status.filter((status) => status === kind).length;
@@ -108,24 +142,49 @@ function diffNote(i) {
   const status = app.diff?.status[i];
   if (!status || status === "same") return null;
   if (status === "added") return h("p", { class: "note added" }, "+ added");
+  if (status === "removed")
+    return h("p", { class: "note removed" }, "− removed: it is in the earlier graph only");
   const rows = changesBetween(app.diff.before.nodes[app.diff.match[i]], app.graph.nodes[i]);
-  return h("div", { class: "note changed" }, "≠ changed", ...rows.map(([what, from, to]) => h("p", {}, `${what}: ${from} → ${to}`)));
+  return h(
+    "div",
+    { class: "note changed" },
+    "≠ changed",
+    ...rows.map(([what, from, to]) => h("p", {}, `${what}: ${from} → ${to}`)),
+  );
 }
 
 function diffPanel() {
   if (!app.diff) return null;
-  const names = (nodes, entry) => h("ul", {}, ...nodes.slice(0, 40).map((node) => h("li", {}, entry(node))), nodes.length > 40 ? h("li", {}, `and ${nodes.length - 40} more`) : null);
+  const names = (nodes, entry) =>
+    h(
+      "ul",
+      {},
+      ...nodes.slice(0, 40).map((node) => h("li", {}, entry(node))),
+      nodes.length > 40 ? h("li", {}, `and ${nodes.length - 40} more`) : null,
+    );
   const of = (kind) => app.graph.nodes.flatMap((_, i) => (app.diff.status[i] === kind ? [i] : []));
-  const gone = ({ before, removed }) => names(removed, (j) => `${nodeTitle(before.nodes[j])} ${shapeText(before.nodes[j].shape)}`);
   return section(
     "Difference",
     h("p", { class: "kind" }, diffSummary()),
     h("h4", { class: "added" }, "+ added"),
     names(of("added"), nodeLink),
     h("h4", { class: "removed" }, "− removed"),
-    gone(app.diff),
+    names(of("removed"), nodeLink),
     h("h4", { class: "changed" }, "≠ changed"),
     names(of("changed"), nodeLink),
-    h("div", { class: "row" }, h("button", { onclick: () => { app.diff = null; set({}); } }, "End comparison")),
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "button",
+        {
+          onclick: () => {
+            endComparison();
+            set({ open: app.state.open });
+          },
+        },
+        "End comparison",
+      ),
+    ),
   );
 }

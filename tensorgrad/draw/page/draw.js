@@ -2,9 +2,11 @@
 
 function drawScene(pen, app, zoom, window) {
   const { scene, looks } = app;
-  const seen = (x, y, w, h) => x < window[2] && y < window[3] && x + w > window[0] && y + h > window[1];
+  const seen = (x, y, w, h) =>
+    x < window[2] && y < window[3] && x + w > window[0] && y + h > window[1];
   scene.items.forEach((item, i) => {
-    if (item.kind === BOX && seen(item.x, item.y, item.w, item.h)) drawBox(pen, app, item, looks[i], zoom);
+    if (item.kind === BOX && seen(item.x, item.y, item.w, item.h))
+      drawBox(pen, app, item, looks[i], zoom);
   });
   drawEdges(pen, app, zoom, window);
   if (zoom < 0.16) return drawDots(pen, app, seen);
@@ -67,6 +69,7 @@ function drawHeader(pen, app, item, sign) {
 
 function drawClosed(pen, app, item, look, zoom) {
   const { x, y, w, h } = item;
+  if (look.now) drawGlow(pen, app, item);
   pen.globalAlpha = look.alpha;
   pen.lineWidth = 1.2;
   pen.strokeStyle = look.stroke;
@@ -83,7 +86,14 @@ function drawClosed(pen, app, item, look, zoom) {
   if (zoom > 0.25) {
     drawHeader(pen, app, item, "+");
     const { detail } = moduleLabel(app.graph, item.of);
-    label(pen, app.heat.text(item) ?? detail, x + 12, y + 39, "small", look.heat === undefined ? colours.muted : colours.ink);
+    label(
+      pen,
+      app.heat.text(item) ?? detail,
+      x + 12,
+      y + 39,
+      "small",
+      look.heat === undefined ? colours.muted : colours.ink,
+    );
   }
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
@@ -92,6 +102,7 @@ function drawClosed(pen, app, item, look, zoom) {
 function drawNode(pen, app, item, look, zoom) {
   const { x, y, w, h } = item;
   const node = app.graph.nodes[item.of];
+  if (look.now) drawGlow(pen, app, item);
   pen.globalAlpha = look.alpha;
   if (look.root) {
     outline(pen, look.shape, x - 4, y - 4, w + 8, h + 8, 10);
@@ -111,6 +122,15 @@ function drawNode(pen, app, item, look, zoom) {
   if (node.out_saved && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
+}
+
+// A glow around what the present event is about.
+function drawGlow(pen, app, { x, y, w, h }) {
+  pen.globalAlpha = 0.4;
+  outline(pen, "round", x - 3, y - 3, w + 6, h + 6, 10);
+  pen.strokeStyle = app.state.step > app.graph.backwardAt ? colours.gradient : colours.leaf;
+  pen.lineWidth = 7;
+  pen.stroke();
 }
 
 function drawNodeText(pen, app, item, look, node) {
@@ -157,7 +177,13 @@ function drawMarks(pen, app, item, look) {
     pen.setLineDash([]);
   }
   if (look.diff && look.diff !== "same") {
-    badge(pen, x + 2, y - 3, { added: "+", removed: "−", changed: "≠" }[look.diff], colours[look.diff]);
+    badge(
+      pen,
+      x + 2,
+      y - 3,
+      { added: "+", removed: "−", changed: "≠" }[look.diff],
+      colours[look.diff],
+    );
   }
   if (look.marks?.length) {
     pen.globalAlpha = 1;

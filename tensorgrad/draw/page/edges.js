@@ -5,14 +5,17 @@ function drawEdges(pen, app, zoom, window) {
   const groups = [[], [], [], [], []];
   scene.edges.forEach((edge, e) => {
     const [left, top, right, bottom] = edge.bounds;
-    if (left < window[2] && top < window[3] && right > window[0] && bottom > window[1]) groups[edgeKinds[e]].push(edge);
+    if (left < window[2] && top < window[3] && right > window[0] && bottom > window[1])
+      groups[edgeKinds[e]].push(edge);
   });
   const shown = groups.reduce((sum, group) => sum + group.length, 0);
   const coarse = shown > 2500;
   const thin = Math.max(1.3, 0.7 / zoom);
   for (const kind of [DIM, PLAIN, LIT, FLOWED, NOW]) {
     if (!groups[kind].length) continue;
-    pen.strokeStyle = { [PLAIN]: colours.edge, [DIM]: colours.faint, [LIT]: colours.select }[kind] ?? colours.gradient;
+    pen.strokeStyle =
+      { [PLAIN]: colours.edge, [DIM]: colours.faint, [LIT]: colours.select }[kind] ??
+      colours.gradient;
     pen.lineWidth = kind === NOW ? 2.4 * thin : kind === FLOWED || kind === LIT ? 1.4 * thin : thin;
     pen.beginPath();
     for (const edge of groups[kind]) traceCurve(pen, edge.path, coarse);
@@ -30,7 +33,8 @@ function traceCurve(pen, path, coarse) {
   pen.moveTo(path[0], path[1]);
   for (let k = 2; k < path.length; k += 6) {
     if (coarse) pen.lineTo(path[k + 4], path[k + 5]);
-    else pen.bezierCurveTo(path[k], path[k + 1], path[k + 2], path[k + 3], path[k + 4], path[k + 5]);
+    else
+      pen.bezierCurveTo(path[k], path[k + 1], path[k + 2], path[k + 3], path[k + 4], path[k + 5]);
   }
 }
 
@@ -65,8 +69,10 @@ function pointOn(path, share) {
   const t = share * curves - at;
   const k = 6 * at;
   const point = (o) =>
-    (1 - t) ** 3 * path[k + o] + 3 * (1 - t) ** 2 * t * path[k + 2 + o] +
-    3 * (1 - t) * t * t * path[k + 4 + o] + t ** 3 * path[k + 6 + o];
+    (1 - t) ** 3 * path[k + o] +
+    3 * (1 - t) ** 2 * t * path[k + 2 + o] +
+    3 * (1 - t) * t * t * path[k + 4 + o] +
+    t ** 3 * path[k + 6 + o];
   return [point(0), point(1)];
 }
 
@@ -74,7 +80,8 @@ function drawEdgeLabels(pen, app, seen) {
   const { scene, graph, state } = app;
   for (const edge of scene.edges) {
     const [x, y] = pointOn(edge.path, 0.5);
-    if (edge.slots.length > 1 && seen(x - 20, y - 10, 40, 20)) tagText(pen, `×${edge.slots.length}`, x, y, colours.muted);
+    if (edge.slots.length > 1 && seen(x - 20, y - 10, 40, 20))
+      tagText(pen, `×${edge.slots.length}`, x, y, colours.muted);
   }
   const i = graph.index.get(state.node);
   const labelled = i === undefined ? [] : graph.arrivals[i].filter((k) => k < state.step);

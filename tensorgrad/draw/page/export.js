@@ -5,7 +5,14 @@ const TO_SVG = { textAlign: { left: "start", center: "middle", right: "end" } };
 // A pen with the canvas methods that draw.js uses, which writes SVG.
 class SvgPen {
   constructor() {
-    Object.assign(this, { parts: [], d: "", dash: "", globalAlpha: 1, lineWidth: 1, textAlign: "left" });
+    Object.assign(this, {
+      parts: [],
+      d: "",
+      dash: "",
+      globalAlpha: 1,
+      lineWidth: 1,
+      textAlign: "left",
+    });
   }
   beginPath() {
     this.d = "";
@@ -44,7 +51,13 @@ class SvgPen {
   }
   stroke() {
     const dash = this.dash ? { "stroke-dasharray": this.dash } : {};
-    this.put("path", { d: this.d, fill: "none", stroke: this.strokeStyle, "stroke-width": this.lineWidth, ...dash });
+    this.put("path", {
+      d: this.d,
+      fill: "none",
+      stroke: this.strokeStyle,
+      "stroke-width": this.lineWidth,
+      ...dash,
+    });
   }
   fillRect(x, y, width, height) {
     this.put("rect", { x, y, width, height, fill: this.fillStyle });
@@ -52,7 +65,19 @@ class SvgPen {
   fillText(text, x, y) {
     const [, weight = "400", size, family] = this.font.match(/^(?:(\d+) )?(\d+)px (.*)$/);
     const anchor = TO_SVG.textAlign[this.textAlign];
-    this.put("text", { x, y, fill: this.fillStyle, "font-family": family, "font-size": size, "font-weight": weight, "text-anchor": anchor }, text);
+    this.put(
+      "text",
+      {
+        x,
+        y,
+        fill: this.fillStyle,
+        "font-family": family,
+        "font-size": size,
+        "font-weight": weight,
+        "text-anchor": anchor,
+      },
+      text,
+    );
   }
 }
 
@@ -64,7 +89,12 @@ function svgText() {
   drawScene(pen, app, view.scale, seenWindow());
   const picture = svg(
     "svg",
-    { xmlns: "http://www.w3.org/2000/svg", width: Math.round(view.width), height: Math.round(view.height), viewBox: [left, top, right - left, bottom - top].join(" ") },
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      width: Math.round(view.width),
+      height: Math.round(view.height),
+      viewBox: [left, top, right - left, bottom - top].join(" "),
+    },
     svg("title", {}, app.graph.doc.title),
     ...pen.parts,
   );

@@ -70,7 +70,10 @@ function shareAtBounds(value, [low, high]) {
   if (!value.histogram) return value.min !== null && outside(value.min, value.max) ? 1 : 0;
   const { low: start, high: end, counts } = value.histogram;
   const step = (end - start) / counts.length;
-  const count = counts.reduce((sum, n, k) => sum + (outside(start + k * step, start + (k + 1) * step) ? n : 0), 0);
+  const count = counts.reduce(
+    (sum, n, k) => sum + (outside(start + k * step, start + (k + 1) * step) ? n : 0),
+    0,
+  );
   return count / value.size;
 }
 
@@ -80,7 +83,8 @@ function markGradients(graph, mark) {
   for (const event of graph.events) {
     if (event.type !== "backward" || !isBad(event.contribution)) continue;
     const from = graph.index.get(event.node);
-    if (!found && !isBad(graph.nodes[from].grad) && !isBad(graph.nodes[from].value)) mark(from, "firstgradient");
+    if (!found && !isBad(graph.nodes[from].grad) && !isBad(graph.nodes[from].value))
+      mark(from, "firstgradient");
     found = true;
   }
   graph.nodes.forEach((node, i) => isBad(node.grad) && mark(i, "nonfinitegradient"));

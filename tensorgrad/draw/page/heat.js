@@ -4,7 +4,11 @@ const HEATS = {
   kind: { name: "Kind" },
   forward: { name: "Forward time", of: (node) => node.forward_seconds, text: secondsText },
   backward: { name: "Backward time", of: (node) => node.backward_seconds, text: secondsText },
-  bytes: { name: "Bytes", of: (node) => (node.kind === "constant" ? null : node.bytes), text: bytesText },
+  bytes: {
+    name: "Bytes",
+    of: (node) => (node.kind === "constant" ? null : node.bytes),
+    text: bytesText,
+  },
 };
 
 function makeHeat(graph) {
@@ -21,7 +25,8 @@ function makeHeat(graph) {
     heat.total = heat.values ? heat.values.reduce((all, x) => all + x, 0) : 0;
     heat.most = 0;
     if (!heat.values) return;
-    for (const item of app.scene.items) if (item.kind !== BOX) heat.most = Math.max(heat.most, sum(item));
+    for (const item of app.scene.items)
+      if (item.kind !== BOX) heat.most = Math.max(heat.most, sum(item));
   };
   heat.share = (item) => (heat.most ? sum(item) / heat.most : 0);
   heat.text = (item) => {
@@ -33,7 +38,8 @@ function makeHeat(graph) {
   return heat;
 }
 
-const hasHeat = (graph, colour) => !HEATS[colour].of || graph.nodes.some((node) => HEATS[colour].of(node));
+const hasHeat = (graph, colour) =>
+  !HEATS[colour].of || graph.nodes.some((node) => HEATS[colour].of(node));
 
 function legend() {
   const { colour } = app.state;
@@ -48,7 +54,14 @@ function legend() {
   rows.push(["result", "double", "Result"]);
   if (app.graph.modules.length) rows.push(["module", "stack", "Closed module"]);
   rows.push(["saved", "diamond", "Value kept for backward"]);
-  if (app.graph.nodes.some((node) => node.grad)) rows.push(["gradient", "back", "Gradient, flowing back"]);
+  if (app.graph.nodes.some((node) => node.grad))
+    rows.push(["gradient", "back", "Gradient, flowing back"]);
+  if (app.diff)
+    rows.push(
+      ["added", "plus", "Added"],
+      ["removed", "minus", "Removed"],
+      ["changed", "unequal", "Changed"],
+    );
   if (app.health.list.length) rows.push(["bad", "warn", "Something looks wrong"]);
   return rows.map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
 }
@@ -62,11 +75,18 @@ const GLYPHS = {
   stack: "M3 1h12v8H3zM15 3h3v8H6V9M18 5h3v8H9v-2",
   diamond: "M11 2l5 5-5 5-5-5z",
   back: "M21 7H6M1 7l6-3v6z",
+  plus: "M11 2v10M6 7h10",
+  minus: "M6 7h10",
+  unequal: "M6 5h10M6 9h10M13 2l-4 10",
   warn: "M11 1l8 12H3z",
 };
 
 const glyph = (shape, kind) =>
-  svg("svg", { viewBox: "0 0 22 14", class: `glyph ${kind}`, "aria-hidden": "true" }, svg("path", { d: GLYPHS[shape] }));
+  svg(
+    "svg",
+    { viewBox: "0 0 22 14", class: `glyph ${kind}`, "aria-hidden": "true" },
+    svg("path", { d: GLYPHS[shape] }),
+  );
 
 function heatLegend(colour) {
   const { heat, scene } = app;
@@ -75,11 +95,20 @@ function heatLegend(colour) {
   const top = items.slice(0, 5).map((item) => {
     const node = item.kind === NODE ? app.graph.nodes[item.of] : app.graph.modules[item.of];
     const name = item.kind === NODE ? nodeTitle(node) : moduleTitle(item.of);
-    return h("li", {}, h("button", { class: "link", onclick: () => select(node.id) }, name), ` ${heat.text(item)}`);
+    return h(
+      "li",
+      {},
+      h("button", { class: "link", onclick: () => select(node.id) }, name),
+      ` ${heat.text(item)}`,
+    );
   });
   const ends = [HEATS[colour].text(0), HEATS[colour].text(heat.most)];
-  return [h("li", { class: "ramp" }, h("span", {}, ends[0]), h("i", {}), h("span", {}, ends[1])), ...top];
+  return [
+    h("li", { class: "ramp" }, h("span", {}, ends[0]), h("i", {}), h("span", {}, ends[1])),
+    ...top,
+  ];
 }
 
 const nodeTitle = (node) => [node.op, node.name].filter(Boolean).join(" ") || node.kind;
-const moduleTitle = (m) => [app.graph.modules[m].name, app.graph.modules[m].kind].filter(Boolean).join(" ");
+const moduleTitle = (m) =>
+  [app.graph.modules[m].name, app.graph.modules[m].kind].filter(Boolean).join(" ");

@@ -21,7 +21,17 @@ const KEYS = [
 ];
 
 const keyTable = () =>
-  h("table", { class: "keys" }, h("tbody", {}, ...KEYS.map(([key, text]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, text)))));
+  h(
+    "table",
+    { class: "keys" },
+    h(
+      "tbody",
+      {},
+      ...KEYS.map(([key, text]) =>
+        h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, text)),
+      ),
+    ),
+  );
 
 function handleKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -32,6 +42,7 @@ function handleKey(event) {
     return;
   }
   if (target.matches("select, input[type=file]")) return;
+  if (target.id === "panel" && /^(Arrow|Page|Home|End| )/.test(event.key)) return; // it scrolls
   if (target.matches("button, summary") && (event.key === "Enter" || event.key === " ")) return;
   if (target.closest("#outline") && outlineKey(event)) {
     event.preventDefault();
@@ -44,7 +55,10 @@ function act(key, shift) {
   const { step, node } = app.state;
   const m = app.graph.moduleIndex.get(node);
   if (shift && key.startsWith("Arrow")) {
-    panBy(80 * ((key === "ArrowLeft") - (key === "ArrowRight")), 80 * ((key === "ArrowUp") - (key === "ArrowDown")));
+    panBy(
+      80 * ((key === "ArrowLeft") - (key === "ArrowRight")),
+      80 * ((key === "ArrowUp") - (key === "ArrowDown")),
+    );
     return true;
   }
   const action = {
@@ -86,7 +100,8 @@ function act(key, shift) {
 function walk(step) {
   const { scene, graph } = app;
   const item = selectedItem();
-  const order = scene.items.filter(({ kind }) => kind !== BOX);
+  const first = ({ kind, of }) => (kind === NODE ? of : (app.membersOf(of)[0] ?? 0));
+  const order = scene.items.filter(({ kind }) => kind !== BOX).sort((a, b) => first(a) - first(b));
   const start = item ? order.indexOf(item) : step > 0 ? -1 : 0;
   const next = order[(start + step + order.length) % order.length];
   if (!next) return;
@@ -96,10 +111,16 @@ function walk(step) {
 
 function itemText(item) {
   const { graph } = app;
-  if (item.kind !== NODE) return `module ${moduleTitle(item.of)}, ${moduleLabel(graph, item.of).detail}`;
+  if (item.kind !== NODE)
+    return `module ${moduleTitle(item.of)}, ${moduleLabel(graph, item.of).detail}`;
   const node = graph.nodes[item.of];
   const marks = (app.health.byNode.get(item.of) ?? []).map((kind) => TROUBLES[kind]);
-  return [`${node.kind} ${nodeTitle(node)}`, shapeText(node.shape), counted(node.inputs.length, "input"), ...marks].join(", ");
+  return [
+    `${node.kind} ${nodeTitle(node)}`,
+    shapeText(node.shape),
+    counted(node.inputs.length, "input"),
+    ...marks,
+  ].join(", ");
 }
 
 // To the first neighbour; again on the way back from it, to the next one.
@@ -117,7 +138,10 @@ function follow(neighbours) {
 function closeAround() {
   const { graph, state } = app;
   const i = graph.index.get(state.node);
-  const m = i !== undefined ? graph.moduleOf[i] : graph.tree.parent[graph.moduleIndex.get(state.node)] ?? -1;
+  const m =
+    i !== undefined
+      ? graph.moduleOf[i]
+      : (graph.tree.parent[graph.moduleIndex.get(state.node)] ?? -1);
   if (m >= 0 && state.open.has(m)) toggle(m);
 }
 

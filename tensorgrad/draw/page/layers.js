@@ -179,7 +179,12 @@ function placeAcross(level, layers) {
   }
   const most = layers.reduce((size, layer) => Math.max(size, layer.length), 0);
   const numbers = () => new Float64Array(most);
-  level.pools = { offset: numbers(), from: new Int32Array(most), sum: numbers(), weight: numbers() };
+  level.pools = {
+    offset: numbers(),
+    from: new Int32Array(most),
+    sum: numbers(),
+    weight: numbers(),
+  };
   const sweeps = ["up", "down", "up", "down", "both", "both", "both"];
   sweeps.forEach((side, sweep) => {
     for (let k = 0; k < layers.length; k++) {
@@ -202,7 +207,8 @@ function pullLayer(level, layer, up, down) {
     offset[at] = 0;
     if (at) {
       const before = layer[at - 1];
-      offset[at] = offset[at - 1] + (dv[before] + dv[i]) / 2 + Math.max(gap(level, before), gap(level, i));
+      offset[at] =
+        offset[at - 1] + (dv[before] + dv[i]) / 2 + Math.max(gap(level, before), gap(level, i));
     }
     top++;
     from[top] = at;
@@ -221,7 +227,8 @@ function pullLayer(level, layer, up, down) {
   }
   for (let block = 0; block <= top; block++) {
     const end = block < top ? from[block + 1] : layer.length;
-    for (let at = from[block]; at < end; at++) v[layer[at]] = sum[block] / weight[block] + offset[at];
+    for (let at = from[block]; at < end; at++)
+      v[layer[at]] = sum[block] / weight[block] + offset[at];
   }
 }
 

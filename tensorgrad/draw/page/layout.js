@@ -17,7 +17,8 @@ function layoutScene(graph, scene, sizes, direction) {
   });
   const hops = scene.edges.map((edge) => route(graph, scene, levels, depth, edge));
   const boxes = [...levels.keys()].sort((a, b) => (depth[b] ?? -1) - (depth[a] ?? -1));
-  for (const box of boxes) arrange(scene, levels, box, vertical, sizes, depth[box] > 0 ? 3600 : 1500);
+  for (const box of boxes)
+    arrange(scene, levels, box, vertical, sizes, depth[box] > 0 ? 3600 : 1500);
   placeInside(scene, levels, boxes.reverse(), vertical);
   joinPaths(scene, levels, hops, vertical);
   const root = levels.get(-1);
@@ -52,7 +53,8 @@ function route(graph, scene, levels, depth, edge) {
   const step = (box, from, into, oa, ob) => {
     const level = levels.get(box);
     const plain = typeof oa === "number" && typeof ob === "number";
-    if (plain && !level.vertices[from].pin && !level.vertices[into].pin) return [box, level.edges.push({ a: from, b: into, oa, ob, weight }) - 1];
+    if (plain && !level.vertices[from].pin && !level.vertices[into].pin)
+      return [box, level.edges.push({ a: from, b: into, oa, ob, weight }) - 1];
     const key = `${from},${into},${oa.port ?? oa},${ob.port ?? ob}`;
     let at = level.byEnds.get(key);
     if (at === undefined) {
@@ -64,7 +66,15 @@ function route(graph, scene, levels, depth, edge) {
   const leave = () => {
     const level = levels.get(items[a].box);
     const out = vertexOf(level, edge.from, 1);
-    before.push(step(items[a].box, vertexOf(level, a, 0), out, portA ? { port: edge.from, box: a, pin: 1 } : 0, 0));
+    before.push(
+      step(
+        items[a].box,
+        vertexOf(level, a, 0),
+        out,
+        portA ? { port: edge.from, box: a, pin: 1 } : 0,
+        0,
+      ),
+    );
     a = items[a].box;
     portA = 1;
   };
@@ -156,9 +166,11 @@ function joinPaths(scene, levels, hops, vertical) {
       const [u, v] = level.origin;
       const piece = level.plan.paths[at];
       if (path.length) bridge(path, piece[0] + u, piece[1] + v);
-      for (let k = path.length ? 2 : 0; k < piece.length; k += 2) path.push(piece[k] + u, piece[k + 1] + v);
+      for (let k = path.length ? 2 : 0; k < piece.length; k += 2)
+        path.push(piece[k] + u, piece[k + 1] + v);
     }
-    if (vertical) for (let k = 0; k < path.length; k += 2) [path[k], path[k + 1]] = [path[k + 1], path[k]];
+    if (vertical)
+      for (let k = 0; k < path.length; k += 2) [path[k], path[k + 1]] = [path[k + 1], path[k]];
     edge.path = Float32Array.from(path);
     edge.bounds = bounds(edge.path);
   });

@@ -6,8 +6,15 @@ function writeLink() {
   const { state, graph } = app;
   const parts = [];
   if (graph.events.length) parts.push(["step", state.step]);
-  parts.push(["open", [...state.open].sort((a, b) => a - b).map((m) => graph.modules[m].id).join()]);
-  for (const key of ["node", "query", "trace", "theme"]) if (state[key]) parts.push([key, state[key]]);
+  parts.push([
+    "open",
+    [...state.open]
+      .sort((a, b) => a - b)
+      .map((m) => graph.modules[m].id)
+      .join(),
+  ]);
+  for (const key of ["node", "query", "trace", "theme"])
+    if (state[key]) parts.push([key, state[key]]);
   if (state.colour !== "kind") parts.push(["colour", state.colour]);
   const text = `#${parts.map(([key, value]) => `${key}=${encodeURIComponent(value).replaceAll("%2C", ",")}`).join("&")}`;
   if (text === written) return;
@@ -27,11 +34,19 @@ function readLink(hash) {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
   const changes = {};
   if (asked.has("step")) changes.step = Number(asked.get("step"));
-  if (asked.has("open")) changes.open = new Set(asked.get("open").split(",").flatMap((name) => findModules(name)));
-  for (const key of ["node", "query", "trace", "theme"]) if (asked.has(key)) changes[key] = asked.get(key) || null;
+  if (asked.has("open"))
+    changes.open = new Set(
+      asked
+        .get("open")
+        .split(",")
+        .flatMap((name) => findModules(name)),
+    );
+  for (const key of ["node", "query", "trace", "theme"])
+    if (asked.has(key)) changes[key] = asked.get(key) || null;
   if (changes.query === null) changes.query = "";
   if (HEATS[asked.get("colour")]) changes.colour = asked.get("colour");
-  if (!["ancestors", "descendants", "loss", undefined, null].includes(changes.trace)) delete changes.trace;
+  if (!["ancestors", "descendants", "loss", undefined, null].includes(changes.trace))
+    delete changes.trace;
   return changes;
 }
 

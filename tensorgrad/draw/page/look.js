@@ -1,9 +1,31 @@
 // How every item and edge looks in the present state: one object or class each, so that drawing only draws.
 
 const COLOURS = [
-  "page", "panel", "ink", "muted", "faint", "line", "card", "edge", "parameter", "parameter-card",
-  "leaf", "leaf-card", "result", "gradient", "gradient-card", "select", "bad", "warn", "added", "removed",
-  "changed", "module", "box", "heat-low", "heat-high",
+  "page",
+  "panel",
+  "ink",
+  "muted",
+  "faint",
+  "line",
+  "card",
+  "edge",
+  "parameter",
+  "parameter-card",
+  "leaf",
+  "leaf-card",
+  "result",
+  "gradient",
+  "gradient-card",
+  "select",
+  "bad",
+  "warn",
+  "added",
+  "removed",
+  "changed",
+  "module",
+  "box",
+  "heat-low",
+  "heat-high",
 ];
 const PLAIN = 0;
 const FLOWED = 1;
@@ -15,7 +37,9 @@ let colours = {};
 
 function readColours() {
   const style = getComputedStyle(document.documentElement);
-  colours = Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  colours = Object.fromEntries(
+    COLOURS.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+  );
 }
 
 function mix(a, b, share) {
@@ -28,11 +52,13 @@ function lookAt(app) {
   const { graph, scene, state } = app;
   const ahead = graph.events.length && state.step < graph.events.length;
   const mask = app.highlight;
+  const present = presentNode(app);
   const looks = scene.items.map((item) => {
     const members = item.kind === NODE ? [item.of] : null;
     const look = baseLook(graph, item);
     const shares = state.colour === "kind" ? null : app.heat.share(item);
-    if (shares !== null && item.kind !== BOX) look.fill = mix(colours["heat-low"], colours["heat-high"], shares);
+    if (shares !== null && item.kind !== BOX)
+      look.fill = mix(colours["heat-low"], colours["heat-high"], shares);
     if (shares !== null) look.heat = shares;
     if (members) {
       const i = item.of;
@@ -40,14 +66,21 @@ function lookAt(app) {
       look.ghost = ahead && graph.forwardAt[i] >= state.step;
       look.marks = app.health.byNode.get(i);
       look.diff = app.diff?.status[i];
+      look.now = i === present;
+      if (look.diff === "removed") Object.assign(look, { stroke: colours.removed, dash: true });
     } else if (item.kind === CLOSED) {
       const all = app.membersOf(item.of);
       look.gradient = all.some((i) => gradientAt(graph, i, state.step));
+      look.now = all.includes(present);
       look.ghost = ahead && all.every((i) => graph.forwardAt[i] >= state.step);
       look.marks = all.flatMap((i) => app.health.byNode.get(i) ?? []);
-      look.diff = app.diff && all.some((i) => app.diff.status[i] !== "same") ? "changed" : undefined;
+      look.diff =
+        app.diff && all.some((i) => app.diff.status[i] !== "same") ? "changed" : undefined;
     }
-    const dim = mask && item.kind !== BOX && !(members ? mask[item.of] : app.membersOf(item.of).some((i) => mask[i]));
+    const dim =
+      mask &&
+      item.kind !== BOX &&
+      !(members ? mask[item.of] : app.membersOf(item.of).some((i) => mask[i]));
     look.alpha = dim ? 0.22 : look.ghost ? 0.38 : 1;
     return look;
   });
@@ -55,14 +88,23 @@ function lookAt(app) {
   lookAtEdges(app, mask);
 }
 
+// The node that the present event is about: what was computed, or whom a gradient reached.
+function presentNode({ graph, state }) {
+  const event = state.step < graph.events.length ? graph.events[state.step - 1] : null;
+  return event ? graph.index.get(event.to ?? event.node) : -1;
+}
+
 function baseLook(graph, item) {
   if (item.kind === BOX) return { shape: "box", fill: colours.box, stroke: colours.module };
   if (item.kind === CLOSED) return { shape: "stack", fill: colours.card, stroke: colours.module };
   const { kind } = graph.nodes[item.of];
   const root = graph.isRoot.has(item.of);
-  if (kind === "parameter") return { shape: "tag", fill: colours["parameter-card"], stroke: colours.parameter, root };
-  if (kind === "leaf") return { shape: "pill", fill: colours["leaf-card"], stroke: colours.leaf, root };
-  if (kind === "constant") return { shape: "cut", fill: colours.page, stroke: colours.muted, dash: true, root };
+  if (kind === "parameter")
+    return { shape: "tag", fill: colours["parameter-card"], stroke: colours.parameter, root };
+  if (kind === "leaf")
+    return { shape: "pill", fill: colours["leaf-card"], stroke: colours.leaf, root };
+  if (kind === "constant")
+    return { shape: "cut", fill: colours.page, stroke: colours.muted, dash: true, root };
   return { shape: "round", fill: colours.card, stroke: root ? colours.result : colours.line, root };
 }
 

@@ -5,7 +5,13 @@ function refreshTools() {
   $("colour").value = state.colour;
   if (document.activeElement !== $("search")) $("search").value = state.query;
   const { length } = app.hits;
-  $("hits").textContent = !state.query ? "" : length ? (state.hit < 0 ? counted(length, "hit") : `${state.hit + 1} of ${length}`) : "no hits";
+  $("hits").textContent = !state.query
+    ? ""
+    : length
+      ? state.hit < 0
+        ? counted(length, "hit")
+        : `${state.hit + 1} of ${length}`
+      : "no hits";
   $("next").disabled = $("previous").disabled = !length;
   const troubles = app.health.list.length;
   $("health").hidden = !troubles;
@@ -16,7 +22,8 @@ function refreshTools() {
 
 function addTools() {
   for (const kind of Object.keys(HEATS)) {
-    if (hasHeat(app.graph, kind)) $("colour").append(h("option", { value: kind }, HEATS[kind].name));
+    if (hasHeat(app.graph, kind))
+      $("colour").append(h("option", { value: kind }, HEATS[kind].name));
   }
   const on = (id, event, action) => $(id).addEventListener(event, action);
   on("colour", "change", () => set({ colour: $("colour").value }));
@@ -50,7 +57,9 @@ function addTools() {
   on("to-backward", "click", () => stepTo(app.graph.backwardAt));
   document.addEventListener("keydown", handleKey);
   window.addEventListener("hashchange", followLink);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => set({ theme: app.state.theme }));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+    set({ theme: app.state.theme }),
+  );
   new ResizeObserver(() => {
     resize();
     if (app.graph.events.length) drawMemory();
@@ -65,7 +74,6 @@ function showError(text) {
 function start() {
   try {
     openDocument(readDocument(JSON.parse($("graph").textContent)));
-    if ($("other")) app.diff = compareGraphs(makeGraph(readDocument(JSON.parse($("other").textContent))), app.graph);
   } catch (error) {
     return showError(`This graph cannot be shown: ${error.message}`);
   }
@@ -76,6 +84,7 @@ function start() {
   const asked = readLink(location.hash);
   resize();
   set({ theme: null, query: "", open: app.state.open, ...asked });
+  if ($("other")) compareWith(JSON.parse($("other").textContent));
   resize();
   fit();
   if (asked.node) {
@@ -88,7 +97,8 @@ function start() {
   return undefined;
 }
 
-const idOf = (item) => (item.kind === NODE ? app.graph.nodes[item.of].id : app.graph.modules[item.of].id);
+const idOf = (item) =>
+  item.kind === NODE ? app.graph.nodes[item.of].id : app.graph.modules[item.of].id;
 const onScreen = (item) => ({
   x: item.x * view.scale + view.x,
   y: item.y * view.scale + view.y,
@@ -105,12 +115,22 @@ window.tg = {
       steps: app.graph.events.length,
       open: [...open].sort((a, b) => a - b).map((m) => app.graph.modules[m].id),
       hits: app.hits.map((i) => app.graph.nodes[i].id),
-      lit: app.highlight ? app.graph.nodes.flatMap((node, i) => (app.highlight[i] ? [node.id] : [])) : null,
+      lit: app.highlight
+        ? app.graph.nodes.flatMap((node, i) => (app.highlight[i] ? [node.id] : []))
+        : null,
       troubles: app.health.list.map(({ node, kind }) => ({ node: app.graph.nodes[node].id, kind })),
-      memory: { peak: liveMemory().peak, at: liveMemory().at, now: app.state.step ? liveMemory().live[app.state.step - 1] : 0 },
+      memory: {
+        peak: liveMemory().peak,
+        at: liveMemory().at,
+        now: app.state.step ? liveMemory().live[app.state.step - 1] : 0,
+      },
       difference: app.diff && {
-        added: app.graph.nodes.flatMap((node, i) => (app.diff.status[i] === "added" ? [node.id] : [])),
-        changed: app.graph.nodes.flatMap((node, i) => (app.diff.status[i] === "changed" ? [node.id] : [])),
+        added: app.graph.nodes.flatMap((node, i) =>
+          app.diff.status[i] === "added" ? [node.id] : [],
+        ),
+        changed: app.graph.nodes.flatMap((node, i) =>
+          app.diff.status[i] === "changed" ? [node.id] : [],
+        ),
         removed: app.diff.removed.map((j) => app.diff.before.nodes[j].id),
       },
       view: { x: view.x, y: view.y, scale: view.scale },
@@ -122,7 +142,10 @@ window.tg = {
     const { step } = app.state;
     return {
       ...app.graph.nodes[i],
-      consumers: app.graph.consumers[i].map((use) => ({ node: app.graph.nodes[use.node].id, slot: use.slot })),
+      consumers: app.graph.consumers[i].map((use) => ({
+        node: app.graph.nodes[use.node].id,
+        slot: use.slot,
+      })),
       modules: modulePath(app.graph, i).map((m) => app.graph.modules[m].id),
       gradient: gradientAt(app.graph, i, step),
       written: app.graph.leafAt[i] >= 0 && app.graph.leafAt[i] < step,
@@ -150,7 +173,12 @@ window.tg = {
   visible() {
     const { scene } = app;
     return {
-      items: scene.items.map((item) => ({ id: idOf(item), kind: ["node", "closed", "open"][item.kind], heat: app.heat.value(item), ...onScreen(item) })),
+      items: scene.items.map((item) => ({
+        id: idOf(item),
+        kind: ["node", "closed", "open"][item.kind],
+        heat: app.heat.value(item),
+        ...onScreen(item),
+      })),
       edges: scene.edges.map((edge, e) => ({
         from: idOf(scene.items[edge.from]),
         to: idOf(scene.items[edge.to]),

@@ -3,7 +3,7 @@
 function short(x, digits = 4) {
   if (x === null || x === undefined) return "–";
   if (typeof x === "string") return { inf: "∞", "-inf": "−∞", nan: "NaN" }[x] ?? x;
-  if (x === 0 || Number.isInteger(x) && Math.abs(x) < 1e6) return String(x).replace("-", "−");
+  if (x === 0 || (Number.isInteger(x) && Math.abs(x) < 1e6)) return String(x).replace("-", "−");
   const size = Math.abs(x);
   const text = size >= 1e6 || size < 1e-4 ? x.toExponential(digits - 2) : x.toPrecision(digits);
   const [body, power] = text.split("e");
@@ -46,7 +46,8 @@ function valueText(stats, shape, limit = 16) {
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const grouped = [];
     const size = shape[axis];
-    for (let k = 0; k < parts.length; k += size) grouped.push(`[${parts.slice(k, k + size).join(", ")}]`);
+    for (let k = 0; k < parts.length; k += size)
+      grouped.push(`[${parts.slice(k, k + size).join(", ")}]`);
     parts = grouped;
   }
   return parts.join(", ");

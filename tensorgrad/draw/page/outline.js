@@ -8,7 +8,8 @@ function refreshOutline(changed) {
   tree.graph = app.graph;
   for (const row of tree.children) {
     const chosen = row.dataset.id === app.state.node;
-    if (chosen !== (row.getAttribute("aria-selected") === "true")) row.setAttribute("aria-selected", String(chosen));
+    if (chosen !== (row.getAttribute("aria-selected") === "true"))
+      row.setAttribute("aria-selected", String(chosen));
     row.tabIndex = chosen ? 0 : -1;
     if (chosen && !$("outline-box").hidden) row.scrollIntoView({ block: "nearest" });
   }
@@ -24,20 +25,32 @@ function fillOutline(tree) {
   const stack = [];
   const push = (modules, nodes, level) => {
     const entries = [
-      ...modules.map((m) => ({ m, at: app.membersOf(m).reduce((least, i) => Math.min(least, i), first(m)), level })),
+      ...modules.map((m) => ({
+        m,
+        at: app.membersOf(m).reduce((least, i) => Math.min(least, i), first(m)),
+        level,
+      })),
       ...nodes.map((i) => ({ i, at: i, level })),
     ];
     entries.sort((a, b) => b.at - a.at);
     for (const entry of entries) stack.push(entry);
   };
   const top = graph.moduleOf.flatMap((m, i) => (m < 0 ? [i] : []));
-  push(parent.flatMap((up, m) => (up < 0 ? [m] : [])), top, 1);
+  push(
+    parent.flatMap((up, m) => (up < 0 ? [m] : [])),
+    top,
+    1,
+  );
   while (stack.length && rows.length < OUTLINE_MOST) {
     const entry = stack.pop();
     rows.push(outlineRow(entry));
-    if (entry.m !== undefined && state.open.has(entry.m)) push(children[entry.m], members[entry.m], depth[entry.m] + 2);
+    if (entry.m !== undefined && state.open.has(entry.m))
+      push(children[entry.m], members[entry.m], depth[entry.m] + 2);
   }
-  if (stack.length) rows.push(h("div", { role: "treeitem", class: "note", "aria-level": 1 }, "… more: search for it"));
+  if (stack.length)
+    rows.push(
+      h("div", { role: "treeitem", class: "note", "aria-level": 1 }, "… more: search for it"),
+    );
   tree.replaceChildren(...rows);
 }
 
@@ -46,8 +59,19 @@ function outlineRow({ m, i, level }) {
   const common = { role: "treeitem", "aria-level": level, "aria-selected": "false", tabindex: -1 };
   const row =
     m === undefined
-      ? h("div", { ...common, "data-id": graph.nodes[i].id }, glyph(...outlineGlyph(i)), `${nodeTitle(graph.nodes[i])} `, h("small", {}, shapeText(graph.nodes[i].shape)))
-      : h("div", { ...common, "data-id": graph.modules[m].id, "aria-expanded": String(state.open.has(m)) }, state.open.has(m) ? "− " : "+ ", h("b", {}, moduleTitle(m)));
+      ? h(
+          "div",
+          { ...common, "data-id": graph.nodes[i].id },
+          glyph(...outlineGlyph(i)),
+          `${nodeTitle(graph.nodes[i])} `,
+          h("small", {}, shapeText(graph.nodes[i].shape)),
+        )
+      : h(
+          "div",
+          { ...common, "data-id": graph.modules[m].id, "aria-expanded": String(state.open.has(m)) },
+          state.open.has(m) ? "− " : "+ ",
+          h("b", {}, moduleTitle(m)),
+        );
   row.style.paddingInlineStart = `${level * 14}px`;
   row.addEventListener("click", () => (m === undefined ? select(graph.nodes[i].id) : toggle(m)));
   return row;

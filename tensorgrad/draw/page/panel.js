@@ -18,7 +18,11 @@ const nodeLink = (i) => linkTo(app.graph.nodes[i].id, nodeTitle(app.graph.nodes[
 
 function facts(pairs) {
   const rows = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return h("dl", {}, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    {},
+    ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 function nodePanel(i) {
@@ -29,7 +33,8 @@ function nodePanel(i) {
   return [
     h("h2", {}, nodeTitle(node)),
     h("p", { class: "kind" }, `${kind} · ${node.id}`),
-    node.freed && h("p", { class: "note" }, "A backward has freed this operation: its inputs are not known."),
+    node.freed &&
+      h("p", { class: "note" }, "A backward has freed this operation: its inputs are not known."),
     troubleList(app.health.byNode.get(i)?.map((mark) => ({ node: i, kind: mark })) ?? []),
     diffNote(i),
     facts([
@@ -38,7 +43,12 @@ function nodePanel(i) {
       ["Bytes", bytesText(node.bytes)],
       ["Module", moduleLinks(i)],
       ["Source", node.source && h("code", {}, node.source)],
-      ["Keywords", Object.entries(node.keywords ?? {}).map(([key, value]) => `${key}=${value}`).join(", ")],
+      [
+        "Keywords",
+        Object.entries(node.keywords ?? {})
+          .map(([key, value]) => `${key}=${value}`)
+          .join(", "),
+      ],
       ["Saved", savedText(node)],
       ["Forward", node.forward_seconds != null ? secondsText(node.forward_seconds) : null],
       ["Backward", node.backward_seconds != null ? secondsText(node.backward_seconds) : null],
@@ -46,15 +56,29 @@ function nodePanel(i) {
     node.formula && section("Local rule", ...rulePanel(i, node)),
     node.value && section("Value", ...statsPanel(node.value, node.shape, "value")),
     gradientPanel(i, node),
-    section("Inputs", linkList(graph.inputs[i].filter((j) => j >= 0), node.kind === "op" ? "constants only" : "none")),
-    section("Used by", linkList(graph.consumers[i].map((use) => use.node), "nothing")),
+    section(
+      "Inputs",
+      linkList(
+        graph.inputs[i].filter((j) => j >= 0),
+        node.kind === "op" ? "constants only" : "none",
+      ),
+    ),
+    section(
+      "Used by",
+      linkList(
+        graph.consumers[i].map((use) => use.node),
+        "nothing",
+      ),
+    ),
     lightButtons(),
   ];
 }
 
 function moduleLinks(i) {
   const path = modulePath(app.graph, i);
-  return path.length ? path.flatMap((m, k) => [k ? " › " : null, linkTo(app.graph.modules[m].id, moduleTitle(m))]) : null;
+  return path.length
+    ? path.flatMap((m, k) => [k ? " › " : null, linkTo(app.graph.modules[m].id, moduleTitle(m))])
+    : null;
 }
 
 function savedText(node) {
@@ -65,7 +89,9 @@ function savedText(node) {
 
 function linkList(nodes, none) {
   if (!nodes.length) return h("p", { class: "kind" }, none);
-  const shown = nodes.slice(0, 40).map((j) => h("li", {}, nodeLink(j), ` ${shapeText(app.graph.nodes[j].shape)}`));
+  const shown = nodes
+    .slice(0, 40)
+    .map((j) => h("li", {}, nodeLink(j), ` ${shapeText(app.graph.nodes[j].shape)}`));
   if (nodes.length > 40) shown.push(h("li", {}, `and ${nodes.length - 40} more`));
   return h("ul", {}, ...shown);
 }
@@ -78,8 +104,13 @@ function rulePanel(i, node) {
   node.inputs.forEach((_, slot) => {
     const rule = formula.rules[Math.min(slot, formula.rules.length - 1)];
     if (!rule || graphless(i, slot)) return;
-    const sent = app.graph.events.findIndex((event, k) =>
-      k < app.state.step && event.type === "backward" && event.node === node.id && event.slot === slot);
+    const sent = app.graph.events.findIndex(
+      (event, k) =>
+        k < app.state.step &&
+        event.type === "backward" &&
+        event.node === node.id &&
+        event.slot === slot,
+    );
     const result = sent < 0 ? null : statsText(app.graph.events[sent].contribution);
     lines.push(formulaLine(rule, letters, result));
   });
@@ -97,11 +128,19 @@ function formulaLetters(i, node) {
   const { formula } = node;
   const letters = new Map();
   const show = (stats, shape, name) =>
-    stats?.numbers && stats.size <= 6 ? valueText(stats, shape) : stats || !name ? `${name}[${shapeText(shape)}]` : name;
+    stats?.numbers && stats.size <= 6
+      ? valueText(stats, shape)
+      : stats || !name
+        ? `${name}[${shapeText(shape)}]`
+        : name;
   formula.operands.forEach((letter, slot) => {
     const j = graph.inputs[i][slot];
     if (node.inputs[slot]?.text) letters.set(letter, node.inputs[slot].text);
-    else if (j >= 0) letters.set(letter, show(graph.nodes[j].value, graph.nodes[j].shape, graph.nodes[j].name ?? letter));
+    else if (j >= 0)
+      letters.set(
+        letter,
+        show(graph.nodes[j].value, graph.nodes[j].shape, graph.nodes[j].name ?? letter),
+      );
   });
   const out = show(node.value, node.shape, node.name ?? "out");
   letters.set("out", out);
@@ -115,7 +154,8 @@ function formulaLine(text, letters, result) {
   const right = at < 0 ? text : text.slice(at + 3);
   const filled = right.replace(/[A-Za-z_]\w*/g, (word) => letters.get(word) ?? word);
   const numbers = filled === right ? [] : [h("span", { class: "numbers" }, `= ${filled}`)];
-  if (result && result !== filled) numbers.push(h("span", { class: "numbers result" }, `= ${result}`));
+  if (result && result !== filled)
+    numbers.push(h("span", { class: "numbers result" }, `= ${result}`));
   return h("p", {}, h("code", {}, text), ...numbers);
 }
 
@@ -141,21 +181,38 @@ function gradientPanel(i, node) {
     h(
       "tr",
       { class: event.k === state.step - 1 ? "now" : null },
-      h("td", {}, event.type === "seed" ? "start" : linkTo(event.node, labelOf(event.node)), event.type === "seed" ? "" : ` slot ${event.slot}`),
+      h(
+        "td",
+        {},
+        event.type === "seed" ? "start" : linkTo(event.node, labelOf(event.node)),
+        event.type === "seed" ? "" : ` slot ${event.slot}`,
+      ),
       h("td", {}, statsText(event.contribution ?? event.accumulated)),
     ),
   );
   return section(
     written ? "Gradient (.grad)" : "Gradient",
     shown ? null : h("p", { class: "kind" }, "none has arrived yet"),
-    ...(shown ? statsPanel(complete ? { ...node.grad, ...shown, histogram: node.grad.histogram } : shown, node.shape, "gradient") : []),
+    ...(shown
+      ? statsPanel(
+          complete ? { ...node.grad, ...shown, histogram: node.grad.histogram } : shown,
+          node.shape,
+          "gradient",
+        )
+      : []),
     rows.length
       ? h(
           "table",
           { class: "contributions" },
           h("caption", {}, `${arrived.length} of ${counted(all, "contribution")}`),
           h("tbody", {}, ...rows),
-          rows.length > 1 ? h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, "sum"), h("td", {}, statsText(shown)))) : null,
+          rows.length > 1
+            ? h(
+                "tfoot",
+                {},
+                h("tr", {}, h("th", { scope: "row" }, "sum"), h("td", {}, statsText(shown))),
+              )
+            : null,
         )
       : null,
   );
@@ -164,7 +221,11 @@ function gradientPanel(i, node) {
 function lightButtons() {
   const names = { ancestors: "Ancestors", descendants: "Descendants", loss: "Path to the loss" };
   const buttons = Object.entries(names).map(([kind, text]) =>
-    h("button", { "aria-pressed": String(app.state.trace === kind), onclick: () => light(kind) }, text),
+    h(
+      "button",
+      { "aria-pressed": String(app.state.trace === kind), onclick: () => light(kind) },
+      text,
+    ),
   );
   return section("Highlight", h("div", { class: "row" }, ...buttons));
 }
@@ -201,7 +262,10 @@ function troubleList(list) {
       select(app.graph.nodes[node].id);
       if (kind.startsWith("first")) set({ trace: "loss" });
     };
-    const name = app.state.node === app.graph.nodes[node].id ? null : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
+    const name =
+      app.state.node === app.graph.nodes[node].id
+        ? null
+        : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
     return h("li", {}, glyph("warn", "bad"), name, name ? ": " : null, TROUBLES[kind]);
   });
   if (list.length > 60) rows.push(h("li", {}, `and ${list.length - 60} more`));
@@ -222,7 +286,12 @@ function overview() {
       ["Events", traced ? String(traced) : null],
     ]),
     ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
-    section("Health", app.health.list.length ? troubleList(app.health.list) : h("p", { class: "kind" }, "✓ nothing looks wrong")),
+    section(
+      "Health",
+      app.health.list.length
+        ? troubleList(app.health.list)
+        : h("p", { class: "kind" }, "✓ nothing looks wrong"),
+    ),
     diffPanel(),
     section("Keys", keyTable()),
   ];

@@ -2,7 +2,9 @@
 
 function readDocument(raw) {
   if (raw?.format !== "tensorgrad-graph" || raw.version !== 1) {
-    throw new Error(`this is not a tensorgrad graph of version 1, but ${raw?.format ?? "something else"} ${raw?.version ?? ""}`);
+    throw new Error(
+      `this is not a tensorgrad graph of version 1, but ${raw?.format ?? "something else"} ${raw?.version ?? ""}`,
+    );
   }
   const stats = (raw.stats ?? []).map(wholeStats);
   const at = (index) => (index === undefined ? null : stats[index]);
@@ -37,11 +39,23 @@ function readDocument(raw) {
 
 // Counts that are 0 and statistics of a single number are understood.
 function wholeStats(stats) {
-  const whole = { min: null, max: null, mean: null, std: null, zeros: 0, nan: 0, inf: 0, histogram: null, ...stats };
-  if (stats.histogram) whole.histogram = { low: stats.min, high: stats.max, counts: stats.histogram };
+  const whole = {
+    min: null,
+    max: null,
+    mean: null,
+    std: null,
+    zeros: 0,
+    nan: 0,
+    inf: 0,
+    histogram: null,
+    ...stats,
+  };
+  if (stats.histogram)
+    whole.histogram = { low: stats.min, high: stats.max, counts: stats.histogram };
   if (stats.size === 1 && stats.numbers) {
     const [x] = stats.numbers;
-    if (typeof x === "number") Object.assign(whole, { min: x, max: x, mean: x, std: 0, zeros: Number(x === 0) });
+    if (typeof x === "number")
+      Object.assign(whole, { min: x, max: x, mean: x, std: 0, zeros: Number(x === 0) });
     else if (x === "nan") whole.nan = 1;
     else if (x.endsWith("inf")) whole.inf = 1;
   }

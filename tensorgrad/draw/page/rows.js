@@ -5,7 +5,10 @@ const TURN = 32; // room beside the rows for an edge to turn
 function placeAlong(level, layers, vertices, shape) {
   const width = layers.map((layer) => layer.reduce((most, i) => Math.max(most, level.du[i]), 0));
   const lines = layers.map((layer) => layer.reduce((sum, i) => sum + level.down[i].length, 0));
-  const space = layers.map((layer, l) => LAYER_GAP + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)));
+  const space = layers.map(
+    (layer, l) =>
+      LAYER_GAP + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)),
+  );
   const height = layers.map((layer) => {
     const [low, high] = extent(level, layer);
     return high - low;
@@ -17,7 +20,11 @@ function placeAlong(level, layers, vertices, shape) {
   level.width = width;
   const rows = [];
   layers.forEach((layer, l) => {
-    const row = (rows[level.row[l]] ??= { u: l ? indent : width[0] && inset, low: Infinity, high: -Infinity });
+    const row = (rows[level.row[l]] ??= {
+      u: l ? indent : width[0] && inset,
+      low: Infinity,
+      high: -Infinity,
+    });
     level.start[l] = row.u;
     row.u += width[l] + (level.row[l + 1] === level.row[l] ? space[l] : 0);
     const [low, high] = extent(level, layer);

@@ -3,21 +3,29 @@
 const FIELDS = {
   op: (node, word) => (node.op ?? "").toLowerCase().includes(word),
   name: (node, word) => (node.name ?? "").toLowerCase().includes(word),
-  kind: (node, word) => node.kind.startsWith(word) || (word === "result" && app.graph.isRoot.has(app.graph.index.get(node.id))),
+  kind: (node, word) =>
+    node.kind.startsWith(word) ||
+    (word === "result" && app.graph.isRoot.has(app.graph.index.get(node.id))),
   dtype: (node, word) => node.dtype.includes(word),
   shape: (node, word) => {
-    const asked = word.split(/[x×,()\s]+/).filter(Boolean).map(Number);
+    const asked = word
+      .split(/[x×,()\s]+/)
+      .filter(Boolean)
+      .map(Number);
     return asked.length === 1 ? node.shape.includes(asked[0]) : node.shape.join() === asked.join();
   },
   module: (node, word) => {
     const m = app.graph.moduleIndex.get(node.module);
     const path = m === undefined ? [] : modulePath(app.graph, app.graph.index.get(node.id));
-    return path.some((at) => `${app.graph.tree.path[at]} ${app.graph.modules[at].kind}`.toLowerCase().includes(word));
+    return path.some((at) =>
+      `${app.graph.tree.path[at]} ${app.graph.modules[at].kind}`.toLowerCase().includes(word),
+    );
   },
   value: (node, word) => holds(node.value, word),
   grad: (node, word) => holds(node.grad, word),
   source: (node, word) => (node.source ?? "").toLowerCase().includes(word),
-  is: (node, word) => (app.health.byNode.get(app.graph.index.get(node.id)) ?? []).some((kind) => kind.includes(word)),
+  is: (node, word) =>
+    (app.health.byNode.get(app.graph.index.get(node.id)) ?? []).some((kind) => kind.includes(word)),
 };
 
 function holds(stats, word) {
@@ -37,7 +45,8 @@ function matches(query) {
     const field = at > 0 ? FIELDS[term.slice(0, at)] : undefined;
     const word = (field ? term.slice(at + 1) : term).replaceAll('"', "");
     if (field) return (node) => field(node, word);
-    return (node) => node.id === word || ["op", "name", "module"].some((name) => FIELDS[name](node, word));
+    return (node) =>
+      node.id === word || ["op", "name", "module"].some((name) => FIELDS[name](node, word));
   });
   if (!tests.length) return [];
   return app.graph.nodes.flatMap((node, i) => (tests.every((test) => test(node)) ? [i] : []));

@@ -64,5 +64,8 @@ function itemSize(graph, item) {
   const rows = hasValueRow(node) + hasGradRow(graph, item.of);
   const many = rows && node.shape.length;
   const least = many ? 150 : rows ? 96 : 56;
-  return { w: Math.ceil(Math.max(least, head + (name ? 40 : 32))), h: HEAD + rows * ROW + (rows ? 6 : 0) };
+  return {
+    w: Math.ceil(Math.max(least, head + (name ? 40 : 32))),
+    h: HEAD + rows * ROW + (rows ? 6 : 0),
+  };
 }

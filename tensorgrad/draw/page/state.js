@@ -3,7 +3,16 @@
 const app = {
   graph: null,
   scene: null,
-  state: { step: 0, open: new Set(), node: null, query: "", hit: -1, colour: "kind", trace: null, theme: null },
+  state: {
+    step: 0,
+    open: new Set(),
+    node: null,
+    query: "",
+    hit: -1,
+    colour: "kind",
+    trace: null,
+    theme: null,
+  },
   looks: [],
   highlight: null,
   hits: [],
@@ -31,12 +40,17 @@ const app = {
 };
 
 function openDocument(doc) {
-  app.graph = makeGraph(doc);
-  app.memberLists = [];
-  app.health = findTrouble(app.graph);
-  app.heat = makeHeat(app.graph);
+  const graph = makeGraph(doc);
+  app.health = findTrouble(graph);
+  showGraph(graph);
   app.state.step = app.graph.events.length;
   app.state.open = openAtFirst(app.graph);
+}
+
+function showGraph(graph) {
+  app.graph = graph;
+  app.memberLists = [];
+  app.heat = makeHeat(graph);
 }
 
 function arrangeScene() {

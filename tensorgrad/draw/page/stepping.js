@@ -7,7 +7,7 @@ let player = null;
 function stepTo(step) {
   set({ step });
   const event = app.graph.events[app.state.step - 1];
-  if (event?.type === "backward" && !player) announce(eventText(app.state.step));
+  if (event && !player) announce(eventText(app.state.step));
 }
 
 function play() {

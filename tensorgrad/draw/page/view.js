@@ -43,7 +43,11 @@ function resize() {
 function fit() {
   const { width, height } = app.scene;
   const margin = 40;
-  const scale = Math.min((view.width - 2 * margin) / width, (view.height - 2 * margin) / height, 1.25);
+  const scale = Math.min(
+    (view.width - 2 * margin) / width,
+    (view.height - 2 * margin) / height,
+    1.25,
+  );
   view.scale = Math.max(scale, 0.002);
   view.x = (view.width - width * view.scale) / 2;
   view.y = (view.height - height * view.scale) / 2;
@@ -68,7 +72,8 @@ function panBy(dx, dy) {
 // Bring an item into view, at a scale where it can be read.
 function reveal(item) {
   const [left, top, right, bottom] = seenWindow();
-  const inside = item.x > left && item.y > top && item.x + item.w < right && item.y + item.h < bottom;
+  const inside =
+    item.x > left && item.y > top && item.x + item.w < right && item.y + item.h < bottom;
   if (inside && view.scale > 0.5) return draw();
   view.scale = Math.max(view.scale, 0.8);
   view.x = view.width / 2 - (item.x + item.w / 2) * view.scale;
@@ -93,14 +98,23 @@ function drawMinimap() {
   const pen = canvas.getContext("2d");
   const { scene } = app;
   const scale = Math.min(canvas.width / scene.width, canvas.height / scene.height) * 0.94;
-  const [ox, oy] = [(canvas.width - scene.width * scale) / 2, (canvas.height - scene.height * scale) / 2];
-  if (app.miniature?.looks !== app.looks) app.miniature = { looks: app.looks, image: miniature(canvas, scale, ox, oy) };
+  const [ox, oy] = [
+    (canvas.width - scene.width * scale) / 2,
+    (canvas.height - scene.height * scale) / 2,
+  ];
+  if (app.miniature?.looks !== app.looks)
+    app.miniature = { looks: app.looks, image: miniature(canvas, scale, ox, oy) };
   pen.clearRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(app.miniature.image, 0, 0);
   const [left, top, right, bottom] = seenWindow();
   pen.strokeStyle = colours.select;
   pen.lineWidth = 2;
-  pen.strokeRect(ox + left * scale, oy + top * scale, (right - left) * scale, (bottom - top) * scale);
+  pen.strokeRect(
+    ox + left * scale,
+    oy + top * scale,
+    (right - left) * scale,
+    (bottom - top) * scale,
+  );
   view.mini = { scale, ox, oy };
 }
 
@@ -111,63 +125,12 @@ function miniature(canvas, scale, ox, oy) {
   app.scene.items.forEach((item, i) => {
     pen.fillStyle = item.kind === BOX ? colours.box : dotColour(app, item, app.looks[i]);
     pen.globalAlpha = item.kind === BOX ? 1 : 0.8 * app.looks[i].alpha;
-    pen.fillRect(ox + item.x * scale, oy + item.y * scale, Math.max(1, item.w * scale), Math.max(1, item.h * scale));
+    pen.fillRect(
+      ox + item.x * scale,
+      oy + item.y * scale,
+      Math.max(1, item.w * scale),
+      Math.max(1, item.h * scale),
+    );
   });
   return image;
-}
-
-function addPointer() {
-  const stage = $("canvas");
-  let held = null;
-  stage.addEventListener("pointerdown", (event) => {
-    held = { x: event.offsetX, y: event.offsetY, moved: 0 };
-    stage.setPointerCapture(event.pointerId);
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (!held) {
-      const item = itemAt(event.offsetX, event.offsetY);
-      stage.style.cursor = item ? "pointer" : "grab";
-      return;
-    }
-    const [dx, dy] = [event.offsetX - held.x, event.offsetY - held.y];
-    held = { x: event.offsetX, y: event.offsetY, moved: held.moved + Math.abs(dx) + Math.abs(dy) };
-    panBy(dx, dy);
-  });
-  stage.addEventListener("pointerup", (event) => {
-    if (held && held.moved < 5) click(itemAt(event.offsetX, event.offsetY), event);
-    held = null;
-  });
-  stage.addEventListener("dblclick", (event) => {
-    const item = itemAt(event.offsetX, event.offsetY);
-    if (!item) zoomBy(1.6, event.offsetX, event.offsetY);
-  });
-  stage.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      if (event.ctrlKey || !event.shiftKey) zoomBy(Math.exp(-event.deltaY * 0.0015), event.offsetX, event.offsetY);
-      else panBy(-event.deltaX - event.deltaY, 0);
-    },
-    { passive: false },
-  );
-  const mini = $("minimap");
-  const go = (event) => {
-    if (!event.buttons) return;
-    const ratio = mini.width / mini.clientWidth;
-    const { scale, ox, oy } = view.mini;
-    view.x = view.width / 2 - ((event.offsetX * ratio - ox) / scale) * view.scale;
-    view.y = view.height / 2 - ((event.offsetY * ratio - oy) / scale) * view.scale;
-    draw();
-  };
-  mini.addEventListener("pointerdown", go);
-  mini.addEventListener("pointermove", go);
-}
-
-// A click on a module's sign or header opens or closes it; on anything else, selects it.
-function click(item, event) {
-  if (!item) return set({ node: null });
-  if (item.kind === NODE) return set({ node: app.graph.nodes[item.of].id });
-  const onHeader = (event.offsetY - view.y) / view.scale < item.y + HEADER;
-  if (onHeader) return toggle(item.of);
-  return set({ node: app.graph.modules[item.of].id });
 }
