@@ -2,6 +2,8 @@
 
 import datetime
 import importlib.metadata
+import importlib.util
+import os
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 from benchmarks.harness import CORES, Measured, Workload
 from benchmarks.peers import PEERS
 
+VARIABLES = ("OPENBLAS_", "MKL_", "OMP_", "XLA_FLAGS", "ONEDNN_")
 PACKAGES = "numpy torch jax autograd mygrad micrograd threadpoolctl"
 
 
@@ -28,8 +31,21 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": CORES,
         "system": platform.system(),
+        "blas": _blas(),
+        # Some of these halve the speed of every product, as OPENBLAS_CORETYPE=Haswell does on a newer processor.
+        "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
         "versions": versions,
     }
+
+
+def _blas() -> str:
+    """NumPy's BLAS and the kind of processor that it takes this one for."""
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return "unknown"
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return ", ".join(f"{p['internal_api']} {p['version']} ({p.get('architecture')})" for p in pools)
 
 
 def _processor() -> str:
@@ -155,7 +171,13 @@ def tables(report: dict[str, Any]) -> str:
     m = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     families = list(dict.fromkeys(row["family"] for row in report["rows"]))
-    parts = [f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {versions}"]
+    parts = [
+        f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
+    ]
+    if m["environment"]:
+        parts.append(
+            "Set in the environment: " + ", ".join(f"{k}={v}" for k, v in m["environment"].items())
+        )
     if report["quick"]:
         parts.append(
             "A quick run, of small inputs and few rounds: it shows that everything works, not how fast."

@@ -65,7 +65,8 @@ def our_modules(inputs: Inputs) -> Step:
     loss_of = nn.CategoricalCrossentropy()
 
     def step():
-        net.zero_grad()
+        for q in p:  # as an optimizer's zero_grad does
+            q.grad = None
         loss = loss_of(net(X), y)
         loss.backward()
         return loss, *[q.grad.data.reshape(x.shape) for q, x in zip(p, arrays, strict=True)]
@@ -86,7 +87,8 @@ def torch_modules(inputs: Inputs) -> Step:
     loss_of = torch.nn.CrossEntropyLoss()
 
     def step():
-        net.zero_grad()
+        for q in p:
+            q.grad = None
         loss = loss_of(net(X), y)
         loss.backward()
         return loss, *[q.grad.T if q.ndim == 2 else q.grad for q in p]
