@@ -1,6 +1,7 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
 from tensorgrad import operators as _operators  # noqa: F401  # gives Tensor its operators
+from tensorgrad.anomaly import detect_anomaly
 from tensorgrad.check import check_grads
 from tensorgrad.draw import draw, trace
 from tensorgrad.functional import (
@@ -40,6 +41,7 @@ __all__ = [
     "composed",
     "constant",
     "custom_gradient",
+    "detect_anomaly",
     "draw",
     "dropout",
     "elementwise_grad",

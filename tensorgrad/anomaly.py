@@ -1,0 +1,160 @@
+"""detect_anomaly: which call made the first NaN or Inf, where it stands, and what it was given."""
+
+import contextlib
+import linecache
+import sys
+import weakref
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from tensorgrad import graph
+from tensorgrad.graph import Node
+from tensorgrad.record import Recorded
+from tensorgrad.rules import Op, Spec
+from tensorgrad.state import STATE, Observer, under
+
+LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
+
+
+@contextlib.contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise where the first NaN or Inf is made, be it in the forward pass or in backward.
+
+    The error names the op, the line that called it and the values that went in. An Inf that follows
+    from an Inf is let pass, for it may be meant. NumPy's own warnings are off meanwhile. Looking at
+    every value takes time, without this none is looked at.
+    Raises: FloatingPointError.
+    """
+    with under(observer=Detector(STATE.get().observer)), np.errstate(all="ignore"):
+        yield
+
+
+class Detector(Observer):
+    """Looks at every value when it is made."""
+
+    def __init__(self, before: Observer | None) -> None:
+        super().__init__(before)
+        self.places: weakref.WeakKeyDictionary[Node, str] = weakref.WeakKeyDictionary()
+        self.arrived: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
+        self.visited: Node | None = None  # whose rules are being applied
+
+    def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
+        out = super().compute(op, values, kwargs)
+        bad = badness(out)
+        given = max(map(badness, values), default="") if bad else ""
+        if bad == "NaN" or bad > given:
+            frame, in_backward = users_frame()
+            if not in_backward:  # of what a rule computes only its result counts
+                verb = "was given" if bad == given else "made"
+                cause = f" of {given or 'finite values'}" if verb == "made" else ""
+                arguments = {f"argument {i}": value for i, value in enumerate(values)}
+                raise FloatingPointError(
+                    f"{op.name} {verb} {bad}{cause}\n{place(frame, STATE.get().scope)}\n"
+                    + described(op, arguments, "the result", out)
+                )
+        return out
+
+    def recorded(self, node: Node, out: Any) -> None:
+        super().recorded(node, out)
+        self.places[node] = place(users_frame()[0], node.scope)
+
+    def backward(self, node: Node, i: int | None, step: Any) -> None:
+        super().backward(node, i, step)
+        step = step._data if isinstance(step, Recorded) else step
+        bad = badness(step)
+        if i is None:
+            if bad:
+                raise FloatingPointError(f"backward was started with a gradient that holds {bad}")
+            self.arrived[node] = step
+            return
+        if node is not self.visited:
+            if self.visited is not None:
+                self.arrived.pop(self.visited, None)
+            self.visited = node
+        if bad:
+            arguments = {f"argument {k}": value for k, value in enumerate(node.args)}
+            if node.out is not None:
+                arguments["the output"] = getattr(node.out, "_data", node.out)
+            arguments["the gradient arriving"] = self.arrived.get(node)
+            raise FloatingPointError(
+                f"the backward of {node.op.name} made {bad} in the gradient of argument {i}\n"
+                f"{self.places.get(node, '  called before detect_anomaly began')}\n"
+                + described(node.op, arguments, "that gradient", step)
+            )
+        to = node.parents[i]
+        if to.op is not None:
+            self.arrived[to] = self.arrived[to] + step if to in self.arrived else step
+
+
+def badness(value: Any) -> str:
+    """The worst that a value holds: nothing, an Inf, or a NaN, which are ordered as their names."""
+    if not is_number(value) or np.result_type(value).kind not in "fc" or np.isfinite(value).all():
+        return ""
+    return "NaN" if np.isnan(value).any() else "Inf"
+
+
+def users_frame() -> tuple[FrameType | None, bool]:
+    """The innermost frame of the user's code, and whether it is in a backward that it called."""
+    frame: FrameType | None = sys._getframe(1)
+    in_backward = False
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in LIBRARY:
+            break
+        in_backward = in_backward or frame.f_code is graph.backward.__code__
+        frame = frame.f_back
+    return frame, in_backward
+
+
+def place(frame: FrameType | None, scope: Any) -> str:
+    """A line of the user's code as a traceback shows it."""
+    if frame is None:
+        return "  called from no line of a file"
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, number, frame.f_globals).strip()
+    inside = f", inside {scope!r}" if scope is not None else ""
+    line = f'  File "{file}", line {number}, in {frame.f_code.co_name}{inside}'
+    return f"{line}\n    {text}" if text else line
+
+
+def described(op: Op, arguments: dict[str, Any], name: str, result: Any) -> str:
+    """What went in and what came out, in all and at the first place that went wrong."""
+    lines = [f"  {key}: {summary(value)}" for key, value in arguments.items()]
+    lines.append(f"  {name}: {summary(result)}")
+    known = {key: value for key, value in arguments.items() if is_number(value)}
+    shape = np.shape(result)
+    elementwise = isinstance(op.function, np.ufunc) and op.function.signature is None
+    if (
+        elementwise
+        and shape
+        and np.broadcast_shapes(shape, *map(np.shape, known.values())) == shape
+    ):
+        wrong = np.isnan(result) if badness(result) == "NaN" else np.isinf(result)
+        index = tuple(map(int, np.argwhere(wrong)[0]))
+        there = {key: np.broadcast_to(v, shape)[index].item() for key, v in known.items()}
+        values = ", ".join(f"{key} is {value:.6g}" for key, value in there.items())
+        lines.append(f"  first at index {index}" + (f", where {values}" if values else ""))
+    return "\n".join(lines)
+
+
+def summary(value: Any) -> str:
+    """An array in a few words."""
+    if not is_number(value):
+        return "not read" if value is None or isinstance(value, Spec) else repr(value)
+    array = np.asarray(value)
+    if array.size == 1 or array.dtype.kind not in "fc":
+        return f"{array.dtype} {array.shape}" if array.size > 1 else repr(array.flat[0].item())
+    counts = [(np.isnan(array).sum(), "NaN"), (np.isinf(array).sum(), "Inf")]
+    parts = [f"{n} {kind}" for n, kind in counts if n]
+    finite = array[np.isfinite(array)]
+    if finite.size:
+        size, of = (np.abs(finite), " in magnitude") if array.dtype.kind == "c" else (finite, "")
+        rest = "the rest " if parts else ""
+        parts.append(f"{rest}from {size.min():.6g} to {size.max():.6g}{of}")
+    return f"{array.dtype} {array.shape}, {', '.join(parts)}"
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic, float, int, complex))
