@@ -120,16 +120,19 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             nodes.append(None)
         bit += bit
     state = STATE.get()
+    recording = wanted and state.recording
+    if recording and kwargs and not op.keywords.issuperset(kwargs):
+        raise TypeError(op.unknown(kwargs))
     observer = state.observer
     if observer is None:
         out = op.compute(*values, **kwargs)
     else:
         out = observer.compute(op, values, kwargs)
-    if not wanted or not state.recording:
+    if type(out) is complex:  # so Python's operators make of a complex and a np.float64
+        out = np.complex128(out)
+    if not recording or (kwargs and out.dtype.kind not in "fc"):  # with dtype=int, say
         return tensor_of(out)
     unread, reads_out = op.plans.get(wanted) or op.plan(wanted, len(values))
-    if kwargs and not op.keywords.issuperset(kwargs):
-        raise TypeError(op.unknown(kwargs))
     for i in unread:
         values[i] = nodes[i] or spec_of(values[i])
     node = Node.__new__(Node)

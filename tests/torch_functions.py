@@ -46,8 +46,8 @@ if torch is not None:
 
         # shape
         np.reshape: torch.reshape, np.ravel: torch.ravel, np.squeeze: torch.squeeze, np.expand_dims: torch.unsqueeze,
-        np.transpose: torch.permute, np.swapaxes: torch.swapaxes, np.moveaxis: torch.moveaxis,
-        np.broadcast_to: torch.broadcast_to, np.flip: torch.flip, np.concatenate: torch.concatenate,
+        np.transpose: lambda x, axes=None: torch.permute(x, axes or tuple(range(x.ndim))[::-1]), np.swapaxes: torch.swapaxes, np.moveaxis: torch.moveaxis,
+        np.broadcast_to: torch.broadcast_to, np.flip: lambda x, axis=None: torch.flip(x, tuple(np.arange(x.ndim)[axis].ravel().tolist())), np.concatenate: torch.concatenate,
         np.stack: torch.stack, np.array_split: torch.tensor_split,
 
         # index

@@ -1,0 +1,96 @@
+"""Keywords that a gradient would not follow are refused at the call, and dtypes are kept or change as NumPy's do."""
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+
+def leaf(x=(1.0, 2.0, 3.0), dtype=None):
+    return tg.Tensor(x, requires_grad=True, dtype=dtype)
+
+
+OUT = np.zeros(3)
+
+# fmt: off
+REFUSED = [
+    (lambda x: np.add(x, 1, out=OUT),                            r"add cannot write into out= with tensors"),
+    (lambda x: np.exp(x, OUT),                                   r"exp cannot write into out= with tensors"),
+    (lambda x: np.sum(x, out=OUT[0]),                            r"sum cannot write into out= with tensors"),
+    (lambda x: np.add(x, 1, where=[True, False, True]),          r"add cannot be differentiated with the keyword where"),
+    (lambda x: np.multiply(x, 2, dtype=np.float32),              r"multiply cannot be differentiated with the keyword dtype"),
+    (lambda x: np.var(x, mean=2.0),                              r"var cannot be differentiated with the keyword mean"),
+    (lambda x: np.nan_to_num(x, copy=False),                     r"nan_to_num cannot be differentiated with the keyword copy"),
+    (lambda x: np.median(x, overwrite_input=True),               r"median of tensors has no overwrite_input="),
+    (lambda x: np.quantile(x, 0.5, out=OUT),                     r"quantile of tensors has no out="),
+    (lambda x: np.quantile(x, 0.5, method="inverted_cdf", weights=[1, 2, 3]), r"quantile of tensors has no weights="),
+    (lambda x: np.quantile([1.0, 2.0], x),                       r"making an ndarray of a tensor"),
+    (lambda x: np.sum(x, initial=x[0]),                          r"sum takes no tensor as initial"),
+    (lambda x: np.ldexp(x, tg.Tensor(1)) + np.ldexp(1.0, x),     r"ufunc 'ldexp' not supported"),
+    (lambda x: np.power.reduce(x),                               r"NumPy's own value depends on how the array lies in memory"),
+    (lambda x: np.multiply.at(x, [0], 2.0),                      r"it writes in place; assign to the tensor's elements"),
+    (lambda x: np.subtract.reduce(x, where=[True, False, True]), r"subtract.reduce of tensors has no keyword where"),
+    (lambda x: np.subtract.reduce(x[None], axis=(0, 1)),         r"subtract.reduce of tensors takes one axis"),
+    (lambda x: np.cumulative_sum(x[None]),                       r"of 2 dimensions, axis must be given"),
+    (lambda x: np.median(x + 1j),                                r"complex numbers have no order"),
+    (lambda x: np.average(x, weights=[1.0, 2.0]),                r"but theirs is \(2,\)"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_what_would_be_lost_is_refused(f, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        f(leaf())
+    assert not OUT.any()
+
+
+def test_weights_without_a_sum_have_no_average():
+    with pytest.raises(ZeroDivisionError, match="weights that sum to 0"):
+        np.average(leaf(), weights=[1.0, -1.0, 0.0])
+
+
+@pytest.mark.parametrize("f", [np.sum, np.prod, np.cumsum, np.cumprod])
+def test_a_result_of_integers_carries_no_gradient(f):
+    out = f(leaf(), dtype=int)
+    assert out.dtype == int
+    assert not out.requires_grad
+
+
+@pytest.mark.parametrize("f", [np.sum, np.mean, np.prod, np.var, np.std, np.cumsum, np.cumprod])
+def test_a_wider_dtype_sends_back_the_narrower(f):
+    x = leaf(dtype=np.float32)
+    out = f(x, dtype=np.float64)
+    assert out.dtype == np.float64
+    np.sum(out).backward()
+    assert x.grad.dtype == np.float32
+
+
+def test_a_constant_takes_every_keyword_of_a_ufunc():
+    with tg.no_grad():
+        out = np.add(leaf(), 1, dtype=np.float32)
+    assert out.dtype == np.float32
+    assert np.multiply(tg.Tensor([2.0]), 3.0, dtype=np.float32).dtype == np.float32
+
+
+def test_casting_to_integers_is_constant():
+    assert type(np.astype(leaf(), int)) is np.ndarray
+    assert type(leaf().astype(bool)) is np.ndarray
+
+
+@pytest.mark.parametrize("f", [np.nanmax, np.nanmin, np.nanmedian])
+def test_nothing_but_nan_warns_as_numpy_does(f):
+    with pytest.warns(RuntimeWarning, match="All-NaN slice"):
+        out = f(leaf([np.nan, np.nan]))
+    assert np.isnan(out.data)
+
+
+def test_a_variance_without_freedom_is_nan_as_in_numpy():
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"), np.errstate(all="ignore"):
+        out = np.var(leaf([1.0]), ddof=1)
+    assert np.isnan(out.data)
+    with np.errstate(all="ignore"):
+        x = leaf([1.0])
+        with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+            np.var(x, ddof=1).backward()
+    assert np.isnan(x.grad.data)
