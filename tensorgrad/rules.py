@@ -174,17 +174,39 @@ def rule(function: Function, *gradients: Function | None) -> None:
     """Declare the gradient of `function` with respect to each of its arguments, in order.
 
     Raises: TypeError if the rules take different numbers of arguments.
+
+    >>> import tensorgrad as tg
+    >>> scale = tg.primitive(lambda x, s: x * s)
+    >>> tg.rule(scale, lambda g, _out, _x, s: g * s, lambda g, _out, x, _s: np.sum(g * x))
+    >>> tg.grad(lambda x, s: np.sum(scale(x, s)), (0, 1))(np.array([1.0, 2.0]), 3.0)
+    (array([3., 3.]), np.float64(3.0))
     """
     RULES[function] = Op(function, gradients)
 
 
 def rule_each(function: Function, gradient: Function) -> None:
-    """Declare one rule, `gradient(g, out, i, *args)`, for each argument of a variadic function."""
+    """Declare one rule, `gradient(g, out, i, *args)`, for each argument of a variadic function.
+
+    >>> import tensorgrad as tg
+    >>> total = tg.primitive(lambda *arrays: sum(arrays))
+    >>> tg.rule_each(total, lambda g, _out, _i, *_arrays: g)
+    >>> tg.grad(total, (0, 2))(1.0, 2.0, 3.0)
+    (np.float64(1.0), np.float64(1.0))
+    """
     RULES[function] = EachOp(function, (gradient,))
 
 
 def composed(function: Function, implementation: Function | None = None) -> Any:
-    """Declare that tensors go to `implementation`, which is made of differentiable calls."""
+    """Declare that tensors go to `implementation`, which is made of differentiable calls.
+
+    >>> import tensorgrad as tg
+    >>> distance = tg.primitive(lambda a, b: np.sqrt(((a - b) ** 2).sum()))
+    >>> @tg.composed(distance)
+    ... def _(a, b):
+    ...     return np.sqrt(np.sum((a - b) ** 2))
+    >>> tg.grad(distance)(np.array([3.0, 4.0]), np.zeros(2))
+    array([0.6, 0.8])
+    """
     if implementation is None:
         return functools.partial(composed, function)
     COMPOSED[function] = implementation
@@ -192,7 +214,14 @@ def composed(function: Function, implementation: Function | None = None) -> Any:
 
 
 def constant(*functions: Function) -> None:
-    """Declare functions whose result carries no gradient: they take tensors and return arrays."""
+    """Declare functions whose result carries no gradient: they take tensors and return arrays.
+
+    >>> import tensorgrad as tg
+    >>> best = tg.primitive(lambda scores: scores.argmax())
+    >>> tg.constant(best)
+    >>> best(tg.Tensor([0.1, 0.7, 0.2], requires_grad=True))
+    np.int64(1)
+    """
     CONSTANT.update(functions)
 
 
@@ -202,7 +231,18 @@ def refused(reason: str, *functions: Function) -> None:
 
 
 def primitive(function: Function) -> Function:
-    """Make a function of ndarrays one that takes tensors too, through NumPy's own protocol."""
+    """Make a function of ndarrays one that takes tensors too, through NumPy's own protocol.
+
+    It needs a rule, or to be declared composed or constant, to be given one that is recorded.
+
+    >>> import tensorgrad as tg
+    >>> @tg.primitive
+    ... def double(x):
+    ...     return 2 * x
+    >>> tg.rule(double, lambda g, _out, _x: 2 * g)
+    >>> double(tg.Tensor(3.0, requires_grad=True))
+    Tensor(6., dtype=float64, op=double)
+    """
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -217,3 +257,17 @@ def primitive(function: Function) -> Function:
 
     call.compute = function  # type: ignore[attr-defined]
     return call
+
+
+def as_array(x: Any) -> Any:
+    """x itself if it is an array or a tensor, else the array of a number or a list."""
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
+@primitive
+def values(x: Any) -> np.ndarray:
+    """The array of a tensor, where only its numbers are asked for and no gradient is wanted."""
+    return np.asarray(x)
+
+
+constant(values)

@@ -1,0 +1,276 @@
+"""Users' own ops, with the library's tools: rule, rule_each, primitive, composed, constant, custom_gradient."""
+
+import gc
+import inspect
+import weakref
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import Tensor
+
+V = np.array([0.5, -1.0, 2.0])
+
+
+def leaf(value=V):
+    return Tensor(value, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [tg.rule, tg.rule_each, tg.primitive, tg.composed, tg.constant, tg.custom_gradient],
+    ids=lambda tool: tool.__name__,
+)
+def test_each_tool_has_an_example(tool):
+    assert ">>> " in inspect.getdoc(tool)  # which is run with the tests
+
+
+# primitive and rule
+
+
+@tg.primitive
+def _cube(x, scale=1.0):
+    """x³, times a scale."""
+    return scale * x**3
+
+
+@pytest.fixture
+def cube():
+    tg.rule(_cube, lambda g, _out, x, scale=1.0: g * 3 * scale * x**2)
+    return _cube
+
+
+def test_a_primitive_with_a_rule(cube):
+    x = leaf()
+    y = cube(x)
+    np.testing.assert_array_equal(y.data, V**3)
+    assert y.op is cube
+    np.sum(y).backward()
+    np.testing.assert_allclose(x.grad.data, 3 * V**2)
+    tg.check_grads(cube, V)
+    tg.check_grads(lambda x: cube(x, scale=2.0), V)
+    tg.check_grads(lambda x: cube(x, 2.0), V)
+
+
+def test_a_primitive_stays_a_function_of_arrays(cube):
+    assert type(cube(V)) is np.ndarray
+    assert cube(2.0) == 8.0
+    assert not cube(Tensor(V)).requires_grad
+    assert (cube.__name__, cube.__doc__) == ("_cube", "x³, times a scale.")
+
+
+def test_a_rule_serves_every_order(cube):
+    close = np.testing.assert_allclose
+    close(tg.grad(tg.grad(tg.grad(cube)))(0.7), 6.0)
+    close(tg.hessian(lambda x: np.sum(cube(x)))(V), np.diag(6 * V))
+
+
+def test_only_what_the_rule_reads_is_saved():
+    add = tg.primitive(lambda a, b: a + b)
+    tg.rule(add, lambda g, _out, _a, _b: g, lambda g, _out, _a, _b: g)
+    node = add(leaf(), np.ones(3)).node
+    assert node.out is None
+    assert not any(isinstance(a, np.ndarray) for a in node.args)
+
+
+def test_broadcasting_and_promotion_are_undone_by_the_engine():
+    times = tg.primitive(lambda a, b: a * b)
+    tg.rule(times, lambda g, _out, _a, b: g * b, lambda g, _out, a, _b: g * a)
+    a, b = leaf(np.ones((2, 3), np.float32)), leaf(V)
+    np.sum(times(a, b)).backward()
+    assert a.grad.dtype == np.float32
+    assert b.grad.tolist() == [2, 2, 2]
+
+
+def test_unknown_keywords_are_refused_at_the_call(cube):
+    assert cube(Tensor(V), scale=2.0).tolist() == (2 * V**3).tolist()
+    with pytest.raises(TypeError, match=r"keyword power \(its rules know: scale\)"):
+        cube(leaf(), power=3)
+    square = tg.primitive(lambda x, power=2: x**power)
+    tg.rule(square, lambda g, _out, x: 2 * g * x)
+    assert square(leaf()).requires_grad
+    with pytest.raises(
+        TypeError, match=r"with the keyword power \(its rules know: none\); leave it"
+    ):
+        square(leaf(), power=3)
+
+
+def test_an_op_without_a_rule_names_the_remedy():
+    double = tg.primitive(lambda x: 2 * x)
+    double.__qualname__ = "double"
+    assert double(Tensor(V)).tolist() == (2 * V).tolist()
+    with tg.no_grad():
+        assert double(leaf()).tolist() == (2 * V).tolist()
+    message = r"double has no gradient rule; declare one with tensorgrad\.rule\(double, \.\.\.\)"
+    with pytest.raises(TypeError, match=message):
+        double(leaf())
+
+
+def test_an_argument_without_a_rule_is_refused_if_it_wants_a_gradient():
+    pick = tg.primitive(lambda x, weights: x * weights)
+    tg.rule(pick, lambda g, _out, _x, weights: g * weights)
+    pick(leaf(), V)
+    with pytest.raises(
+        TypeError, match=r"no gradient with respect to its argument 1, .* tensorgrad"
+    ):
+        pick(V, leaf())
+
+
+def test_rules_that_disagree_are_refused():
+    f = tg.primitive(lambda a, b: a * b)
+    with pytest.raises(TypeError, match="disagree about the number of its arguments"):
+        tg.rule(f, lambda g, _out, a, b: g * b, lambda g, _out, a: g * a)
+
+
+def test_a_rule_that_gives_the_wrong_shape_is_refused():
+    f = tg.primitive(lambda x: x * 2)
+    tg.rule(f, lambda g, _out, _x: np.sum(g))
+    with pytest.raises(ValueError, match=r"gave a gradient of shape \(\) for an argument of shape"):
+        np.sum(f(leaf())).backward()
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_check_grads_rejects_a_wrong_rule(order):
+    wrong = tg.primitive(np.sin)
+    # Right at first order, but what it reads is cut off from the graph at the second.
+    first = {1: lambda g, _out, x: 1.01 * g * np.cos(x), 2: None}[order]
+    tg.rule(wrong, first or (lambda g, _out, x: g * np.cos(getattr(x, "data", x))))
+    if order == 2:
+        tg.check_grads(wrong, V, order=1)
+    with pytest.raises(AssertionError):
+        tg.check_grads(wrong, V, order=order)
+
+
+# rule_each, composed, constant
+
+
+def test_rule_each():
+    weighted = tg.primitive(lambda *xs: sum(k * x for k, x in enumerate(xs, 1)))
+    tg.rule_each(weighted, lambda g, _out, i, *_xs: g * (i + 1))
+    xs = [leaf() for _ in range(4)]
+    np.sum(weighted(*xs)).backward()
+    assert [x.grad.tolist() for x in xs] == [[k] * 3 for k in (1, 2, 3, 4)]
+    tg.check_grads(weighted, V, V + 1, 2 * V)
+
+
+def test_composed():
+    mse = tg.primitive(lambda a, b: ((a - b) ** 2).mean())
+
+    @tg.composed(mse)
+    def _(a, b):
+        return np.mean((a - b) ** 2)
+
+    assert mse(V, V + 1) == 1.0
+    x = leaf()
+    mse(x, V + 1).backward()
+    np.testing.assert_allclose(x.grad.data, -2 / 3)
+    tg.check_grads(mse, V, V**2)
+
+
+def test_constant():
+    best = tg.primitive(lambda x: x.argmax())
+    tg.constant(best)
+    assert best(leaf()) == 2
+    assert not isinstance(best(leaf()), Tensor)
+
+
+# custom_gradient
+
+
+@tg.custom_gradient
+def log1pexp(x):
+    e = np.exp(x)
+    return np.log1p(e), lambda g: g * (1 - 1 / (1 + e))
+
+
+def test_custom_gradient_at_every_order():
+    sigmoid = 1 / (1 + np.exp(-V))
+    x = leaf()
+    y = log1pexp(x)
+    assert y.op.__name__ == "log1pexp"
+    np.sum(y).backward()
+    np.testing.assert_allclose(x.grad.data, sigmoid)
+    tg.check_grads(log1pexp, V)
+    np.testing.assert_allclose(
+        tg.hessian(lambda x: np.sum(log1pexp(x)))(V), np.diag(sigmoid * (1 - sigmoid))
+    )
+
+
+def test_custom_gradient_replaces_the_gradient():
+    @tg.custom_gradient
+    def clipped(x, limit):
+        return x, lambda g: (np.clip(g, -limit, limit), None)
+
+    x = leaf()
+    np.sum(clipped(x, 1.0) * [0.5, 5.0, -3.0]).backward()
+    assert x.grad.tolist() == [0.5, 1, -1]
+    assert type(clipped(V, 1.0)) is np.ndarray
+    assert not clipped(Tensor(V), 1.0).requires_grad
+
+
+def test_custom_gradient_of_several_arguments_is_called_once():
+    calls = []
+
+    @tg.custom_gradient
+    def product(a, b, *, scale):
+        def gradient(g):
+            calls.append(1)
+            return [g * b * scale, g * a * scale]
+
+        return a * b * scale, gradient
+
+    a, b = leaf(V.astype(np.float32)), leaf(2.0)
+    np.sum(product(a, b, scale=3.0)).backward()
+    assert calls == [1]
+    assert a.grad.tolist() == [6, 6, 6]
+    assert a.grad.dtype == np.float32
+    assert b.grad.item() == 3 * V.sum()
+    tg.check_grads(lambda a, b: product(a, b, scale=3.0), V, V + 1)
+
+
+def test_custom_gradient_refuses_what_would_lose_a_gradient():
+    w = leaf()
+
+    @tg.custom_gradient
+    def weighted(x, ws=None):
+        return x * (w if ws is None else ws[0]), lambda g: (g * 1.0, None)[: 1 if ws is None else 2]
+
+    for call in (lambda: weighted(leaf()), lambda: weighted(leaf(), [w])):
+        with pytest.raises(
+            TypeError, match="not a positional argument, so that its gradient would"
+        ):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda x: x, r"must return \(value, gradient\), where gradient is a function"),
+        (lambda x: (x, x), r"must return \(value, gradient\)"),
+        (lambda x: (x, lambda g: None), "must give an array for each of its 1 arguments"),
+        (lambda x: (x, lambda g: (g, g)), "must give an array for each of its 1 arguments"),
+        (
+            lambda x: (x, lambda g: g[:1]),
+            r"a gradient of shape \(1,\) for an argument of shape \(3,",
+        ),
+    ],
+)
+def test_custom_gradient_misused(returned, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        np.sum(tg.custom_gradient(returned)(leaf())).backward()
+
+
+def test_custom_gradient_leaves_nothing_behind():
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf()
+        y = np.sum(log1pexp(x) ** 2)
+        y.backward(create_graph=True)
+        references = [weakref.ref(t.node) for t in (y, x.grad)]
+        x.zero_grad()
+        del y
+        assert [r() for r in references] == [None, None]
+    finally:
+        gc.enable()
