@@ -76,7 +76,9 @@ def _double(x: Any) -> Any:
 
 
 def _tensors(result: Any) -> Iterator[Tensor]:
-    """The tensors with a gradient in what a function returned, however nested."""
+    """What can have a gradient in what a function returned, however nested; a constant too."""
+    if isinstance(result, (np.ndarray, np.inexact)):
+        result = Tensor(result)
     if isinstance(result, Tensor):
         if result.dtype.kind in "fc":
             yield result

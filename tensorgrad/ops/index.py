@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, primitive, rule
+from tensorgrad.rules import as_array, composed, constant, primitive, rule, values
 
 
 @primitive
@@ -57,53 +57,202 @@ def _along(x, indices, axis):
     return tuple(indices if i == axis % x.ndim else positions for i, positions in enumerate(grid))
 
 
-def _sort(g, out, x, axis=-1):
+@primitive
+def shared(v, begins):
+    """The mean of every run along the last axis, in place of its elements: its own adjoint."""
+    starts = np.flatnonzero(begins)
+    sizes = np.diff(starts, append=v.size)
+    means = np.add.reduceat(v.ravel(), starts) / sizes.astype(v.dtype)
+    return np.repeat(means, sizes).reshape(v.shape)
+
+
+def _sort(g, out, x, axis=-1, kind=None, stable=None):
     """Each gradient goes back to where its element stood; equal elements share theirs equally."""
     if axis is None:
         return np.reshape(_sort(g, out, np.ravel(x)), x.shape)
     order = np.argsort(x, axis=axis, kind="stable")
-    g = _shared(g, out, axis)
+    last = np.moveaxis(out, axis, -1)
+    begins = np.ones(last.shape, bool)
+    begins[..., 1:] = np.not_equal(last[..., 1:], last[..., :-1])
+    if not np.all(begins):
+        g = np.moveaxis(shared(np.moveaxis(g, axis, -1), begins), -1, axis)
     return np.take_along_axis(g, np.argsort(order, axis=axis, kind="stable"), axis=axis)
 
 
-def _shared(g, out, axis):
-    """The mean of g over every run of equal values in `out`, which is sorted along `axis`."""
-    last = np.moveaxis(out, axis, -1)
-    fresh = np.not_equal(last[..., 1:], last[..., :-1])
-    if np.all(fresh):
-        return g
-    runs = np.zeros(last.shape, int)
-    np.cumsum(fresh, axis=-1, out=runs[..., 1:])
-    g = np.moveaxis(g, axis, -1)
-    index = (*np.indices(last.shape, sparse=True)[:-1], runs)
-    size = put(np.ones(last.shape, g.dtype), index, last.shape)
-    total = put(g, index, last.shape)
-    return np.moveaxis(take(total / np.maximum(size, 1), index), -1, axis)
+def _partition(g, out, x, _kth, axis=-1, kind="introselect"):
+    """As of sort, of which it is a part: the output is brought in order first."""
+    if axis is None:
+        return np.reshape(_partition(g, out, np.ravel(x), None), x.shape)
+    order = np.argsort(out, axis=axis, kind="stable")
+    in_order = np.take_along_axis(out, order, axis=axis)
+    return _sort(np.take_along_axis(g, order, axis=axis), in_order, x, axis)
 
 
 # fmt: off
-rule(take,    lambda g, _out, _x, index: put(g, index, _x.shape))
-rule(put,     lambda g, _out, _v, index, _shape: take(g, index))
-rule(assign,  lambda g, _out, _x, index, _value: assign(g, index, 0), None, _assign_value)
-rule(np.sort, _sort)
+rule(take,         lambda g, _out, _x, index: put(g, index, _x.shape))
+rule(put,          lambda g, _out, _v, index, _shape: take(g, index))
+rule(assign,       lambda g, _out, _x, index, _value: assign(g, index, 0), None, _assign_value)
+rule(shared,       lambda g, _out, _v, begins: shared(g, begins))
+rule(np.sort,      _sort)
+rule(np.partition, _partition)
 
 constant(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
-         np.unravel_index, np.ravel_multi_index, np.bincount, np.histogram, np.unique, np.isin)
+         np.unravel_index, np.ravel_multi_index, np.isin, np.histogram_bin_edges, np.diag_indices_from, np.tril_indices_from,
+         np.triu_indices_from)
 # fmt: on
 
 
 @composed(np.take_along_axis)
 def _take_along_axis(arr, indices, axis=-1):
+    arr, indices = as_array(arr), values(indices)
     if axis is None:
         return take(np.ravel(arr), indices)
     return take(arr, _along(arr, indices, axis))
 
 
 @composed(np.take)
-def _take(a, indices, axis=None, mode="raise"):
+def _take(a, indices, axis=None, out=None, mode="raise"):
+    if out is not None:
+        raise TypeError(
+            "take cannot write into out= with tensors, which are values; use its result"
+        )
+    a, indices = as_array(a), values(indices)
     if mode != "raise":
         n = a.size if axis is None else a.shape[axis]
         indices = np.clip(indices, 0, n - 1) if mode == "clip" else np.mod(indices, n)
     if axis is None:
         return take(np.ravel(a), indices)
     return take(a, (slice(None),) * (axis % a.ndim) + (indices,))
+
+
+for _ufunc in (np.add, np.subtract):
+
+    @composed(_ufunc.at)
+    def _at(a, indices, b, ufunc=_ufunc):
+        """A position named twice gets both, unlike in an assignment."""
+        shape = np.empty(a.shape, bool)[indices].shape
+        a[...] = ufunc(a, put(np.broadcast_to(as_array(b), shape), indices, a.shape))
+
+
+@composed(np.compress)
+def _compress(condition, a, axis=None):
+    return np.take(a, np.flatnonzero(values(condition)), axis)
+
+
+@composed(np.extract)
+def _extract(condition, arr):
+    return np.take(arr, np.flatnonzero(values(condition)))
+
+
+@composed(np.choose)
+def _choose(a, choices, out=None, mode="raise"):
+    if out is not None:
+        raise TypeError(
+            "choose cannot write into out= with tensors, which are values; use its result"
+        )
+    which, n = values(a), len(choices)
+    if mode == "raise" and np.any((which < 0) | (which >= n)):
+        raise ValueError(
+            f"choose picks among {n} choices, numbered from 0, but was asked for {which}"
+        )
+    which = np.clip(which, 0, n - 1) if mode == "clip" else np.mod(which, n)
+    which, *arrays = np.broadcast_arrays(which, *choices)
+    return np.take_along_axis(np.stack(arrays), values(which)[None], 0)[0]
+
+
+@composed(np.select)
+def _select(condlist, choicelist, default=0):
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError(
+            f"select needs a choice for each condition, but got {len(condlist)} conditions and "
+            f"{len(choicelist)} choices"
+        )
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = np.where(condition, choice, result)
+    return result
+
+
+@composed(np.piecewise)
+def _piecewise(x, condlist, funclist, *args, **kw):
+    """Each function is called with the elements that meet its condition; the last one is for all others."""
+    conditions = values(condlist)
+    if conditions.ndim == 0 or (conditions.ndim == 1 and x.ndim):
+        conditions = conditions[None]
+    if len(funclist) == len(conditions) + 1:
+        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
+    if len(funclist) != len(conditions):
+        raise ValueError(
+            f"piecewise of {len(conditions)} conditions takes as many functions, or one more, not {len(funclist)}"
+        )
+    out = np.zeros_like(values(x))
+    for condition, function in zip(conditions, funclist, strict=True):
+        if not callable(function):
+            out = assign(out, condition, function)
+        elif np.any(condition):
+            out = assign(out, condition, function(x[condition], *args, **kw))
+    return out
+
+
+@composed(np.sort_complex)
+def _sort_complex(a):
+    return np.astype(np.sort(a), np.result_type(a.dtype, np.complex128))
+
+
+@composed(np.trim_zeros)
+def _trim_zeros(filt, trim="fb", axis=None):
+    found = np.nonzero(np.atleast_1d(values(filt)))
+    axes = range(filt.ndim) if axis is None else [i % filt.ndim for i in np.atleast_1d(axis)]
+    index = [slice(None)] * filt.ndim
+    for i in axes:
+        if found[i].size == 0:
+            index[i] = slice(0, 0)
+        else:
+            first, last = int(found[i].min()), int(found[i].max())
+            index[i] = slice(
+                first if "f" in trim.lower() else None, last + 1 if "b" in trim.lower() else None
+            )
+    return filt[tuple(index)]
+
+
+@composed(np.bincount)
+def _bincount(x, /, weights=None, minlength=0):
+    """Counts are constants; weights are added up."""
+    counts = np.bincount(values(x), None, minlength)
+    if weights is None:
+        return counts
+    return np.astype(put(as_array(weights), (values(x),), counts.shape), float)
+
+
+@composed(np.histogram)
+def _histogram(a, bins=10, range=None, density=None, weights=None):
+    """Counts are constants, for a moved sample moves no edge that it does not cross; weights are added up."""
+    a = np.ravel(values(a))
+    edges = np.histogram_bin_edges(
+        a, bins, range, None if weights is None else np.ravel(values(weights))
+    )
+    if weights is None:
+        return np.histogram(a, edges, density=density)
+    place = np.searchsorted(edges, a, "right") - 1
+    place[a == edges[-1]] = len(edges) - 2
+    inside = (place >= 0) & (place < len(edges) - 1)
+    total = put(np.ravel(as_array(weights))[inside], (place[inside],), (len(edges) - 1,))
+    return (total / np.diff(edges) / np.sum(total) if density else total), edges
+
+
+@composed(np.apply_along_axis)
+def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    rows = np.moveaxis(arr, axis, -1)
+    lead = rows.shape[:-1]
+    results = [func1d(rows[i], *args, **kwargs) for i in np.ndindex(lead)]
+    out = np.reshape(np.stack(results), lead + np.shape(results[0]))
+    inner = range(len(lead), out.ndim)
+    return np.moveaxis(out, list(inner), [axis % arr.ndim + k for k, _ in enumerate(inner)])
+
+
+@composed(np.apply_over_axes)
+def _apply_over_axes(func, a, axes):
+    for axis in np.atleast_1d(axes).tolist():
+        result = func(a, axis)
+        a = result if result.ndim == a.ndim else np.expand_dims(result, axis)
+    return a

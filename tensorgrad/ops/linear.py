@@ -1,10 +1,11 @@
 """Products of vectors, matrices and tensors."""
 
+import math
 import string
 
 import numpy as np
 
-from tensorgrad.rules import composed, primitive, rule, rule_each
+from tensorgrad.rules import as_array, composed, constant, primitive, rule, rule_each
 
 
 def _matmul_a(g, _out, _a, b):
@@ -27,20 +28,27 @@ def _matmul_b(g, _out, a, _b):
 
 @primitive
 def einsum(*operands, subscripts):
-    return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
+    sizes: dict[str, int] = {}
+    for letters, x in zip(subscripts.split(","), operands, strict=True):
+        sizes.update(zip(letters, x.shape, strict=False))
+    # A path through BLAS costs 50 µs to find, which is what ten thousand products cost without one.
+    worth_it = len(operands) > 1 and math.prod(sizes.values()) > 10_000
+    return np.einsum(subscripts, *operands, optimize=worth_it)
 
 
 def _einsum(g, _out, i, *operands, subscripts):
     """Swap roles: g takes the place of operand i, whose own letters become the output.
 
-    A letter that only operand i has was summed alone: ones spread g along it. A letter that it has twice was a
-    diagonal: an identity puts g back there.
+    A letter along which only operand i is long was summed alone: ones spread g along it. A letter that it has twice was
+    a diagonal: an identity puts g back there.
     """
     inputs, output = subscripts.split("->")
     parts = inputs.split(",")
     others = [(p, x) for k, (p, x) in enumerate(zip(parts, operands, strict=True)) if k != i]
     free = iter(sorted(set(string.ascii_letters) - set(subscripts)))
-    known = set(output).union(*(p for p, _ in others))
+    known = {
+        (letter, n) for p, x in [(output, g), *others] for letter, n in zip(p, x.shape, strict=True)
+    }
     target = ""
     for letter, n in zip(parts[i], operands[i].shape, strict=True):
         if letter in target:
@@ -49,9 +57,9 @@ def _einsum(g, _out, i, *operands, subscripts):
             target += twin
         else:
             target += letter
-        if letter not in known:
+        if (letter, n) not in known and not (n == 1 and any(letter == k for k, _ in known)):
             others.append((letter, np.ones(n, g.dtype)))
-            known.add(letter)
+            known.add((letter, n))
     terms = ",".join([output, *(p for p, _ in others)])
     return einsum(g, *(x for _, x in others), subscripts=f"{terms}->{target}")
 
@@ -59,34 +67,46 @@ def _einsum(g, _out, i, *operands, subscripts):
 # fmt: off
 rule(np.matmul,  _matmul_a, _matmul_b)
 rule_each(einsum, _einsum)
+
+constant(np.einsum_path)
 # fmt: on
 
 
 @composed(np.einsum)
-def _einsum_call(subscripts, *operands, optimize=False):
+def _einsum_call(*operands, optimize=False, **kwargs):
     """Write out the output and the ellipsis, so that the rule has only letters to deal with."""
-    if not isinstance(subscripts, str):
-        raise TypeError("einsum of tensors takes its subscripts as a string, such as 'ij,jk->ik'")
+    if kwargs:
+        raise TypeError(
+            f"einsum of tensors takes no {', '.join(sorted(kwargs))}=, for its result is a new tensor; leave it out"
+        )
+    subscripts, *arrays = operands if isinstance(operands[0], str) else _in_letters(operands)
+    arrays = [as_array(x) for x in arrays]
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     parts = inputs.split(",")
-    if len(parts) != len(operands):
+    if len(parts) != len(arrays):
         raise ValueError(
-            f"einsum's {subscripts!r} names {len(parts)} operands, but {len(operands)} were given"
+            f"einsum's {subscripts!r} names {len(parts)} operands, but {len(arrays)} were given"
         )
-    rank = max(
-        (np.ndim(x) - len(p) + 3 for p, x in zip(parts, operands, strict=True) if "..." in p),
-        default=0,
-    )
-    dots = "".join(sorted(set(string.ascii_letters) - set(subscripts))[:rank])
+    ranks = [x.ndim - len(p) + 3 if "..." in p else 0 for p, x in zip(parts, arrays, strict=True)]
+    dots = "".join(sorted(set(string.ascii_letters) - set(subscripts))[: max(ranks)])
     if not arrow:
         letters = inputs.replace(".", "").replace(",", "")
         output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    parts = [
-        p.replace("...", dots[rank - (np.ndim(x) - len(p) + 3) :]) if "..." in p else p
-        for p, x in zip(parts, operands, strict=True)
-    ]
-    arrays = [x if hasattr(x, "shape") else np.asarray(x) for x in operands]
+    parts = [p.replace("...", dots[len(dots) - n :]) for p, n in zip(parts, ranks, strict=True)]
     return einsum(*arrays, subscripts=f"{','.join(parts)}->{output.replace('...', dots)}")
+
+
+def _in_letters(operands):
+    """The form einsum(a, [0, 1], b, [1, 2], [0, 2]) with its subscripts as a string."""
+
+    def text(numbers):
+        return "".join("..." if n is Ellipsis else string.ascii_letters[n] for n in numbers)
+
+    pairs = len(operands) // 2
+    subscripts = ",".join(text(numbers) for numbers in operands[1 : 2 * pairs : 2])
+    if len(operands) % 2:
+        subscripts += "->" + text(operands[-1])
+    return subscripts, *operands[: 2 * pairs : 2]
 
 
 @composed(np.dot)
@@ -101,9 +121,9 @@ def _dot(a, b):
 @composed(np.tensordot)
 def _tensordot(a, b, axes=2):
     """One matrix product of a with the contracted axes last and b with them first."""
-    a, b = (x if hasattr(x, "shape") else np.asarray(x) for x in (a, b))
+    a, b = as_array(a), as_array(b)
     if isinstance(axes, (int, np.integer)):
-        left, right = range(a.ndim - axes, a.ndim), range(axes)
+        left, right = [*range(a.ndim - axes, a.ndim)], [*range(axes)]
     else:
         left, right = (np.atleast_1d(x).tolist() for x in axes)
     left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
@@ -130,3 +150,89 @@ def _inner(a, b):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, (-1, -1))
+
+
+@composed(np.vdot)
+def _vdot(a, b):
+    return np.matmul(np.conj(np.ravel(as_array(a))), np.ravel(as_array(b)))
+
+
+@composed(np.vecdot)
+def _vecdot(x1, x2, *, axis=-1):
+    """Of complex vectors, the first is conjugated."""
+    x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
+    return np.matmul(np.expand_dims(np.conj(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
+
+
+@composed(np.matvec)
+def _matvec(x1, x2):
+    return np.matmul(as_array(x1), np.expand_dims(as_array(x2), -1))[..., 0]
+
+
+@composed(np.vecmat)
+def _vecmat(x1, x2):
+    """A complex vector is conjugated."""
+    return np.matmul(np.expand_dims(np.conj(as_array(x1)), -2), as_array(x2))[..., 0, :]
+
+
+@composed(np.kron)
+def _kron(a, b):
+    """Every product, each axis of b inside the same axis of a."""
+    a, b = as_array(a), as_array(b)
+    n = max(a.ndim, b.ndim)
+    rows, columns = ((1,) * (n - x.ndim) + x.shape for x in (a, b))
+    apart = np.reshape(a, [k for size in rows for k in (size, 1)])
+    inner = np.reshape(b, [k for size in columns for k in (1, size)])
+    return np.reshape(apart * inner, [i * j for i, j in zip(rows, columns, strict=True)])
+
+
+@composed(np.cross)
+def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """A vector of two components lies in the plane; of two such, only the third component is returned."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
+    sizes = a.shape[-1], b.shape[-1]
+    if not {2, 3}.issuperset(sizes):
+        raise ValueError(
+            f"a cross product is one of vectors of 3 (or 2) components, not of {sizes}"
+        )
+    a, b = (
+        np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
+        for x, n in zip((a, b), sizes, strict=True)
+    )
+    (a0, a1, a2), (b0, b1, b2) = (np.moveaxis(x, -1, 0) for x in (a, b))
+    third = a0 * b1 - a1 * b0
+    if sizes == (2, 2):
+        return third
+    return np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, third], axis=axisc)
+
+
+@composed(np.linalg.cross)
+def _linalg_cross(x1, x2, /, *, axis=-1):
+    return np.cross(x1, x2, axis=axis)
+
+
+@composed(np.linalg.outer)
+def _linalg_outer(x1, x2, /):
+    x1, x2 = as_array(x1), as_array(x2)
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ValueError(
+            f"linalg.outer takes two vectors, not shapes {x1.shape} and {x2.shape}; np.outer flattens"
+        )
+    return np.outer(x1, x2)
+
+
+@composed(np.linalg.matmul)
+def _linalg_matmul(x1, x2, /):
+    return np.matmul(x1, x2)
+
+
+@composed(np.linalg.tensordot)
+def _linalg_tensordot(x1, x2, /, *, axes=2):
+    return np.tensordot(x1, x2, axes)
+
+
+@composed(np.linalg.vecdot)
+def _linalg_vecdot(x1, x2, /, *, axis=-1):
+    return np.vecdot(x1, x2, axis=axis)

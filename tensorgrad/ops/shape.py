@@ -1,15 +1,21 @@
-"""Rearrangements: every element goes somewhere, and its gradient comes back the same way."""
+"""Shapes: the same elements under other axes, one after the other, apart, or on a common grid."""
 
-from itertools import pairwise
+import itertools
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, primitive, rule, rule_each
+from tensorgrad.rules import RULES, as_array, composed, constant, primitive, rule, rule_each
 
 
 def _transpose(g, _out, _x, axes=None):
     """The inverse permutation."""
     return np.transpose(g, None if axes is None else np.argsort([i % g.ndim for i in axes]))
+
+
+def _rollaxis(g, _out, _x, axis=None, start=0):
+    """The axis goes back to where it was, past the place that it left."""
+    axis, start = axis % g.ndim, start + g.ndim if start < 0 else start
+    return np.moveaxis(g, start - 1 if axis < start else start, axis)
 
 
 @primitive
@@ -26,51 +32,216 @@ def _concatenate(g, _out, i, *_arrays, axis=0):
 
 
 # fmt: off
-rule(np.reshape,      lambda g, _out, _x, shape=None: np.reshape(g, _x.shape))
-rule(np.ravel,        lambda g, _out, _x: np.reshape(g, _x.shape))
-rule(np.squeeze,      lambda g, _out, _x, axis=None: np.reshape(g, _x.shape))
-rule(np.expand_dims,  lambda g, _out, _x, axis=None: np.reshape(g, _x.shape))
-rule(np.transpose,    _transpose)
-rule(np.swapaxes,     lambda g, _out, _x, axis1=None, axis2=None: np.swapaxes(g, axis1, axis2))
-rule(np.moveaxis,     lambda g, _out, _x, source=None, destination=None: np.moveaxis(g, destination, source))
-rule(np.broadcast_to, lambda g, _out, _x, shape=None: g)   # the engine undoes broadcasting
-rule(np.flip,         lambda g, _out, _x, axis=None: np.flip(g, axis))
-rule_each(concatenate, _concatenate)
+rule(np.reshape,          lambda g, _out, _x, shape=None, order="C", copy=None: np.reshape(g, _x.shape, order=order))
+rule(np.ravel,            lambda g, _out, _x, order="C": np.reshape(g, _x.shape, order=order))
+rule(np.squeeze,          lambda g, _out, _x, axis=None: np.reshape(g, _x.shape))
+rule(np.expand_dims,      lambda g, _out, _x, axis=None: np.reshape(g, _x.shape))
+rule(np.transpose,        _transpose)
+rule(np.matrix_transpose, lambda g, _out, _x: np.swapaxes(g, -1, -2))
+rule(np.swapaxes,         lambda g, _out, _x, axis1=None, axis2=None: np.swapaxes(g, axis1, axis2))
+rule(np.moveaxis,         lambda g, _out, _x, source=None, destination=None: np.moveaxis(g, destination, source))
+rule(np.rollaxis,         _rollaxis)
+rule(np.broadcast_to,     lambda g, _out, _x, shape=None: g)   # the engine undoes broadcasting
+rule_each(concatenate,    _concatenate)
+rule(np.linalg.matrix_transpose, lambda g, _out, _x: np.swapaxes(g, -1, -2))
 
-constant(np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.may_share_memory,
-         np.shares_memory, np.iterable)
+constant(np.shape, np.ndim, np.size, np.broadcast_shapes)
 # fmt: on
 
 
+def _in_known_order(function):
+    """The function without the orders that depend on the strides of its argument, which no rule is told."""
+
+    def compute(x, *args, **kwargs):
+        if "order" in kwargs and kwargs["order"] not in ("C", "F"):
+            raise TypeError(
+                f"{function.__name__} of tensors goes in the order 'C' or 'F', but order={kwargs['order']!r} follows "
+                "the layout in memory"
+            )
+        return function(x, *args, **kwargs)
+
+    return compute
+
+
+for _function in (np.reshape, np.ravel):
+    RULES[_function].compute = _in_known_order(_function)
+
+
 @composed(np.concatenate)
-def _concatenate_list(arrays, axis=0):
+def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    if out is not None:
+        raise TypeError(
+            "concatenate cannot write into out= with tensors, which are values; use its result"
+        )
+    arrays = [as_array(a) for a in arrays]
+    if dtype is not None:
+        for a in arrays:
+            if not np.can_cast(a.dtype, dtype, casting):
+                raise TypeError(
+                    f"concatenate cannot cast an array of {a.dtype} to {np.dtype(dtype)} under casting={casting!r}"
+                )
+        arrays = [np.astype(a, dtype) for a in arrays]
     if axis is None:
         return concatenate(*[np.ravel(a) for a in arrays], axis=0)
     return concatenate(*arrays, axis=axis)
 
 
 @composed(np.stack)
-def _stack(arrays, axis=0):
-    return concatenate(*[np.expand_dims(a, axis) for a in arrays], axis=axis)
+def _stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    arrays = [np.expand_dims(as_array(a), axis) for a in arrays]
+    return np.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
+
+
+@composed(np.hstack)
+def _hstack(tup, *, dtype=None, casting="same_kind"):
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, min(arrays[0].ndim - 1, 1), dtype=dtype, casting=casting)
+
+
+@composed(np.vstack)
+def _vstack(tup, *, dtype=None, casting="same_kind"):
+    return np.concatenate([np.atleast_2d(a) for a in tup], dtype=dtype, casting=casting)
+
+
+@composed(np.dstack)
+def _dstack(tup):
+    return np.concatenate([np.atleast_3d(a) for a in tup], 2)
+
+
+@composed(np.column_stack)
+def _column_stack(tup):
+    """Vectors are columns."""
+    arrays = [as_array(a) for a in tup]
+    return np.concatenate(
+        [a if a.ndim > 1 else np.transpose(np.atleast_2d(a)) for a in arrays], axis=1
+    )
+
+
+@composed(np.append)
+def _append(arr, values, axis=None):
+    return np.concatenate([as_array(arr), as_array(values)], axis)
+
+
+@composed(np.block)
+def _block(arrays):
+    """Lists at depth d are joined along the axis that many before the last, as Fortran counts them."""
+
+    def depth(x):
+        return 1 + max(map(depth, x)) if isinstance(x, list) else 0
+
+    levels = depth(arrays)
+
+    def leaves(x):
+        return itertools.chain.from_iterable(map(leaves, x)) if isinstance(x, list) else [x]
+
+    rank = max(levels, *(np.ndim(x) for x in leaves(arrays)))
+
+    def join(x, level):
+        if isinstance(x, list):
+            return np.concatenate([join(item, level + 1) for item in x], axis=rank - levels + level)
+        x = as_array(x)
+        return np.reshape(x, (1,) * (rank - x.ndim) + x.shape)
+
+    return join(arrays, 0)
+
+
+def _of_each(function):
+    """A function of one array as one of several, which returns a tuple."""
+
+    def call(*arys):
+        done = tuple(function(as_array(a)) for a in arys)
+        return done[0] if len(done) == 1 else done
+
+    return call
+
+
+@composed(np.atleast_1d)
+@_of_each
+def _atleast_1d(a):
+    return np.reshape(a, (1,)) if a.ndim == 0 else a
+
+
+@composed(np.atleast_2d)
+@_of_each
+def _atleast_2d(a):
+    return np.reshape(a, (1,) * (2 - a.ndim) + a.shape) if a.ndim < 2 else a
+
+
+@composed(np.atleast_3d)
+@_of_each
+def _atleast_3d(a):
+    if a.ndim > 2:
+        return a
+    return np.expand_dims(a, 2) if a.ndim == 2 else np.reshape(a, (1, a.size, 1))
 
 
 @composed(np.array_split)
 def _array_split(ary, indices_or_sections, axis=0):
     n = ary.shape[axis]
-    if isinstance(indices_or_sections, (int, np.integer)):
-        size, more = divmod(n, indices_or_sections)
-        cuts = np.cumsum([0] + [size + 1] * more + [size] * (indices_or_sections - more))
+    if np.ndim(indices_or_sections) == 0:
+        sections = int(indices_or_sections)
+        if sections <= 0:
+            raise ValueError(
+                f"an array is split into at least 1 part, but {sections} were asked for"
+            )
+        size, more = divmod(n, sections)
+        cuts = np.cumsum([0] + [size + 1] * more + [size] * (sections - more)).tolist()
     else:
         cuts = [0, *indices_or_sections, n]
     lead = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*lead, slice(a, b))] for a, b in pairwise(cuts)]
+    return [ary[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 @composed(np.split)
 def _split(ary, indices_or_sections, axis=0):
-    if isinstance(indices_or_sections, (int, np.integer)) and ary.shape[axis] % indices_or_sections:
+    if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
         raise ValueError(
             f"axis {axis} of length {ary.shape[axis]} cannot be split into {indices_or_sections} equal parts; "
             "np.array_split allows unequal ones"
         )
     return _array_split(ary, indices_or_sections, axis)
+
+
+@composed(np.hsplit)
+def _hsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
+
+
+@composed(np.vsplit)
+def _vsplit(ary, indices_or_sections):
+    if ary.ndim < 2:
+        raise ValueError(f"vsplit needs two axes or more, but the array has shape {ary.shape}")
+    return np.split(ary, indices_or_sections, 0)
+
+
+@composed(np.dsplit)
+def _dsplit(ary, indices_or_sections):
+    if ary.ndim < 3:
+        raise ValueError(f"dsplit needs three axes or more, but the array has shape {ary.shape}")
+    return np.split(ary, indices_or_sections, 2)
+
+
+@composed(np.unstack)
+def _unstack(x, /, *, axis=0):
+    return tuple(np.moveaxis(x, axis, 0))
+
+
+@composed(np.broadcast_arrays)
+def _broadcast_arrays(*args, subok=False):
+    arrays = [as_array(a) for a in args]
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    return tuple(np.broadcast_to(a, shape) for a in arrays)
+
+
+@composed(np.meshgrid)
+def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    """Each vector along its own axis; of the first two, 'xy' swaps the axes."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid's indexing is 'xy' or 'ij', not {indexing!r}")
+    n = len(xi)
+    axes = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    grids = [
+        np.reshape(as_array(x), tuple(-1 if i == k else 1 for i in range(n)))
+        for x, k in zip(xi, axes, strict=True)
+    ]
+    return tuple(grids) if sparse else np.broadcast_arrays(*grids)

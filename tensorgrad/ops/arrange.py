@@ -1,0 +1,202 @@
+"""Arrangements: elements moved, repeated, left out, surrounded by others, or taken from a diagonal."""
+
+import numpy as np
+
+from tensorgrad.rules import as_array, composed, primitive, rule
+
+
+def _inner(g, _out, _x, pad_width, constant_values=0):
+    """The part that is not padding."""
+    stretches = zip(pad_width, _x.shape, strict=False)
+    return g[tuple(slice(before, before + n) for (before, _), n in stretches)]
+
+
+@primitive
+def surround(x, pad_width, constant_values=0):
+    """x inside an array of constants, with (before, after) of them along each axis."""
+    return np.pad(x, pad_width, constant_values=constant_values)
+
+
+@primitive
+def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
+    """Zeros of this shape but for v on the diagonal: the adjoint of np.diagonal."""
+    out = np.zeros(shape, v.dtype)
+    rows = np.moveaxis(out, (axis1, axis2), (-2, -1))
+    down, right = max(-offset, 0), max(offset, 0)
+    n = np.arange(max(min(rows.shape[-2] - down, rows.shape[-1] - right), 0))
+    rows[..., n + down, n + right] = v
+    return out
+
+
+def _resize(g, _out, _a, new_shape=None):
+    """Each element gets what all its copies got."""
+    if _a.size == 0:
+        return np.zeros(_a.shape, g.dtype)
+    more = -g.size % _a.size
+    whole = np.concatenate([np.ravel(g), np.zeros(more, g.dtype)])
+    return np.reshape(np.sum(np.reshape(whole, (-1, _a.size)), axis=0), _a.shape)
+
+
+# fmt: off
+rule(np.flip,         lambda g, _out, _x, axis=None: np.flip(g, axis))
+rule(np.fliplr,       lambda g, _out, _x: np.fliplr(g))
+rule(np.flipud,       lambda g, _out, _x: np.flipud(g))
+rule(np.rot90,        lambda g, _out, _x, k=1, axes=(0, 1): np.rot90(g, -k, axes))
+rule(np.roll,         lambda g, _out, _x, shift=None, axis=None: np.roll(g, np.negative(shift), axis))
+rule(np.tril,         lambda g, _out, _x, k=0: np.tril(g, k))
+rule(np.triu,         lambda g, _out, _x, k=0: np.triu(g, k))
+rule(np.resize,       _resize)
+rule(surround,        _inner)
+rule(np.diagonal,     lambda g, _out, _x, offset=0, axis1=0, axis2=1: spread_diagonal(g, _x.shape, offset=offset, axis1=axis1, axis2=axis2))
+rule(spread_diagonal, lambda g, _out, _v, _shape, offset=0, axis1=0, axis2=1: np.diagonal(g, offset, axis1, axis2))
+# fmt: on
+
+
+@composed(np.linalg.diagonal)
+def _linalg_diagonal(x, /, *, offset=0):
+    return np.diagonal(x, offset, -2, -1)
+
+
+@composed(np.diag)
+def _diag(v, k=0):
+    if v.ndim == 1:
+        n = v.shape[0] + abs(k)
+        return spread_diagonal(v, (n, n), offset=k)
+    if v.ndim == 2:
+        return np.diagonal(v, k)
+    raise ValueError(f"np.diag takes one or two axes, but the array has shape {v.shape}")
+
+
+@composed(np.diagflat)
+def _diagflat(v, k=0):
+    return np.diag(np.ravel(v), k)
+
+
+@composed(np.trace)
+def _trace(a, offset=0, axis1=0, axis2=1, dtype=None):
+    total = np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+    return total if dtype is None else np.astype(total, dtype)
+
+
+@composed(np.linalg.trace)
+def _linalg_trace(x, /, *, offset=0, dtype=None):
+    return np.trace(x, offset, -2, -1, dtype)
+
+
+@composed(np.tile)
+def _tile(A, reps):
+    """Broadcast along a new axis before each axis, then merge the two."""
+    reps = tuple(reps) if np.ndim(reps) else (int(reps),)
+    rank = max(A.ndim, len(reps))
+    reps = (1,) * (rank - len(reps)) + tuple(int(n) for n in reps)
+    shape = (1,) * (rank - A.ndim) + A.shape
+    apart = np.reshape(A, [n for length in shape for n in (1, length)])
+    wide = np.broadcast_to(apart, [n for pair in zip(reps, shape, strict=True) for n in pair])
+    return np.reshape(wide, [n * length for n, length in zip(reps, shape, strict=True)])
+
+
+@composed(np.repeat)
+def _repeat(a, repeats, axis=None):
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    axis %= a.ndim
+    if np.ndim(repeats):
+        return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis)
+    shape = a.shape
+    apart = np.expand_dims(a, axis + 1)
+    wide = np.broadcast_to(apart, (*shape[: axis + 1], int(repeats), *shape[axis + 1 :]))
+    return np.reshape(wide, (*shape[:axis], shape[axis] * int(repeats), *shape[axis + 1 :]))
+
+
+@composed(np.delete)
+def _delete(arr, obj, axis=None):
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
+
+
+@composed(np.insert)
+def _insert(arr, obj, values, axis=None):
+    """Put the values behind the others, then take all in the order in which NumPy would have them."""
+    arr, values = as_array(arr), as_array(values)
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis %= arr.ndim
+    n = arr.shape[axis]
+    inserted = len(np.insert(np.arange(n), obj, 0)) - n
+    values = np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
+    if np.ndim(obj) == 0 and not isinstance(obj, slice):
+        values = np.moveaxis(values, 0, axis)
+    if inserted == 1:
+        inserted = values.shape[axis]  # at one place, as many as there are
+    shape = (*arr.shape[:axis], inserted, *arr.shape[axis + 1 :])
+    both = np.concatenate([arr, np.broadcast_to(np.astype(values, arr.dtype), shape)], axis)
+    return np.take(both, np.insert(np.arange(n), obj, n + np.arange(inserted)), axis)
+
+
+@composed(np.pad)
+def _pad(array, pad_width, mode="constant", **kwargs):
+    widths = _widths(pad_width, array.ndim)
+    if not widths:
+        return array
+    if mode == "constant":
+        return surround(array, widths, **kwargs)
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        odd = kwargs.get("reflect_type", "even") == "odd"
+        along = _extrapolated if odd and mode in ("reflect", "symmetric") else _picked
+    elif mode in ("linear_ramp", "mean", "maximum", "minimum", "median"):
+        along = _joined
+    else:
+        raise TypeError(
+            f"pad of tensors has no gradient in mode {mode!r}; np.concatenate puts any values around a tensor"
+        )
+    for axis, width in enumerate(widths):
+        if any(width):
+            array = along(array, axis, width, mode, kwargs)
+    return array
+
+
+def _widths(pad_width, ndim):
+    """(before, after) for every axis, from every form that NumPy takes."""
+    if isinstance(pad_width, dict):
+        asked = {axis % ndim: width for axis, width in pad_width.items()}
+        pairs = [np.broadcast_to(asked.get(axis, 0), 2) for axis in range(ndim)]
+    else:
+        pairs = np.broadcast_to(pad_width, (ndim, 2))
+    return tuple((int(before), int(after)) for before, after in pairs)
+
+
+def _picked(x, axis, width, mode, kwargs):
+    """Padding that repeats elements: NumPy pads the positions, which are then taken."""
+    return np.take(x, np.pad(np.arange(x.shape[axis]), width, mode=mode, **kwargs), axis)
+
+
+def _extrapolated(x, axis, width, mode, kwargs):
+    """Padding that is linear in the elements: NumPy pads the identity, which then multiplies."""
+    matrix = np.pad(np.eye(x.shape[axis], dtype=x.dtype), (width, (0, 0)), mode=mode, **kwargs)
+    return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+
+
+def _joined(x, axis, width, mode, kwargs):
+    """Padding that is computed from the elements at either end."""
+    n, ends = x.shape[axis], []
+    for side, count in enumerate(width):
+        lead = (slice(None),) * axis
+        edge = x[(*lead, slice(0, 1) if side == 0 else slice(n - 1, n))]
+        if mode == "linear_ramp":
+            end = np.broadcast_to(kwargs.get("end_values", 0), (x.ndim, 2))[axis, side]
+            steps = np.arange(count, dtype=edge.dtype)
+            steps = np.reshape(
+                steps if side == 0 else steps[::-1], (-1,) + (1,) * (x.ndim - axis - 1)
+            )
+            end = edge.dtype.type(end)
+            ends.append(end + (edge - end) * (steps / max(count, 1)))
+        else:
+            length = np.broadcast_to(kwargs.get("stat_length"), (x.ndim, 2))[axis, side]
+            length = n if length is None else min(int(length), n)
+            stretch = x[(*lead, slice(0, length) if side == 0 else slice(n - length, n))]
+            statistic = {"mean": np.mean, "maximum": np.max, "minimum": np.min, "median": np.median}
+            value = statistic[mode](stretch, axis=axis, keepdims=True)
+            shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+            ends.append(np.broadcast_to(value, shape))
+    return np.concatenate([ends[0], x, ends[1]], axis)

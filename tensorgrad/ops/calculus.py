@@ -1,0 +1,222 @@
+"""Sampled functions: differences, integrals, interpolation, convolution, and grids of points."""
+
+import numpy as np
+
+from tensorgrad.rules import as_array, composed, primitive, rule, values
+
+
+@primitive
+def convolve_full(a, v):
+    """np.convolve of vectors in full: every product that any overlap forms."""
+    return np.convolve(a, v)
+
+
+# fmt: off
+rule(convolve_full, lambda g, _out, _a, v: np.convolve(g, np.flip(v), "valid"), lambda g, _out, a, _v: np.convolve(g, np.flip(a), "valid"))
+# fmt: on
+
+
+def _stretch(axis, *bounds):
+    """The index of a stretch of an axis."""
+    return (slice(None),) * axis + (slice(*bounds),)
+
+
+@composed(np.diff)
+def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
+    a = as_array(a)
+    if n == 0:
+        return a
+    axis %= a.ndim
+    parts = [a]
+    for end, place in ((prepend, 0), (append, 2)):
+        if end is not np._NoValue:
+            end = as_array(end)
+            if end.ndim == 0:
+                end = np.broadcast_to(end, (*a.shape[:axis], 1, *a.shape[axis + 1 :]))
+            parts.insert(place, end)
+    if len(parts) > 1:
+        a = np.concatenate(parts, axis)
+    for _ in range(n):
+        a = a[_stretch(axis, 1, None)] - a[_stretch(axis, None, -1)]
+    return a
+
+
+@composed(np.ediff1d)
+def _ediff1d(ary, to_end=None, to_begin=None):
+    ary = np.ravel(as_array(ary))
+    ends = (to_begin, ary[1:] - ary[:-1], to_end)
+    return np.concatenate([np.ravel(as_array(x)) for x in ends if x is not None])
+
+
+@composed(np.gradient)
+def _gradient(f, *varargs, axis=None, edge_order=1):
+    """Differences over the neighbours on both sides, weighted for distances that vary; one-sided at the ends."""
+    f = as_array(f)
+    axes = range(f.ndim) if axis is None else [i % f.ndim for i in np.atleast_1d(axis).tolist()]
+    spacings = [as_array(h) for h in varargs] or [as_array(1.0)]
+    if len(spacings) == 1 and spacings[0].ndim == 0:
+        spacings *= len(axes)
+    if len(spacings) != len(axes):
+        raise TypeError(
+            f"gradient along {len(axes)} axes takes one spacing or as many, not {len(spacings)}"
+        )
+    results = []
+    for i, h in zip(axes, spacings, strict=True):
+        n = f.shape[i]
+        if n < edge_order + 1:
+            raise ValueError(
+                f"a gradient of edge_order={edge_order} needs {edge_order + 1} elements or more, but axis {i} has {n}"
+            )
+        results.append(_slope(np.moveaxis(f, i, -1), h, edge_order, i, f.ndim))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _slope(f, h, edge_order, axis, ndim):
+    """The gradient along the last axis, put back where the axis was."""
+    if f.dtype.kind in "biu":
+        f = np.astype(f, float)
+    if h.ndim == 0:
+        inner = (f[..., 2:] - f[..., :-2]) / (2.0 * h)
+        first = last = h
+    else:
+        steps = np.diff(h)
+        before, after = steps[:-1], steps[1:]
+        inner = (
+            -after / (before * (before + after)) * f[..., :-2]
+            + (after - before) / (before * after) * f[..., 1:-1]
+            + before / (after * (before + after)) * f[..., 2:]
+        )
+        first, last = steps[:1], steps[-1:]
+    if edge_order == 1:
+        start = (f[..., 1:2] - f[..., :1]) / first
+        end = (f[..., -1:] - f[..., -2:-1]) / last
+    else:
+        second, before_last = (first, last) if h.ndim == 0 else (steps[1:2], steps[-2:-1])
+        start = _edge([f[..., i : i + 1] for i in range(3)], first, second)
+        n = f.shape[-1]
+        end = -_edge([f[..., n - i - 1 : n - i] for i in range(3)], last, before_last)
+    out = np.concatenate([start, inner, end], axis=-1)
+    return np.moveaxis(out, -1, axis)
+
+
+def _edge(f, near, far):
+    """The slope at the first of three points of a parabola, from the distances between them."""
+    return (
+        -(2.0 * near + far) / (near * (near + far)) * f[0]
+        + (near + far) / (near * far) * f[1]
+        - near / (far * (near + far)) * f[2]
+    )
+
+
+@composed(np.trapezoid)
+def _trapezoid(y, x=None, dx=1.0, axis=-1):
+    y = as_array(y)
+    axis %= y.ndim
+    if x is None:
+        d = dx
+    else:
+        x = as_array(x)
+        if x.ndim == 1:
+            d = np.reshape(np.diff(x), (-1,) + (1,) * (y.ndim - axis - 1))
+        else:
+            d = np.diff(x, axis=axis)
+    pairs = y[_stretch(axis, 1, None)] + y[_stretch(axis, None, -1)]
+    return np.sum(d * pairs / 2.0, axis=axis)
+
+
+@composed(np.interp)
+def _interp(x, xp, fp, left=None, right=None, period=None):
+    """On the line between the two neighbours, and at the ends or beyond them, what is given for there."""
+    x, xp, fp = (as_array(a) for a in (x, xp, fp))
+    x, xp = (a if a.dtype == np.float64 else np.astype(a, np.float64) for a in (x, xp))
+    if fp.dtype.kind != "c":
+        fp = np.astype(fp, np.float64)
+    if period is not None:
+        x, xp = np.mod(x, abs(period)), np.mod(xp, abs(period))
+        order = np.argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - abs(period), xp, xp[:1] + abs(period)])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+        left = right = None
+    n = xp.shape[0]
+    if n == 1:
+        inside = np.broadcast_to(fp[0], x.shape)
+    else:
+        i = np.clip(np.searchsorted(values(xp), values(x), "right") - 1, 0, n - 2)
+        start, low = xp[i], fp[i]
+        gap = xp[i + 1] - start
+        inside = (fp[i + 1] - low) / np.where(np.equal(gap, 0), 1, gap) * (x - start) + low
+    inside = np.where(np.less(x, xp[0]), fp[0] if left is None else left, inside)
+    last = np.where(np.equal(x, xp[-1]), fp[-1], inside)
+    return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, last)
+
+
+@composed(np.convolve)
+def _convolve(a, v, mode="full"):
+    a, v = (np.atleast_1d(x) for x in (a, v))
+    return convolve_full(a, v)[_overlap(mode, a.shape[0], v.shape[0])]
+
+
+@composed(np.correlate)
+def _correlate(a, v, mode="valid"):
+    """A convolution with v turned around; where v is longer, NumPy turns the result around."""
+    a, v = (np.atleast_1d(x) for x in (a, v))
+    n, m = a.shape[0], v.shape[0]
+    part = _overlap(mode, n, m)
+    if n < m:
+        part = slice(n + m - 1 - part.stop, n + m - 1 - part.start)
+    return convolve_full(a, np.conj(v[::-1]))[part]
+
+
+def _overlap(mode, n, m):
+    """Which part of a full convolution NumPy's modes return."""
+    longer, shorter = max(n, m), min(n, m)
+    if mode == "full":
+        return slice(0, n + m - 1)
+    if mode == "same":
+        return slice((shorter - 1) // 2, (shorter - 1) // 2 + longer)
+    if mode == "valid":
+        return slice(shorter - 1, longer)
+    raise ValueError(f"the mode is 'full', 'same' or 'valid', not {mode!r}")
+
+
+@composed(np.linspace)
+def _linspace(
+    start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None
+):
+    start, stop = as_array(start), as_array(stop)
+    intervals = num - 1 if endpoint else num
+    step = (stop - start) / intervals if intervals else (stop - start) * np.nan
+    shape = (-1,) + (1,) * np.ndim(step)
+    k = np.reshape(np.arange(num, dtype=np.result_type(step.dtype.type(0).real)), shape)
+    points = start + k * step if intervals else start + k * 0 * (stop - start)
+    points = points if axis == 0 else np.moveaxis(points, 0, axis)
+    if dtype is not None:
+        points = np.astype(points, dtype)
+    return (points, step) if retstep else points
+
+
+@composed(np.logspace)
+def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    exponents = np.linspace(start, stop, num, endpoint, axis=axis)
+    if np.ndim(base):
+        base = np.expand_dims(base, axis)
+    points = np.power(base, exponents)
+    return points if dtype is None else np.astype(points, dtype)
+
+
+@composed(np.geomspace)
+def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """Powers of the ratio, on the ray of a complex or negative start."""
+    start, stop = as_array(start), as_array(stop)
+    logs = np.linspace(0.0 * start, np.log(stop / start), num, endpoint)
+    points = start * np.exp(logs)
+    points = points if axis == 0 else np.moveaxis(points, 0, axis)
+    return points if dtype is None else np.astype(points, dtype)
+
+
+@composed(np.vander)
+def _vander(x, N=None, increasing=False):
+    N = x.shape[0] if N is None else N
+    powers = np.expand_dims(x, 1) ** np.arange(N)
+    return powers if increasing else powers[:, ::-1]

@@ -1,0 +1,304 @@
+"""Inverses, systems of equations, determinants and norms of matrices."""
+
+import functools
+import math
+
+import numpy as np
+from numpy.linalg._linalg import SlogdetResult
+
+from tensorgrad.rules import as_array, composed, constant, primitive, rule, values
+
+
+def transposed(a):
+    return np.swapaxes(a, -1, -2)
+
+
+def adjoint(a):
+    return np.conj(np.swapaxes(a, -1, -2))
+
+
+def _inv(g, out, _a):
+    """d(a⁻¹) = -a⁻¹ da a⁻¹."""
+    return -np.matmul(np.matmul(transposed(out), g), transposed(out))
+
+
+def _solve_right(g, _out, a, _b):
+    """a⁻ᵀ g; a vector b is a column."""
+    if _b.ndim == 1:
+        return np.linalg.solve(transposed(a), np.expand_dims(g, -1))[..., 0]
+    return np.linalg.solve(transposed(a), g)
+
+
+def _solve_matrix(g, out, a, _b):
+    """-(a⁻ᵀ g) outᵀ."""
+    if _b.ndim == 1:
+        g, out = np.expand_dims(g, -1), np.expand_dims(out, -1)
+    return -np.matmul(np.linalg.solve(transposed(a), g), transposed(out))
+
+
+def _pinv(g, out, a, rcond=None, hermitian=False, rtol=None):
+    """d(a⁺) = -a⁺ da a⁺ + a⁺a⁺ᴴ daᴴ (1 - a a⁺) + (1 - a⁺a) daᴴ a⁺ᴴ a⁺, where the rank stays.
+
+    Source: Golub and Pereyra (1973), "The differentiation of pseudo-inverses", SIAM J. Numer. Anal. 10.
+    """
+    p, G = out, adjoint(np.conj(g))
+    first = -adjoint(np.matmul(np.matmul(p, G), p))
+    second = np.matmul(G, np.matmul(p, adjoint(p)))
+    third = np.matmul(np.matmul(adjoint(p), p), G)
+    second = second - np.matmul(a, np.matmul(p, second))
+    third = third - np.matmul(np.matmul(third, p), a)
+    return np.conj(first + second + third)
+
+
+@primitive
+def least_squares(a, b, rcond=None):
+    """The solution that np.linalg.lstsq finds, without what it tells besides."""
+    return np.linalg.lstsq(a, b, rcond)[0]
+
+
+def _least_squares_matrix(g, out, a, b, rcond=None):
+    """As of a⁺ b, with the differential of a⁺."""
+    G = np.conj(g)
+    if b.ndim == 1:
+        G, out, b = np.expand_dims(G, -1), np.expand_dims(out, -1), np.expand_dims(b, -1)
+    p = np.linalg.pinv(a, rcond=rcond_of(a, rcond))
+    back = np.matmul(adjoint(p), G)
+    rest = b - np.matmul(a, out)
+    up = -np.matmul(back, adjoint(out)) + np.matmul(rest, adjoint(np.matmul(p, back)))
+    inside = G - np.matmul(p, np.matmul(a, G))
+    return np.conj(up + np.matmul(np.matmul(adjoint(p), out), adjoint(inside)))
+
+
+def rcond_of(a, rcond):
+    """The bound below which lstsq takes a singular value for 0."""
+    return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
+
+
+def _least_squares_right(g, _out, a, _b, rcond=None):
+    return np.matmul(transposed(np.linalg.pinv(a, rcond=rcond_of(a, rcond))), g)
+
+
+@primitive
+def cofactors(a):
+    """The derivative of the determinant, from a singular value decomposition, so that a singular matrix has one too."""
+    u, s, vh = np.linalg.svd(a)
+    n = a.shape[-1]
+    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+    phase = np.linalg.det(u) * np.linalg.det(vh)
+    return phase[..., None, None] * np.matmul(u.conj() * others[..., None, :], vh.conj())
+
+
+def _cofactors(g, out, a):
+    """(⟨g, c⟩ c - c gᵀ c) / det a; where that divides by nearly 0, each cofactor is the determinant of a minor."""
+    n = a.shape[-1]
+    if n == 0:
+        return g
+    s = np.linalg.svd(values(a), compute_uv=False)
+    if np.all(s[..., -1] > 1e-4 * s[..., 0]):
+        inner = np.sum(g * out, axis=(-2, -1), keepdims=True)
+        crossed = np.matmul(np.matmul(out, transposed(g)), out)
+        return (inner * out - crossed) / np.expand_dims(np.linalg.det(a), (-2, -1))
+    eye, number = np.eye(n, dtype=s.dtype), np.arange(n)
+    left_out = np.stack([np.delete(eye, i, 1) for i in range(n)])  # (n, n, n - 1)
+    rows, columns = left_out[:, None], left_out[None]
+    minors = np.matmul(np.matmul(transposed(rows), np.expand_dims(a, (-4, -3))), columns)
+    signed = g * ((-1) ** (number[:, None] + number)).astype(s.dtype)
+    steps = np.expand_dims(signed, (-2, -1)) * cofactors(minors)
+    return np.sum(np.matmul(np.matmul(rows, steps), transposed(columns)), axis=(-4, -3))
+
+
+@primitive
+def sign_and_logdet(a):
+    """The two outputs of np.linalg.slogdet, one after the other along a first axis."""
+    sign, logdet = np.linalg.slogdet(a)
+    return np.stack([sign, logdet.astype(sign.dtype)])
+
+
+def _sign_and_logdet(g, out, a):
+    """d log det a = tr(a⁻¹ da): its real part moves the logarithm, its imaginary part turns the sign."""
+    scale = np.real(g[1])
+    if a.dtype.kind == "c":
+        scale = scale + 1j * np.imag(g[0] * out[0])
+    return np.expand_dims(scale, (-2, -1)) * transposed(np.linalg.inv(a))
+
+
+def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
+    """Along each element's own direction; 0 at the origin, where every direction is as good."""
+    if axis is not None and not keepdims:
+        g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
+    nonzero = np.where(np.equal(out, 0), 1, out)
+    if ord == 2:
+        return g * np.conj(x) / nonzero
+    size = np.abs(x)
+    if ord == 0:
+        return np.zeros(x.shape, x.dtype)
+    safe = np.where(np.equal(size, 0), 1, size)
+    direction = np.sign(x) if x.dtype.kind != "c" else np.conj(x) * np.not_equal(size, 0) / safe
+    if ord == 1:
+        return g * direction
+    if np.isinf(ord):
+        ties = np.equal(size, out)
+        ways = np.sum(ties, axis=axis, keepdims=axis is not None)
+        return g * direction * np.divide(ties, ways, dtype=size.dtype)
+    return g * direction * (safe / nonzero) ** (ord - 1)
+
+
+# fmt: off
+rule(np.linalg.inv,         _inv)
+rule(np.linalg.solve,       _solve_matrix, _solve_right)
+rule(np.linalg.pinv,        _pinv)
+rule(least_squares,         _least_squares_matrix, _least_squares_right)
+rule(np.linalg.det,         lambda g, _out, a: np.expand_dims(g, (-2, -1)) * cofactors(a))
+rule(cofactors,             _cofactors)
+rule(sign_and_logdet,       _sign_and_logdet)
+rule(np.linalg.vector_norm, _vector_norm)
+
+constant(np.linalg.matrix_rank)
+# fmt: on
+
+
+@composed(np.linalg.slogdet)
+def _slogdet(a):
+    both = sign_and_logdet(a)
+    if a.dtype.kind == "c":
+        return SlogdetResult(both[0], np.real(both[1]))
+    return SlogdetResult(values(both[0])[()], both[1])
+
+
+@composed(np.linalg.lstsq)
+def _lstsq(a, b, rcond=None):
+    """The residuals are there if NumPy has them: for more equations than unknowns, and full rank."""
+    a, b = as_array(a), as_array(b)
+    x = least_squares(a, b, rcond=rcond)
+    _, residuals, rank, _ = np.linalg.lstsq(values(a), values(b), rcond)
+    if residuals.size:
+        rest = b - np.matmul(a, x)
+        residuals = np.sum(np.real(rest * np.conj(rest)), axis=0, keepdims=b.ndim == 1)
+    return x, residuals, rank, np.linalg.svdvals(a)
+
+
+@composed(np.linalg.matrix_norm)
+def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
+    if x.size == 0:
+        return np.linalg.matrix_norm(values(x), keepdims=keepdims, ord=ord)
+    sums = {1: -2, -1: -2, np.inf: -1, -np.inf: -1}
+    if ord in (None, "fro", "f"):
+        return np.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in ("nuc", 2, -2):
+        s = np.linalg.svdvals(x)
+        norm = np.sum(s, axis=-1) if ord == "nuc" else (np.max if ord == 2 else np.min)(s, axis=-1)
+    elif ord in sums:
+        total = np.sum(np.abs(x), axis=sums[ord])
+        norm = (np.max if ord > 0 else np.min)(total, axis=-1)
+    else:
+        raise ValueError(
+            f"a matrix has no norm of ord={ord!r}; 'fro', 'nuc', 1, -1, 2, -2, inf and -inf are known"
+        )
+    return np.expand_dims(norm, (-2, -1)) if keepdims else norm
+
+
+@composed(np.linalg.norm)
+def _norm(x, ord=None, axis=None, keepdims=False):
+    """Of a vector or of a matrix, by the number of axes; of all elements if no order is asked for."""
+    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
+    if ord is None and (axis is None or len(axes) == 2):
+        return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims)
+    if len(axes) == 1:
+        if isinstance(ord, str):
+            raise ValueError(f"a vector has no norm of ord={ord!r}; give a number, or two axes")
+        return np.linalg.vector_norm(
+            x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord
+        )
+    if len(axes) != 2:
+        raise ValueError(
+            f"a norm of ord={ord!r} is one of vectors or matrices, along 1 or 2 axes, not {len(axes)}; give axis="
+        )
+    moved = np.moveaxis(x, axes, (-2, -1))
+    norm = np.linalg.matrix_norm(moved, ord=ord)
+    return np.expand_dims(norm, tuple(i % x.ndim for i in axes)) if keepdims else norm
+
+
+@composed(np.linalg.cond)
+def _cond(x, p=None):
+    if p is None or p in (2, -2):
+        s = np.linalg.svdvals(x)
+        if np.any(np.equal(s[..., -1], 0)):
+            raise np.linalg.LinAlgError(
+                "the condition number of a singular matrix is infinite, and has no gradient"
+            )
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    axes = (-2, -1)
+    return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
+
+
+@composed(np.linalg.matrix_power)
+def _matrix_power(a, n):
+    """By squares: about log2 n products."""
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    result = None
+    while n:
+        if n % 2:
+            result = a if result is None else np.matmul(result, a)
+        n //= 2
+        if n:
+            a = np.matmul(a, a)
+    return (
+        np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape) if result is None else result
+    )
+
+
+@composed(np.linalg.multi_dot)
+def _multi_dot(arrays, *, out=None):
+    """In the order that needs the fewest multiplications."""
+    if out is not None:
+        raise TypeError(
+            "multi_dot cannot write into out= with tensors, which are values; use its result"
+        )
+    arrays = [as_array(a) for a in arrays]
+    if len(arrays) == 2:
+        return np.dot(*arrays)
+    row, column = arrays[0].ndim == 1, arrays[-1].ndim == 1
+    arrays[0] = np.atleast_2d(arrays[0])
+    if column:
+        arrays[-1] = np.expand_dims(arrays[-1], 1)
+    sizes = [a.shape[0] for a in arrays] + [arrays[-1].shape[1]]
+
+    @functools.cache
+    def cheapest(i, j):
+        """The multiplications for arrays i to j, and after which of them to cut."""
+        if i == j:
+            return 0, i
+        costs = (
+            (cheapest(i, k)[0] + cheapest(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+            for k in range(i, j)
+        )
+        return min(costs)
+
+    def product(i, j):
+        if i == j:
+            return arrays[i]
+        k = cheapest(i, j)[1]
+        return np.matmul(product(i, k), product(k + 1, j))
+
+    result = product(0, len(arrays) - 1)
+    kept = tuple(n for n, lost in zip(result.shape, (row, column), strict=True) if not lost)
+    return np.reshape(result, kept) if row or column else result
+
+
+@composed(np.linalg.tensorinv)
+def _tensorinv(a, ind=2):
+    shape = a.shape[ind:] + a.shape[:ind]
+    square = math.prod(a.shape[:ind]), math.prod(a.shape[ind:])
+    return np.reshape(np.linalg.inv(np.reshape(a, square)), shape)
+
+
+@composed(np.linalg.tensorsolve)
+def _tensorsolve(a, b, axes=None):
+    a, b = as_array(a), as_array(b)
+    if axes is not None:
+        moved = [i % a.ndim for i in axes]
+        a = np.transpose(a, [i for i in range(a.ndim) if i not in moved] + moved)
+    shape = a.shape[-(a.ndim - b.ndim) :]
+    n = math.prod(shape)
+    return np.reshape(np.linalg.solve(np.reshape(a, (b.size, n)), np.ravel(b)), shape)

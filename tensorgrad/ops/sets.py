@@ -1,0 +1,84 @@
+"""Sets: the distinct elements of an array. Of those that are equal, the first has the gradient."""
+
+import numpy as np
+from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
+
+from tensorgrad.rules import as_array, composed, constant, primitive, values
+
+
+@primitive
+def places(ar, axis, equal_nan):
+    """Where the distinct elements stand first, where each element is among them, and how often."""
+    return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
+
+
+constant(places)
+
+
+@composed(np.unique)
+def _unique(
+    ar,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    *,
+    equal_nan=True,
+    sorted=True,
+):
+    found = places(ar, axis, equal_nan)
+    wanted = (return_index, return_inverse, return_counts)
+    result = (
+        np.take(ar, found[0], axis),
+        *(x for x, yes in zip(found, wanted, strict=True) if yes),
+    )
+    return result if len(result) > 1 else result[0]
+
+
+@composed(np.unique_values)
+def _unique_values(x):
+    return np.unique(x, equal_nan=False)
+
+
+@composed(np.unique_counts)
+def _unique_counts(x):
+    return UniqueCountsResult(*np.unique(x, return_counts=True, equal_nan=False))
+
+
+@composed(np.unique_inverse)
+def _unique_inverse(x):
+    return UniqueInverseResult(*np.unique(x, return_inverse=True, equal_nan=False))
+
+
+@composed(np.unique_all)
+def _unique_all(x):
+    return UniqueAllResult(*np.unique(x, True, True, True, equal_nan=False))
+
+
+@composed(np.union1d)
+def _union1d(ar1, ar2):
+    return np.unique(np.append(ar1, ar2))
+
+
+@composed(np.intersect1d)
+def _intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
+    _, first, second = np.intersect1d(values(ar1), values(ar2), assume_unique, return_indices=True)
+    both = np.take(as_array(ar1), first)
+    return (both, first, second) if return_indices else both
+
+
+@composed(np.setdiff1d)
+def _setdiff1d(ar1, ar2, assume_unique=False):
+    kept = np.ravel(as_array(ar1)) if assume_unique else np.unique(as_array(ar1))
+    return kept[np.isin(values(kept), values(ar2), invert=True)]
+
+
+@composed(np.setxor1d)
+def _setxor1d(ar1, ar2, assume_unique=False):
+    """Of both sets together, what occurs once."""
+    if assume_unique:
+        both = np.append(ar1, ar2)
+    else:
+        both = np.append(np.unique(as_array(ar1)), np.unique(as_array(ar2)))
+    different, counts = np.unique(both, return_counts=True)
+    return different[counts == 1]

@@ -1,0 +1,78 @@
+"""Sliding windows and their adjoint, of which convolution and pooling are made.
+
+Shapes: windows of (k₁, …, kₙ) over the last n axes of x (…, L₁, …, Lₙ) give (…, W₁, …, Wₙ, k₁, …, kₙ), where a step of
+sᵢ makes Wᵢ = (Lᵢ - kᵢ) // sᵢ + 1. A convolution is a product with the windows, summed over k; a pooling reduces over k.
+"""
+
+import itertools
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tensorgrad.rules import composed, primitive, rule
+
+
+@primitive
+def windows(x, size, step=1):
+    """Every window of this size, a step apart from the next: a view that copies nothing.
+
+    Shapes: x (..., L₁, ..., Lₙ), size (k₁, ..., kₙ) -> (..., W₁, ..., Wₙ, k₁, ..., kₙ).
+    """
+    n = len(size)
+    steps = np.broadcast_to(step, n)
+    view = sliding_window_view(x, size, axis=tuple(range(-n, 0)))
+    return view[(..., *(slice(None, None, int(s)) for s in steps), *(slice(None),) * n)]
+
+
+@primitive
+def overlap(w, shape, step=1):
+    """Windows put back in their places, and added where they overlap: the adjoint of `windows`.
+
+    Shapes: w (..., W₁, ..., Wₙ, k₁, ..., kₙ), shape (L₁, ..., Lₙ) -> (..., L₁, ..., Lₙ).
+    """
+    n = len(shape)
+    steps = np.broadcast_to(step, n)
+    counts, size = w.shape[-2 * n : -n], w.shape[-n:]
+    fitting = tuple(
+        (length - k) // int(s) + 1 for length, k, s in zip(shape, size, steps, strict=True)
+    )
+    if counts != fitting:
+        raise ValueError(
+            f"an array of {tuple(shape)} has {fitting} windows of {size} at steps of {step}, but {counts} were given"
+        )
+    out = np.zeros(w.shape[: -2 * n] + tuple(shape), w.dtype)
+    # One strided addition per place in a window: few and long, where one per window were many and short.
+    for place in itertools.product(*map(range, size)):
+        stretch = (
+            slice(i, i + int(s) * (count - 1) + 1, int(s))
+            for i, s, count in zip(place, steps, counts, strict=True)
+        )
+        out[(..., *stretch)] += w[(..., *place)]
+    return out
+
+
+# fmt: off
+rule(windows, lambda g, _out, _x, size=None, step=1: overlap(g, shape=_x.shape[_x.ndim - len(size) :], step=step))
+rule(overlap, lambda g, _out, _w, shape=None, step=1: windows(g, size=_w.shape[_w.ndim - len(shape) :], step=step))
+# fmt: on
+
+
+@composed(sliding_window_view)
+def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    """NumPy's own: windows over any axes, whose places come last."""
+    if writeable:
+        raise TypeError(
+            "windows of a tensor cannot be written to, for a tensor is a value; leave out writeable="
+        )
+    size = tuple(np.atleast_1d(window_shape).tolist())
+    axes = (
+        list(range(x.ndim)) if axis is None else [i % x.ndim for i in np.atleast_1d(axis).tolist()]
+    )
+    if len(size) != len(axes):
+        raise ValueError(
+            f"windows of shape {size} need {len(size)} axes, but axis={axis} names {len(axes)}"
+        )
+    rest = [i for i in range(x.ndim) if i not in axes]
+    found = windows(np.transpose(x, rest + axes), size)
+    order = np.argsort(rest + axes).tolist()
+    return np.transpose(found, order + list(range(x.ndim, found.ndim)))

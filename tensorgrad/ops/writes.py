@@ -1,0 +1,76 @@
+"""Functions that write into their first argument: on a tensor, as an assignment to its items does.
+
+An ndarray cannot take a tensor that requires a gradient, and says so.
+"""
+
+import numpy as np
+
+from tensorgrad.rules import as_array, composed, values
+
+
+@composed(np.copyto)
+def _copyto(dst, src, casting="same_kind", where=True):
+    src = as_array(src)
+    if not np.can_cast(src.dtype, dst.dtype, casting):
+        raise TypeError(
+            f"copyto cannot cast an array of {src.dtype} to {dst.dtype} under casting={casting!r}"
+        )
+    if where is True:
+        dst[...] = src
+    else:
+        mask = np.broadcast_to(values(where), dst.shape)
+        dst[mask] = np.broadcast_to(src, dst.shape)[mask]
+
+
+@composed(np.place)
+def _place(arr, mask, vals):
+    """The values one after the other, and again from the first when there are too few."""
+    mask = np.reshape(values(mask), arr.shape).astype(bool)
+    vals = np.ravel(as_array(vals))
+    arr[mask] = vals[np.arange(np.count_nonzero(mask)) % vals.size]
+
+
+@composed(np.putmask)
+def _putmask(a, /, mask, values):
+    """The value that lies at the same place in an array of the same shape, made by repeating them."""
+    where = np.flatnonzero(mask)
+    given = np.ravel(as_array(values))
+    a[np.unravel_index(where, a.shape)] = given[where % given.size]
+
+
+@composed(np.put)
+def _put(a, ind, v, mode="raise"):
+    ind, v = np.ravel(values(ind)), np.ravel(as_array(v))
+    if mode != "raise":
+        ind = np.clip(ind, 0, a.size - 1) if mode == "clip" else ind % a.size
+    else:
+        ind = np.arange(a.size)[ind]  # counts the negative ones from the end, and raises past it
+    given = v[np.arange(ind.size) % v.size]
+    if a.ndim:
+        a[np.unravel_index(ind, a.shape)] = given
+    elif ind.size:
+        a[()] = given[-1]
+
+
+@composed(np.put_along_axis)
+def _put_along_axis(arr, indices, values, axis):
+    if axis is None:
+        arr[np.unravel_index(indices, arr.shape)] = values
+        return
+    shape = list(arr.shape)
+    shape[axis] = 1
+    grid = list(np.ogrid[tuple(slice(n) for n in shape)])
+    grid[axis] = indices
+    arr[tuple(grid)] = values
+
+
+@composed(np.fill_diagonal)
+def _fill_diagonal(a, val, wrap=False):
+    """The positions are those that NumPy fills."""
+    if a.ndim < 2:
+        raise ValueError(f"fill_diagonal needs two axes or more, but the array has shape {a.shape}")
+    where = np.zeros(a.shape, bool)
+    np.fill_diagonal(where, True, wrap)
+    index = np.nonzero(where)
+    val = np.ravel(as_array(val))
+    a[index] = val[np.arange(len(index[0])) % val.size]
