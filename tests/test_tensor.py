@@ -209,18 +209,26 @@ def test_asarray_rules():
 
 
 def test_python_numbers():
-    x = leaf(2.5)
+    x = Tensor(2.5)
     assert float(x) == 2.5
     assert int(x) == 2
     assert complex(x) == 2.5 + 0j
     assert math.sqrt(Tensor(4.0)) == 2.0
+    with tg.no_grad():
+        assert float(leaf(2.5)) == 2.5
     assert [10, 20, 30][Tensor(1)] == 20
     assert bool(x)
     assert not Tensor(0)
     with pytest.raises(ValueError, match="ambiguous"):
         bool(leaf(V))
     with pytest.raises(TypeError):
-        float(leaf(V))
+        float(Tensor(V))
+
+
+@pytest.mark.parametrize("f", [float, complex, math.sqrt, lambda t: np.zeros(3).__setitem__(0, t)])
+def test_a_plain_number_of_a_recorded_tensor_is_refused(f):
+    with pytest.raises(TypeError, match=r"would lose the gradient; use \.item\(\) .* np\.stack"):
+        f(leaf(2.5))
 
 
 def test_len_and_iteration():
