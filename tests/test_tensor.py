@@ -225,7 +225,7 @@ def test_python_numbers():
         float(Tensor(V))
 
 
-@pytest.mark.parametrize("f", [float, complex, math.sqrt, lambda t: np.zeros(3).__setitem__(0, t)])
+@pytest.mark.parametrize("f", [float, complex, math.sqrt])
 def test_a_plain_number_of_a_recorded_tensor_is_refused(f):
     with pytest.raises(TypeError, match=r"would lose the gradient; use \.item\(\) .* np\.stack"):
         f(leaf(2.5))
@@ -426,8 +426,11 @@ def test_an_ndarray_cannot_take_a_tensor_in_place():
 
 def test_an_item_of_an_ndarray_cannot_be_a_recorded_tensor():
     a = np.ones(3)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="would lose the gradient"):
         a[:] = leaf(V)
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        a[0] = leaf(5.0)
+    assert "would lose the gradient" in str(caught.value.__cause__)
     assert a.tolist() == [1, 1, 1]
 
 
