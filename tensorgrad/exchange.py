@@ -33,6 +33,16 @@ class Exchange(Recorded):
             )
         return np.array(self._data, dtype, copy=copy)
 
+    def _number(self) -> Any:
+        """The value, for Python's own types: ndarray[i] = tensor and math.sin(tensor) ask for it."""
+        if self.node is not None and STATE.get().recording:
+            raise TypeError(
+                "making a plain number of a tensor that requires a gradient would lose the "
+                "gradient; use .item() to do so on purpose, np.f(tensor) for math.f(tensor), and "
+                "for ndarray[i] = tensor np.stack of a list, or a Tensor in the ndarray's place"
+            )
+        return self._data
+
     def __dlpack__(self, **kwargs: Any) -> Any:
         array = self.__array__()
         if any(step < 0 for step in array.strides):  # which PyTorch does not survive
@@ -49,7 +59,7 @@ class Exchange(Recorded):
         return bool(self._data)
 
     def __float__(self) -> float:
-        return float(self._data)
+        return float(self._number())
 
     def __int__(self) -> int:
         return int(self._data)
@@ -58,7 +68,7 @@ class Exchange(Recorded):
         return operator.index(self._data)
 
     def __complex__(self) -> complex:
-        return complex(self._data)
+        return complex(self._number())
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if self._data.ndim == 0 else object.__format__(self, spec)
