@@ -97,7 +97,7 @@ def _leaves(xs: Sequence[np.ndarray]) -> list[Tensor]:
     return list(map(_leaf, xs))
 
 
-def _random(rng: np.random.Generator, like: Tensor) -> np.ndarray:
+def _random(rng: "np.random.Generator", like: Tensor) -> np.ndarray:
     """Random numbers of a tensor's shape and kind."""
     draw = rng.standard_normal(like.shape)
     return np.asarray(
@@ -146,7 +146,7 @@ def _compare(
     xs: list[np.ndarray],
     i: int,
     arriving: list[np.ndarray],
-    rng: np.random.Generator,
+    rng: "np.random.Generator",  # in quotes, for NumPy imports its random only when asked
     tolerance: tuple[float, float],
 ) -> None:
     """Assert that the gradient found of argument i is what differences say of it.

@@ -49,15 +49,18 @@ class Reads:
     """What a rule reads, told by the names of its parameters."""
 
     def __init__(self, rule: Function, skip: int = 2) -> None:
-        parameters = list(inspect.signature(rule).parameters.values())
-        self.output = not parameters[1].name.startswith("_")
-        operands = [
-            p for p in parameters[skip:] if p.default is p.empty and p.kind is not p.KEYWORD_ONLY
-        ]
-        self.args = tuple(
-            not p.name.startswith("_") for p in operands if p.kind is not p.VAR_KEYWORD
-        )
-        self.keywords = frozenset(p.name for p in parameters[skip:]) - {p.name for p in operands}
+        # Not by inspect.signature, which for all the tables takes as long as importing half of NumPy.
+        rule = inspect.unwrap(rule)
+        if not inspect.isfunction(rule):
+            raise TypeError(f"a rule is a function with named parameters, but {rule!r} was given")
+        code = rule.__code__
+        names, n = code.co_varnames, code.co_argcount
+        required = n - len(rule.__defaults__ or ())
+        several = code.co_flags & inspect.CO_VARARGS
+        operands = [*names[skip:required], *names[n + code.co_kwonlyargcount :][: bool(several)]]
+        self.output = not names[1].startswith("_")
+        self.args = tuple(not name.startswith("_") for name in operands)
+        self.keywords = frozenset(names[required : n + code.co_kwonlyargcount])
 
 
 class Op:
@@ -71,9 +74,17 @@ class Op:
         )  # a primitive's own body, behind its dispatch
         # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
         self.operand: Function = np.asarray if self.compute is function else lambda x: x
-        self.defaults = _defaults(self.compute)
         self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
         self.declare(rules)
+
+    @functools.cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Every parameter's name with its default; nothing for what hides its signature."""
+        try:
+            parameters = inspect.signature(self.function).parameters
+        except ValueError:
+            return {}
+        return {name: p.default for name, p in parameters.items()}
 
     def declare(self, rules: Sequence[Function | None]) -> None:
         reads: list[Reads | None] = [None if r is None else Reads(r) for r in rules]
@@ -159,15 +170,6 @@ class EachOp(Op):
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return args, kwargs
-
-
-def _defaults(function: Function) -> dict[str, Any]:
-    """Every parameter's name with its default; nothing for what hides its signature."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except ValueError:
-        return {}
-    return {name: p.default for name, p in parameters.items()}
 
 
 def rule(function: Function, *gradients: Function | None) -> None:

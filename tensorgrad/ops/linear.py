@@ -92,6 +92,10 @@ def _einsum_call(*operands, optimize=False, **kwargs):
     if not arrow:
         letters = inputs.replace(".", "").replace(",", "")
         output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    elif dots and "..." not in output:
+        raise ValueError(
+            f"einsum's {subscripts!r} leaves the ellipsis out of its output, which NumPy does not sum over"
+        )
     parts = [p.replace("...", dots[len(dots) - n :]) for p, n in zip(parts, ranks, strict=True)]
     return einsum(*arrays, subscripts=f"{','.join(parts)}->{output.replace('...', dots)}")
 
