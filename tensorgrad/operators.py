@@ -24,9 +24,9 @@ COMPARISONS = {
 }
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 METHODS = (
-    "all any argmax argmin argpartition argsort astype clip conj conjugate copy cumprod cumsum "
-    "diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum "
-    "swapaxes take trace var"
+    "all any argmax argmin argpartition argsort astype choose clip conj conjugate copy cumprod "
+    "cumsum diagonal dot max mean min nonzero prod put ravel repeat round searchsorted squeeze std "
+    "sum swapaxes take trace var"
 )
 # fmt: on
 
@@ -82,6 +82,14 @@ def _method(function: Function) -> Function:
     return method
 
 
+def _in_place(function: Function) -> Function:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> None:
+        become(self, dispatch(function, (self, *args), kwargs))
+
+    method.__doc__ = f"`np.{function.__name__}` of this tensor, in its place."
+    return method
+
+
 def _binary(name: str, ufunc: np.ufunc) -> None:
     """Give Tensor `a op b`, `b op a` and `a op= b`."""
     if ufunc in RULES:
@@ -99,3 +107,5 @@ for _name, _function in (COMPARISONS | UNARY).items():
     setattr(Tensor, f"__{_name}__", _method(_function))
 for _name in METHODS.split():
     setattr(Tensor, _name, _method(getattr(np, _name)))
+for _name in ("partition", "sort"):
+    setattr(Tensor, _name, _in_place(getattr(np, _name)))

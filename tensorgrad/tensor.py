@@ -276,6 +276,12 @@ class Tensor(Exchange):
     def flatten(self) -> "Tensor":
         return np.ravel(self)
 
+    def compress(self, condition: Any, axis: int | None = None) -> "Tensor":
+        return np.compress(condition, self, axis)
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
 
 def _rebuild(data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:
     return Tensor(data, requires_grad, name=name)
