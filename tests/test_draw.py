@@ -356,6 +356,16 @@ def test_blocks_that_differ_or_are_apart_do_not():
     assert len(apart) == 4
 
 
+def test_a_block_that_is_called_twice_is_one_and_repeats_none():
+    rng = np.random.default_rng(0)
+    a, b = nn.Dense(4, 4, rng=rng), nn.Dense(4, 4, rng=rng)
+    drawing = tg.draw(a(b(a(X))), depth=0)
+    assert [item.operations for item in drawing.folded.items if isinstance(item, fold.Group)] == [
+        2,
+        1,
+    ]
+
+
 def test_a_folded_edge_counts_what_it_stands_for():
     drawing = tg.draw(network(1)(X), depth=1)
     assert 'label="2"' in drawing.dot  # x goes into a and into the sum
@@ -482,11 +492,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     def full(self, content):
         raise OSError("no space left")
 
-    monkeypatch.setattr(drawing_file.Path, "write_bytes", full)
-    with pytest.raises(OSError, match="no space left"):
-        tg.draw(leaf(2)).save(path)
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
+    for owner, name in [(drawing_file.Path, "write_bytes"), (drawing_file.os, "replace")]:
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, full)
+            with pytest.raises(OSError, match="no space left"):
+                tg.draw(leaf(2)).save(path)
+        assert path.read_text() == "before"
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_dot_is_utf8(tmp_path):
@@ -552,7 +564,7 @@ def test_a_notebook_without_dot_shows_the_page(monkeypatch, tmp_path):
     assert bundle["text/html"].startswith("<iframe")
     assert "allow-same-origin" not in bundle["text/html"]
     assert "image/svg+xml" not in bundle
-    assert "1 operations" in bundle["text/plain"]
+    assert "1 operation;" in bundle["text/plain"]
 
 
 def test_a_notebook_shows_the_page_of_a_large_graph():
@@ -594,6 +606,11 @@ def test_statistics_are_numpys(dtype):
     assert stats["std"] == pytest.approx(wide.std(), rel=1e-6)
     assert stats.get("zeros", 0) == np.sum(wide == 0)
     assert stats["histogram"] == np.histogram(wide, 32)[0].tolist()
+
+
+def test_up_to_64_numbers_are_told():
+    assert statistics(np.arange(64.0))["numbers"] == [*range(64)]
+    assert "numbers" not in statistics(np.arange(65.0))
 
 
 def test_nan_and_infinity_are_counted_and_not_binned():

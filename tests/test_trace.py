@@ -176,6 +176,7 @@ def test_two_outputs_differentiated_together():
         gradients([(a, None), (b, None)], None)
     assert [event.vertex.serial for event in events(t, "seed")] == [a.node.serial, b.node.serial]
     assert numbers(events(t, "backward")[-1].accumulated) == [3 * (12.0 + 5.0)]
+    assert numbers(events(t, "backward")[-1].vertex.grad) == [12.0 + 5.0]
 
 
 def test_a_backward_inside_of_a_rule_is_not_counted_twice():
@@ -351,13 +352,29 @@ def test_views_are_counted_once_and_what_was_there_before_not_at_all():
 
 
 def test_a_sum_of_gradients_counts_as_the_array_it_is():
-    x = leaf(np.ones(1000))
+    x, twos = leaf(np.ones(1000)), np.full(1000, 2.0)
     with tg.trace() as t:
-        loss = np.sum(x * np.full(1000, 2.0) + x * np.full(1000, 3.0))
+        y = np.exp(x)
+        loss = np.sum(y * twos) + np.sum(y * twos)
+        del y
         loss.backward()
-    gradient = t.events[-1].live_bytes
-    assert gradient >= 8000
-    assert t.draw().graph.events[-1].type == "leaf"
+    assert [(event.type, event.live_bytes // 8000) for event in t.draw().graph.events] == [
+        ("forward", 1),  # y
+        ("forward", 2),  # y * twos
+        ("forward", 2),
+        ("forward", 2),
+        ("forward", 2),
+        ("forward", 1),
+        ("seed", 1),
+        ("backward", 1),
+        ("backward", 1),
+        ("backward", 1),  # of the second sum: a number, broadcast
+        ("backward", 2),  # into y
+        ("backward", 2),
+        ("backward", 4),  # into y again: the two while they are added, and the sum
+        ("backward", 4),  # y, both gradients, and the first of the two, which the loop still holds
+        ("leaf", 1),
+    ]
 
 
 def test_a_trace_keeps_no_array_alive():

@@ -55,18 +55,13 @@ class Arrivals:
         return vertex in self.passes[-1].sums or self.passes[-1].applied is vertex
 
     def add(self, vertex: Vertex, g: Any, event: Event) -> Sum:
-        """One more contribution; those to a leaf are added to what earlier backwards brought."""
+        """One more contribution; leaves add up over backwards that follow one another."""
         sums = self.passes[-1].sums
         if vertex in sums:
             there = sums[vertex]
             there.g = None if g is None else there.g + g
             there.count, there.last = there.count + 1, event
         else:
-            if vertex.op is None and g is not None:
-                for earlier in reversed(self.passes[:-1]):
-                    if vertex in earlier.sums:
-                        g = earlier.sums[vertex].g + g
-                        break
             sums[vertex] = Sum(g, event)
         return sums[vertex]
 

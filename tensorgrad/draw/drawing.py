@@ -140,8 +140,9 @@ class Drawing:
         return path
 
     def __repr__(self) -> str:
-        recorded = [vertex for vertex in self.graph.vertices if vertex.kind == "op"]
-        return f"<Drawing of {len(recorded):,} operations; .save('graph.html'), .view()>"
+        n = sum(vertex.kind == "op" for vertex in self.graph.vertices)
+        what = f"{n:,} operation{'s' * (n != 1)}"
+        return f"<Drawing of {what}; .save('graph.html'), .view()>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """For notebooks: the picture if `dot` can make one of the whole graph, else the page."""

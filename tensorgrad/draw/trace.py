@@ -40,6 +40,7 @@ class Trace(Observer):
         self._computed: tuple[Call, list[Any]] | None = None
         self._arrivals = Arrivals()
         self._seeding = False  # between the seeds that one backward starts from
+        self._consumed = 0  # bytes of the sum that the rules applied now read
         self._clock = time.perf_counter()
         self._ended: list[Event] | None = None
 
@@ -53,6 +54,7 @@ class Trace(Observer):
         out = super().compute(op, values, kwargs)
         seconds = time.perf_counter() - start
         self._settle()
+        self._consume(0)
         self._seeding = False
         self.memory.add(out)
         self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
@@ -108,10 +110,16 @@ class Trace(Observer):
     def _complete(self, vertex: Vertex, slots: int) -> None:
         """Note a gradient to which nothing more will be added, for it goes on."""
         there = self._arrivals.turn(vertex, slots)
-        if there is not None and there.count > 1:
-            self.memory.live -= vertex.nbytes
-        if there is not None and self.values:
+        if there is None:
+            return
+        self._consume(vertex.nbytes if there.count > 1 else 0)
+        if self.values:
             self._grad(vertex, there, there.g)
+
+    def _consume(self, nbytes: int) -> None:
+        """A sum that the engine made lives while the rules that read it are applied."""
+        self.memory.live -= self._consumed
+        self._consumed = nbytes
 
     def _grad(self, vertex: Vertex, there: Sum, g: Any) -> None:
         """The gradient with its histogram, which the last event shares if it told the same."""
@@ -141,6 +149,7 @@ class Trace(Observer):
     def end(self) -> None:
         """Note the names and the leaves' gradients as they are now, and let go of the leaves."""
         self._settle()
+        self._consume(0)
         self._ended = self._last()
         self._leaves.clear()
         self._arrivals = Arrivals()
@@ -216,7 +225,7 @@ class Trace(Observer):
             roots = list(seeded) or [v for v in recorded if v.op is not None and v not in used]
         graph = assembled(recorded, roots)
         drawn = set(graph.vertices)
-        graph.events = [e for e in events if e.vertex in drawn and (e.to is None or e.to in drawn)]
+        graph.events = [event for event in events if event.vertex in drawn]
         return graph
 
 
