@@ -47,7 +47,7 @@ if torch is not None:
         # shape
         np.reshape: torch.reshape, np.ravel: torch.ravel, np.squeeze: torch.squeeze, np.expand_dims: torch.unsqueeze,
         np.transpose: lambda x, axes=None: torch.permute(x, axes or tuple(range(x.ndim))[::-1]), np.swapaxes: torch.swapaxes, np.moveaxis: torch.moveaxis,
-        np.broadcast_to: torch.broadcast_to, np.flip: lambda x, axis=None: torch.flip(x, tuple(np.arange(x.ndim)[axis].ravel().tolist())), np.concatenate: torch.concatenate,
+        np.broadcast_to: torch.broadcast_to, np.flip: lambda x, axis=None: torch.flip(x, tuple(np.arange(x.ndim)[list(axis) if isinstance(axis, tuple) else axis].ravel().tolist())), np.concatenate: torch.concatenate,
         np.stack: torch.stack, np.array_split: torch.tensor_split,
 
         # index
