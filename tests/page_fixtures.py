@@ -13,6 +13,7 @@ import tensorgrad as tg
 from tensorgrad.draw.page import render
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--enable-precise-memory-info"]
 READY = "() => window.tg && tg.ready"  # a function, for the page forbids evaluating text
 
 
@@ -23,7 +24,7 @@ def browser() -> Iterator[Any]:
     if program is None:
         pytest.skip(f"the browser tests need one of {', '.join(CHROMIUMS)} on the PATH")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
 

@@ -2,7 +2,7 @@
 
 const DEAD = 0.95; // share of a ReLU's outputs that are 0
 const SATURATED = 0.9; // share of a sigmoid's or tanh's outputs within 1 % of its bounds
-const VANISHING = 1e-4; // of the largest root mean square among the parameters' gradients
+const VANISHING = 1e-5; // of the largest root mean square among the parameters' gradients
 const EXPLODING = 1e3; // root mean square of a parameter's gradient
 
 const TROUBLES = {

@@ -43,48 +43,41 @@ function vertexOf(level, item, pin) {
 // The steps of one edge through the boxes from its source to its target: pairs of a box and an edge of its level.
 function route(graph, scene, levels, depth, edge) {
   const { items } = scene;
-  let [a, b] = [edge.from, edge.to];
-  let [portA, portB] = [0, 0]; // whether a and b are boxes that the edge leaves and enters by a port
-  const [before, after] = [[], []];
-  const data = graph.nodes[edge.slots[0].source];
-  const weight = data.kind === "op" || items[edge.from].kind !== NODE ? 3 : 1;
-  const to = items[edge.to];
-  const slot = to.kind === NODE ? slotShift(graph.inputs[to.of], edge.slots[0].slot) : 0;
-  const step = (box, from, into, oa, ob) => {
+  const [from, to] = [items[edge.from], items[edge.to]];
+  const { source, slot } = edge.slots[0];
+  const weight = graph.nodes[source].kind === "op" || from.kind !== NODE ? 3 : 1;
+  const arrives = to.kind === NODE ? slotShift(graph.inputs[to.of], slot) : 0;
+  const add = (box, a, b, oa, ob) => {
     const level = levels.get(box);
-    const plain = typeof oa === "number" && typeof ob === "number";
-    if (plain && !level.vertices[from].pin && !level.vertices[into].pin)
-      return [box, level.edges.push({ a: from, b: into, oa, ob, weight }) - 1];
-    const key = `${from},${into},${oa.port ?? oa},${ob.port ?? ob}`;
-    let at = level.byEnds.get(key);
-    if (at === undefined) {
-      at = level.edges.push({ a: from, b: into, oa, ob, weight }) - 1;
-      level.byEnds.set(key, at);
-    }
-    return [box, at];
+    return [box, level.edges.push({ a, b, oa, ob, weight, back: false }) - 1];
   };
+  if (from.box === to.box) {
+    const level = levels.get(from.box);
+    return [add(from.box, vertexOf(level, edge.from, 0), vertexOf(level, edge.to, 0), 0, arrives)];
+  }
+  // What passes a port is shared by all edges of the same source.
+  const share = (box, a, b, oa, ob) => {
+    const { byEnds } = levels.get(box);
+    const key = `${a},${b},${oa.port},${ob.port ?? ob}`;
+    if (!byEnds.has(key)) byEnds.set(key, add(box, a, b, oa, ob));
+    return byEnds.get(key);
+  };
+  let [a, b] = [edge.from, edge.to];
+  let [leaves, enters] = [0, arrives];
+  const [before, after] = [[], []];
   const leave = () => {
-    const level = levels.get(items[a].box);
-    const out = vertexOf(level, edge.from, 1);
-    before.push(
-      step(
-        items[a].box,
-        vertexOf(level, a, 0),
-        out,
-        portA ? { port: edge.from, box: a, pin: 1 } : 0,
-        0,
-      ),
-    );
-    a = items[a].box;
-    portA = 1;
+    const { box } = items[a];
+    const level = levels.get(box);
+    before.push(share(box, vertexOf(level, a, 0), vertexOf(level, edge.from, 1), leaves, 0));
+    a = box;
+    leaves = { port: edge.from, box, pin: 1 };
   };
   const enter = () => {
-    const level = levels.get(items[b].box);
-    const into = vertexOf(level, edge.from, -1);
-    const end = portB ? { port: edge.from, box: b, pin: -1 } : slot;
-    after.push(step(items[b].box, into, vertexOf(level, b, 0), 0, end));
-    b = items[b].box;
-    portB = 1;
+    const { box } = items[b];
+    const level = levels.get(box);
+    after.push(share(box, vertexOf(level, edge.from, -1), vertexOf(level, b, 0), 0, enters));
+    b = box;
+    enters = { port: edge.from, box, pin: -1 };
   };
   while (depth[a] > depth[b]) leave();
   while (depth[b] > depth[a]) enter();
@@ -92,21 +85,25 @@ function route(graph, scene, levels, depth, edge) {
     leave();
     enter();
   }
-  const level = levels.get(items[a].box);
-  const oa = portA ? { port: edge.from, box: a, pin: 1 } : 0;
-  const ob = portB ? { port: edge.from, box: b, pin: -1 } : slot;
-  const across = step(items[a].box, vertexOf(level, a, 0), vertexOf(level, b, 0), oa, ob);
+  const { box } = items[a];
+  const level = levels.get(box);
+  const across = share(box, vertexOf(level, a, 0), vertexOf(level, b, 0), leaves, enters);
   return [...before, across, ...after.reverse()];
 }
 
 // Where along its target's border the edge of a slot arrives: the slots with edges, evenly, in order.
 function slotShift(sources, slot) {
-  const drawn = sources.filter((source) => source >= 0).length;
-  const at = sources.slice(0, slot).filter((source) => source >= 0).length;
+  let [at, drawn] = [0, 0];
+  for (let k = 0; k < sources.length; k++) {
+    if (sources[k] < 0) continue;
+    drawn++;
+    if (k < slot) at++;
+  }
   return (at - (drawn - 1) / 2) * Math.min(SLOT_STEP, 30 / drawn);
 }
 
-// Lay out one box, in rows if it is longer than the longest that is easily read, and know its size, its items' places in it, and where its ports are.
+// Lay out one box, in rows if it is longer than the longest that is easily read: then its size is known, the places
+// of its items in it, and those of its ports.
 function arrange(scene, levels, box, vertical, sizes, longest) {
   const level = levels.get(box);
   for (const vertex of level.vertices) {
@@ -115,7 +112,9 @@ function arrange(scene, levels, box, vertical, sizes, longest) {
     [vertex.du, vertex.dv] = vertical ? [item.h, item.w] : [item.w, item.h];
   }
   const shift = (end) => (typeof end === "object" ? portShift(levels.get(end.box), end) : end);
-  const edges = level.edges.map((edge) => ({ ...edge, oa: shift(edge.oa), ob: shift(edge.ob) }));
+  const edges = level.edges.map(({ a, b, oa, ob, weight }) => {
+    return { a, b, oa: shift(oa), ob: shift(ob), weight, back: false };
+  });
   level.plan = layered(level.vertices, edges, { longest, aspect: vertical ? 0.7 : 1.5 });
   const has = (pin) => level.vertices.some((vertex) => vertex.pin === pin);
   const inset = box < 0 ? 0 : PAD;

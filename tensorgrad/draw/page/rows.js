@@ -4,7 +4,7 @@ const TURN = 32; // room beside the rows for an edge to turn
 
 function placeAlong(level, layers, vertices, shape) {
   const width = layers.map((layer) => layer.reduce((most, i) => Math.max(most, level.du[i]), 0));
-  const lines = layers.map((layer) => layer.reduce((sum, i) => sum + level.down[i].length, 0));
+  const lines = layers.map((layer) => layer.reduce((sum, i) => sum + linksOf(level.down, i), 0));
   const space = layers.map(
     (layer, l) =>
       LAYER_GAP + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)),
@@ -49,14 +49,16 @@ function placeAlong(level, layers, vertices, shape) {
   });
 }
 
+const linksOf = ({ first }, i) => first[i + 1] - first[i];
+
 // How far the edges from a layer go across, on average: where they go far, more room keeps them from being steep.
 function rise(level, layer) {
+  const { first, other } = level.down;
   let [sum, count] = [0, 0];
   for (const i of layer) {
-    for (const edge of level.down[i]) {
-      sum += Math.abs(level.v[edge.other] - level.v[i]);
-      count++;
-    }
+    for (let at = first[i]; at < first[i + 1]; at++)
+      sum += Math.abs(level.v[other[at]] - level.v[i]);
+    count += linksOf(level.down, i);
   }
   return count ? sum / count : 0;
 }

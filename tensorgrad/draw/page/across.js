@@ -1,0 +1,74 @@
+// Across the layers: where each vertex stands in its layer.
+
+// Sweeps that pull each vertex towards its neighbours, as near as the order and the sizes allow.
+function placeAcross(level, layers) {
+  const v = (level.v = new Float64Array(level.layer.length));
+  for (const layer of layers) {
+    const height = layer.reduce((sum, i) => sum + level.dv[i] + gap(level, i), 0);
+    let at = -height / 2;
+    for (const i of layer) {
+      v[i] = at + level.dv[i] / 2;
+      at += level.dv[i] + gap(level, i);
+    }
+  }
+  const most = layers.reduce((size, layer) => Math.max(size, layer.length), 0);
+  const numbers = () => new Float64Array(most);
+  level.pools = {
+    offset: numbers(),
+    from: new Int32Array(most),
+    sum: numbers(),
+    weight: numbers(),
+  };
+  const sweeps = ["up", "down", "up", "down", "both", "both", "both"];
+  sweeps.forEach((side, sweep) => {
+    for (let k = 0; k < layers.length; k++) {
+      const layer = layers[side === "down" || sweep === 5 ? layers.length - 1 - k : k];
+      pullLayer(level, layer, side !== "down", side !== "up");
+    }
+  });
+}
+
+const gap = (level, i) => (i < level.n ? 16 : 7);
+
+// The nearest places to the wished ones that keep the order: isotonic regression, by pooling adjacent violators.
+// The blocks of equal shift lie on a stack: where each starts in the layer, the sum of its wishes, their weight.
+function pullLayer(level, layer, up, down) {
+  const { v, dv } = level;
+  const { offset, from, sum, weight } = level.pools;
+  let top = -1;
+  for (let at = 0; at < layer.length; at++) {
+    const i = layer[at];
+    offset[at] = 0;
+    if (at) {
+      const before = layer[at - 1];
+      offset[at] =
+        offset[at - 1] + (dv[before] + dv[i]) / 2 + Math.max(gap(level, before), gap(level, i));
+    }
+    top++;
+    from[top] = at;
+    sum[top] = weight[top] = 0;
+    if (up) wish(level.up, i, v, sum, weight, top);
+    if (down) wish(level.down, i, v, sum, weight, top);
+    if (!weight[top]) {
+      weight[top] = 0.01;
+      sum[top] = 0.01 * v[i];
+    }
+    sum[top] -= offset[at] * weight[top];
+    for (; top && sum[top - 1] / weight[top - 1] > sum[top] / weight[top]; top--) {
+      sum[top - 1] += sum[top];
+      weight[top - 1] += weight[top];
+    }
+  }
+  for (let block = 0; block <= top; block++) {
+    const end = block < top ? from[block + 1] : layer.length;
+    for (let at = from[block]; at < end; at++)
+      v[layer[at]] = sum[block] / weight[block] + offset[at];
+  }
+}
+
+function wish(beside, i, v, sum, weight, top) {
+  for (let at = beside.first[i]; at < beside.first[i + 1]; at++) {
+    sum[top] += (v[beside.other[at]] + beside.shift[at]) * beside.weight[at];
+    weight[top] += beside.weight[at];
+  }
+}
