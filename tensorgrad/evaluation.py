@@ -33,7 +33,7 @@ class Evaluation:
         argnums: Argnums,
         has_aux: bool = False,
     ) -> None:
-        self.name = getattr(f, "__name__", repr(f))
+        self.name = getattr(f, "__name__", type(f).__name__)
         positions = argnums if isinstance(argnums, Sequence) else [argnums]
         self.single = positions is not argnums
         n = len(args)

@@ -100,7 +100,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
         wanted = list(map(recorded, args))
         return apply(JointOp(call, compute, pull), args, NO_KEYWORDS)
 
-    name = getattr(f, "__name__", repr(f))
+    name = getattr(f, "__name__", type(f).__name__)
     return call
 
 
@@ -171,7 +171,7 @@ def checkpoint(f: Function) -> Function:
         ids = set(map(id, made))
         return tree_map(lambda t: next(pieces) if id(t) in ids else t, result)
 
-    name = getattr(f, "__name__", repr(f))
+    name = getattr(f, "__name__", type(f).__name__)
     return call
 
 
