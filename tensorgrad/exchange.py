@@ -29,17 +29,19 @@ class Exchange(Recorded):
         if self.node is not None and STATE.get().recording:
             raise TypeError(
                 "making an ndarray of a tensor that requires a gradient would lose the gradient; "
-                "use .detach() or .data to do so on purpose, or np.stack for a list of tensors"
+                "use .detach() or .data to do so on purpose, np.stack for a list of tensors, and "
+                "for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
             )
         return np.array(self._data, dtype, copy=copy)
 
     def _number(self) -> Any:
-        """The value, for Python's own types: ndarray[i] = tensor and math.sin(tensor) ask for it."""
+        """The value as Python's own types want it: ndarray[i] = tensor and math.sin(tensor) do."""
         if self.node is not None and STATE.get().recording:
             raise TypeError(
                 "making a plain number of a tensor that requires a gradient would lose the "
                 "gradient; use .item() to do so on purpose, np.f(tensor) for math.f(tensor), and "
-                "for ndarray[i] = tensor np.stack of a list, or a Tensor in the ndarray's place"
+                "for ndarray[i] = tensor np.stack of a list, or np.zeros_like(tensor) in the "
+                "ndarray's place"
             )
         return self._data
 

@@ -12,6 +12,8 @@ from tensorgrad.state import STATE, State
 
 NO_KEYWORDS: dict[str, Any] = {}
 NAMES: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}  # of constants, by id of the array
+# Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
+BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
 PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()}
 
 
@@ -96,7 +98,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise TypeError(
             f"{function.__name__} cannot write its result into a tensor: use its return value"
         )
-    return function(*plain(args), **plain(kwargs))
+    result = function(*plain(args), **plain(kwargs))
+    return tensor_of(result) if function in BLANK else result
 
 
 def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -158,10 +161,20 @@ def become(t: Any, result: Any) -> Any:
             )
         t.data = result._data
         return t
+    if result.node is not None and t.dtype.kind not in "fc":
+        raise TypeError(
+            f"a tensor of dtype {t.dtype} has no gradient, and would lose that of what is written "
+            "to it; write its .data, or make the tensor with dtype=float"
+        )
     if result.shape != t.shape or not np.can_cast(result.dtype, t.dtype, "same_kind"):
         raise TypeError(
             f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of "
             f"shape {result.shape} and dtype {result.dtype}"
+        )
+    if result.node is not None and t.dtype.kind not in "fc":
+        raise TypeError(
+            f"a tensor of dtype {t.dtype} cannot take, in place, a value that requires a gradient, "
+            "for whole numbers have none; make it with dtype=float, or write the value's .data"
         )
     if result.dtype != t.dtype:
         result = np.astype(result, t.dtype)
