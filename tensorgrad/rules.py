@@ -141,8 +141,8 @@ class Op:
         kwargs = {k: v for k, v in kwargs.items() if v is not self.defaults.get(k, self)}
         if kwargs.get("out") is not None:
             raise TypeError(
-                f"{self.name} cannot write into out= with tensors, which are values; use its result "
-                "(for an ndarray a, `a += tensor` is such a write: say a = a + tensor)"
+                f"{self.name} cannot write into out= with tensors, which are values; use its "
+                "result (for an ndarray a, `a += tensor` is such a write: say a = a + tensor)"
             )
         return args, kwargs
 
