@@ -253,6 +253,7 @@ class Tensor(Exchange):
         return apply(RULES[take], (self, plain(index)), NO_KEYWORDS)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        """Write into this tensor only: one made of it, as `t[0]` is, has its own elements."""
         become(self, assign(self, plain(index), value))
 
     @property

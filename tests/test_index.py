@@ -1,0 +1,231 @@
+"""Indexing: every kind of index reads and writes as in NumPy, with the gradients of a functional replay."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import tensorgrad as tg
+
+
+def leaf(x):
+    return tg.Tensor(x, requires_grad=True)
+
+
+@st.composite
+def indices(draw, shape):
+    """Any index of an array of this shape: basic, of integers, of booleans, and all of these mixed."""
+    kind = draw(st.sampled_from(["basic", "integers", "booleans", "mixed"]))
+    if kind == "basic" or not shape:
+        return draw(hnp.basic_indices(shape, allow_newaxis=True, max_dims=len(shape) + 2))
+    if kind == "booleans":
+        return draw(hnp.arrays(bool, shape[: draw(st.integers(1, len(shape)))]))
+    if kind == "integers":
+        return draw(hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3)))
+    common = draw(hnp.array_shapes(min_dims=1, max_dims=2, max_side=3))
+    index = []
+    for n in shape[: draw(st.integers(1, len(shape)))]:
+        kind = draw(st.sampled_from(["slice", "integer", "array", "mask"]))
+        if kind == "slice":
+            index.append(draw(st.slices(n)))
+        elif kind == "integer":
+            index.append(draw(st.integers(-n, n - 1)))
+        elif kind == "array":
+            index.append(draw(hnp.arrays(int, common, elements=st.integers(-n, n - 1))))
+        else:  # as many are true as an array of the common shape has elements along its last axis
+            chosen = draw(st.permutations(range(n)))[: common[-1]]
+            index.append(np.isin(np.arange(n), chosen) if n >= common[-1] else draw(st.slices(n)))
+    for extra in draw(st.sampled_from([(), (None,), (Ellipsis,)])):
+        index.insert(draw(st.integers(0, len(index))), extra)
+    return tuple(index)
+
+
+def refused_by_numpy(call):
+    try:
+        call()
+    except (IndexError, TypeError, ValueError):
+        return True
+    return False
+
+
+SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
+
+
+@settings(deadline=None, max_examples=300)
+@given(SHAPES.flatmap(lambda shape: st.tuples(st.just(shape), indices(shape))))
+def test_reading_by_any_index(case):
+    shape, index = case
+    x = np.arange(float(np.prod(shape))).reshape(shape)
+    t = leaf(x)
+    if refused_by_numpy(lambda: x[index]):
+        with pytest.raises(IndexError):
+            t[index]
+        return
+    picked = t[index]
+    np.testing.assert_array_equal(picked.data, x[index])
+    weights = np.arange(1.0, 1 + picked.size).reshape(picked.shape)
+    picked.backward(weights)
+    expected = np.zeros(shape)
+    np.add.at(expected, index, weights)
+    np.testing.assert_array_equal(t.grad.data, expected)
+
+
+@st.composite
+def histories(draw):
+    """An array, and a sequence of reads and writes, each by an index and, if it writes, of values that broadcast."""
+    shape = draw(SHAPES)
+    steps = []
+    for _ in range(draw(st.integers(1, 5))):
+        index = draw(indices(shape))
+        if refused_by_numpy(lambda index=index: np.empty(shape)[index]):
+            continue
+        picked = np.empty(shape)[index].shape
+        value = None
+        if draw(st.booleans()):
+            value = tuple(draw(st.sampled_from([n, 1])) for n in picked)
+            value = value[draw(st.integers(0, len(value))) :]
+            if value == picked and draw(st.booleans()):
+                value = (1, *value)
+        steps.append((index, value))
+    return shape, steps
+
+
+@settings(deadline=None, max_examples=300)
+@given(histories())
+def test_writing_is_as_a_functional_replay(history):
+    """Every element has a label, which NumPy moves as it moves the elements: gradients go back along the labels."""
+    shape, steps = history
+    size = int(np.prod(shape))
+    sources = [leaf(np.arange(float(size)).reshape(shape))]
+    labels = np.arange(size).reshape(shape)
+    t, x = sources[0] * 1.0, sources[0].data.copy()
+    loss, arrived, count = 0.0, {}, size
+    for k, (index, value_shape) in enumerate(steps, 1):
+        if value_shape is not None:
+            n = int(np.prod(value_shape))
+            value = leaf(1000.0 * k + np.arange(n).reshape(value_shape))
+            if refused_by_numpy(lambda index=index, value=value: np.copy(x).__setitem__(index, value.data)):
+                with pytest.raises((TypeError, ValueError)):
+                    t[index] = value
+                continue
+            sources.append(value)
+            t[index], x[index] = value, value.data
+            labels[index] = count + np.arange(n).reshape(value_shape)
+            count += n
+        picked = t[index]
+        np.testing.assert_array_equal(picked.data, x[index])
+        loss = loss + k * np.sum(picked)
+        for label in np.ravel(labels[index]):
+            arrived[label] = arrived.get(label, 0) + k
+    np.testing.assert_array_equal(t.data, x)
+    loss.backward()
+    found = np.concatenate([np.zeros(s.size) if s.grad is None else np.ravel(s.grad.data) for s in sources])
+    expected = np.array([arrived.get(label, 0) for label in range(count)], float)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_last_write_to_a_position_wins():
+    value = leaf([1.0, 2.0, 3.0])
+    t = leaf([0.0, 0.0]) * 1
+    t[[0, 1, 0]] = value
+    np.testing.assert_array_equal(t.data, [3.0, 2.0])
+    np.sum(t).backward()
+    np.testing.assert_array_equal(value.grad.data, [0, 1, 1])
+
+
+def test_an_earlier_use_keeps_the_gradient_of_what_it_saw():
+    x = leaf([1.0, 2.0])
+    t = x * 1
+    before = t * t
+    t[0] = 5.0
+    after = t * t
+    np.sum(before + after).backward()
+    np.testing.assert_array_equal(before.data, [1, 4])
+    np.testing.assert_array_equal(after.data, [25, 4])
+    np.testing.assert_array_equal(x.grad.data, [2, 8])
+
+
+def test_a_tensor_is_a_value_and_not_a_view():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    row = x[0]
+    row[1] = 5.0
+    np.testing.assert_array_equal(row.data, [1, 5])
+    np.testing.assert_array_equal(x.data, [[1, 2], [3, 4]])
+    np.sum(row * row).backward()
+    np.testing.assert_array_equal(x.grad.data, [[2, 0], [0, 0]])
+
+
+def test_writing_twice_through_an_index_reaches_the_tensor():
+    t = leaf(np.zeros((2, 2))) * 1
+    v = leaf(3.0)
+    t[0][1] = v  # into a tensor of its own, as the docstring of item assignment says
+    assert not t.data.any()
+    t[0, 1] = v
+    t[0] += 1
+    np.testing.assert_array_equal(t.data, [[1, 4], [0, 0]])
+
+
+def test_tensors_are_indices():
+    x = leaf(np.arange(3.0))
+    i, mask = tg.Tensor([0, 2, 2]), tg.Tensor([True, False, True])
+    t = x * 1
+    t[mask] = t[mask] * 10
+    for picked in (t[i], t[i,], t[1:][tg.Tensor(1)], t[mask,], np.take(t, i)):
+        np.sum(picked).backward(retain_graph=True)
+    np.testing.assert_array_equal(x.grad.data, [10 + 10 + 10 + 10, 0, 20 + 20 + 10 + 10 + 20])
+
+
+@pytest.mark.parametrize("number", [1.0, [1.0, 2.0], np.ones((2, 1)), np.ones((1, 1, 2, 1))])
+def test_numbers_are_written(number):
+    x = leaf(np.ones((2, 2, 2)))
+    t = x * 2
+    t[:, :, 1] = number
+    np.sum(t * t).backward()
+    np.testing.assert_array_equal(x.grad.data[..., 1], 0)
+    np.testing.assert_array_equal(x.grad.data[..., 0], 8)
+
+
+def test_an_integer_tensor_takes_no_gradient():
+    t = tg.Tensor([1, 2, 3])
+    with pytest.raises(TypeError, match="dtype int64 has no gradient"):
+        t[0] = leaf(2.5)
+    t[0] = 7.9
+    np.testing.assert_array_equal(t.data, [7, 2, 3])
+
+
+def test_an_ndarray_takes_no_tensor_with_a_gradient():
+    for write in (lambda a, t: np.copyto(a, t), lambda a, t: np.put(a, [0], t), lambda a, t: np.add.at(a, [0], t)):
+        with pytest.raises(TypeError, match="would lose the gradient"):
+            write(np.zeros(1), leaf([1.0]))
+
+
+def test_equal_elements_of_a_set_send_everything_to_the_first():
+    x = leaf([2.0, 1.0, 2.0])
+    unique, first, inverse, counts = np.unique(x, True, True, True)
+    unique.backward(np.array([3.0, 5.0]))
+    np.testing.assert_array_equal(x.grad.data, [5, 3, 0])
+    np.testing.assert_array_equal(first, [1, 0])
+    np.testing.assert_array_equal(inverse, [1, 0, 1])
+    np.testing.assert_array_equal(counts, [1, 2])
+
+
+# What finite differences cannot check, since a step would make equal numbers different.
+# fmt: off
+SETS = [
+    (np.intersect1d, ([3.0, 1.0, 2.0], [2.0, 5.0, 3.0]), [1, 0, 1]),
+    (np.setdiff1d,   ([3.0, 1.0, 2.0], [2.0, 5.0, 3.0]), [0, 1, 0]),
+    (np.setxor1d,    ([3.0, 1.0, 2.0], [2.0, 5.0, 3.0]), [0, 1, 0]),
+    (np.union1d,     ([3.0, 1.0, 2.0], [2.0, 5.0, 3.0]), [1, 1, 1]),
+    (np.trim_zeros,  ([0.0, 0.0, 1.5, 0.0, 2.5, 0.0],), [0, 0, 1, 1, 1, 0]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("function", "args", "expected"), SETS)
+def test_of_sets(function, args, expected):
+    x = leaf(args[0])
+    result = function(x, *args[1:])
+    np.testing.assert_array_equal(result.data, function(np.array(args[0]), *args[1:]))
+    np.sum(result).backward()
+    np.testing.assert_array_equal(x.grad.data, expected)
