@@ -463,6 +463,13 @@ def test_other_threads_are_not_traced():
     assert t.events == []
 
 
+def test_a_call_with_2000_operands():
+    x = leaf(np.ones(1))
+    with tg.trace() as t:
+        np.sum(np.concatenate([x] * 2000)).backward()
+    assert numbers(events(t, "leaf")[0].grad) == [2000.0]
+
+
 def test_a_chain_of_20_000_operations_is_traced_without_recursion():
     x = y = leaf(1.0)
     with tg.trace() as t:

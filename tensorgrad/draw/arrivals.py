@@ -1,5 +1,6 @@
 """Gradients while their contributions arrive, also when one backward runs inside another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,13 +42,14 @@ class Arrivals:
         if self.passes[-1].unfinished:
             self.passes.append(Pass())
 
-    def turn(self, vertex: Vertex, slots: int) -> Sum | None:
+    def turn(self, vertex: Vertex, parents: Sequence[Any]) -> Sum | None:
         """A rule of the vertex was applied; if it is its first, the complete gradient there."""
         while len(self.passes) > 1 and not self._runs(vertex):
             self.passes.pop()  # the inner one has ended
         now, complete = self.passes[-1], None
         if now.applied is not vertex:
-            now.applied, now.slots, complete = vertex, slots, now.sums.pop(vertex, None)
+            now.applied, complete = vertex, now.sums.pop(vertex, None)
+            now.slots = sum(parent is not None for parent in parents)
         now.slots -= 1
         return complete
 

@@ -82,11 +82,12 @@ class Trace(Observer):
         g = getattr(step, "_data", step)  # with create_graph it is a Tensor
         self.memory.add(g)
         if i is None:
+            self._settle()
             if not self._seeding:
                 self._arrivals.begin()
             event = Event("seed", vertex, 0)
         else:
-            self._complete(vertex, sum(parent is not None for parent in node.parents))
+            self._complete(vertex, node)
             vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
             event = Event("backward", vertex, 0, seconds, i, self._met(node.parents[i]))
         self._seeding = i is None
@@ -107,9 +108,9 @@ class Trace(Observer):
         if there.count == 2:
             self.memory.live += to.nbytes  # the engine has made an array for the sum
 
-    def _complete(self, vertex: Vertex, slots: int) -> None:
+    def _complete(self, vertex: Vertex, node: Node) -> None:
         """Note a gradient to which nothing more will be added, for it goes on."""
-        there = self._arrivals.turn(vertex, slots)
+        there = self._arrivals.turn(vertex, node.parents)
         if there is None:
             return
         self._consume(vertex.nbytes if there.count > 1 else 0)
