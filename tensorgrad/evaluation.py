@@ -9,7 +9,7 @@ from tensorgrad.record import NO_KEYWORDS, apply, gradients
 from tensorgrad.rules import Function, Op
 from tensorgrad.state import STATE, under
 from tensorgrad.tensor import Tensor
-from tensorgrad.trees import detached, leaves_of, like, recorded, tree_map, zeros
+from tensorgrad.trees import detached, dtype_of, leaves_of, like, ones, recorded, tree_map, zeros
 
 Argnums = int | Sequence[int]
 
@@ -63,15 +63,14 @@ class Evaluation:
         self.linked = self.outer and bool(boundary(made, self.since))
 
     def variable(self, i: int, x: Any) -> Tensor:
-        t = x if isinstance(x, Tensor) else Tensor(x)
-        if t.dtype.kind not in "fc":
+        dtype = dtype_of(x)
+        if dtype.kind not in "fc":
             raise TypeError(
-                f"argument {i} of {self.name} has dtype {t.dtype}, which has no gradient; write "
-                "1.0 for 1, or choose the arguments to differentiate by with argnums"
+                f"argument {i} of {self.name} has dtype {dtype}, which has no gradient; write 1.0 "
+                "for 1, or leave it out of what to differentiate by"
             )
-        if t.node is None or not self.outer:
-            t = Tensor(t.data, requires_grad=True)
-        t = apply(VARIABLE, (t,), NO_KEYWORDS)
+        leaf = x if recorded(x) and self.outer else Tensor(x, requires_grad=True)
+        t = apply(VARIABLE, (leaf,), NO_KEYWORDS)
         self.variables.append(t.node)  # not t, which the function may write to
         return t
 
@@ -98,7 +97,7 @@ class Evaluation:
         What is pulled back depends linearly on what arrives: to pull that back pushes forward.
         """
         outputs = [y for y in leaves_of(self.y) if self.made(y)]
-        arriving = [Tensor(zeros(y).data + 1, requires_grad=True) for y in outputs]
+        arriving = [Tensor(ones(y), requires_grad=True) for y in outputs]
         with under(recording=True):
             pulled = self.pull(list(zip(outputs, arriving)), record=True)
 
@@ -137,7 +136,7 @@ class Evaluation:
         """
         inputs = [x.dtype for x in self.variables]
         for y in leaves_of(self.y):
-            dtype = zeros(y).dtype
+            dtype = dtype_of(y)
             if dtype.kind not in "fc":
                 raise TypeError(f"{self.name} returned {dtype}, which has no gradient")
             if holomorphic and {dtype.kind, *(d.kind for d in inputs)} != {"c"}:

@@ -18,7 +18,7 @@ from tensorgrad.record import conjugated
 from tensorgrad.rules import Function
 from tensorgrad.state import STATE
 from tensorgrad.tensor import Tensor
-from tensorgrad.trees import leaves_of, like, recorded, tree_map, zeros
+from tensorgrad.trees import leaves_of, like, ones, recorded, tree_map, zeros
 
 
 def single_number(call: Evaluation) -> Any:
@@ -52,7 +52,7 @@ def value_and_grad(
         call = Evaluation(f, args, kwargs, argnums, has_aux)
         y = single_number(call)
         call.check("grad", holomorphic)
-        found = call.pull([(y, zeros(y).data + 1)], free=True)
+        found = call.pull([(y, ones(y))], free=True)
         gradient = call.by_argument([conjugated(g) for g in found] if holomorphic else found)
         value = call.results(y)
         return ((value, call.results(call.aux)) if has_aux else value), gradient

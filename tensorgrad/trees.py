@@ -61,7 +61,15 @@ def like(given: Any, t: Any) -> Any:
     return np.array(t.data)[()]  # a copy, since the graph and other results may share the array
 
 
-def zeros(spec: Any) -> Tensor:
+def dtype_of(x: Any) -> np.dtype[Any]:
+    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+def zeros(x: Any) -> Tensor:
     """A constant of the shape and dtype of an array, a number, a tensor or a node."""
-    spec = spec if hasattr(spec, "dtype") else np.asarray(spec)
-    return Tensor(np.zeros(spec.shape, spec.dtype))
+    return Tensor(np.zeros(np.shape(x), dtype_of(x)))
+
+
+def ones(x: Any) -> np.ndarray:
+    """An array of the shape and dtype of another."""
+    return np.ones(np.shape(x), dtype_of(x))
