@@ -33,6 +33,7 @@ REFUSED = [
     (lambda x: np.subtract.reduce(x[None], axis=(0, 1)),         r"subtract.reduce of tensors takes one axis"),
     (lambda x: np.cumulative_sum(x[None]),                       r"of 2 dimensions, axis must be given"),
     (lambda x: np.median(x + 1j),                                r"complex numbers have no order"),
+    (lambda x: tg.sigmoid(x + 1j),                               r"take real numbers, but these are complex"),
     (lambda x: np.average(x, weights=[1.0, 2.0]),                r"but theirs is \(2,\)"),
 ]
 # fmt: on

@@ -38,14 +38,14 @@ CASES = {
     np.nanpercentile: [call(r(5), 30), call(holes(2, 4), 30), call(holes(3, 4), [25, 90], axis=1)],
 
     np.nansum:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=1.0)],
-    np.nanprod:       [*HOLES, call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=2.0)],
+    np.nanprod:       [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=2.0)],
     np.nanmean:       [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE)],
     np.nanvar:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
-    np.nanstd:        [*HOLES, call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
+    np.nanstd:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
     np.nanmax:        [*HOLES, call(r(3)), call(holes(2, 4), where=WHERE, initial=-9.0)],
     np.nanmin:        [*HOLES, call(r(3)), call(holes(2, 4), where=WHERE, initial=9.0)],
-    np.nancumsum:     [call(holes(5)), call(holes(2, 4), axis=1), call(holes(2, 4))],
-    np.nancumprod:    [call(holes(5)), call(holes(2, 4), axis=1), call(zeros(5))],
+    np.nancumsum:     [call(c(3)), call(holes(5)), call(holes(2, 4), axis=1), call(holes(2, 4))],
+    np.nancumprod:    [call(c(3)), call(holes(5)), call(holes(2, 4), axis=1), call(zeros(5))],
 
     np.average:       [call(r(4)), call(r(2, 3), axis=1), call(r(4), weights=r(4, low=0.1)), call(r(2, 3), axis=1, weights=r(3, low=0.1)), call(r(2, 3), weights=r(2, 3, low=0.1)),
                        call(r(2, 3), 1, r(3, low=0.1), True), call(r(2, 3, 4), axis=(2, 0), weights=r(4, 2, low=0.1)), call(r(2, 3), axis=0, weights=[1, 2], keepdims=True),
