@@ -276,6 +276,23 @@ def test_edges_into_a_closed_module_are_counted(open_page):
     assert edges == [("n0", "n1", 1), ("n1", "m0", 3)]
 
 
+def test_a_module_that_feeds_itself_from_outside_can_be_closed(open_page):
+    kinds = {"kind": "op", "op": "exp", "shape": [], "dtype": "float64", "bytes": 8}
+    nodes = [kinds | {"id": f"n{k}", "inputs": [{"node": f"n{k - 1}"}]} for k in range(1, 5)]
+    nodes.insert(0, {"id": "n0", "kind": "leaf", "shape": [], "dtype": "float64", "bytes": 8})
+    nodes[1]["module"] = nodes[3]["module"] = "m0"
+    modules = [{"id": "m0", "name": "f", "kind": "F"}]
+    opened = open_page(
+        fixtures.whole({"title": "", "roots": ["n4"], "nodes": nodes, "modules": modules})
+    )
+    for closed in (False, True):
+        opened("closed => closed ? tg.collapse('f') : tg.expand('f')", closed)
+        seen = opened("tg.visible()")
+        assert sum(edge["count"] for edge in seen["edges"]) == 4
+        assert all(np.isfinite(item["x"]) for item in seen["items"])
+    assert opened.complaints == []
+
+
 def test_boxes_hold_their_nodes_and_nothing_overlaps(open_page, network):
     opened = open_page(network[1])
     items = {item["id"]: item for item in opened("tg.visible()")["items"]}
@@ -469,8 +486,9 @@ def test_a_link_shares_the_state(open_page, network):
     shared = open_page(document, anchor=anchor)
     for key in ("step", "open", "node"):
         assert shared.state()[key] == opened.state()[key]
-    by_path = open_page(document, anchor="#step=2&open=Sequential&node=n0")
-    assert (by_path.state()["open"], by_path.state()["step"]) == (["m0"], 2)
+    by_path = open_page(document, anchor="#step=2&open=0&node=n0")
+    assert (by_path.state()["open"], by_path.state()["step"]) == (["m0", "m1"], 2)
+    assert by_path.node("n0")["visible"]
 
 
 @pytest.mark.parametrize("kind", ["svg", "png", "json"])

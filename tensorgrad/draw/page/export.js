@@ -96,7 +96,7 @@ function svgText() {
       viewBox: [left, top, right - left, bottom - top].join(" "),
     },
     svg("title", {}, app.graph.doc.title),
-    ...pen.parts,
+    pen.parts,
   );
   return new XMLSerializer().serializeToString(picture);
 }

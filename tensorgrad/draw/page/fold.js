@@ -74,7 +74,8 @@ function openAtFirst(graph) {
   const { depth, members, children, order } = graph.tree;
   let deepest = graph.doc.depth ?? 0;
   let shown = graph.moduleOf.filter((m) => m < 0).length + depth.filter((d) => d === 0).length;
-  while (graph.doc.depth === null && deepest <= Math.max(-1, ...depth)) {
+  const levels = depth.reduce((most, d) => Math.max(most, d + 1), 0);
+  while (graph.doc.depth === null && deepest < levels) {
     const level = order.filter((m) => depth[m] === deepest);
     shown += level.reduce((sum, m) => sum + members[m].length + children[m].length - 1, 0);
     if (shown > 80 && !(deepest === 0 && level.length < 8 && shown < 400)) break;

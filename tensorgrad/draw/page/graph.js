@@ -124,8 +124,11 @@ function membersOf(graph, module) {
   return found;
 }
 
-function modulePath(graph, i) {
+// The modules around a module, from the outermost in, and itself.
+function outerModules(graph, module) {
   const path = [];
-  for (let m = graph.moduleOf[i]; m >= 0; m = graph.tree.parent[m]) path.unshift(m);
+  for (let m = module; m >= 0; m = graph.tree.parent[m]) path.unshift(m);
   return path;
 }
+
+const modulePath = (graph, i) => outerModules(graph, graph.moduleOf[i]);

@@ -34,13 +34,7 @@ function readLink(hash) {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
   const changes = {};
   if (asked.has("step")) changes.step = Number(asked.get("step"));
-  if (asked.has("open"))
-    changes.open = new Set(
-      asked
-        .get("open")
-        .split(",")
-        .flatMap((name) => findModules(name)),
-    );
+  if (asked.has("open")) changes.open = new Set(asked.get("open").split(",").flatMap(openedBy));
   for (const key of ["node", "query", "trace", "theme"])
     if (asked.has(key)) changes[key] = asked.get(key) || null;
   if (changes.query === null) changes.query = "";
@@ -48,6 +42,12 @@ function readLink(hash) {
   if (!["ancestors", "descendants", "loss", undefined, null].includes(changes.trace))
     delete changes.trace;
   return changes;
+}
+
+// What a name in a link opens: an id that module alone, as it was; a path all around it too, so that it is seen.
+function openedBy(name) {
+  const found = findModules(name);
+  return app.graph.moduleIndex.has(name) ? found : found.flatMap((m) => outerModules(app.graph, m));
 }
 
 // A module by its id, or all calls of it by its path.

@@ -160,7 +160,9 @@ window.tg = {
   },
   expand(path) {
     const found = findModules(path);
-    for (const m of found) if (!app.state.open.has(m)) toggle(m);
+    for (const m of found)
+      for (const around of outerModules(app.graph, m))
+        if (!app.state.open.has(around)) toggle(around);
     return found.length > 0;
   },
   collapse(path) {

@@ -266,7 +266,9 @@ function troubleList(list) {
       app.state.node === app.graph.nodes[node].id
         ? null
         : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
-    return h("li", {}, glyph("warn", "bad"), name, name ? ": " : null, TROUBLES[kind]);
+    const path = app.graph.tree.path[app.graph.moduleOf[node]];
+    const where = name && path ? h("small", {}, ` in ${path}`) : null;
+    return h("li", {}, glyph("warn", "bad"), name, where, name ? ": " : null, TROUBLES[kind]);
   });
   if (list.length > 60) rows.push(h("li", {}, `and ${list.length - 60} more`));
   return h("ul", { class: "troubles" }, ...rows);

@@ -31,9 +31,15 @@ const clipText = (text, most) => {
 
 function nodeLabel(node) {
   const title = node.op ?? node.name ?? node.kind;
-  const texts = node.inputs.flatMap((input) => input.text ?? []).join(", "); // numbers, indices, shapes
+  const texts = node.inputs.flatMap((input) => shortText(input.text)).join(", ");
   const name = node.op ? [texts, node.name].filter(Boolean).join("  ") : "";
   return { title: clipText(title, 28), name: clipText(name, 24), detail: shapeText(node.shape) };
+}
+
+// A number, index or shape that is told in the label, not as a node.
+function shortText(text) {
+  if (!text) return [];
+  return [Number.isNaN(Number(text)) ? text : short(Number(text))];
 }
 
 function moduleLabel(graph, m) {
