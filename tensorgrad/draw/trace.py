@@ -2,7 +2,6 @@
 
 import linecache
 import os
-import sys
 import time
 import weakref
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.anomaly import users_frame
 from tensorgrad.draw.arrivals import Arrivals, Sum
 from tensorgrad.draw.drawing import Drawing, tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
@@ -18,8 +18,6 @@ from tensorgrad.draw.summary import Call, table
 from tensorgrad.graph import Node
 from tensorgrad.rules import Op
 from tensorgrad.state import STATE, Observer
-
-LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
 
 
 class Trace(Observer):
@@ -275,11 +273,9 @@ def _under(roots: list[Vertex]) -> set[Vertex]:
 
 def _line() -> str | None:
     """The line of the user's program that is being run."""
-    frame: Any = sys._getframe(2)
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in LIBRARY:
-            file, number = frame.f_code.co_filename, frame.f_lineno
-            text = linecache.getline(file, number, frame.f_globals).strip()
-            return f"{os.path.basename(file)}:{number}: {text}".rstrip(": ")
-        frame = frame.f_back
-    return None
+    frame, _ = users_frame()
+    if frame is None:
+        return None
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, number, frame.f_globals).strip()
+    return f"{os.path.basename(file)}:{number}: {text}".rstrip(": ")
