@@ -112,8 +112,8 @@ def pair_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[A
     pair = f(*args, **kwargs)
     if not (isinstance(pair, tuple) and len(pair) == 2 and callable(pair[1])):
         raise TypeError(
-            f"{getattr(f, '__name__', f)} must return (value, gradient), where gradient is a "
-            f"function, but it returned {pair!r}"
+            f"{getattr(f, '__name__', type(f).__name__)} must return (value, gradient), where "
+            f"gradient is a function, but it returned {pair!r}"
         )
     return pair
 
@@ -149,7 +149,7 @@ def checkpoint(f: Function) -> Function:
             create_graph = isinstance(g, Tensor)
             with under(recording=True):
                 since, _, made = run()
-                y = joined(made)
+                y = joined(made) if made else Tensor(np.empty(0))
             if not alike(y, out):
                 raise RuntimeError(
                     f"{name} computed something else when checkpoint ran it again; if it draws "

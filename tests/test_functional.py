@@ -845,6 +845,14 @@ def test_checkpoint_refuses_what_computes_something_else_the_second_time():
         np.sum(y).backward()
 
 
+def test_checkpoint_refuses_what_is_no_longer_recorded():
+    counts = iter([1, 0])
+    x = tg.Tensor(V, requires_grad=True)
+    y = tg.checkpoint(lambda t: t * 2 if next(counts) else V)(x)
+    with pytest.raises(RuntimeError, match="computed something else"):
+        np.sum(y).backward()
+
+
 def test_checkpoint_appears_as_one_node():
     x = tg.Tensor(V, requires_grad=True)
     y = tg.checkpoint(chain)(x, 20)
