@@ -171,11 +171,6 @@ def become(t: Any, result: Any) -> Any:
             f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of "
             f"shape {result.shape} and dtype {result.dtype}"
         )
-    if result.node is not None and t.dtype.kind not in "fc":
-        raise TypeError(
-            f"a tensor of dtype {t.dtype} cannot take, in place, a value that requires a gradient, "
-            "for whole numbers have none; make it with dtype=float, or write the value's .data"
-        )
     if result.dtype != t.dtype:
         result = np.astype(result, t.dtype)
     t._data, t.node = result._data, result.node
