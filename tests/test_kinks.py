@@ -5,6 +5,8 @@ one-sided slopes, which for a corner that is symmetric, as that of abs, is 0. Wh
 own slope is infinite. relu has the slope 0 at 0, as a unit that is off.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,14 @@ KINKS = [
     ("sinc at 0",                     np.sinc,                                      [0, 1e-9],      [1, 1],         [0, -np.pi**2 / 3 * 1e-9]),
     ("i0 at 0",                       np.i0,                                        [0, 1e-9],      [1, 1],         [0, 5e-10]),
     ("copysign at 0",                 lambda x: np.copysign(x, -1.0),               [0, 2],         [0, -2],        [0, -1]),
+    ("norm at 0",                     np.linalg.norm,                               [0, 0],         0,              [0, 0]),
+    ("norm of rows, one of them 0",   lambda x: np.linalg.norm(x, axis=1),          [[0, 0], [3, 4]], [0, 5],       [[0, 0], [0.6, 0.8]]),
+    ("norm of order 1 at 0",          lambda x: np.linalg.norm(x, 1),               [0, 2],         2,              [0, 1]),
+    ("norm of order inf, tied",       lambda x: np.linalg.norm(x, np.inf),          [2, -2],        2,              [0.5, -0.5]),
+    ("det of a singular matrix",      np.linalg.det,                                [[1, 2], [2, 4]], 0,            [[4, -2], [-2, 1]]),
+    ("det of zeros",                  np.linalg.det,                                [[0, 0], [0, 0]], 0,            [[0, 0], [0, 0]]),
+    ("eigvalsh, repeated",            np.linalg.eigvalsh,                           [[2, 0], [0, 2]], [2, 2],       [[1, 0], [0, 1]]),
+    ("svdvals, repeated",             np.linalg.svdvals,                            [[2, 0], [0, 2]], [2, 2],       [[1, 0], [0, 1]]),
     ("var of one element",            np.var,                                       [3],            0,              [0]),
     ("std of one element",            np.std,                                       [3],            0,              [0]),
     ("std of equal elements",         np.std,                                       [3, 3, 3],      0,              [0, 0, 0]),
@@ -127,6 +137,42 @@ DERIVATIVES = [
 # fmt: on
 
 
+PAGE = Path(__file__).parent.parent / "docs" / "at_the_kinks.md"
+HEAD = """# At the kinks
+
+Where a function has a corner, a pole or a tie, a gradient is a choice. Here it is one choice everywhere:
+
+- Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and their kin share the gradient equally.
+- At a symmetric corner or tip, as of `abs` and `norm` at 0, it is 0, the mean of the slopes around.
+- What was not chosen, by `where` say, gets 0, also where its own slope is infinite.
+- `relu` has the slope 0 at 0: the unit is off.
+- Products, powers and quotients are right at 0, and what could overflow on the way does not.
+
+Every row is a test of [tests/test_kinks.py](../tests/test_kinks.py), which also holds this page: the value of the
+function at the point, and the gradient of its sum.
+
+| function | at | value | gradient |
+|---|---|---|---|
+"""
+
+
+def written(x) -> str:
+    """Numbers, lists of them, and lists of lists, to four digits."""
+    if np.ndim(x):
+        return f"[{', '.join(map(written, x))}]"
+    return f"{x:.4g}"
+
+
+def page() -> str:
+    return HEAD + "".join(
+        f"| {name} | {' | '.join(map(written, numbers))} |\n" for name, _, *numbers in KINKS
+    )
+
+
+def test_the_page_is_this_table():
+    assert PAGE.read_text() == page(), "write it anew with: python -m tests.test_kinks"
+
+
 @pytest.mark.parametrize("kink", KINKS, ids=lambda kink: kink[0])
 def test_value_and_gradient(kink):
     name, f, at, value, gradient = kink
@@ -154,3 +200,7 @@ def test_derivatives_of_higher_order(f, at, expected):
         y = x.grad
     np.testing.assert_allclose(found, expected[: len(found)], atol=1e-300)
     assert not np.any(expected[len(found) :])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
