@@ -107,6 +107,11 @@ def test_what_an_op_was_given_besides_tensors_stands_in_its_label(call, label):
     assert drawn.startswith(f"<b>{label}</b>")
 
 
+def test_many_operands_are_not_told_one_by_one():
+    (drawn,) = labels(tg.draw(np.concatenate([leaf(2, 1)] * 9, axis=1)))[1:]
+    assert drawn.startswith("<b>concatenate(·, ·, …, axis=1)</b>")
+
+
 def test_operands_that_do_not_commute_are_named():
     a, b = leaf(2), leaf(2)
     assert re.findall('headlabel="(.)"', tg.draw(a / b).dot) == ["a", "b"]
@@ -262,12 +267,12 @@ def test_names_are_drawn_as_they_are(name):
 
 
 @needs_dot
-@pytest.mark.parametrize("name", NAUGHTY)
+@pytest.mark.parametrize("name", [*NAUGHTY, "", " ", "\r", "\n"])
 def test_dot_takes_any_name(name, tmp_path):
     scope = tg.Scope(name, name)
     x = leaf(2, name=name)
     drawing = tg.draw(scope.call(np.exp, x), title=name)
-    svg = drawing.save(tmp_path / "g.svg").read_text()
+    svg = drawing.save(tmp_path / "g.svg").read_text("utf-8")
     assert svg.count('class="node"') == 2
     assert svg.count('class="edge"') == 1
     assert svg.count('class="cluster"') == 1

@@ -26,6 +26,7 @@ FONT = 'fontname="Helvetica,Arial,sans-serif"'
 BOX = (
     'labeljust=l labelloc=t margin=10 style="rounded,filled" fillcolor="#00000008" color="#b5b5b5"'
 )
+MANY = 6  # operands are told one by one up to this number
 LEGEND = "● kept for backward"
 
 
@@ -76,7 +77,7 @@ def _clusters(view: View, names: dict[Item, str], shown: set[str], roots: set[It
         if here is None:
             lines.append(indent + "}")
         elif isinstance(here, Place):
-            label = html(f"{here.name} {here.kind}".strip())
+            label = html(f"{here.name} {here.kind}".strip()) or "module"
             lines.append(f"{indent}subgraph cluster_m{next(boxes)} {{ label=<{label}> {BOX}")
             stack.append((level, None))
             stack += [(level + 1, part) for part in reversed(inside[here])]
@@ -112,7 +113,7 @@ def _rows(vertex: Vertex, shown: set[str]) -> list[str]:
     what = html(call(vertex)) if vertex.op is not None else ""
     mark = " ●" if vertex.out_saved else ""
     if not name and not what:
-        what = "constant" if vertex.kind == "constant" else "leaf"
+        what = vertex.kind
     rows = [f"<b>{f'{name} = {what}' if name and what else name or what}</b>{mark}"]
     number = "value" in shown and vertex.value is not None and vertex.shape == ()
     spec = [str(vertex.shape)] * ("shape" in shown and not number)
@@ -133,6 +134,8 @@ def call(vertex: Vertex) -> str:
     """The op, and what it was given besides tensors: sum(·, axis=0), power(·, 2)."""
     assert vertex.op is not None
     texts = [operand.text if operand.source is None else "·" for operand in vertex.inputs]
+    if len(texts) > MANY:
+        texts = [*texts[:2], "…"]
     words = [f"{name}={value}" for name, value in vertex.keywords.items()]
     if all(text == "·" for text in texts) and not words:
         return vertex.op.name
@@ -155,7 +158,7 @@ def _edge(edge: Edge, operands: int) -> str:
 
 
 def _caption(view: View, title: str | None) -> str:
-    rows = [f"<b>{html(title)}</b>"] if title else []
+    rows = [f"<b>{html(title)}</b>"] if title and html(title) else []
     lines = [line for note in view.notes for line in textwrap.wrap(note, 90)]
     rows += [f'<font color="#a03000">{html(line)}</font>' for line in lines]
     if any(edge.saved for edge in view.edges) or any(
