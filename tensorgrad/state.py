@@ -168,9 +168,10 @@ class Scope:
         """Call the function inside this scope."""
         now = STATE.get()
         around, inner = self._inside
-        if around is not now:  # made once, then met again at every step of a training loop
+        if around is not now:
             inner = State(now.recording, Place(self.name, self.kind, now.scope), now.observer)
-            self._inside = (now, inner)
+            if now.observer is None:  # which would be kept alive
+                self._inside = (now, inner)  # and met again at every step of a training loop
         token = STATE.set(inner)  # type: ignore[arg-type]
         try:
             return function(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from contextlib import suppress
 
 import numpy as np
@@ -238,6 +239,23 @@ def test_a_failing_backward_restores_the_state():
     with suppress(ValueError):
         y.backward()
     assert records()
+
+
+def test_a_scope_does_not_keep_its_observer():
+    scope, watch = tg.Scope("Dense"), Observer()
+    with under(observer=watch):
+        assert scope.call(lambda: STATE.get().observer) is watch
+    gone = weakref.ref(watch)
+    del watch
+    assert gone() is None
+    assert scope.call(lambda: STATE.get().observer) is None
+
+
+def test_a_scope_is_restored_after_an_exception():
+    scope = tg.Scope("Dense", "encoder")
+    with pytest.raises(KeyError):
+        scope.call({}.__getitem__, "missing")
+    assert scope.call(lambda: (x * 2).node.scope.path[-1].name) == "encoder"
 
 
 class Count(Observer):
