@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.source:
         result, refused = json.loads(Path(options.source).read_text()), 0
     else:
-        result, refused = run(chosen, quick=options.quick, rounds=options.rounds)
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        result, refused = run(chosen, quick=options.quick, rounds=options.rounds, file=options.json)
     if result["rows"]:
         print(report.tables(result))
         if options.plot:
@@ -55,10 +53,15 @@ def _chosen(only: list[str] | None, quick: bool) -> Any:
 
 
 def run(
-    chosen: Sequence[tuple[str, Workload]], *, quick: bool = False, rounds: int | None = None
+    chosen: Sequence[tuple[str, Workload]],
+    *,
+    quick: bool = False,
+    rounds: int | None = None,
+    file: str | None = None,
 ) -> tuple[dict[str, Any], int]:
-    """The report of these workloads, and how many of them were refused."""
-    rows, refused = [], 0
+    """The report of these workloads, written to a file after each, and how many were refused."""
+    result: dict[str, Any] = {"machine": report.machine(), "quick": quick, "rows": []}
+    refused = 0
     for family, workload in chosen:
         say(f"… {workload.name}")
         n = rounds or (QUICK_ROUNDS if quick else ROUNDS)
@@ -69,8 +72,10 @@ def run(
             refused += 1
             continue
         if measured:
-            rows.append(report.row(family, workload, measured))
-    return {"machine": report.machine(), "quick": quick, "rows": rows}, refused
+            result["rows"].append(report.row(family, workload, measured))
+        if file:
+            Path(file).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return result, refused
 
 
 def say(line: str) -> None:

@@ -18,7 +18,7 @@ WIDTHS = (784, 128, 128, 10)
 BATCH = 128
 LEARNING_RATE, DECAY, EPSILON = 0.001, 1e-3, 1e-7
 GOAL, MOST_EPOCHS = 0.87, 30
-COMPARED = 20  # steps after which losses and weights are compared: later, rounding has its way
+COMPARED = 20  # steps, whose losses are compared: later, rounding has its way
 
 
 class Data(NamedTuple):
@@ -114,6 +114,7 @@ def jax(d: Data) -> Trainer:
     import jax
     import jax.numpy as jnp
 
+    jax.config.update("jax_enable_x64", True)
     X, y = jnp.asarray(d.X), jnp.asarray(d.y)
 
     def loss_of(p, x, y):
@@ -124,15 +125,15 @@ def jax(d: Data) -> Trainer:
     @jax.jit
     def update(p, m, v, t, rows, X, y):
         loss, g = jax.value_and_grad(loss_of)(p, X[rows], y[rows])
-        rate = LEARNING_RATE / (1 + DECAY * t) / (1 - 0.9 ** (t + 1))
-        c2 = 1 - 0.999 ** (t + 1)
+        rate = (LEARNING_RATE / (1 + DECAY * t) / (1 - 0.9 ** (t + 1))).astype("float32")
+        c2 = (1 - 0.999 ** (t + 1)).astype("float32")  # which float32 itself would round badly
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
         p = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v / c2) + EPSILON), p, m, v)
         return p, m, v, t + 1, loss
 
     p = [jnp.asarray(x) for x in parameters(WIDTHS)]
-    state = p, jax.tree.map(jnp.zeros_like, p), jax.tree.map(jnp.zeros_like, p), jnp.float32(0)
+    state = p, jax.tree.map(jnp.zeros_like, p), jax.tree.map(jnp.zeros_like, p), jnp.float64(0)
 
     def step(rows):
         nonlocal state
@@ -238,17 +239,22 @@ def epoch(make: Callable[[Data], Trainer]) -> Callable[[Data], Run]:
 
         def answers():
             losses = [trial.step(rows) for rows, _ in zip(batches(len(d.X), 0), range(COMPARED))]
-            return np.array(losses, float), *trial.weights()
+            # Not the weights themselves: Adam's first steps make a step of a gradient's rounding error.
+            return np.array(losses, float), logits(trial.weights(), d.X_test[:1000])
 
         return Run(lambda: trainer.epoch(len(d.X)), answers, compared=make not in (floor, model))
 
     return way
 
 
-def accuracy(weights: list[np.ndarray], X: np.ndarray, y: np.ndarray) -> float:
+def logits(weights: list[np.ndarray], X: np.ndarray) -> np.ndarray:
     for i in range(0, len(weights), 2):
         X = (X if i == 0 else np.maximum(X, 0)) @ weights[i] + weights[i + 1]
-    return float(np.mean(np.argmax(X, axis=1) == y))
+    return X
+
+
+def accuracy(weights: list[np.ndarray], X: np.ndarray, y: np.ndarray) -> float:
+    return float(np.mean(np.argmax(logits(weights, X), axis=1) == y))
 
 
 def until_accurate(make: Callable[[Data], Trainer]) -> Callable[[Data], Run]:
