@@ -51,6 +51,11 @@ class under:  # noqa: N801, used as a verb
         STATE.set(STATE.get().outer or STATE.get())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isclass(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{function.__name__} is a class or an asynchronous generator, which this cannot "
+                "decorate; decorate the functions that it calls"
+            )
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)

@@ -226,6 +226,15 @@ def test_decorated_coroutines_and_tasks():
     assert asyncio.run(main()) == [(False, False), True, (False, False)]
 
 
+def test_what_cannot_be_decorated_is_refused():
+    async def steps():
+        yield records()
+
+    for function in (steps, dict):
+        with pytest.raises(TypeError, match="decorate the functions that it calls"):
+            tg.no_grad(function)
+
+
 def test_backward_in_no_grad_and_inside_threads():
     loss = np.sum(x * x)
     with tg.no_grad():
