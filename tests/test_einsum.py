@@ -84,7 +84,9 @@ def test_of_any_string(call):
         np.testing.assert_allclose(again, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("optimize", [False, True, "greedy", "optimal", ["einsum_path", (0, 1), (0, 1)]])
+@pytest.mark.parametrize(
+    "optimize", [False, True, "greedy", "optimal", ["einsum_path", (0, 1), (0, 1)]]
+)
 def test_whatever_the_path(optimize):
     a, b, c = (np.arange(6.0).reshape(2, 3), np.ones((3, 4)), np.arange(8.0).reshape(4, 2))
     x = tg.Tensor(a, requires_grad=True)

@@ -22,7 +22,9 @@ def indices(draw, shape):
     if kind == "booleans":
         return draw(hnp.arrays(bool, shape[: draw(st.integers(1, len(shape)))]))
     if kind == "integers":
-        return draw(hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3)))
+        return draw(
+            hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3))
+        )
     common = draw(hnp.array_shapes(min_dims=1, max_dims=2, max_side=3))
     index = []
     for n in shape[: draw(st.integers(1, len(shape)))]:
@@ -100,12 +102,14 @@ def test_writing_is_as_a_functional_replay(history):
     sources = [leaf(np.arange(float(size)).reshape(shape))]
     labels = np.arange(size).reshape(shape)
     t, x = sources[0] * 1.0, sources[0].data.copy()
-    loss, arrived, count = 0.0, {}, size
+    loss, arrived, count = 0.0 * np.sum(t), {}, size
     for k, (index, value_shape) in enumerate(steps, 1):
         if value_shape is not None:
             n = int(np.prod(value_shape))
             value = leaf(1000.0 * k + np.arange(n).reshape(value_shape))
-            if refused_by_numpy(lambda index=index, value=value: np.copy(x).__setitem__(index, value.data)):
+            if refused_by_numpy(
+                lambda index=index, value=value: np.copy(x).__setitem__(index, value.data)
+            ):
                 with pytest.raises((TypeError, ValueError)):
                     t[index] = value
                 continue
@@ -120,7 +124,9 @@ def test_writing_is_as_a_functional_replay(history):
             arrived[label] = arrived.get(label, 0) + k
     np.testing.assert_array_equal(t.data, x)
     loss.backward()
-    found = np.concatenate([np.zeros(s.size) if s.grad is None else np.ravel(s.grad.data) for s in sources])
+    found = np.concatenate(
+        [np.zeros(s.size) if s.grad is None else np.ravel(s.grad.data) for s in sources]
+    )
     expected = np.array([arrived.get(label, 0) for label in range(count)], float)
     np.testing.assert_array_equal(found, expected)
 
@@ -195,7 +201,11 @@ def test_an_integer_tensor_takes_no_gradient():
 
 
 def test_an_ndarray_takes_no_tensor_with_a_gradient():
-    for write in (lambda a, t: np.copyto(a, t), lambda a, t: np.put(a, [0], t), lambda a, t: np.add.at(a, [0], t)):
+    for write in (
+        lambda a, t: np.copyto(a, t),
+        lambda a, t: np.put(a, [0], t),
+        lambda a, t: np.add.at(a, [0], t),
+    ):
         with pytest.raises(TypeError, match="would lose the gradient"):
             write(np.zeros(1), leaf([1.0]))
 

@@ -231,7 +231,9 @@ def test_the_phase_of_complex_vectors_is_refused(function):
         np.real(vectors[0, 0] + 1j * vectors[1, 0]).backward()
 
 
-@pytest.mark.parametrize("call", [lambda t: np.linalg.svd(t)[0], lambda t: np.linalg.qr(t, "complete")[0]])
+@pytest.mark.parametrize(
+    "call", [lambda t: np.linalg.svd(t)[0], lambda t: np.linalg.qr(t, "complete")[0]]
+)
 def test_columns_that_complete_a_basis_are_refused(call):
     with pytest.raises(np.linalg.LinAlgError, match="completes a basis"):
         np.sum(call(leaf(A[:, :2]))).backward()
@@ -239,8 +241,8 @@ def test_columns_that_complete_a_basis_are_refused(call):
 
 def test_vectors_of_a_singular_value_of_zero_are_refused():
     a = np.outer([1.0, 2.0, 3.0], [1.0, -1.0])
+    u = np.linalg.svd(leaf(a), full_matrices=False)[0]
     with pytest.raises(np.linalg.LinAlgError, match="without full rank"):
-        u = np.linalg.svd(leaf(a), full_matrices=False)[0]
         np.sum(u * np.arange(6.0).reshape(3, 2)).backward()
     tg.check_grads(lambda t: np.linalg.svd(t)[1][0], a, order=1)
 
@@ -310,8 +312,12 @@ def test_norms_at_the_origin(order):
 
 
 def test_ties_of_the_largest_share():
-    np.testing.assert_array_equal(gradient(lambda t: np.linalg.norm(t, np.inf), [2.0, -2.0, 1.0]), [0.5, -0.5, 0])
-    np.testing.assert_array_equal(gradient(lambda t: np.linalg.norm(t, 1), np.eye(2)), np.eye(2) / 2)
+    np.testing.assert_array_equal(
+        gradient(lambda t: np.linalg.norm(t, np.inf), [2.0, -2.0, 1.0]), [0.5, -0.5, 0]
+    )
+    np.testing.assert_array_equal(
+        gradient(lambda t: np.linalg.norm(t, 1), np.eye(2)), np.eye(2) / 2
+    )
 
 
 def test_a_count_of_what_is_not_zero_has_no_slope():

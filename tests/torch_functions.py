@@ -1,6 +1,7 @@
 """What PyTorch calls the functions of the op table; empty where it is not installed."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 import tensorgrad as tg
 from tensorgrad.ops.linear import einsum
@@ -9,6 +10,19 @@ try:
     import torch
 except ImportError:
     torch = None
+
+def hermitian(a, lower):
+    """The matrix that NumPy takes the one triangle to stand for."""
+    half = torch.tril(a, -1) if lower else torch.triu(a, 1)
+    return half + half.mH + torch.diag_embed(torch.diagonal(a, 0, -2, -1).real)
+
+
+def regular_det(a):
+    """PyTorch's gradient of a singular matrix's determinant is 0, which is wrong where the rank is one less than full."""
+    if torch.linalg.matrix_rank(a.detach()).min() < a.shape[-1]:
+        raise ValueError("singular")
+    return torch.linalg.det(a)
+
 
 TORCH = {}
 if torch is not None:
@@ -49,6 +63,23 @@ if torch is not None:
         np.transpose: lambda x, axes=None: torch.permute(x, axes or tuple(range(x.ndim))[::-1]), np.swapaxes: torch.swapaxes, np.moveaxis: torch.moveaxis,
         np.broadcast_to: torch.broadcast_to, np.flip: lambda x, axis=None: torch.flip(x, tuple(np.arange(x.ndim)[list(axis) if isinstance(axis, tuple) else axis].ravel().tolist())), np.concatenate: torch.concatenate,
         np.stack: torch.stack, np.array_split: torch.tensor_split,
+        np.hstack: torch.hstack, np.vstack: torch.vstack, np.dstack: torch.dstack, np.column_stack: torch.column_stack,
+        np.hsplit: torch.hsplit, np.vsplit: torch.vsplit, np.dsplit: torch.dsplit, np.unstack: torch.unbind,
+        np.atleast_1d: torch.atleast_1d, np.atleast_2d: torch.atleast_2d, np.broadcast_arrays: torch.broadcast_tensors,
+        np.meshgrid: lambda *xs, indexing="xy": torch.meshgrid(*xs, indexing=indexing),
+
+        # arrange
+        np.fliplr: torch.fliplr, np.flipud: torch.flipud, np.roll: torch.roll, np.tile: torch.tile, np.triu: torch.triu,
+        np.tril: torch.tril, np.diag: torch.diag, np.diagflat: torch.diagflat, np.diagonal: torch.diagonal,
+        np.rot90: lambda x, k=1, axes=(0, 1): torch.rot90(x, k, axes),
+        np.repeat: lambda x, n, axis=None: torch.repeat_interleave(x, torch.as_tensor(n), axis),
+        np.trace: lambda x: torch.trace(x),
+
+        # calculus
+        np.diff: torch.diff, np.gradient: lambda x, *h, axis=None, edge_order=1: torch.gradient(x, spacing=h or 1, dim=axis, edge_order=edge_order),
+        np.trapezoid: lambda y, x=None, dx=1, axis=-1: torch.trapezoid(y, dx=dx, dim=axis) if x is None else torch.trapezoid(y, torch.as_tensor(x), dim=axis),
+        np.vander: lambda x, N=None, increasing=False: torch.vander(x, N, increasing),
+        sliding_window_view: lambda x, n: x.unfold(0, n, 1),
 
         # index
         np.sort: lambda x, axis=-1: torch.sort(x, axis).values,
@@ -58,6 +89,19 @@ if torch is not None:
         np.matmul: torch.matmul, np.dot: torch.dot, np.inner: torch.inner, np.outer: torch.outer,
         np.tensordot: torch.tensordot, np.einsum: torch.einsum,
         einsum: lambda *xs, subscripts: torch.einsum(subscripts, *xs),
+        np.vdot: torch.vdot, np.vecdot: torch.linalg.vecdot, np.kron: torch.kron, np.cross: lambda a, b, axis=-1: torch.linalg.cross(*torch.broadcast_tensors(a, b), dim=axis),
+        np.linalg.inv: torch.linalg.inv, np.linalg.solve: torch.linalg.solve, np.linalg.pinv: torch.linalg.pinv, np.linalg.det: regular_det,
+        np.linalg.slogdet: lambda a: tuple(torch.linalg.slogdet(a)), np.linalg.matrix_power: torch.linalg.matrix_power,
+        np.linalg.multi_dot: torch.linalg.multi_dot, np.linalg.tensorinv: torch.linalg.tensorinv, np.linalg.tensorsolve: torch.linalg.tensorsolve,
+        np.linalg.vector_norm: lambda x, axis=None, keepdims=False, **order: torch.linalg.vector_norm(x, order.get("ord", 2), axis, keepdims),
+        np.linalg.matrix_norm: lambda x, keepdims=False, **order: torch.linalg.matrix_norm(x, order.get("ord", "fro"), keepdim=keepdims),
+        np.linalg.norm: lambda x, order=None, axis=None, keepdims=False: torch.linalg.norm(x, order, axis, keepdims),
+        np.linalg.cond: torch.linalg.cond, np.linalg.svdvals: torch.linalg.svdvals, np.linalg.eigvals: torch.linalg.eigvals,
+        np.linalg.cholesky: lambda a, upper=False: torch.linalg.cholesky(hermitian(a, not upper), upper=upper),
+        np.linalg.eigvalsh: lambda a, UPLO="L": torch.linalg.eigvalsh(hermitian(a, UPLO == "L"), UPLO=UPLO),
+
+        # fourier
+        **{getattr(np.fft, name): getattr(torch.fft, name) for name in dir(np.fft) if name.endswith(("fft", "fft2", "fftn", "shift"))},
 
         # neural
         tg.relu: F.relu, tg.leaky_relu: lambda x, slope=0.01: F.leaky_relu(x, slope), tg.sigmoid: torch.sigmoid,
