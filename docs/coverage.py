@@ -20,17 +20,17 @@ LISTS = {"rule": RULES, "composed": COMPOSED, "constant": CONSTANT, "refused": R
 INTRODUCTION = """\
 # What of NumPy is differentiable
 
-Written by `python -m docs.coverage` from the tables of `tensorgrad/ops`, for NumPy {version}; a test
-holds it up to date.
+Written by `python -m docs.coverage` from the tables of `tensorgrad/ops`, for NumPy {version}; a
+test holds it up to date.
 
 Every public function of `numpy`, `numpy.linalg` and `numpy.fft`, every ufunc and every method of a
-ufunc is in exactly one list. Of {total} functions, {differentiable} are **differentiable**: they have a
-rule of their own, or are composed of functions that have one. Each is checked against finite
+ufunc is in exactly one list. Of {total} functions, {differentiable} are **differentiable**: they
+have a rule of their own, or are composed of functions that have one. Each is checked against finite
 differences at first and second order, on every row of `tests/cases`; a rule is made of
-differentiable functions, so it goes on to any order. {constant} are **constant**: they take tensors and
-return arrays (`np.zeros_like` and its kin: tensors, to be written to), for their result has no
-gradient, or none but 0. {refused} are **refused** where a gradient would be lost, with the reason and what
-to use instead.
+differentiable functions, so it goes on to any order. {constant} are **constant**: they take tensors
+and return arrays (`np.zeros_like` and its kin: tensors, to be written to), for their result has no
+gradient, or none but 0. {refused} are **refused** where a gradient would be lost, with the reason
+and what to use instead.
 
 Functions marked with * are not dispatched by NumPy: it does not tell a tensor that it was given to
 them, so they see an array. A tensor that requires a gradient is never made into an array silently,

@@ -101,7 +101,7 @@ if torch is not None:
         np.linalg.eigvalsh: lambda a, UPLO="L": torch.linalg.eigvalsh(hermitian(a, UPLO == "L"), UPLO=UPLO),
 
         # fourier
-        **{getattr(np.fft, name): getattr(torch.fft, name) for name in dir(np.fft) if name.endswith(("fft", "fft2", "fftn", "shift"))},
+        **{getattr(np.fft, name): getattr(torch.fft, name) for name in np.fft.__all__ if name.endswith(("fft", "fft2", "fftn", "shift"))},
 
         # neural
         tg.relu: F.relu, tg.leaky_relu: lambda x, slope=0.01: F.leaky_relu(x, slope), tg.sigmoid: torch.sigmoid,
