@@ -70,20 +70,20 @@ def _sort(g, out, x, axis=-1, kind=None, stable=None):
     """Each gradient goes back to where its element stood; equal elements share theirs equally."""
     if axis is None:
         return np.reshape(_sort(g, out, np.ravel(x)), x.shape)
-    order = np.argsort(x, axis=axis, kind="stable")
+    order = np.argsort(x, axis=axis)  # ties share, so any order among them will do
     last = np.moveaxis(out, axis, -1)
     begins = np.ones(last.shape, bool)
     begins[..., 1:] = np.not_equal(last[..., 1:], last[..., :-1])
     if not np.all(begins):
         g = np.moveaxis(shared(np.moveaxis(g, axis, -1), begins), -1, axis)
-    return np.take_along_axis(g, np.argsort(order, axis=axis, kind="stable"), axis=axis)
+    return np.take_along_axis(g, np.argsort(order, axis=axis), axis=axis)
 
 
 def _partition(g, out, x, _kth, axis=-1, kind="introselect"):
     """As of sort, of which it is a part: the output is brought in order first."""
     if axis is None:
         return np.reshape(_partition(g, out, np.ravel(x), None), x.shape)
-    order = np.argsort(out, axis=axis, kind="stable")
+    order = np.argsort(out, axis=axis)
     in_order = np.take_along_axis(out, order, axis=axis)
     return _sort(np.take_along_axis(g, order, axis=axis), in_order, x, axis)
 
