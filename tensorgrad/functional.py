@@ -174,12 +174,9 @@ def columns(call: Evaluation, outputs: list[Tensor]) -> Iterator[list[Tensor]]:
         yield [stack([c[i] for c in found[k]], y, x, -1) for k, x in enumerate(call.variables)]
 
 
-def units(spec: Any) -> Iterator[np.ndarray]:
+def units(spec: Any) -> np.ndarray:
     """For each place in an array of this shape and dtype, the array that is 1 there and else 0."""
-    for i in np.ndindex(spec.shape):
-        one = zeros(spec).data
-        one[i] = 1
-        yield one
+    return np.eye(spec.size, dtype=spec.dtype).reshape(spec.size, *spec.shape)
 
 
 def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
@@ -187,6 +184,8 @@ def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
     shape = (*np.shape(y), *x.shape)
     if not parts:
         return Tensor(np.zeros(shape, x.dtype))
+    if not any(map(recorded, parts)):
+        return Tensor(np.stack([t.data for t in parts], axis).reshape(shape), dtype=x.dtype)
     whole = np.reshape(np.stack(parts, axis), shape)
     return whole if whole.dtype == x.dtype else np.astype(whole, x.dtype)
 
