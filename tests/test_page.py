@@ -1,9 +1,11 @@
 """The page in a browser: what it shows against what Python computes."""
 
 import json
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -617,3 +619,40 @@ def test_layers_run_from_left_to_right_or_downwards(open_page):
 
 def opened_places(opened):
     return opened("tg.visible()")["items"]
+
+
+# The pictures of docs/viewer.md
+
+
+def scene_stepping(opened, document):
+    opened.step(next(k for k, e in enumerate(document["events"], 1) if e.get("to") == "n2"))
+    opened("tg.select('n2')")
+
+
+def scene_folded(opened, document):
+    opened.page.locator("#colour").select_option("backward")
+    opened("tg.collapse('m1')")
+
+
+def scene_troubled(opened, document):
+    opened.page.locator("#panel .troubles button").first.click()
+    opened.page.get_by_role("button", name="Fit").click()
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "scene", "theme"),
+    [
+        ("stepping", lambda: fixtures.network()[1], scene_stepping, "light"),
+        ("hotspots", lambda: fixtures.network()[1], scene_folded, "dark"),
+        ("troubles", fixtures.troubled, scene_troubled, "light"),
+    ],
+)
+def test_screenshots(open_page, tmp_path, name, document, scene, theme):
+    document = document()
+    opened = open_page(document, color_scheme=theme, reduced_motion="reduce")
+    scene(opened, document)
+    opened.page.wait_for_function("() => !view.queued")
+    folder = Path(os.environ.get("TENSORGRAD_SCREENSHOTS", tmp_path))
+    opened.page.screenshot(path=folder / f"viewer-{name}.png")
+    assert opened.complaints == []
+    assert (folder / f"viewer-{name}.png").stat().st_size > 30_000  # not an empty page

@@ -26,7 +26,9 @@ function drawEdges(pen, app, zoom, window) {
     for (const edge of groups[kind]) arrow(pen, edge.path, kind === FLOWED || kind === NOW);
     pen.fill();
   }
-  if (zoom > 0.4) for (const group of groups) for (const edge of group) drawSaved(pen, app, edge);
+  if (zoom <= 0.4) return;
+  groups[DIM] = [];
+  for (const group of groups) for (const edge of group) drawSaved(pen, app, edge);
 }
 
 function traceCurve(pen, path, coarse) {
@@ -84,13 +86,16 @@ function drawEdgeLabels(pen, app, seen) {
       tagText(pen, `×${edge.slots.length}`, x, y, colours.muted);
   }
   const i = graph.index.get(state.node);
-  const labelled = i === undefined ? [] : graph.arrivals[i].filter((k) => k < state.step);
-  if (app.nowEdge >= 0 && !labelled.includes(state.step - 1)) labelled.push(state.step - 1);
+  const present = state.step - 1;
+  const labelled = i === undefined ? [] : graph.arrivals[i].filter((k) => k < present);
+  if ((app.nowEdge >= 0 || graph.arrivals[i]?.includes(present)) && !view.pulse)
+    labelled.push(present);
   const taken = [];
   for (const k of labelled) {
     const e = app.edgeOfEvent(k);
     if (e < 0) continue;
-    let [x, y] = pointOn(scene.edges[e].path, 0.5);
+    const [x, middle] = pointOn(scene.edges[e].path, 0.5);
+    let y = middle;
     while (taken.some(([tx, ty]) => Math.abs(tx - x) < 80 && Math.abs(ty - y) < 19)) y += 19;
     taken.push([x, y]);
     tagText(pen, `∂ ${statsText(graph.events[k].contribution, 4)}`, x, y, colours.gradient);

@@ -58,7 +58,9 @@ function markValue(graph, i, node, mark) {
     const inherited = graph.inputs[i].some((j) => j >= 0 && isBad(graph.nodes[j].value));
     mark(i, inherited ? "nonfinite" : "first");
   }
-  if (node.op === "relu" && value.size > 1 && value.zeros >= DEAD * value.size) mark(i, "dead");
+  const clips = node.op === "maximum" && node.inputs.some((input) => Number(input.text) === 0);
+  if ((node.op === "relu" || clips) && value.size > 1 && value.zeros >= DEAD * value.size)
+    mark(i, "dead");
   const range = { sigmoid: [0, 1], tanh: [-1, 1] }[node.op];
   if (range && value.size > 1 && shareAtBounds(value, range) >= SATURATED) mark(i, "saturated");
 }

@@ -18,7 +18,6 @@ const COLOURS = [
   "gradient-card",
   "select",
   "bad",
-  "warn",
   "added",
   "removed",
   "changed",

@@ -5,7 +5,8 @@ function short(x, digits = 4) {
   if (typeof x === "string") return { inf: "∞", "-inf": "−∞", nan: "NaN" }[x] ?? x;
   if (x === 0 || (Number.isInteger(x) && Math.abs(x) < 1e6)) return String(x).replace("-", "−");
   const size = Math.abs(x);
-  const text = size >= 1e6 || size < 1e-4 ? x.toExponential(digits - 2) : x.toPrecision(digits);
+  const places = digits > 4 ? digits - 1 : digits - 2; // where room is short, the power takes some
+  const text = size >= 1e6 || size < 1e-3 ? x.toExponential(places) : x.toPrecision(digits);
   const [body, power] = text.split("e");
   const plain = body.includes(".") ? body.replace(/\.?0+$/, "") : body;
   return (plain + (power ? `e${power.replace("+", "")}` : "")).replaceAll("-", "−");

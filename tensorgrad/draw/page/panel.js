@@ -26,7 +26,7 @@ function facts(pairs) {
 }
 
 function nodePanel(i) {
-  const { graph, state } = app;
+  const { graph } = app;
   const node = graph.nodes[i];
   const kinds = { op: "Operation", parameter: "Parameter", leaf: "Input", constant: "Constant" };
   const kind = kinds[node.kind] + (graph.isRoot.has(i) ? " · result" : "");

@@ -69,7 +69,7 @@ function itemSize(graph, item) {
   const head = textWidth(title, "title") + textWidth(name, "name") + textWidth(detail, "small");
   const rows = hasValueRow(node) + hasGradRow(graph, item.of);
   const many = rows && node.shape.length;
-  const least = many ? 150 : rows ? 96 : 56;
+  const least = many ? 158 : rows ? 96 : 56;
   return {
     w: Math.ceil(Math.max(least, head + (name ? 40 : 32))),
     h: HEAD + rows * ROW + (rows ? 6 : 0),
