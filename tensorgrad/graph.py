@@ -205,11 +205,12 @@ def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[An
 
 def refuse_overwritten(node: Node, order: list[Node]) -> None:
     """Raise if a rule of `node` would read memory of a leaf that was written to after the call."""
-    leaves = [leaf for leaf in order if leaf.notes is not None and leaf.notes.written > node.serial]
+    noted = [(leaf, leaf.notes) for leaf in order if leaf.notes is not None]
+    written = [(leaf, notes) for leaf, notes in noted if notes.written > node.serial]
     for i, value in enumerate(node.args):
-        for leaf in leaves:
-            if isinstance(value, np.ndarray) and np.may_share_memory(value, leaf.notes.array):
-                name = f" {leaf.notes.name!r}" if leaf.notes.name else ""
+        for leaf, notes in written:
+            if isinstance(value, np.ndarray) and np.may_share_memory(value, notes.array):
+                name = f" {notes.name!r}" if notes.name else ""
                 raise RuntimeError(
                     f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
                     f"{leaf.shape}, which was written to in place after the call, whose gradient "

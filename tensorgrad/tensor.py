@@ -200,7 +200,7 @@ class Tensor(Exchange):
         """Add the gradient of this tensor to the `.grad` of every leaf under it.
 
         `gradient` is the gradient arriving here, 1 by default for a single number. The graph is
-        freed on the way unless `retain_graph`. With `create_graph` the gradients are recorded and can
+        freed on the way unless `retain_graph`. With `create_graph` the gradients are recorded, can
         be differentiated again, and keep the graph in memory until `zero_grad()`.
         Raises: RuntimeError if nothing was recorded or the graph was freed; ValueError if the
         gradient's shape does not fit.
