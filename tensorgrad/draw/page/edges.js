@@ -94,12 +94,33 @@ function drawEdgeLabels(pen, app, seen) {
   for (const k of labelled) {
     const e = app.edgeOfEvent(k);
     if (e < 0) continue;
-    const [x, middle] = pointOn(scene.edges[e].path, 0.5);
-    let y = middle;
-    while (taken.some(([tx, ty]) => Math.abs(tx - x) < 80 && Math.abs(ty - y) < 19)) y += 19;
-    taken.push([x, y]);
-    tagText(pen, `∂ ${statsText(graph.events[k].contribution, 4)}`, x, y, colours.gradient);
+    const edge = scene.edges[e];
+    const [x, middle] = pointOn(edge.path, 0.5);
+    const text = `∂ ${statsText(graph.events[k].contribution, 4)}`;
+    const half = textWidth(text, "number") / 2 + 8;
+    const ends = [scene.items[edge.from], scene.items[edge.to]];
+    const hides = (y) =>
+      [...ends, ...taken].some(
+        (box) =>
+          x + half > box.x && x - half < box.x + box.w && y + 10 > box.y && y - 10 < box.y + box.h,
+      );
+    const y = BESIDE.map((shift) => middle + shift).find((at) => !hides(at)) ?? middle;
+    taken.push({ x: x - half, y: y - 9, w: 2 * half, h: 18 });
+    if (y !== middle) leader(pen, x, y, middle);
+    tagText(pen, text, x, y, colours.gradient);
   }
+}
+
+// Where a label that does not fit on its edge is tried, above and below.
+const BESIDE = [0, -22, 22, -40, 40, -58, 58, -76, 76, -94, 94];
+
+function leader(pen, x, from, to) {
+  pen.beginPath();
+  pen.moveTo(x, from);
+  pen.lineTo(x, to);
+  pen.strokeStyle = colours.gradient;
+  pen.lineWidth = 0.8;
+  pen.stroke();
 }
 
 function tagText(pen, text, x, y, colour) {
