@@ -19,13 +19,18 @@ function placeAcross(level, layers) {
     sum: numbers(),
     weight: numbers(),
   };
-  const sweeps = ["up", "down", "up", "down", "both", "both", "both"];
-  sweeps.forEach((side, sweep) => {
+  const twice = level.layer.length < 8000 ? ["up", "down", "up", "down"] : ["up", "down"];
+  for (const side of [...twice, "both", "both back", "both"]) {
+    const backwards = side === "down" || side === "both back";
     for (let k = 0; k < layers.length; k++) {
-      const layer = layers[side === "down" || sweep === 5 ? layers.length - 1 - k : k];
-      pullLayer(level, layer, side !== "down", side !== "up");
+      pullLayer(
+        level,
+        layers[backwards ? layers.length - 1 - k : k],
+        side !== "down",
+        side !== "up",
+      );
     }
-  });
+  }
 }
 
 const gap = (level, i) => (i < level.n ? 16 : 7);
