@@ -1,4 +1,4 @@
-"""Matrix decompositions: Cholesky, QR, eigenvalues, singular values.
+"""Decompositions of a matrix: Cholesky factors, eigenvalues, singular values.
 
 Functions with several outputs pack them into one array, whose node has one rule. A Hermitian matrix is given by one of
 its triangles, which is all that NumPy reads, and so the gradient lies there.
@@ -13,7 +13,7 @@ arXiv:1909.02659.
 import math
 
 import numpy as np
-from numpy.linalg._linalg import EighResult, EigResult, QRResult, SVDResult
+from numpy.linalg._linalg import EighResult, EigResult, SVDResult
 
 from tensorgrad.rules import composed, primitive, rule, values
 
@@ -38,12 +38,8 @@ def unpack(packed, *shapes):
         start = stop
 
 
-def transposed(a):
-    return np.swapaxes(a, -1, -2)
-
-
 def adjoint(a):
-    return np.conj(np.swapaxes(a, -1, -2))
+    return np.conj(np.matrix_transpose(a))
 
 
 def on_diagonal(d):
@@ -69,37 +65,32 @@ def reciprocal(gap, equal):
     return np.where(equal, 0, 1 / np.where(equal, 1, gap))
 
 
-def refuse_if_ambiguous(name, arriving, equal):
-    """Raise if a gradient arrives where nothing determines the vectors."""
-    arriving = np.abs(values(arriving))
-    top = np.max(arriving, initial=0)
-    noise = 100 * arriving.shape[-1] * np.finfo(arriving.dtype).eps * top
-    off = equal & ~np.eye(equal.shape[-1], dtype=bool)
-    if np.any(off & (arriving > noise)):
-        raise np.linalg.LinAlgError(
-            f"the vectors of {name} have no gradient where their values repeat, for they are any basis of a space; "
-            "use the values alone, or a function that needs no vectors"
-        )
+def refuse(message, arriving, where=True):
+    """Raise if a gradient arrives there that is more than rounding."""
+    size = np.abs(values(arriving))
+    noise = 100 * max(size.shape[-2:]) * np.finfo(size.dtype).eps * np.max(size, initial=0)
+    if np.any(where & (size > noise)):
+        raise np.linalg.LinAlgError(message)
+
+
+def refuse_repeated(name, arriving, equal):
+    """Raise if a gradient arrives at vectors that any rotation among them would replace."""
+    refuse(
+        f"the vectors of {name} have no gradient where their values repeat, for they are any basis of a space; "
+        "use the values alone, or a function that needs no vectors",
+        arriving,
+        equal & ~np.eye(equal.shape[-1], dtype=bool),
+    )
 
 
 def refuse_phase(name, diagonal, arriving):
     """Raise if a gradient arrives at the phase of complex vectors, which is arbitrary."""
     diagonal, arriving = values(diagonal), np.abs(values(arriving))
-    if diagonal.dtype.kind == "c":
-        noise = np.sqrt(np.finfo(diagonal.dtype).eps) * np.max(arriving, initial=0)
-        if np.any(np.abs(diagonal.imag) > noise):
-            raise np.linalg.LinAlgError(
-                f"the complex vectors of {name} have no gradient but in functions that stay as they are when a vector "
-                "is multiplied with exp(i phi); take absolute values, or products with the conjugate"
-            )
-
-
-def refuse_beyond(name, arriving):
-    """Raise if a gradient arrives at columns that only complete a basis."""
-    if np.any(values(arriving)):
+    noise = np.sqrt(np.finfo(diagonal.dtype).eps) * np.max(arriving, initial=0)
+    if np.any(np.abs(diagonal.imag) > noise):
         raise np.linalg.LinAlgError(
-            f"the columns with which {name} completes a basis have no gradient, for nothing determines them; "
-            "ask for the reduced form"
+            f"the complex vectors of {name} have no gradient but in functions that stay as they are when a vector "
+            "is multiplied with exp(i phi); take absolute values, or products with the conjugate"
         )
 
 
@@ -107,9 +98,12 @@ def _cholesky(g, out, _a, upper=False):
     """With a = L Lᴴ, dL = L Φ(L⁻¹ da L⁻ᴴ), where Φ takes the lower triangle and half the diagonal."""
     L, g = (adjoint(out), adjoint(g)) if upper else (out, g)
     half = 1 - np.eye(L.shape[-1], dtype=L.dtype) / 2
-    inner = np.triu(np.matmul(transposed(np.tril(g)), L)) * half
+    inner = np.triu(np.matmul(np.matrix_transpose(np.tril(g)), L)) * half
     return fold(
-        np.linalg.solve(transposed(L), transposed(np.linalg.solve(adjoint(L), inner))), not upper
+        np.linalg.solve(
+            np.matrix_transpose(L), np.matrix_transpose(np.linalg.solve(adjoint(L), inner))
+        ),
+        not upper,
     )
 
 
@@ -125,13 +119,15 @@ def _eigh(g, out, _a, UPLO="L"):
     n = _a.shape[-1]
     w, v = unpack(out, (n,), (n, n))
     gw, gv = unpack(g, (n,), (n, n))
-    w, inner = np.real(w), np.matmul(transposed(gv), v)
+    w, inner = np.real(w), np.matmul(np.matrix_transpose(gv), v)
     equal = equal_pairs(w)
-    refuse_if_ambiguous("eigh", inner, equal)
+    refuse_repeated("eigh", inner, equal)
     refuse_phase("eigh", np.diagonal(inner, 0, -2, -1), inner)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
     middle = on_diagonal(np.real(gw)) + inner
-    return fold(transposed(np.matmul(np.matmul(v, middle), adjoint(v))), UPLO.upper() == "L")
+    return fold(
+        np.matrix_transpose(np.matmul(np.matmul(v, middle), adjoint(v))), UPLO.upper() == "L"
+    )
 
 
 @primitive
@@ -146,14 +142,14 @@ def _eig(g, out, _a):
     n = _a.shape[-1]
     w, v = unpack(out, (n,), (n, n))
     gw, gv = unpack(g, (n,), (n, n))
-    inner = np.matmul(transposed(gv), v)
+    inner = np.matmul(np.matrix_transpose(gv), v)
     along = np.diagonal(inner, 0, -2, -1)
     refuse_phase("eig", along, inner)
     inner = inner - np.expand_dims(along, -1) * np.matmul(adjoint(v), v)
     equal = equal_pairs(w)
-    refuse_if_ambiguous("eig", inner, equal)
+    refuse_repeated("eig", inner, equal)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
-    return transposed(np.matmul(np.matmul(v, on_diagonal(gw) + inner), np.linalg.inv(v)))
+    return np.matrix_transpose(np.matmul(np.matmul(v, on_diagonal(gw) + inner), np.linalg.inv(v)))
 
 
 @primitive
@@ -175,14 +171,18 @@ def _svd(g, out, _a, full_matrices=True):
     (k,) = shapes[1]
     u, s, vh = unpack(out, *shapes)
     gu, gs, gvh = unpack(np.conj(g), *shapes)
-    refuse_beyond("svd", gu[..., k:])
-    refuse_beyond("svd", gvh[..., k:, :])
+    for completed in (gu[..., k:], gvh[..., k:, :]):
+        refuse(
+            "the columns with which svd completes a basis have no gradient, for nothing determines them; "
+            "ask for full_matrices=False",
+            completed,
+        )
     u, gu, v, gv = u[..., :k], gu[..., :k], adjoint(vh[..., :k, :]), adjoint(gvh[..., :k, :])
     s, gs = np.real(s), np.real(gs)
     equal = equal_pairs(s)
     uu, vv = np.matmul(adjoint(u), gu), np.matmul(adjoint(v), gv)
-    refuse_if_ambiguous("svd", uu, equal)
-    refuse_if_ambiguous("svd", vv, equal)
+    refuse_repeated("svd", uu, equal)
+    refuse_repeated("svd", vv, equal)
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     gaps = reciprocal((row - column) * (row + column), equal)
     inner = (uu - adjoint(uu)) * gaps * row + column * (vv - adjoint(vv)) * gaps + on_diagonal(gs)
@@ -198,50 +198,16 @@ def _svd(g, out, _a, full_matrices=True):
         inner = inner + on_diagonal(1j * np.imag(turning) * inverse)
     outside_u = gu - np.matmul(u, uu)
     outside_v = gv - np.matmul(v, vv)
-    for outside in (outside_u, outside_v) if np.any(zero) else ():
-        refuse_if_zero(outside, zero)
+    for outside in (outside_u, outside_v):
+        refuse(
+            "the singular vectors of a matrix without full rank have no gradient, for nothing determines those of 0; "
+            "use the singular values alone, or np.linalg.pinv",
+            outside,
+            zero[..., None, :],
+        )
     inverse = np.expand_dims(inverse, -2)
     total = np.matmul(np.matmul(u, inner) + outside_u * inverse, adjoint(v))
     return np.conj(total + np.matmul(u, adjoint(outside_v * inverse)))
-
-
-def refuse_if_zero(outside, zero):
-    """Raise if a gradient arrives at the vectors of a singular value of 0."""
-    outside = np.abs(values(outside))
-    noise = 100 * outside.shape[-2] * np.finfo(outside.dtype).eps * np.max(outside, initial=1e-300)
-    if np.any((outside > noise) & zero[..., None, :]):
-        raise np.linalg.LinAlgError(
-            "the singular vectors of a matrix without full rank have no gradient, for nothing determines those of 0; "
-            "use the singular values alone, or np.linalg.pinv"
-        )
-
-
-@primitive
-def qr(a, mode="reduced"):
-    """The packed factors of a QR decomposition of a matrix with no more columns than rows."""
-    if a.shape[-2] < a.shape[-1]:
-        raise ValueError(
-            f"a packed qr needs as many rows as columns, or more, but got shape {a.shape}"
-        )
-    q, r = np.linalg.qr(a, mode)
-    return pack((2, q), (2, r))
-
-
-def qr_shapes(a, mode):
-    m, n = a.shape[-2:]
-    return ((m, m), (m, n)) if mode == "complete" else ((m, n), (n, n))
-
-
-def _qr(g, out, _a, mode="reduced"):
-    """(G + Q sym(triu(Gr Rᴴ - Qᴴ G))) R⁻ᴴ, for gradients that point uphill."""
-    shapes, n = qr_shapes(_a, mode), _a.shape[-1]
-    q, r = unpack(out, *shapes)
-    gq, gr = unpack(np.conj(g), *shapes)
-    refuse_beyond("qr", gq[..., n:])
-    q, r, gq, gr = q[..., :n], r[..., :n, :], gq[..., :n], np.triu(gr[..., :n, :])
-    inner = np.triu(np.matmul(gr, adjoint(r)) - np.matmul(adjoint(q), gq))
-    inner = (inner + adjoint(inner)) * (1 - np.eye(n, dtype=inner.dtype) / 2)
-    return np.conj(adjoint(np.linalg.solve(r, adjoint(gq + np.matmul(q, inner)))))
 
 
 # fmt: off
@@ -249,7 +215,6 @@ rule(np.linalg.cholesky, _cholesky)
 rule(eigh,               _eigh)
 rule(eig,                _eig)
 rule(svd,                _svd)
-rule(qr,                 _qr)
 # fmt: on
 
 
@@ -301,19 +266,3 @@ def _svd_of_hermitian(a, compute_uv):
 @composed(np.linalg.svdvals)
 def _svdvals(x, /):
     return np.linalg.svd(x, compute_uv=False)
-
-
-@composed(np.linalg.qr)
-def _qr_call(a, mode="reduced"):
-    """Of a wide matrix, the square part is decomposed; Q turns the other columns too."""
-    if mode not in ("reduced", "complete", "r"):
-        raise TypeError(
-            f"qr of tensors knows the modes 'reduced', 'complete' and 'r', not {mode!r}"
-        )
-    m, n = a.shape[-2:]
-    square = a[..., :m] if n > m else a
-    kind = "complete" if mode == "complete" and m > n else "reduced"
-    q, r = unpack(qr(square, mode=kind), *qr_shapes(square, kind))
-    if n > m:
-        r = np.concatenate([r, np.matmul(adjoint(q), a[..., m:])], axis=-1)
-    return r if mode == "r" else QRResult(q, r)

@@ -9,37 +9,34 @@ from numpy.linalg._linalg import SlogdetResult
 from tensorgrad.rules import as_array, composed, constant, primitive, rule, values
 
 
-def transposed(a):
-    return np.swapaxes(a, -1, -2)
-
-
 def adjoint(a):
-    return np.conj(np.swapaxes(a, -1, -2))
+    return np.conj(np.matrix_transpose(a))
 
 
 def _inv(g, out, _a):
     """d(a⁻¹) = -a⁻¹ da a⁻¹."""
-    return -np.matmul(np.matmul(transposed(out), g), transposed(out))
+    return -np.matmul(np.matmul(np.matrix_transpose(out), g), np.matrix_transpose(out))
 
 
 def _solve_right(g, _out, a, _b):
     """a⁻ᵀ g; a vector b is a column."""
     if _b.ndim == 1:
-        return np.linalg.solve(transposed(a), np.expand_dims(g, -1))[..., 0]
-    return np.linalg.solve(transposed(a), g)
+        return np.linalg.solve(np.matrix_transpose(a), np.expand_dims(g, -1))[..., 0]
+    return np.linalg.solve(np.matrix_transpose(a), g)
 
 
 def _solve_matrix(g, out, a, _b):
     """-(a⁻ᵀ g) outᵀ."""
     if _b.ndim == 1:
         g, out = np.expand_dims(g, -1), np.expand_dims(out, -1)
-    return -np.matmul(np.linalg.solve(transposed(a), g), transposed(out))
+    return -np.matmul(np.linalg.solve(np.matrix_transpose(a), g), np.matrix_transpose(out))
 
 
 def _pinv(g, out, a, rcond=None, hermitian=False, rtol=None):
     """d(a⁺) = -a⁺ da a⁺ + a⁺a⁺ᴴ daᴴ (1 - a a⁺) + (1 - a⁺a) daᴴ a⁺ᴴ a⁺, where the rank stays.
 
-    Source: Golub and Pereyra (1973), "The differentiation of pseudo-inverses", SIAM J. Numer. Anal. 10.
+    Source: Golub and Pereyra (1973), "The differentiation of pseudo-inverses and nonlinear least squares
+    problems whose variables separate", SIAM J. Numer. Anal. 10.
     """
     p, G = out, adjoint(np.conj(g))
     first = -adjoint(np.matmul(np.matmul(p, G), p))
@@ -75,7 +72,7 @@ def rcond_of(a, rcond):
 
 
 def _least_squares_right(g, _out, a, _b, rcond=None):
-    return np.matmul(transposed(np.linalg.pinv(a, rcond=rcond_of(a, rcond))), g)
+    return np.matmul(np.matrix_transpose(np.linalg.pinv(a, rcond=rcond_of(a, rcond))), g)
 
 
 @primitive
@@ -96,15 +93,15 @@ def _cofactors(g, out, a):
     s = np.linalg.svd(values(a), compute_uv=False)
     if np.all(s[..., -1] > 1e-4 * s[..., 0]):
         inner = np.sum(g * out, axis=(-2, -1), keepdims=True)
-        crossed = np.matmul(np.matmul(out, transposed(g)), out)
+        crossed = np.matmul(np.matmul(out, np.matrix_transpose(g)), out)
         return (inner * out - crossed) / np.expand_dims(np.linalg.det(a), (-2, -1))
     eye, number = np.eye(n, dtype=s.dtype), np.arange(n)
     left_out = np.stack([np.delete(eye, i, 1) for i in range(n)])  # (n, n, n - 1)
     rows, columns = left_out[:, None], left_out[None]
-    minors = np.matmul(np.matmul(transposed(rows), np.expand_dims(a, (-4, -3))), columns)
+    minors = np.matmul(np.matmul(np.matrix_transpose(rows), np.expand_dims(a, (-4, -3))), columns)
     signed = g * ((-1) ** (number[:, None] + number)).astype(s.dtype)
     steps = np.expand_dims(signed, (-2, -1)) * cofactors(minors)
-    return np.sum(np.matmul(np.matmul(rows, steps), transposed(columns)), axis=(-4, -3))
+    return np.sum(np.matmul(np.matmul(rows, steps), np.matrix_transpose(columns)), axis=(-4, -3))
 
 
 @primitive
@@ -119,7 +116,7 @@ def _sign_and_logdet(g, out, a):
     scale = np.real(g[1])
     if a.dtype.kind == "c":
         scale = scale + 1j * np.imag(g[0] * out[0])
-    return np.expand_dims(scale, (-2, -1)) * transposed(np.linalg.inv(a))
+    return np.expand_dims(scale, (-2, -1)) * np.matrix_transpose(np.linalg.inv(a))
 
 
 def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):

@@ -168,15 +168,18 @@ def _vecdot(x1, x2, *, axis=-1):
     return np.matmul(np.expand_dims(np.conj(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
 
 
-@composed(np.matvec)
 def _matvec(x1, x2):
     return np.matmul(as_array(x1), np.expand_dims(as_array(x2), -1))[..., 0]
 
 
-@composed(np.vecmat)
 def _vecmat(x1, x2):
     """A complex vector is conjugated."""
     return np.matmul(np.expand_dims(np.conj(as_array(x1)), -2), as_array(x2))[..., 0, :]
+
+
+if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
+    composed(np.matvec, _matvec)
+    composed(np.vecmat, _vecmat)
 
 
 @composed(np.kron)

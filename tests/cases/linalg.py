@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops import decompositions, linalg
+from tensorgrad.ops import decompositions, linalg, qr
 from tests.cases import c, call, r
 
 
@@ -67,6 +67,6 @@ CASES = {
     decompositions.eigh: [call(definite(3, 3)), call(definite(2, 2), UPLO="U")],
     decompositions.eig:  [call(apart(3, 3))],
     decompositions.svd:  [call(apart(3, 3)), call(apart(3, 2), full_matrices=False)],
-    decompositions.qr:   [call(apart(3, 2)), call(apart(3, 3), mode="complete"), call(complex_apart(3, 2))],
+    qr.qr:              [call(apart(3, 2)), call(apart(3, 3), mode="complete"), call(complex_apart(3, 2))],
 }
 # fmt: on

@@ -23,8 +23,6 @@ CASES = {
     einsum:       [call(r(2, 3), r(3, 2), subscripts="ij,jk->ik"), call(r(3, 3), subscripts="ii->"), call(r(2, 3), subscripts="ij->j")],
     np.vdot:      [call(r(3), r(3)), call(r(2, 2), r(2, 2)), call(c(3), c(3)), call(r(), r()), call([1.0, 2.0], c(2))],
     np.vecdot:    [call(r(3), r(3)), call(r(2, 3), r(3)), call(c(2, 3), c(2, 3)), call(r(3, 2), r(3, 2), axis=0), call(r(2, 1, 3), r(4, 3))],
-    np.matvec:    [call(r(2, 3), r(3)), call(r(4, 2, 3), r(3)), call(r(2, 3), r(4, 3)), call(c(2, 2), c(2))],
-    np.vecmat:    [call(r(2), r(2, 3)), call(r(4, 2), r(2, 3)), call(r(2), r(4, 2, 3)), call(c(2), c(2, 2))],
     np.kron:      [call(r(2), r(3)), call(r(2, 2), r(1, 3)), call(r(2), r(2, 2)), call(r(2, 1, 2), r(2)), call(r(), r(2)), call([1.0, 2.0], c(2))],
     np.cross:     [call(r(3), r(3)), call(r(2, 3), r(3)), call(c(3), r(3)), call(r(3, 2), r(2, 3), axisa=0), call(r(3, 2), r(3, 2), axis=0), call(r(3, 2), r(3, 2), 0, 0, 1)],
     np.linalg.cross:     [call(r(3), r(3)), call(r(2, 3), r(3)), call(r(3, 2), r(3, 2), axis=0)],
@@ -33,4 +31,9 @@ CASES = {
     np.linalg.tensordot: [call(r(2, 3), r(3, 2), axes=1), call(r(2, 3), r(2, 3))],
     np.linalg.vecdot:    [call(r(3), r(3)), call(c(2, 3), c(2, 3)), call(r(3, 2), r(3, 2), axis=0)],
 }
+if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
+    CASES |= {
+        np.matvec:    [call(r(2, 3), r(3)), call(r(4, 2, 3), r(3)), call(r(2, 3), r(4, 3)), call(c(2, 2), c(2))],
+        np.vecmat:    [call(r(2), r(2, 3)), call(r(4, 2), r(2, 3)), call(r(2), r(4, 2, 3)), call(c(2), c(2, 2))],
+    }
 # fmt: on

@@ -1,0 +1,62 @@
+"""The QR decomposition. Its two factors are one array, Q above the transpose of R."""
+
+import numpy as np
+from numpy.linalg._linalg import QRResult
+
+from tensorgrad.rules import composed, primitive, rule, values
+
+
+def adjoint(a):
+    return np.conj(np.matrix_transpose(a))
+
+
+@primitive
+def qr(a, mode="reduced"):
+    """Q above the transpose of R, of a matrix with as many rows as columns, or more."""
+    if a.shape[-2] < a.shape[-1]:
+        raise ValueError(f"a tall matrix is decomposed here, but this one has shape {a.shape}")
+    q, r = np.linalg.qr(a, mode)
+    return np.concatenate([q, np.matrix_transpose(r)], axis=-2)
+
+
+def apart(packed, m):
+    """Q, which has m rows, and R."""
+    return packed[..., :m, :], np.matrix_transpose(packed[..., m:, :])
+
+
+def _qr(g, out, _a, mode="reduced"):
+    """(G + Q sym(triu(Gr Rᴴ - Qᴴ G))) R⁻ᴴ, for gradients that point uphill.
+
+    Source: Walter and Lehmann (2010), "Algorithmic differentiation of linear algebra functions with application in
+    optimum experimental design", arXiv:1001.1654.
+    """
+    m, n = _a.shape[-2:]
+    q, r = apart(out, m)
+    gq, gr = apart(np.conj(g), m)
+    if np.any(values(gq[..., n:])):
+        raise np.linalg.LinAlgError(
+            "the columns with which qr completes a basis have no gradient, for nothing determines them; "
+            "ask for mode='reduced'"
+        )
+    q, r, gq, gr = q[..., :n], r[..., :n, :], gq[..., :n], np.triu(gr[..., :n, :])
+    inner = np.triu(np.matmul(gr, adjoint(r)) - np.matmul(adjoint(q), gq))
+    inner = (inner + adjoint(inner)) * (1 - np.eye(n, dtype=inner.dtype) / 2)
+    return np.conj(adjoint(np.linalg.solve(r, adjoint(gq + np.matmul(q, inner)))))
+
+
+rule(qr, _qr)
+
+
+@composed(np.linalg.qr)
+def _qr_call(a, mode="reduced"):
+    """Of a wide matrix, the square part is decomposed; Q turns the other columns too."""
+    if mode not in ("reduced", "complete", "r"):
+        raise TypeError(
+            f"qr of tensors knows the modes 'reduced', 'complete' and 'r', not {mode!r}"
+        )
+    m, n = a.shape[-2:]
+    square = a[..., :m] if n > m else a
+    q, r = apart(qr(square, mode="complete" if mode == "complete" else "reduced"), m)
+    if n > m:
+        r = np.concatenate([r, np.matmul(adjoint(q), a[..., m:])], axis=-1)
+    return r if mode == "r" else QRResult(q, r)
