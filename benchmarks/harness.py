@@ -55,6 +55,7 @@ class Workload:
     limit: float | None = None
     tolerance: float = 1e-4
     products: bool = False  # matrix products large enough for BLAS to use more than one thread
+    threads: bool = True  # whether numbers of threads are tried at all
     rounds: int | None = None  # where one sample takes long enough for few to do
     slow: bool = False  # left out of --quick unless named
 
@@ -118,7 +119,7 @@ def _threads(workload: Workload, peer: str) -> list[int]:
     both = peer == "torch" or (
         workload.products and PEERS[peer].set_threads is PEERS["hand"].set_threads
     )
-    return [1, CORES] if both and CORES > 1 else [1]
+    return [1, CORES] if workload.threads and both and CORES > 1 else [1]
 
 
 def _repeats(step: Step, least: float) -> int:

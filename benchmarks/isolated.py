@@ -1,6 +1,7 @@
 """What needs a process of its own: peak memory, time to import. `python -m benchmarks.isolated REQUEST` prints a number."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,11 +22,18 @@ def ask(**request: object) -> float:
     return float(done.stdout.split()[-1])
 
 
-def seconds_to_import(module: str) -> float:
-    """In a bare interpreter, which has imported nothing of ours."""
+def seconds_to_import(module: str, bytecode: str) -> float:
+    """In a bare interpreter, which keeps what it compiles in the folder `bytecode`."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    # Some environments forbid bytecode files, and would have every import compile all it reads.
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=kept | {"PYTHONPYCACHEPREFIX": bytecode},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(done.stdout)
 

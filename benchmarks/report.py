@@ -234,7 +234,7 @@ def plot(report: dict[str, Any], path: str) -> None:
 
 def _panel(ax: Any, rows: list[dict[str, Any]], peer: str) -> None:
     ax.set_xscale("log")
-    ax.set_xlim(1 / 64, 16)
+    ax.set_xlim(1 / 64, 100)  # bars end at 15: beyond stand the numbers
     for y, row in enumerate(rows):
         if peer not in best(row):
             continue
@@ -249,15 +249,7 @@ def _panel(ax: Any, rows: list[dict[str, Any]], peer: str) -> None:
             color="black",
             linewidth=0.8,
         )
-        # The number stands on the empty side of 1, where nothing hides it.
-        ax.text(
-            1.15 if median < 1 else 0.87,
-            y,
-            number(median),
-            va="center",
-            ha="left" if median < 1 else "right",
-            fontsize=7,
-        )
+        ax.text(90, y, number(median, 2), va="center", ha="right", fontsize=7)
         if peer in row["goals"]:
             ax.plot([row["goals"][peer]] * 2, [y - 0.45, y + 0.45], color=GOAL, linewidth=1.6)
     ax.axvline(1, color="black", linewidth=0.8)

@@ -26,6 +26,7 @@ def row(what: str, workload: str) -> Workload:
         "MiB",
         goals={"torch": 1.1} if what == "resident" else {},
         rounds=3 if what == "resident" else 1,
+        threads=False,
         slow=True,
     )
 
