@@ -1,5 +1,6 @@
 """Recording: a call on tensors is computed here and, if a gradient is wanted, remembered."""
 
+import inspect
 import weakref
 from typing import Any
 
@@ -85,7 +86,11 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if op is not None:
         return apply(op, args, kwargs)
     if function in COMPOSED:
-        return COMPOSED[function](*args, **kwargs)
+        try:
+            return COMPOSED[function](*args, **kwargs)
+        except TypeError:
+            refuse_if_unknown(function, args, kwargs)
+            raise
     if function not in CONSTANT and STATE.get().recording and needs_grad((args, kwargs)):
         name = getattr(function, "__qualname__", function)
         if function in REFUSED:
@@ -100,6 +105,17 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         )
     result = function(*plain(args), **plain(kwargs))
     return tensor_of(result) if function in BLANK else result
+
+
+def refuse_if_unknown(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise if what a function is composed of has no such arguments."""
+    try:
+        inspect.signature(COMPOSED[function]).bind(*args, **kwargs)
+    except TypeError as error:
+        name = getattr(function, "__qualname__", function)
+        raise TypeError(
+            f"{name} of tensors: {error}; leave it out, or pass .data if no gradient is wanted"
+        ) from None
 
 
 def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -153,6 +169,8 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def become(t: Any, result: Any) -> Any:
     """Give a tensor a new value and node, as `t += 1` does: what was recorded stays as it was."""
+    if not isinstance(result, Recorded):  # of a constant function, as in t //= 2
+        result = tensor_of(result)
     if t.node is not None and t.node.op is None:
         if STATE.get().recording:
             raise RuntimeError(

@@ -49,7 +49,7 @@ class Reads:
     """What a rule reads, told by the names of its parameters."""
 
     def __init__(self, rule: Function, skip: int = 2) -> None:
-        # Not by inspect.signature, which for all the tables takes as long as importing half of NumPy.
+        # Not by inspect.signature, which takes as long for all tables as half of NumPy to import.
         rule = inspect.unwrap(rule)
         if not inspect.isfunction(rule):
             raise TypeError(f"a rule is a function with named parameters, but {rule!r} was given")

@@ -80,3 +80,12 @@ def test_a_refused_function_takes_constant_tensors():
     x, y = np.array([1.0, 2.0]), np.array([3.0, 5.0])
     for found, right in zip(np.histogram2d(tg.Tensor(x), y), np.histogram2d(x, y), strict=True):
         np.testing.assert_array_equal(found, right)
+
+
+def test_an_argument_that_a_composed_function_lacks_is_refused_by_name():
+    t = tg.Tensor(np.ones((2, 2)), requires_grad=True)
+    for call in (lambda: np.trace(t, out=np.zeros(())), lambda: np.diff(t, out=1)):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'out'"):
+            call()
+    with pytest.raises(TypeError, match=r"trace of tensors: .*'out'; leave it out, or pass .data"):
+        np.trace(t, out=np.zeros(()))

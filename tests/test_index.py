@@ -239,3 +239,19 @@ def test_of_sets(function, args, expected):
     np.testing.assert_array_equal(result.data, function(np.array(args[0]), *args[1:]))
     np.sum(result).backward()
     np.testing.assert_array_equal(x.grad.data, expected)
+
+
+@pytest.mark.parametrize("obj", [1, [0, 2], slice(0, 2)])
+def test_elements_are_inserted_and_deleted_where_tensors_say(obj):
+    x = np.arange(4.0)
+    where = obj if isinstance(obj, slice) else tg.Tensor(obj)
+    np.testing.assert_array_equal(np.insert(leaf(x), where, 9.0).data, np.insert(x, obj, 9.0))
+    np.testing.assert_array_equal(np.delete(leaf(x), where).data, np.delete(x, obj))
+    np.testing.assert_array_equal(np.insert(x, obj, values=leaf(9.0)).data, np.insert(x, obj, 9.0))
+
+
+def test_in_place_with_a_function_that_has_no_gradient():
+    t = leaf([5.0, 7.0]) * 1
+    t //= 2
+    np.testing.assert_array_equal(t.data, [2, 3])
+    assert not t.requires_grad

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tensorgrad.rules import as_array, composed, primitive, rule
+from tensorgrad.rules import values as numbers
 
 
 def _inner(g, _out, _x, pad_width, constant_values=0):
@@ -112,6 +113,7 @@ def _repeat(a, repeats, axis=None):
 def _delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
+    obj = obj if isinstance(obj, slice) else numbers(obj)
     return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
@@ -119,6 +121,7 @@ def _delete(arr, obj, axis=None):
 def _insert(arr, obj, values, axis=None):
     """Put the values behind the others, then take all in the order in which NumPy would have them."""
     arr, values = as_array(arr), as_array(values)
+    obj = obj if isinstance(obj, slice) else numbers(obj)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis %= arr.ndim

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import operator
 
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
@@ -69,10 +70,6 @@ def _least_squares_matrix(g, out, a, b, rcond=None):
 def rcond_of(a, rcond):
     """The bound below which lstsq takes a singular value for 0."""
     return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
-
-
-def _least_squares_right(g, _out, a, _b, rcond=None):
-    return np.matmul(np.matrix_transpose(np.linalg.pinv(a, rcond=rcond_of(a, rcond))), g)
 
 
 @primitive
@@ -144,7 +141,7 @@ def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
 rule(np.linalg.inv,         _inv)
 rule(np.linalg.solve,       _solve_matrix, _solve_right)
 rule(np.linalg.pinv,        _pinv)
-rule(least_squares,         _least_squares_matrix, _least_squares_right)
+rule(least_squares,         _least_squares_matrix, lambda g, _out, a, _b, rcond=None: np.matmul(np.matrix_transpose(np.linalg.pinv(a, rcond=rcond_of(a, rcond))), g))
 rule(np.linalg.det,         lambda g, _out, a: np.expand_dims(g, (-2, -1)) * cofactors(a))
 rule(cofactors,             _cofactors)
 rule(sign_and_logdet,       _sign_and_logdet)
@@ -231,6 +228,7 @@ def _cond(x, p=None):
 @composed(np.linalg.matrix_power)
 def _matrix_power(a, n):
     """By squares: about log2 n products."""
+    n = operator.index(n)
     if n < 0:
         a, n = np.linalg.inv(a), -n
     result = None
