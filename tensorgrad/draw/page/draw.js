@@ -74,6 +74,7 @@ function drawClosed(pen, app, item, look, zoom) {
   pen.lineWidth = 1.2;
   pen.strokeStyle = look.stroke;
   pen.fillStyle = colours.box;
+  if (look.root) drawRing(pen, "round", x - 4, y - 4, w + 14, h + 14);
   for (const off of [6, 3]) {
     outline(pen, "round", x + off, y + off, w, h, 9);
     pen.fill();
@@ -104,12 +105,8 @@ function drawNode(pen, app, item, look, zoom) {
   const node = app.graph.nodes[item.of];
   if (look.now) drawGlow(pen, app, item);
   pen.globalAlpha = look.alpha;
-  if (look.root) {
-    outline(pen, look.shape, x - 4, y - 4, w + 8, h + 8, 10);
-    pen.strokeStyle = colours.result;
-    pen.lineWidth = 1.4;
-    pen.stroke();
-  }
+  pen.lineWidth = 1.4;
+  if (look.root) drawRing(pen, look.shape, x - 4, y - 4, w + 8, h + 8);
   outline(pen, look.shape, x, y, w, h, 7);
   pen.fillStyle = look.fill;
   pen.fill();
@@ -122,6 +119,15 @@ function drawNode(pen, app, item, look, zoom) {
   if (node.out_saved && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
+}
+
+// A result has a second line around it, a closed module with a result in it too.
+function drawRing(pen, shape, x, y, w, h) {
+  const before = pen.strokeStyle;
+  outline(pen, shape, x, y, w, h, 10);
+  pen.strokeStyle = colours.result;
+  pen.stroke();
+  pen.strokeStyle = before;
 }
 
 // A glow around what the present event is about.

@@ -54,7 +54,7 @@ function legend() {
   rows.push(["result", "double", "Result"]);
   if (app.graph.modules.length) rows.push(["module", "stack", "Closed module"]);
   rows.push(["saved", "diamond", "Value kept for backward"]);
-  if (app.graph.nodes.some((node) => node.grad))
+  if (app.graph.backwardAt < app.graph.events.length)
     rows.push(["gradient", "back", "Gradient, flowing back"]);
   if (app.diff)
     rows.push(

@@ -71,6 +71,7 @@ function lookAt(app) {
       const all = app.membersOf(item.of);
       look.gradient = all.some((i) => gradientAt(graph, i, state.step));
       look.now = all.includes(present);
+      look.root = graph.roots.some((i) => scene.items[scene.itemOfNode[i]] === item);
       look.ghost = ahead && all.every((i) => graph.forwardAt[i] >= state.step);
       look.marks = all.flatMap((i) => app.health.byNode.get(i) ?? []);
       look.diff =

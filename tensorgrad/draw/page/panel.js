@@ -274,6 +274,13 @@ function troubleList(list) {
   return h("ul", { class: "troubles" }, ...rows);
 }
 
+function healthPanel() {
+  if (app.health.list.length) return troubleList(app.health.list);
+  const known = app.graph.nodes.some((node) => node.value || node.grad);
+  const text = known ? "✓ nothing looks wrong" : "values and gradients were not recorded";
+  return h("p", { class: "kind" }, text);
+}
+
 function overview() {
   const { graph } = app;
   const count = (kind) => graph.nodes.reduce((n, node) => n + (node.kind === kind), 0);
@@ -287,13 +294,11 @@ function overview() {
       ["Modules", String(graph.modules.length)],
       ["Events", traced ? String(traced) : null],
     ]),
+    traced
+      ? null
+      : h("p", { class: "note" }, "Drawn without a trace: no events, times and source lines."),
     ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
-    section(
-      "Health",
-      app.health.list.length
-        ? troubleList(app.health.list)
-        : h("p", { class: "kind" }, "✓ nothing looks wrong"),
-    ),
+    section("Health", healthPanel()),
     diffPanel(),
     section("Keys", keyTable()),
   ];
