@@ -113,7 +113,7 @@ def _repeat(a, repeats, axis=None):
 def _delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    obj = obj if isinstance(obj, slice) else numbers(obj)
+    obj = numbers(obj) if hasattr(obj, "shape") else obj
     return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
@@ -121,7 +121,7 @@ def _delete(arr, obj, axis=None):
 def _insert(arr, obj, values, axis=None):
     """Put the values behind the others, then take all in the order in which NumPy would have them."""
     arr, values = as_array(arr), as_array(values)
-    obj = obj if isinstance(obj, slice) else numbers(obj)
+    obj = numbers(obj) if hasattr(obj, "shape") else obj
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis %= arr.ndim

@@ -97,7 +97,7 @@ rule(np.sort,      _sort)
 rule(np.partition, _partition)
 
 constant(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
-         np.unravel_index, np.ravel_multi_index, np.isin, np.histogram_bin_edges, np.diag_indices_from, np.tril_indices_from,
+         np.unravel_index, np.ravel_multi_index, np.isin, np.diag_indices_from, np.tril_indices_from,
          np.triu_indices_from)
 # fmt: on
 
@@ -224,19 +224,32 @@ def _bincount(x, /, weights=None, minlength=0):
     return np.astype(put(as_array(weights), (values(x),), counts.shape), float)
 
 
+@composed(np.histogram_bin_edges)
+def _histogram_bin_edges(a, bins=10, range=None, weights=None):
+    """From the least element to the greatest, and so moved by these two, unless they are given."""
+    if np.ndim(bins):
+        return as_array(bins)
+    edges = np.histogram_bin_edges(values(a), bins, range, weights)
+    if range is not None or not a.size:
+        return edges
+    low, high = np.min(a), np.max(a)
+    if values(low) == values(high):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, len(edges))
+
+
 @composed(np.histogram)
 def _histogram(a, bins=10, range=None, density=None, weights=None):
-    """Counts are constants, for a moved sample moves no edge that it does not cross; weights are added up."""
-    a = np.ravel(values(a))
-    edges = np.histogram_bin_edges(
-        a, bins, range, None if weights is None else np.ravel(values(weights))
-    )
-    if weights is None:
-        return np.histogram(a, edges, density=density)
-    place = np.searchsorted(edges, a, "right") - 1
-    place[a == edges[-1]] = len(edges) - 2
-    inside = (place >= 0) & (place < len(edges) - 1)
-    total = put(np.ravel(as_array(weights))[inside], (place[inside],), (len(edges) - 1,))
+    """Counts are constants, for a moved sample moves none that it does not cross; weights are added up."""
+    a = np.ravel(as_array(a))
+    weights = None if weights is None else np.ravel(as_array(weights))
+    edges = np.histogram_bin_edges(a, bins, range)
+    total, _ = np.histogram(values(a), values(edges))
+    if weights is not None:
+        place = np.searchsorted(values(edges), values(a), "right") - 1
+        place[values(a) == values(edges)[-1]] = len(total) - 1
+        inside = (place >= 0) & (place < len(total))
+        total = put(weights[inside], (place[inside],), total.shape)
     return (total / np.diff(edges) / np.sum(total) if density else total), edges
 
 
