@@ -1,0 +1,50 @@
+// The panel while nothing is selected: the whole graph, what looks wrong, the keys.
+
+function troubleList(list) {
+  if (!list.length) return null;
+  const rows = list.slice(0, 60).map(({ node, kind }) => {
+    const show = () => {
+      select(app.graph.nodes[node].id);
+      if (kind.startsWith("first")) set({ trace: "loss" });
+    };
+    const name =
+      app.state.node === app.graph.nodes[node].id
+        ? null
+        : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
+    const path = app.graph.tree.path[app.graph.moduleOf[node]];
+    const where = name && path ? h("small", {}, ` in ${path}`) : null;
+    return h("li", {}, glyph("warn", "bad"), name, where, name ? ": " : null, TROUBLES[kind]);
+  });
+  if (list.length > 60) rows.push(h("li", {}, `and ${list.length - 60} more`));
+  return h("ul", { class: "troubles" }, ...rows);
+}
+
+function healthPanel() {
+  if (app.health.list.length) return troubleList(app.health.list);
+  const known = app.graph.nodes.some((node) => node.value || node.grad);
+  const text = known ? "✓ nothing looks wrong" : "values and gradients were not recorded";
+  return h("p", { class: "kind" }, text);
+}
+
+function overview() {
+  const { graph } = app;
+  const count = (kind) => graph.nodes.reduce((n, node) => n + (node.kind === kind), 0);
+  const traced = graph.events.length;
+  return [
+    h("h2", {}, graph.doc.title || "Graph"),
+    facts([
+      ["Operations", String(count("op"))],
+      ["Parameters", String(count("parameter"))],
+      ["Inputs", String(count("leaf"))],
+      ["Modules", String(graph.modules.length)],
+      ["Events", traced ? String(traced) : null],
+    ]),
+    traced
+      ? null
+      : h("p", { class: "note" }, "Drawn without a trace: no events, times and source lines."),
+    ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
+    section("Health", healthPanel()),
+    diffPanel(),
+    section("Keys", keyTable()),
+  ];
+}
