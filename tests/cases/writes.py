@@ -14,7 +14,7 @@ CASES = {
     np.place:          [call(r(2, 3), MASK, r(3)), call(r(2, 3), MASK, r(2)), call(r(2, 3), MASK, [1.0])],
     np.putmask:        [call(r(2, 3), MASK, r(2, 3)), call(r(2, 3), MASK, r(2)), call(r(2, 3), MASK, r())],
     np.put:            [call(r(2, 3), [0, 4], r(2)), call(r(4), [0, 2, 0], r(3)), call(r(4), [1, 2, 3], r(2)), call(r(4), -1, r()), call(r(3), [4, -1], r(2), mode="wrap"), call(r(3), [4, -1], r(2), "clip")],
-    np.put_along_axis: [call(r(2, 3), np.array([[0, 2], [1, 0]]), r(2, 2), 1), call(r(2, 3), np.array([[1, 0, 1]]), r(3), axis=0), call(r(2, 3), np.array([4, 0]), r(2), None), call(r(2, 3), np.array([[0], [1]]), 1.0, -1)],
+    np.put_along_axis: [call(r(2, 3), np.array([[0, 2], [1, 0]]), r(2, 2), 1), call(r(2, 3), np.array([[1, 0, 1]]), r(3), axis=0), call(r(2, 3), np.array([4, 0]), r(), None), call(r(2, 3), np.array([[0], [1]]), 1.0, -1)],
     np.fill_diagonal:  [call(r(3, 3), r()), call(r(3, 3), r(3)), call(r(5, 2), r(2), wrap=True), call(r(2, 3), r(2)), call(r(2, 2, 2), r())],
     np.add.at:         [call(r(4), TWICE, r(3)), call(r(4), TWICE, r()), call(r(2, 3), (slice(None), TWICE), r(3)), call(r(3), 1, 2.0), call(r(2, 3), MASK, r(3))],
     np.subtract.at:    [call(r(4), TWICE, r(3)), call(r(3, 2), (TWICE, 1), r(3))],
