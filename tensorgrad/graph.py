@@ -115,7 +115,7 @@ def backward(
     them. With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
     """
     order = toposort(seeds, since)
-    useful = set(order) if targets is None else leading_to(targets, order)
+    useful = None if targets is None else leading_to(targets, order)
     kept: dict[Node, Any] = {}
     grads = dict(seeds)
     newest_write = max((node.notes.written for node in order if node.notes is not None), default=-1)
@@ -141,11 +141,9 @@ def backward(
         if lift is not None:
             args, out = lifted(node, lift)
         for i, parent in enumerate(node.parents):
-            if parent is None:
+            if parent is None or (useful is not None and parent not in useful):
                 continue
-            if parent not in useful:
-                continue
-            step = rules[i](g, out, *args, **kwargs)
+            step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
             if step.shape != parent.shape or step.dtype != parent.dtype:
                 step = conform(step, parent)
             if watch is not None:

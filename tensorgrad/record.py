@@ -31,9 +31,12 @@ class Recorded:
         Recorded.tensor = cls
 
 
+new_recorded, new_node = Recorded.__new__, Node.__new__  # looked up once
+
+
 def tensor_of(data: Any, node: Node | None = None) -> Any:
     """A Tensor from its parts, past the checks of the constructor."""
-    t = Recorded.__new__(Recorded.tensor)
+    t = new_recorded(Recorded.tensor)
     t._data = data
     t.node = node
     return t
@@ -120,19 +123,21 @@ def refuse_if_unknown(function: Function, args: tuple[Any, ...], kwargs: dict[st
 
 def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Compute an op and, if a gradient is wanted of any argument, remember the call."""
-    if len(args) != op.arity or not op.keywords.issuperset(kwargs):
-        args, kwargs = op.bind(args, kwargs)
-    for name, value in kwargs.items():
-        if isinstance(value, Recorded):
-            raise TypeError(f"{op.name} takes no tensor as {name}; pass its .data or .item()")
+    if kwargs or len(args) != op.arity:
+        if len(args) != op.arity or not op.keywords.issuperset(kwargs):
+            args, kwargs = op.bind(args, kwargs)
+        for name, value in kwargs.items():
+            if isinstance(value, Recorded):
+                raise TypeError(f"{op.name} takes no tensor as {name}; pass its .data or .item()")
     values: list[Any] = []
     nodes: list[Node | None] = []
     wanted, bit = 0, 1
     for x in args:
         if isinstance(x, Recorded):
             values.append(x._data)
-            nodes.append(x.node)
-            if x.node is not None:
+            node = x.node
+            nodes.append(node)
+            if node is not None:
                 wanted |= bit
         else:
             values.append(x if type(x) in PLAIN else op.operand(x))
@@ -144,7 +149,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         raise TypeError(op.unknown(kwargs))
     observer = state.observer
     if observer is None:
-        out = op.compute(*values, **kwargs)
+        out = op.compute(*values, **kwargs) if kwargs else op.compute(*values)
     else:
         out = observer.compute(op, values, kwargs)
     if type(out) is complex:  # so Python's operators make of a complex and a np.float64
@@ -154,7 +159,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     unread, reads_out = op.plans.get(wanted) or op.plan(wanted, len(values))
     for i in unread:
         values[i] = nodes[i] or spec_of(values[i])
-    node = Node.__new__(Node)
+    node = new_node(Node)
     node.op = op
     node.parents = nodes
     node.args = values
@@ -264,5 +269,5 @@ def as_gradient(g: Any) -> Any:
 def frozen(t: Any) -> Any:
     """The tensor, to whose array nobody can write: arguments of one op share it, as in a + b."""
     if type(t._data) is np.ndarray:
-        t._data.flags.writeable = False
+        t._data.setflags(write=False)
     return t

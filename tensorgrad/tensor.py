@@ -242,6 +242,8 @@ class Tensor(Exchange):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and ufunc in RULES:
+            return apply(RULES[ufunc], args, kwargs)
         return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
 
     def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
