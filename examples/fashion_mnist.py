@@ -114,7 +114,8 @@ def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
     """The graph of one training step, which leaves the parameters as they are."""
     model.module.zero_grad()
     with tg.trace() as step:
-        loss = model.loss(model.module(tg.Tensor(X)), y)
+        pictures, labels = tg.Tensor(X, name="pictures"), tg.Tensor(y, name="labels")
+        loss = model.loss(model.module(pictures), labels)
         loss.name = "loss"
         loss.backward()
     model.module.zero_grad()
