@@ -35,6 +35,20 @@ and what to use instead.
 Functions marked with * are not dispatched by NumPy: it does not tell a tensor that it was given to
 them, so they see an array. A tensor that requires a gradient is never made into an array silently,
 and so raises there. Classes, such as `np.vectorize` and `np.poly1d`, are like them.
+
+## Where a gradient needs a convention
+
+- A tensor is a value. `row = x[0]; row[1] = 5` changes `row` only, and `x[0] = y` changes `x` only
+  from here on: an earlier use of `x` keeps the value and the gradient that it saw. Where an
+  assignment names a position twice, the last write has the gradient; `np.add.at` gives it to both.
+- Of a symmetric or Hermitian matrix, NumPy reads one triangle, and the gradient lies there:
+  `np.linalg.cholesky`, `eigh` and `eigvalsh`. What is made of a whole matrix comes out the same.
+- Eigenvalues, singular values and what is made of them have gradients where values repeat; their
+  vectors have none there, nor a phase where they are complex, and a gradient that arrives at either
+  is refused.
+- The determinant has its gradient at a singular matrix too; a norm at the origin has gradient 0.
+- Of equal elements, `np.unique` and the functions of sets give the gradient to the first; `np.sort`
+  shares it.
 """
 
 

@@ -255,3 +255,25 @@ def test_in_place_with_a_function_that_has_no_gradient():
     t //= 2
     np.testing.assert_array_equal(t.data, [2, 3])
     assert not t.requires_grad
+
+
+@pytest.mark.parametrize(
+    "index",
+    [((0, 0, 1),), range(2), ([0, 0],), tg.Tensor([0, 0]), (tg.Tensor([0, 0]),), np.uint8([1, 1])],
+)
+def test_whatever_numpy_makes_an_array_of_can_name_a_position_twice(index):
+    x, plain = (
+        leaf([2.0, 3.0]),
+        tuple(map(np.asarray, index)) if isinstance(index, tuple) else np.asarray(index),
+    )
+    picked = x[index]
+    np.sum(picked).backward()
+    expected = np.zeros(2)
+    np.add.at(expected, plain, 1.0)
+    np.testing.assert_array_equal(x.grad.data, expected)
+    t = leaf([2.0, 3.0]) * 1
+    v = leaf(np.arange(1.0, 1 + picked.size))
+    np.add.at(t, index, v)
+    np.testing.assert_array_equal(t.data, np.bincount(np.ravel(plain), v.data, 2) + [2, 3])
+    np.sum(t).backward()
+    np.testing.assert_array_equal(v.grad.data, np.ones(picked.size))

@@ -28,11 +28,10 @@ def assign(x, index, value):
 
 
 def repeats(index):
-    """Whether an index can name a position twice: only arrays of integers can."""
+    """Whether an index can name a position twice: only arrays of integers can, or what NumPy makes one of."""
     items = index if isinstance(index, tuple) else (index,)
-    return any(
-        isinstance(i, (list, np.ndarray)) and np.asarray(i).dtype.kind in "iu" for i in items
-    )
+    once = (int, np.integer, slice, type(None), type(Ellipsis))
+    return any(not isinstance(i, once) and np.asarray(i).dtype.kind in "iu" for i in items)
 
 
 def _assign_value(g, _out, _x, index, _value):

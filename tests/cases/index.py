@@ -27,6 +27,7 @@ INDICES = [
     (MASK,                                      (3, 4)),
     ((MASK, TWICE),                             (3,)),
     ((slice(None), np.array([True, False, True])), (2, 2, 4)),
+    (((0, 0), range(2)),                        (2, 4)),
     (np.True_,                                  (1, 2, 3, 4)),
 ]
 
