@@ -221,6 +221,11 @@ def added(a, t):
     return a
 
 
+def added_to_item(a, index, value):
+    a[index] += value
+    return a
+
+
 V = np.array([1.0, 2.0, 3.0])
 LOST = "would lose the gradient"
 # fmt: off
@@ -237,6 +242,7 @@ REFUSED = {
     "a list of tensors":        (lambda x: written(np.zeros(3), slice(3), [x[0], x[1], x[2]]), LOST),
     "an addition to an array":  (lambda x: added(np.zeros(3), x),                 r"a \+= tensor.*a = a \+ tensor"),
     "an array of tensors":      (lambda x: np.array([x[0], x[1]]),                LOST),
+    "an array of an array":     (lambda x: np.asarray(x, dtype=float),           LOST),
     "a nested list of tensors": (lambda x: np.array([[x[0], 0.0], [0.0, x[1]]]),  LOST),
     "a list as an operand":     (lambda x: np.eye(2) @ [x[0], x[1]],              LOST),
     "an iterator":              (lambda x: np.fromiter(x, float),                 LOST),
@@ -257,6 +263,7 @@ INSTEAD = {
     "empty with like":          lambda x: written(np.empty(2, like=x), slice(2), x[:2]),
     "a Tensor":                 lambda x: written(tg.Tensor(np.zeros(3)), slice(2), x[:2]),
     "a copy":                   lambda x: written(x.copy(), 2, 0.0),
+    "an element in place":      lambda x: added_to_item(np.zeros_like(x), slice(2), x[:2]),
     "a sum":                    lambda x: np.zeros(2) + x[:2],
 }
 # fmt: on
@@ -284,6 +291,20 @@ def test_the_refusals_are_of_recorded_tensors_alone(habit):
 @pytest.mark.parametrize("instead", INSTEAD.values(), ids=INSTEAD)
 def test_what_to_write_instead_has_the_gradient(instead):
     assert tg.grad(lambda x: np.sum(instead(x)))(V).tolist() == [1, 1, 0]
+
+
+def test_a_part_is_a_value_of_its_own():
+    """Where NumPy would write through to the whole, as the page says."""
+
+    def f(x):
+        x = np.copy(x)
+        row = x[:2]
+        row += 1
+        return np.sum(row) + np.sum(x**2)
+
+    value, gradient = tg.value_and_grad(f)(V)
+    assert value == 2 + 3 + 1 + 4 + 9
+    assert gradient.tolist() == [3, 5, 6]
 
 
 def test_whole_numbers_take_no_recorded_value():
