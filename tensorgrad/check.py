@@ -193,7 +193,7 @@ def _compare_alone(
         return outputs([*xs[:i], *x, *xs[i + 1 :]], record)
 
     (alone,) = _gradient_of(of_one, 1)([xs[i], *map(Tensor, arriving)], False)
-    # Not to the last digit, for of constants NumPy's own function is called and may round otherwise.
+    # Not to the last digit: of constants, NumPy's own function is called, and may round otherwise.
     if not np.allclose(alone.data, together, rtol=1e-9, atol=1e-12, equal_nan=True):
         raise AssertionError(
             f"{what}: the rules give {alone.data} when the other arguments are constants, but "
