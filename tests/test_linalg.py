@@ -311,6 +311,15 @@ def test_norms_at_the_origin(order):
     assert not np.any(gradient(lambda t: np.linalg.norm(t, order), x))
 
 
+@pytest.mark.parametrize("order", [2, 2.5, 3])
+def test_norms_at_the_origin_have_no_curvature_either(order):
+    t = leaf(np.zeros(3))
+    np.linalg.norm(t, order).backward(create_graph=True)
+    g, t.grad = t.grad, None
+    np.sum(g).backward()
+    assert not np.any(t.grad.data)
+
+
 def test_ties_of_the_largest_share():
     np.testing.assert_array_equal(
         gradient(lambda t: np.linalg.norm(t, np.inf), [2.0, -2.0, 1.0]), [0.5, -0.5, 0]

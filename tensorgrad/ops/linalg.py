@@ -121,8 +121,9 @@ def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
     if axis is not None and not keepdims:
         g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
     nonzero = np.where(np.equal(out, 0), 1, out)
+    g = g * np.not_equal(out, 0)
     if ord == 2:
-        return g * np.conj(x) / nonzero
+        return g / nonzero * np.conj(x)
     size = np.abs(x)
     if ord == 0:
         return np.zeros(x.shape, x.dtype)
