@@ -130,7 +130,7 @@ def _linear_weights(g, _out, x, _W, _b):
     """xᵀ g, summed over everything but the features."""
     if x.ndim != 2:
         x, g = np.reshape(x, (-1, x.shape[-1])), np.reshape(g, (-1, g.shape[-1]))
-    return x.T.dot(g)
+    return np.dot(x.T, g)  # not x.T.dot: x may be an array, and g a tensor
 
 
 def _linear_biases(g, _out, _x, _W, _b):
