@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
@@ -36,12 +36,14 @@ BINARY = [
 REDUCTIONS = [
     "np.sum({a}, axis={axes}, keepdims={keep})", "np.mean({a}, axis={axes}, keepdims={keep})", "np.var({a}, axis={axes}, keepdims={keep})",
     "np.sqrt(1 + np.var({a}, axis={axes}))", "np.prod(1 + 0.1 * np.sin({a}), axis={axis}, keepdims={keep})", "np.cumsum({a}, axis={axis})",
+    "np.cumprod(1 + 0.1 * np.cos({a}), axis={axis})", "np.log(np.sum(np.exp(np.sin({a})), axis={axes}, keepdims={keep}))",
     "np.linalg.norm(1 + {a} * {a}, axis={axis})", "np.diff({a}, axis={axis})",
 ]
 ARRANGEMENTS = [
     "np.reshape({a}, (-1,))", "np.reshape({a}, {shape}[::-1])", "np.transpose({a}, {order})", "np.flip({a}, {axis})", "np.roll({a}, 1, {axis})",
     "np.expand_dims({a}, {axis})", "np.broadcast_to({a}, (2, *{shape}))", "np.moveaxis({a}, {axis}, 0)", "np.swapaxes({a}, {axis}, -1)",
     "np.tile({a}, (2,) * len({shape}))", "np.concatenate([{a}, {c}], {axis})", "np.stack([{a}, {c}, {a}], {axis})",
+    "np.triu({a}[..., None] * np.cos({a}))", "np.tril({a}[..., None] + {a}, -1)",
 ]
 INDICES = [
     "{a}[..., None]", "{a}[None]", "{a}[0]", "{a}[-1]", "{a}[1:]", "{a}[:-1]", "{a}[::2]", "{a}[..., 0]", "{a}[..., ::2]", "{a}[..., 1:]",
@@ -49,7 +51,8 @@ INDICES = [
 ]
 PRODUCTS = [
     "np.matmul({a}, {b}) / 4", "np.tanh({a}) @ {b}", "np.einsum('...i,...i->...', np.sin({a}), {c})", "np.tensordot(np.cos({a}), {c}, {ndim})",
-    "np.einsum('...i,...j->...ij', {a}, np.tanh({c}))",
+    "np.einsum('...i,...j->...ij', {a}, np.tanh({c}))", "np.kron(np.sin({a}), {c})", "np.real(np.fft.fft({a}))", "np.imag(np.fft.rfft({a}))",
+    "np.real(np.fft.fft2({a}) * np.conj(np.fft.fft2({c}))) / 9", "np.real(np.exp(1j * {a}) * np.sin({c}))",
 ]
 FACTORS = [  # of a symmetric matrix whose eigenvalues are 1 or more
     "np.linalg.inv({S})", "np.linalg.solve({S}, {a})", "np.linalg.slogdet({S})[1]", "np.log(np.linalg.det({S}))", "np.linalg.cholesky({S})",
@@ -160,20 +163,21 @@ def test_torch_agrees_about_random_programs(program):
     torch = pytest.importorskip("torch")
     inputs, directions = inputs_of(program[0])
     xs = [torch.tensor(x, requires_grad=True) for x in inputs]
-    value = run(program, torch_as_numpy(torch), xs)
-    g = torch.autograd.grad(value, xs, create_graph=True, materialize_grads=True)
-    along = sum(torch.sum(a * torch.as_tensor(v)) for a, v in zip(g, directions, strict=True))
-    Hv = [torch.zeros_like(x) for x in xs]
-    if along.requires_grad:
-        Hv = torch.autograd.grad(along, xs, materialize_grads=True)
+    try:
+        value = run(program, torch_as_numpy(torch), xs)
+        g = torch.autograd.grad(value, xs, create_graph=True, materialize_grads=True)
+        along = sum(torch.sum(a * torch.as_tensor(v)) for a, v in zip(g, directions, strict=True))
+        Hv = [torch.zeros_like(x) for x in xs]
+        if along.requires_grad:
+            Hv = torch.autograd.grad(along, xs, materialize_grads=True)
+    except RuntimeError:  # of its own: one program in a thousand makes strides that it cannot view
+        reject()
     right = [t.detach().numpy() for t in (value, *g, *Hv)]
     assert_close(ours(lambda xs: run(program, np, xs), inputs, directions), right, program)
 
 
-@settings(max_examples=5, **THOROUGH)
-@given(
-    st.builds(program, seeds, st.sampled_from(range(3, 9)))
-)  # it compiles every call for every shape
+@settings(max_examples=4, **THOROUGH)  # so few, for it compiles every call for every shape
+@given(st.builds(program, seeds, st.sampled_from(range(3, 9))))
 def test_jax_agrees_about_random_programs(program):
     jax = pytest.importorskip("jax")
     inputs, directions = inputs_of(program[0])
