@@ -28,6 +28,7 @@ from tensorgrad.ops.neural import (
     softplus,
 )
 from tensorgrad.ops.reduce import logsumexp
+from tensorgrad.ops.windows import overlap, windows
 from tensorgrad.rules import composed, constant, primitive, rule, rule_each
 from tensorgrad.state import Scope, enable_grad, no_grad
 from tensorgrad.tensor import Tensor
@@ -56,6 +57,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "no_grad",
+    "overlap",
     "primitive",
     "relu",
     "rule",
@@ -68,4 +70,5 @@ __all__ = [
     "trace",
     "value_and_grad",
     "vjp",
+    "windows",
 ]
