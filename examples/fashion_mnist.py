@@ -15,7 +15,13 @@ import numpy as np
 import nn
 import tensorgrad as tg
 from examples.photo import read_photo
-from examples.pictures import confusion_figure, confusion_matrix, predictions_figure, save_figure
+from examples.pictures import (
+    confusion_figure,
+    confusion_matrix,
+    predictions_figure,
+    save_figure,
+    seen_figure,
+)
 
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
 OUT = Path("runs/fashion_mnist")
@@ -66,10 +72,10 @@ def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
 
 def train(args: argparse.Namespace) -> None:
     """Train, save the model, and draw what happened."""
+    model = nn.Model.load(args.resume) if args.resume else build(args)
+    args.out.mkdir(parents=True, exist_ok=True)
     data = load_data(args)
     X, X_test = scaled(data.X_train), scaled(data.X_test)
-    args.out.mkdir(parents=True, exist_ok=True)
-    model = nn.Model.load(args.resume) if args.resume else build(args)
     print(model.summary((784,)))
     # Going on from a file goes on with its order of samples, too, as if there had been no pause.
     seed = None if args.resume else args.seed
@@ -142,23 +148,17 @@ def evaluate(args: argparse.Namespace) -> None:
 def predict(args: argparse.Namespace) -> None:
     """What a saved model makes of pictures from files."""
     model = load_model(args)
-    seen = []
-    for path in args.images:
-        try:
-            seen.append(read_photo(path))
-        except (OSError, ValueError) as error:
-            raise SystemExit(f"error: {error}") from error
-    for path, image, p in zip(
-        args.images, seen, model.predict(scaled(np.stack(seen))), strict=True
-    ):
+    seen = np.stack([read_photo(path) for path in args.images])
+    probabilities = model.predict(scaled(seen))
+    args.out.mkdir(parents=True, exist_ok=True)
+    stems = [path.stem for path in args.images]
+    for k, (path, image, p) in enumerate(zip(args.images, seen, probabilities, strict=True)):
         print(f"\n{path}: {NAMES[p.argmax()]}")
-        for k in np.argsort(-p):
-            print(f"  {NAMES[k]:>12} {'█' * round(30 * float(p[k])):<30} {p[k]:7.2%}")
-        args.out.mkdir(parents=True, exist_ok=True)
-        picture = args.out / f"seen_{Path(path).stem}.png"
-        save_figure(
-            predictions_figure(image[None], p[None], p[None].argmax(axis=1), NAMES), picture
-        )
+        for c in np.argsort(-p):
+            print(f"  {NAMES[c]:>12} {'█' * round(30 * float(p[c])):<30} {p[c]:7.2%}")
+        number = f"_{k}" if stems.count(path.stem) > 1 else ""
+        picture = args.out / f"seen_{path.stem}{number}.png"
+        save_figure(seen_figure(image, p, NAMES), picture)
         print(f"  what the network saw: {picture}")
 
 
@@ -194,7 +194,7 @@ TRAIN = {
     "--seed":          dict(type=int, default=0, help="of weights, dropout and the order of samples"),
     "--resume":        dict(type=Path, help="a saved model to go on from; its own settings hold"),
 }
-IMAGES = {"images": dict(nargs="+", metavar="IMAGE", help="picture files of any size")}
+IMAGES = {"images": dict(type=Path, nargs="+", metavar="IMAGE", help="picture files of any size")}
 COMMANDS = {
     "train":    (train,    TRAIN | DATA | OUT_FOLDER),
     "evaluate": (evaluate, SAVED | DATA | OUT_FOLDER),
@@ -230,7 +230,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     try:
         args.function(args)
-    except (FileNotFoundError, ValueError, ImportError) as error:
+    except (FloatingPointError, ImportError, OSError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
 
 

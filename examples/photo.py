@@ -17,13 +17,17 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     cv2 = import_cv2()
     data = np.frombuffer(Path(path).read_bytes(), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if picture is None:
+    if picture is not None and picture.shape[2:] != (4,):
+        # UNCHANGED, which keeps what is transparent, leaves a photograph as the camera was held.
+        picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ValueError(
-            f"{path} is not a picture that OpenCV can read; give a PNG, JPEG or WebP file"
+            f"{path} is not a picture that OpenCV can read, of 8 or 16 bits a channel; give a PNG, "
+            "JPEG or WebP file"
         )
     if picture.dtype == np.uint16:
         picture = (picture // 257).astype(np.uint8)
-    gray = on_black(_gray_on_white(picture, cv2))
+    gray = on_black(_gray(picture))
     rows, columns = np.nonzero(gray > 25)  # a tenth of the full range: paper is never quite even
     if rows.size == 0:
         raise ValueError(
@@ -42,14 +46,16 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     return out
 
 
-def _gray_on_white(picture: np.ndarray, cv2: "object") -> np.ndarray:
-    """Gray levels, with whatever is transparent as white paper."""
+def _gray(picture: np.ndarray) -> np.ndarray:
+    """Gray levels, with white paper behind what is transparent, or black behind what is white."""
     if picture.ndim == 2:
         return picture.astype(np.float32)
     gray = picture[..., :3].astype(np.float32) @ np.float32([0.114, 0.587, 0.299])  # BGR
     if picture.shape[2] == 4:
         alpha = picture[..., 3].astype(np.float32) / 255
-        gray = gray * alpha + 255 * (1 - alpha)
+        mean = np.sum(gray * alpha) / max(np.sum(alpha), 1)
+        paper = 255 if mean < 192 else 0
+        gray = gray * alpha + paper * (1 - alpha)
     return gray
 
 

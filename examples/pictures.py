@@ -52,6 +52,25 @@ def predictions_figure(
     return figure
 
 
+def seen_figure(image: np.ndarray, probabilities: np.ndarray, names: Sequence[str]):
+    """A picture as the network saw it, and beside it a bar for what it makes of it.
+
+    Shapes: image (28, 28), probabilities (C,).
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 2.8), layout="constrained")
+    picture, bars = figure.subplots(1, 2, width_ratios=(1, 1.3))
+    picture.imshow(image, cmap="gray", vmin=0, vmax=255)
+    picture.set(xticks=[], yticks=[], title="what the network saw")
+    shown = bars.barh(names, probabilities, color=RIGHT)
+    bars.bar_label(shown, [f"{p:.0%}" for p in probabilities], padding=2, fontsize=8)
+    bars.set(xlim=(0, 1.15), xticks=[], title=f"what it sees: {names[probabilities.argmax()]}")
+    bars.invert_yaxis()
+    bars.spines[["top", "right", "bottom"]].set_visible(False)
+    return figure
+
+
 def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """How often class i (row) was taken for class j (column).
 

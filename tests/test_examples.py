@@ -14,7 +14,7 @@ pytest.importorskip("safetensors", reason="the examples save their model")
 import nn  # noqa: E402
 from examples import fashion_mnist, first_graph, spiral  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
-from examples.pictures import confusion_matrix, save_figure  # noqa: E402
+from examples.pictures import confusion_matrix, save_figure, seen_figure  # noqa: E402
 from nn import datasets  # noqa: E402
 
 
@@ -83,6 +83,7 @@ def pictures_of(garment):
         "white background": 255 - wide,
         "gray paper": (235 - 0.8 * wide).astype(np.uint8),
         "transparent": cv2.merge([255 - wide, 255 - wide, 255 - wide, alpha]),
+        "transparent, and light": cv2.merge([205 + wide // 6] * 3 + [alpha]),
         "sixteen bits": wide.astype(np.uint16) * 257,
     }
 
@@ -106,6 +107,17 @@ def read_photo_of(garment, tmp_path):
     return read_photo(path)
 
 
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
+    upright = np.full((300, 100, 3), 255, np.uint8)
+    upright[20:280, 30:70] = 0
+    data = cv2.imencode(".jpg", np.rot90(upright))[1].tobytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # 6: turn it right
+    marker = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (tmp_path / "photo.jpg").write_bytes(data[:2] + marker + data[2:])
+    rows, columns = np.nonzero(read_photo(tmp_path / "photo.jpg") > 128)
+    assert np.ptp(rows) > 5 * np.ptp(columns)
+
+
 def test_a_tall_picture_keeps_its_proportions(tmp_path):
     tall = np.full((300, 100), 255, np.uint8)
     tall[50:250, 40:60] = 0
@@ -124,21 +136,25 @@ def test_a_light_background_is_inverted_and_contrast_is_full():
 
 
 def test_predict_names_the_class_and_saves_what_it_saw(trained, garments, tmp_path, capsys):
-    path = tmp_path / "photo.png"
-    cv2.imwrite(str(path), 255 - cv2.resize(garments[1][0], (200, 200)))
-    fashion_mnist.main(
-        [
-            "predict",
-            str(path),
-            "--model",
-            str(trained / "model.safetensors"),
-            "--out",
-            str(tmp_path),
-        ]
-    )
+    (tmp_path / "other").mkdir()
+    paths = [tmp_path / name for name in ("photo.png", "bag.png", "other/bag.png")]
+    for path, garment in zip(paths, garments[1]):
+        cv2.imwrite(str(path), 255 - cv2.resize(garment, (200, 200)))
+    model = str(trained / "model.safetensors")
+    fashion_mnist.main(["predict", *map(str, paths), "--model", model, "--out", str(tmp_path)])
     out = capsys.readouterr().out
     assert all(name in out for name in fashion_mnist.NAMES)
-    assert (tmp_path / "seen_photo.png").exists()
+    # Two of one name do not overwrite each other.
+    for name in ("seen_photo.png", "seen_bag_1.png", "seen_bag_2.png"):
+        assert name in out
+        assert (tmp_path / name).exists()
+
+
+def test_what_the_network_saw_does_not_claim_to_be_right():
+    p = np.eye(10)[3]
+    figure = seen_figure(np.zeros((28, 28), np.uint8), p, fashion_mnist.NAMES)
+    words = [ax.get_title() for ax in figure.axes]
+    assert words == ["what the network saw", "what it sees: Dress"]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +162,7 @@ def test_predict_names_the_class_and_saves_what_it_saw(trained, garments, tmp_pa
     [
         (b"hello", "is not a picture that OpenCV can read"),
         (b"", "is not a picture that OpenCV can read"),
+        (cv2.imencode(".tiff", np.eye(9, dtype=np.float32))[1].tobytes(), "of 8 or 16 bits"),
         (None, "No such file"),
     ],
 )
@@ -161,6 +178,21 @@ def test_a_picture_of_one_colour_gets_a_clear_error(tmp_path):
     cv2.imwrite(str(tmp_path / "white.png"), np.full((50, 70), 255, np.uint8))
     with pytest.raises(ValueError, match=r"shows one colour only \(70x50 pixels\)"):
         read_photo(tmp_path / "white.png")
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--learning-rate", "1e30"],         "lower the learning rate"),
+    (["--resume", "{folder}"],            "Is a directory"),
+    (["--resume", "{folder}/nothing"],    "No such file"),
+    (["--out", "{folder}/file"],          "File exists"),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_goes_wrong_is_told_without_a_traceback(arguments, message, garments, tmp_path):
+    (tmp_path / "file").touch()
+    arguments = [a.format(folder=tmp_path) for a in arguments]
+    common = ["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)]
+    with pytest.raises(SystemExit, match=message):
+        fashion_mnist.main([*common, *arguments])
 
 
 def test_predict_before_training_says_what_to_do(tmp_path):
