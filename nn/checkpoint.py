@@ -56,7 +56,8 @@ def load_parameters(path: File) -> dict[str, np.ndarray]:
 def save(path: File, parts: Parts) -> None:
     """Write a model; the file appears complete, or is left as it was.
 
-    Raises: TypeError if a class is not registered or its arguments cannot be written as JSON.
+    Raises: TypeError for a module that no file can tell: of a class that is not registered, with
+    arguments that JSON cannot hold, or that another of its kind and arguments is unlike.
     """
     arrays = {f"parameters.{k}": a for k, a in parts.module.state_dict().items()}
     arrays |= {f"history.{k}": a for k, a in parts.history.state_dict().items()}
@@ -64,6 +65,7 @@ def save(path: File, parts: Parts) -> None:
     for name in ("module", "loss", "optimizer", "accuracy"):
         part = getattr(parts, name)
         metadata[name] = None if part is None else describe(part)
+    _check_alike(parts.module, build(metadata["module"]))
     if parts.optimizer is not None:
         state = parts.optimizer.state_dict()
         names = _names(parts.module, parts.optimizer)
@@ -144,6 +146,19 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Parts:
     return parts
 
 
+def _check_alike(module: Module, again: Module) -> None:
+    """Raises: TypeError if a module built again has other parameters: it could not be loaded."""
+    old, new = ({k: (p.shape, p.dtype) for k, p in m.named_parameters()} for m in (module, again))
+    if old != new:
+        names = ", ".join(sorted({k for k in old | new if old.get(k) != new.get(k)}))
+        raise TypeError(
+            f"{type(module).__name__} cannot be saved: built again from its arguments, it would "
+            f"have other parameters ({names}), as where one layer or Tensor stands in two places "
+            "or was put in after the constructor; let the constructor of a registered class of "
+            "your own do so, or use save_parameters"
+        )
+
+
 def _names(module: Module, optimizer: Optimizer) -> list[str]:
     """The names of what is optimized, in the optimizer's order."""
     names = {id(p): name for name, p in module.named_parameters()}
@@ -215,7 +230,7 @@ def _write(path: File, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any
     except safe.SafetensorError as error:
         raise TypeError(f"{path} was not written: {error}") from error
     final = Path(os.path.realpath(path))  # a link stays a link
-    new = final.with_name(f".{final.name}.{uuid.uuid4().hex}.part")
+    new = final.with_name(f".{uuid.uuid4().hex}.part")  # shorter than most: a name can be too long
     try:
         with open(new, "xb") as file:
             file.write(data)

@@ -248,6 +248,47 @@ def test_what_cannot_be_saved_is_told_before_the_file_is_touched(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_module_that_could_not_be_loaded_is_not_saved(tmp_path):
+    """A file has the arguments of each layer, which do not tell that one stands in two places."""
+    layer = nn.Dense(5, 5)
+    model = nn.Model(nn.Sequential(layer, nn.ReLU(), layer))
+    with pytest.raises(TypeError, match=r"other parameters \(2.biases, 2.weights\), as where one"):
+        model.save(tmp_path / "m")
+    tied = nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5))
+    tied[1].weights = tied[0].weights
+    with pytest.raises(TypeError, match=r"other parameters \(1.weights\)"):
+        nn.Model(tied).save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+    model.save_parameters(tmp_path / "p")
+    other = nn.Model(nn.Sequential(again := nn.Dense(5, 5), nn.ReLU(), again))
+    other.load_parameters(tmp_path / "p")
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+
+
+@nn.register
+class Twice(nn.Module):
+    def __init__(self, n: int):
+        self.n = n
+        self.layer = self.again = nn.Dense(n, n)
+
+    def forward(self, x):
+        return self.again(self.layer(x))
+
+
+def test_a_constructor_that_shares_a_layer_is_saved(tmp_path):
+    model = nn.Model(Twice(5))
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert loaded.module.layer is loaded.module.again
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path):
+    path = tmp_path / ("m" * 255)
+    nn.Model(nn.Dense(5, 3)).save(path)
+    assert nn.Model.load(path).predict(X).shape == (90, 3)
+
+
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to(tmp_path / "real")
