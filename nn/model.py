@@ -118,7 +118,9 @@ class Model(Parts):
         """
         self._check_trainable()
         epochs = count(epochs, "epochs")
-        if print_every is not None and (not isinstance(print_every, int) or print_every < 0):
+        if print_every is not None and (
+            not isinstance(print_every, int | np.integer) or print_every < 0
+        ):
             raise ValueError(f"print_every must be a number of steps or None, not {print_every!r}")
         batches = self._batches(X, y, batch_size, ("X", "y"))
         if self.accuracy is not None:

@@ -139,7 +139,7 @@ def first_output(module: Module, X: np.ndarray, name: str) -> np.ndarray:
 
     Raises: TypeError or ValueError, with the name of the data, if it does not fit the module.
     """
-    with mode(module, training=False), tg.no_grad(), _blaming(name):
+    with mode(module, training=False), tg.no_grad(), _blaming(f"{name}, of shape {X.shape},"):
         out = module(tg.Tensor(X[:1]))
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(

@@ -108,7 +108,7 @@ def test_a_plain_loop_does_the_same_steps():
 
 def test_figures_of_an_epoch_are_means_over_samples():
     model = classifier(nn.Dense(4, 3, weight_regularizer_l2=0.1), nn.Softmax())
-    history = model.train(X, y, batch_size=100, print_every=0)
+    history = model.train(X, y, batch_size=100, print_every=np.int64(0))
     weights = np.array([100, 50]) / 150
     for name in ("loss", "data_loss", "regularization_loss", "accuracy"):
         assert history.epochs[name] == [pytest.approx(weights @ history.steps[name])]
@@ -497,7 +497,7 @@ REFUSED = [  # call, error, words
     (lambda m: m.train(X, np.eye(4)[y]),                ValueError,   r"y does not fit .*shape \(150, 4\)"),
     (lambda m: m.train(NAN, y),                         ValueError,   r"X holds 1 values that are NaN .* the first at \(2, 1\)"),
     (lambda m: m.train(X * np.float64(1e300), y),       ValueError,   r"beyond what float32 can hold"),
-    (lambda m: m.train(X[:, :3], y),                    ValueError,   r"X does not fit .* shape \(1, 3\)"),
+    (lambda m: m.train(X[:, :3], y),                    ValueError,   r"X, of shape \(150, 3\), does not fit .* shape \(1, 3\)"),
     (lambda m: m.train(X[:0], y[:0]),                   ValueError,   r"X has shape \(0, 4\), which holds no samples"),
     (lambda m: m.train(5.0, y),                         ValueError,   r"X has shape \(\), which holds no samples"),
     (lambda m: m.train(X.astype(str), y),               TypeError,    r"X must be an array of real numbers"),
@@ -512,7 +512,8 @@ REFUSED = [  # call, error, words
     (lambda m: m.train(X, y, validation_data=(X, [])),  ValueError,   r"y of validation_data has shape \(0,\)"),
     (lambda m: m.evaluate(X, y[:3]),                    ValueError,   r"X_val has 150 samples but y_val has 3"),
     (lambda m: m.evaluate(X, y, batch_size=-1),         ValueError,   r"batch_size must be"),
-    (lambda m: m.predict(X[:, :3]),                     ValueError,   r"X does not fit"),
+    (lambda m: m.predict(X[:, :3]),                     ValueError,   r"X, of shape \(150, 3\), does not fit"),
+    (lambda m: m.predict(X[0]),                         ValueError,   r"X, of shape \(4,\), does not fit"),
     (lambda m: m.predict(NAN),                          ValueError,   r"X holds 1 values"),
     (lambda m: m.predict([]),                           ValueError,   r"X has shape \(0,\)"),
     (lambda m: m.set_parameters({"0.weights": X}),      ValueError,   r"0.biases is missing"),
