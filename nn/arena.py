@@ -8,9 +8,8 @@ import numpy as np
 
 import tensorgrad as tg
 
-BLOCK = (
-    1 << 17
-)  # bytes: the four or five arrays of one update, this long each, stay in a core's cache
+# Bytes: the four or five arrays of one update, this long each, stay in a core's cache.
+BLOCK = 1 << 17
 SMALL = 1 << 16  # bytes: shorter parameters share a block, for which their gradients are copied
 
 

@@ -4,9 +4,8 @@ import contextlib
 import os
 from typing import Any
 
-SMALL = (
-    1 << 27
-)  # multiplications in a product: below this, another thread can cost more than it gives
+# Multiplications in a product: below this, another thread can cost more than it gives.
+SMALL = 1 << 27
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 

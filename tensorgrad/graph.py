@@ -46,9 +46,8 @@ class Node(Spec):
     )
 
     op: Any
-    parents: (
-        Any  # the arguments' nodes (None: a constant); None, like args, once backward consumed it
-    )
+    # The arguments' nodes (None: a constant); itself None, like args, once backward consumed it.
+    parents: Any
     args: Any
     kwargs: dict[str, Any]
     out: Any  # the output, if a rule reads it
@@ -57,7 +56,7 @@ class Node(Spec):
     serial: int
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """A leaf; `tensor.apply` fills in the nodes of calls itself, which is faster."""
+        """A leaf; `record.apply` fills in the nodes of calls itself, which is faster."""
         self.shape, self.dtype = shape, dtype
         self.op = self.out = self.scope = None
         self.parents = self.args = ()

@@ -69,9 +69,8 @@ class Op:
     def __init__(self, function: Function, rules: Sequence[Function | None]) -> None:
         self.function = function
         self.name = function.__name__
-        self.compute = getattr(
-            function, "compute", function
-        )  # a primitive's own body, behind its dispatch
+        # A primitive's own body, behind its dispatch.
+        self.compute = getattr(function, "compute", function)
         # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
         self.operand: Function = np.asarray if self.compute is function else lambda x: x
         self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
