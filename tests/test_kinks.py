@@ -58,6 +58,7 @@ KINKS = [
     ("x**0.5 behind where",           lambda x: np.where(x > 0, x**0.5, 0),         [0, 4],         [0, 2],         [0, 0.25]),
     ("x**-1 behind where",            lambda x: np.where(x > 0, x**-1, 0),          [0, 4],         [0, 0.25],      [0, -1 / 16]),
     ("cbrt behind where",             lambda x: np.where(x > 0, np.cbrt(x), 0),     [0, 8],         [0, 2],         [0, 1 / 12]),
+    ("arcsin, near 1",                np.arcsin,                                    [1 - 2**-40],   [np.pi / 2 - 2**-19.5], [2**19.5]),
     ("arcsin behind where",           lambda x: np.where(x < 1, np.arcsin(x), 0),   [0, 1],         [0, 0],         [1, 0]),
     ("arccosh behind where",          lambda x: np.where(x > 1, np.arccosh(x), 0),  [1, np.sqrt(2)], [0, np.arccosh(np.sqrt(2))], [0, 1]),
     ("prod with a zero",              np.prod,                                      [2, 0, 3],      0,              [0, 6, 0]),
@@ -100,6 +101,8 @@ KINKS = [
     ("log1p",                         np.log1p,                                     [BIG, 1e-20],   [np.log1p(BIG), 1e-20], [1 / (BIG + 1), 1]),
     ("logaddexp",                     of_each(np.logaddexp, 2),                     [BIG, -BIG],    BIG,            [1, 0]),
     ("logaddexp, tied",               of_each(np.logaddexp, 2),                     [-BIG, -BIG],   -BIG + np.log(2), [0.5, 0.5]),
+    ("logaddexp, with -inf",          of_each(np.logaddexp, 2),                     [0, -np.inf],   0,              [1, 0]),
+    ("logaddexp, of -inf",            of_each(np.logaddexp, 2),                     [-np.inf] * 2,  -np.inf,        [0, 0]),
     ("logsumexp, far up",             tg.logsumexp,                                 [BIG, BIG],     BIG + np.log(2), [0.5, 0.5]),
     ("logsumexp, far apart",          tg.logsumexp,                                 [BIG, -BIG],    BIG,            [1, 0]),
     ("logsumexp, with -inf",          tg.logsumexp,                                 [0, -np.inf],   0,              [1, 0]),
@@ -200,6 +203,12 @@ def test_derivatives_of_higher_order(f, at, expected):
         y = x.grad
     np.testing.assert_allclose(found, expected[: len(found)], atol=1e-300)
     assert not np.any(expected[len(found) :])
+
+
+def test_the_mean_of_more_numbers_than_half_precision_counts():
+    x = tg.Tensor(np.ones(70_000, np.float16), requires_grad=True)
+    np.mean(x).backward()
+    np.testing.assert_allclose(x.grad.data, 1 / 70_000, rtol=0.01)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ def _power_base(g, _out, a, b):
     """b a^(b-1); 0 where a = 0 and either b = 0, as for the third derivative of x**2, or nothing arrives."""
     if isinstance(b, (int, float)) and b >= 1:
         return g * (b * a ** (b - 1))
+    if getattr(b, "dtype", g.dtype).kind in "iu":  # of which some end at 0, or at -128
+        b = b.astype(g.dtype)
     zero = np.equal(a, 0)
     if np.any(zero):
         a = np.where(zero & (np.equal(b, 0) | np.equal(g, 0)), 1, a)
@@ -36,6 +38,11 @@ def _power_exponent(g, out, a, _b):
     if getattr(a, "dtype", None) != out.dtype:
         a = cast(a, dtype=out.dtype)
     return g * out * np.log(a + (a == 0))
+
+
+def _share(a, out):
+    """a - out, of which the exponential is the share of a in the sum, and 0 where all is -inf."""
+    return a - np.where(np.equal(out, -np.inf), np.inf, out)
 
 
 def _chosen(g, a, b, larger):
@@ -96,8 +103,8 @@ rule(np.fmod,        lambda g, _out, _a, _b: g,                 lambda g, _out, 
 rule(np.copysign,    lambda g, _out, a, b: g * np.sign(a) * np.copysign(1.0, b).astype(g.dtype),   lambda g, _out, _a, _b: g * 0)
 rule(np.heaviside,   lambda g, _out, _a, _b: g * 0,             lambda g, _out, a, _b: g * np.equal(a, 0))
 rule(np.ldexp,       lambda g, _out, _x, n: np.ldexp(g, n),     None)
-rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(a - out), lambda g, out, _a, b: g * np.exp(b - out))
-rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(a - out),   lambda g, out, _a, b: g * np.exp2(b - out))
+rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(_share(a, out)),    lambda g, out, _a, b: g * np.exp(_share(b, out)))
+rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(_share(a, out)),   lambda g, out, _a, b: g * np.exp2(_share(b, out)))
 rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),   lambda g, _out, a, b: _turn(-g, a, a, b))
 rule(np.hypot,       lambda g, out, a, _b: over(g * a, out),    lambda g, out, _a, b: over(g * b, out))
 rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
@@ -126,15 +133,15 @@ rule(np.log1p,       lambda g, _out, x: over(g, x + 1))
 rule(np.sin,         lambda g, _out, x: g * np.cos(x))
 rule(np.cos,         lambda g, _out, x: -g * np.sin(x))
 rule(np.tan,         lambda g, out, _x: g * (1 + out * out))
-rule(np.arcsin,      lambda g, _out, x: over(g, np.sqrt(1 - x * x)))
-rule(np.arccos,      lambda g, _out, x: -over(g, np.sqrt(1 - x * x)))
+rule(np.arcsin,      lambda g, _out, x: over(g, np.sqrt((1 - x) * (1 + x))))   # 1 - x * x would lose the digits near 1
+rule(np.arccos,      lambda g, _out, x: -over(g, np.sqrt((1 - x) * (1 + x))))
 rule(np.arctan,      lambda g, _out, x: g / (1 + x * x))
 rule(np.sinh,        lambda g, _out, x: g * np.cosh(x))
 rule(np.cosh,        lambda g, _out, x: g * np.sinh(x))
 rule(np.tanh,        lambda g, out, _x: g * (1 - out * out))
 rule(np.arcsinh,     lambda g, _out, x: g / np.sqrt(1 + x * x))
 rule(np.arccosh,     lambda g, _out, x: over(g, np.sqrt(x - 1) * np.sqrt(x + 1)))   # two roots: of complex x, one has another branch
-rule(np.arctanh,     lambda g, _out, x: over(g, 1 - x * x))
+rule(np.arctanh,     lambda g, _out, x: over(g, (1 - x) * (1 + x)))
 rule(cast,           lambda g, _out, _x, dtype=None: g)
 rule(np.copy,        lambda g, _out, _x, order="K": g)
 

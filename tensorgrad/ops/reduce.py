@@ -26,6 +26,8 @@ def count(x, axis, where=True):
 
 def per(g, n):
     """g / n, in g's dtype though n be an array of integers."""
+    if g.dtype == np.float16:  # which ends at 65504, as n may not
+        return per(g.astype(np.float32), n).astype(np.float16)
     return g / (n if isinstance(n, int) else np.asarray(n).astype(g.dtype))
 
 
