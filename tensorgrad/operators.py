@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.graph import Node, serials
-from tensorgrad.record import NO_KEYWORDS, PLAIN, apply, become, dispatch, spec_of
+from tensorgrad.record import NO_KEYWORDS, PLAIN, apply, dispatch, spec_of
 from tensorgrad.rules import RULES, Function
 from tensorgrad.state import STATE
 from tensorgrad.tensor import Tensor
+from tensorgrad.views import become
 
 # fmt: off
 OPERATORS = {

@@ -16,15 +16,18 @@ NAMES: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}  # of constants, by i
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
 BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
 PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()}
+Step = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of it
 
 
 class Recorded:
     """An array and the node that made it: what the recorder knows of Tensor, its only subclass."""
 
-    __slots__ = ("__weakref__", "_data", "_name", "node")
+    __slots__ = ("__weakref__", "_data", "_lineage", "_name", "_views", "node")
 
     _data: Any  # of what is 0-d, NumPy's scalar: calculating with it is five times faster
     node: Node | None
+    _lineage: tuple[weakref.ref["Recorded"], tuple[Step, ...]]  # of a view; of others, not set
+    _views: list[weakref.ref["Recorded"]]
     tensor: type["Recorded"]
 
     def __init_subclass__(cls) -> None:
@@ -154,12 +157,15 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = observer.compute(op, values, kwargs)
     if type(out) is complex:  # so Python's operators make of a complex and a np.float64
         out = np.complex128(out)
+    t = tensor_of(out)
+    if type(out) is np.ndarray and out.base is not None:
+        link(t, op, args, kwargs)
     if not recording or (kwargs and out.dtype.kind not in "fc"):  # with dtype=int, say
-        return tensor_of(out)
+        return t
     unread, reads_out = op.plans.get(wanted) or op.plan(wanted, len(values))
     for i in unread:
         values[i] = nodes[i] or spec_of(values[i])
-    node = new_node(Node)
+    t.node = node = new_node(Node)
     node.op = op
     node.parents = nodes
     node.args = values
@@ -169,35 +175,29 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     node.notes, node.scope, node.serial = None, state.scope, next(serials)
     if observer is not None:
         observer.recorded(node, out)
-    return tensor_of(out, node)
-
-
-def become(t: Any, result: Any) -> Any:
-    """Give a tensor a new value and node, as `t += 1` does: what was recorded stays as it was."""
-    if not isinstance(result, Recorded):  # of a constant function, as in t //= 2
-        result = tensor_of(result)
-    if t.node is not None and t.node.op is None:
-        if STATE.get().recording:
-            raise RuntimeError(
-                "a leaf that requires a gradient cannot be written to while recording, for it "
-                "would stop being one; write under no_grad(), to .data, or to a copy like `t * 1`"
-            )
-        t.data = result._data
-        return t
-    if result.node is not None and t.dtype.kind not in "fc":
-        raise TypeError(
-            f"a tensor of dtype {t.dtype} has no gradient, and would lose that of what is written "
-            "to it; write its .data, or make the tensor with dtype=float"
-        )
-    if result.shape != t.shape or not np.can_cast(result.dtype, t.dtype, "same_kind"):
-        raise TypeError(
-            f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of "
-            f"shape {result.shape} and dtype {result.dtype}"
-        )
-    if result.dtype != t.dtype:
-        result = np.astype(result, t.dtype)
-    t._data, t.node = result._data, result.node
     return t
+
+
+def link(view: Any, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Note of a result if it is a view of the first argument, so that writes reach both."""
+    x, base = args[0] if args else None, view._data.base
+    if not isinstance(x, Recorded) or not x._data.ndim or not view._data.ndim:
+        return  # a 0-d tensor is a number, and of numbers there are no views
+    if base is x._data or base is x._data.base:
+        root, steps = root_of(x)
+        view._lineage = (weakref.ref(root), (*steps, (op, args[1:], kwargs)))
+        views = getattr(root, "_views", [])
+        if len(views) & (len(views) - 1) == 0:  # at every doubling: what is left of them
+            views = [ref for ref in views if ref() is not None]
+        views.append(weakref.ref(view))
+        root._views = views
+
+
+def root_of(t: Any) -> tuple[Any, tuple[Step, ...]]:
+    """The tensor that this one is a view of, if there is one still, and the steps from there."""
+    ref, steps = getattr(t, "_lineage", (None, ()))
+    root = None if ref is None else ref()
+    return (t, ()) if root is None else (root, steps)
 
 
 def gradients(

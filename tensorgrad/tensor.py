@@ -12,7 +12,6 @@ from tensorgrad.record import (
     NO_KEYWORDS,
     apply,
     as_gradient,
-    become,
     conjugated,
     dispatch,
     frozen,
@@ -25,6 +24,7 @@ from tensorgrad.record import (
 )
 from tensorgrad.rules import RULES, Function, Spec
 from tensorgrad.state import under
+from tensorgrad.views import become, is_view_at
 
 Operator = Callable[[Any, Any], Any]
 
@@ -255,8 +255,9 @@ class Tensor(Exchange):
         return apply(RULES[take], (self, plain(index)), NO_KEYWORDS)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Write into this tensor only: one made of it, as `t[0]` is, has its own elements."""
-        become(self, assign(self, plain(index), value))
+        """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
+        if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
+            become(self, assign(self, plain(index), value))
 
     @property
     def T(self) -> "Tensor":

@@ -245,8 +245,7 @@ def torch_as_numpy(torch):
     return Library()
 
 
-# Writes. A script is a list of steps on named tensors; a tensor is a value, so what was read from it
-# before, a part of it too, does not change with it.
+# Writes. A script is a list of steps on named tensors, some of which are views of others.
 
 WRITTEN_SHAPES = [(), (1,), (3,), (2, 3), (3, 1), (2, 1, 3), (2, 2, 3)]
 # fmt: off
@@ -290,6 +289,8 @@ def script(seed, length):
         kind = one_of(["set", "item", "item", "whole", "view", "alias", "use"])
         if kind == "whole":
             region = shapes[name]
+        if kind == "view" and shapes[name] == ():
+            continue  # a 0-d tensor is a number, of which there are no views, where NumPy has both
         filled = one_of(
             [None, (), region, region[-1:]]
         )  # a plain number, or what broadcasts to the region
@@ -309,8 +310,9 @@ def given_value(source, shape):
 
 
 def written(steps, x):
-    """The script as one writes it, with tensors or with arrays, whose parts are copied."""
-    keep = (lambda t: t) if isinstance(x, tg.Tensor) else np.array
+    """The script as one writes it, with tensors or with arrays."""
+    # A number that NumPy takes out of an array can be written to, as a tensor can, once it is an array.
+    keep = (lambda t: t) if isinstance(x, tg.Tensor) else lambda t: t if np.ndim(t) else np.array(t)
     names = {"t0": np.copy(x)}
     for kind, name, index, op, (source, shape), new in steps:
         t, value = names[name], given_value(names[source], shape)
@@ -328,22 +330,35 @@ def written(steps, x):
 
 
 def replayed(steps, x):
-    """The same without a write: a name stands for a place, and a place gets new values."""
-    place_of, places = {"t0": 0}, [x]
+    """The same without a write: a name stands for places in a row of numbers, which gets new ones."""
+    rows = [np.ravel(x)]
+    names = {"t0": (0, np.arange(x.size).reshape(x.shape))}
+
+    def read(name):
+        row, places = names[name]
+        return np.reshape(rows[row][np.ravel(places)], np.shape(places))
+
+    def anew(name, values):
+        names[name] = (len(rows), np.arange(values.size).reshape(values.shape))
+        rows.append(np.ravel(values))
+
     for kind, name, index, op, (source, shape), new in steps:
-        t, value = places[place_of[name]], given_value(places[place_of[source]], shape)
+        row, places = names[name]
+        value = given_value(read(source), shape)
         if kind == "set":
-            places[place_of[name]] = overwritten(t, index, value)
+            rows[row] = overwritten(rows[row], places[index], value)
         elif kind == "item":
-            places[place_of[name]] = overwritten(t, index, IN_PLACE[op][1](t[index], value))
+            value = IN_PLACE[op][1](read(name)[index], value)
+            rows[row] = overwritten(rows[row], places[index], value)
         elif kind == "whole":
-            places[place_of[name]] = IN_PLACE[op][1](t, value)
+            rows[row] = overwritten(rows[row], places, IN_PLACE[op][1](read(name), value))
         elif kind == "alias":
-            place_of[new] = place_of[name]
+            names[new] = names[name]
+        elif kind == "view" and np.ndim(places[index]) and np.shares_memory(places[index], places):
+            names[new] = (row, places[index])
         else:
-            place_of[new] = len(places)
-            places.append(t[index] if kind == "view" else np.sin(t) * t)
-    return weighted(np, [places[i] for i in place_of.values()])
+            anew(new, read(name)[index] if kind == "view" else np.sin(read(name)) * read(name))
+    return weighted(np, [read(name) for name in names])
 
 
 def overwritten(x, index, value):

@@ -20,6 +20,7 @@ LAYERS = [
     "graph",
     "state",
     "record",
+    "views",
     "exchange",
     "tensor",
     "operators",
