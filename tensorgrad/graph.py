@@ -180,7 +180,7 @@ def conform(step: Any, parent: Spec) -> Any:
             axes += [i for i, n in shape if n == 1 and step.shape[i] != 1]
         step = np.add.reduce(step, axis=tuple(axes))
         if step.shape != parent.shape:
-            if step.size != parent.size:
+            if [n for n in step.shape if n != 1] != [n for n in parent.shape if n != 1]:
                 raise ValueError(
                     f"a rule gave a gradient of shape {step.shape} for an argument of shape "
                     f"{parent.shape}; it must have the argument's shape, or one it broadcasts to"

@@ -150,7 +150,7 @@ def checkpoint(f: Function) -> Function:
             with under(recording=True):
                 since, _, made = run()
                 y = joined(made) if made else Tensor(np.empty(0))
-            if not alike(y, out):
+            if not alike(made, y, out):
                 raise RuntimeError(
                     f"{name} computed something else when checkpoint ran it again; if it draws "
                     "random numbers or reads what changes, do so outside and pass the values in"
@@ -194,10 +194,15 @@ def split(whole: Tensor, tensors: list[Tensor]) -> Iterator[Tensor]:
         start += t.size
 
 
-def alike(a: Tensor, b: Any) -> bool:
-    """Whether two results are the same but for rounding, which may depend on where arrays lie."""
+def alike(made: list[Tensor], a: Tensor, b: Any) -> bool:
+    """Whether two results are the same but for rounding, which may depend on where arrays lie.
+
+    Rounding is that of the least precise of the tensors in them, and counts by the largest number.
+    """
     b = b.data if isinstance(b, Tensor) else b
-    return a.shape == b.shape and np.allclose(a.data, b, rtol=1e-2, atol=1e-5, equal_nan=True)
+    near = float(max((np.finfo(t.dtype).eps for t in made), default=0.0)) ** 0.5
+    size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
+    return a.shape == b.shape and np.allclose(a.data, b, near, near * size, equal_nan=True)
 
 
 def record(op: JointOp, parents: list[Node]) -> Tensor:

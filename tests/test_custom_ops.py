@@ -130,6 +130,13 @@ def test_a_rule_that_gives_the_wrong_shape_is_refused():
         np.sum(f(leaf())).backward()
 
 
+def test_a_rule_that_gives_as_many_numbers_in_another_shape_is_refused():
+    f = tg.primitive(lambda x: x * 2)
+    tg.rule(f, lambda g, _out, _x: np.transpose(g))
+    with pytest.raises(ValueError, match=r"of shape \(3, 2\) for an argument of shape \(2, 3\)"):
+        np.sum(f(tg.Tensor(np.ones((2, 3)), requires_grad=True))).backward()
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_check_grads_rejects_a_wrong_rule(order):
     wrong = tg.primitive(np.sin)

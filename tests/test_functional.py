@@ -835,6 +835,15 @@ def test_checkpoint_notices_that_a_leaf_was_overwritten():
         y.backward()
 
 
+def test_checkpoint_notices_a_small_step_of_a_leaf():
+    w = tg.Tensor(V, requires_grad=True)
+    y = tg.checkpoint(lambda x: np.sum(x * w))(tg.Tensor(V, requires_grad=True))
+    with tg.no_grad():
+        w -= 1e-5
+    with pytest.raises(RuntimeError, match="computed something else"):
+        y.backward()
+
+
 def test_checkpoint_refuses_what_computes_something_else_the_second_time():
     random = np.random.default_rng(0)
     x = tg.Tensor(np.ones(100), requires_grad=True)
