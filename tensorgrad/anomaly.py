@@ -63,7 +63,7 @@ class Detector(Observer):
 
     def backward(self, node: Node, i: int | None, step: Any) -> None:
         super().backward(node, i, step)
-        step = step._data if isinstance(step, Recorded) else step
+        step = step._value if isinstance(step, Recorded) else step
         bad = badness(step)
         if i is None:
             if bad:
@@ -77,7 +77,7 @@ class Detector(Observer):
         if bad:
             arguments = {f"argument {k}": value for k, value in enumerate(node.args)}
             if node.out is not None:
-                arguments["the output"] = getattr(node.out, "_data", node.out)
+                arguments["the output"] = getattr(node.out, "_value", node.out)
             arguments["the gradient arriving"] = self.arrived.get(node)
             raise FloatingPointError(
                 f"the backward of {node.op.name} made {bad} in the gradient of argument {i}\n"

@@ -20,10 +20,10 @@ class Exchange(Recorded):
         return self.__array__()
 
     def item(self) -> Any:
-        return self._data.item()
+        return self._value.item()
 
     def tolist(self) -> Any:
-        return self._data.tolist()
+        return self._value.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:
@@ -32,7 +32,7 @@ class Exchange(Recorded):
                 "use .detach() or .data to do so on purpose, np.stack for a list of tensors, and "
                 "for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
             )
-        return np.array(self._data, dtype, copy=copy)
+        return np.array(self._value, dtype, copy=copy)
 
     def _number(self) -> Any:
         """The value as Python's own types want it: ndarray[i] = tensor and math.sin(tensor) do."""
@@ -43,7 +43,7 @@ class Exchange(Recorded):
                 "for ndarray[i] = tensor np.stack of a list, or np.zeros_like(tensor) in the "
                 "ndarray's place"
             )
-        return self._data
+        return self._value
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         array = self.__array__()
@@ -55,22 +55,22 @@ class Exchange(Recorded):
         return np.empty(0).__dlpack_device__()  # the CPU
 
     def __len__(self) -> int:
-        return len(np.asarray(self._data))
+        return len(np.asarray(self._value))
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._value)
 
     def __float__(self) -> float:
         return float(self._number())
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self._value)
 
     def __index__(self) -> int:
-        return operator.index(self._data)
+        return operator.index(self._value)
 
     def __complex__(self) -> complex:
         return complex(self._number())
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if self._data.ndim == 0 else object.__format__(self, spec)
+        return format(self._value, spec) if self._value.ndim == 0 else object.__format__(self, spec)

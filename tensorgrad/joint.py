@@ -159,14 +159,14 @@ def checkpoint(f: Function) -> Function:
                 [(y, conjugated(g))], set(parents), since=since, create_graph=create_graph
             )
             steps = [conjugated(found[p] if p in found else zeros(p)) for p in parents]
-            return steps if create_graph else [t._data for t in steps]
+            return steps if create_graph else [t._value for t in steps]
 
         since, result, made = run()
         nodes = [t.node for t in made if t.node]
         parents = sorted(boundary(nodes, since), key=attrgetter("serial"))
         if not parents:
             return result
-        value = joined(made)._data
+        value = joined(made)._value
         pieces = split(record(JointOp(call, lambda *_values: value, pull), parents), made)
         ids = set(map(id, made))
         return tree_map(lambda t: next(pieces) if id(t) in ids else t, result)

@@ -43,18 +43,18 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
         if state.observer is not None:
             return apply(op, (a, b), NO_KEYWORDS)
         if isinstance(a, Tensor):
-            x, p = a._data, a.node
+            x, p = a._value, a.node
         else:
             x, p = a if type(a) in PLAIN else np.asarray(a), None
         if isinstance(b, Tensor):
-            y, q = b._data, b.node
+            y, q = b._value, b.node
         else:
             y, q = b if type(b) in PLAIN else np.asarray(b), None
         t = new(Tensor)
         out = compute(x, y)  # on NumPy's scalars the operator is ten times faster than the ufunc
         if type(out) is complex:  # so Python makes of a complex and a np.float64
             out = np.complex128(out)
-        t._data = out
+        t._value = out
         if (p is None and q is None) or not state.recording:
             t.node = None
             return t

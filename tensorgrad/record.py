@@ -22,9 +22,11 @@ Step = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of 
 class Recorded:
     """An array and the node that made it: what the recorder knows of Tensor, its only subclass."""
 
-    __slots__ = ("__weakref__", "_data", "_lineage", "_name", "_views", "node")
+    __slots__ = ("__weakref__", "_lineage", "_name", "_value", "_views", "node")
 
-    _data: Any  # of what is 0-d, NumPy's scalar: calculating with it is five times faster
+    # Of what is 0-d, NumPy's scalar: calculating with it is five times faster. Not "_data", by
+    # which np.ma would take the array from under the tensor.
+    _value: Any
     node: Node | None
     _lineage: tuple[weakref.ref["Recorded"], tuple[Step, ...]]  # of a view; of others, not set
     _views: list[weakref.ref["Recorded"]]
@@ -40,7 +42,7 @@ new_recorded, new_node = Recorded.__new__, Node.__new__  # looked up once
 def tensor_of(data: Any, node: Node | None = None) -> Any:
     """A Tensor from its parts, past the checks of the constructor."""
     t = new_recorded(Recorded.tensor)
-    t._data = data
+    t._value = data
     t.node = node
     return t
 
@@ -67,7 +69,7 @@ def spec_of(value: Any) -> Any:
 def plain(x: Any) -> Any:
     """The value with every tensor in it, however deep in tuples, lists and dicts, as its array."""
     if isinstance(x, Recorded):
-        return x._data
+        return x._value
     if type(x) in (tuple, list):
         return type(x)(plain(item) for item in x)
     if type(x) is dict:
@@ -137,7 +139,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     wanted, bit = 0, 1
     for x in args:
         if isinstance(x, Recorded):
-            values.append(x._data)
+            values.append(x._value)
             node = x.node
             nodes.append(node)
             if node is not None:
@@ -180,10 +182,10 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def link(view: Any, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Note of a result if it is a view of the first argument, so that writes reach both."""
-    x, base = args[0] if args else None, view._data.base
-    if not isinstance(x, Recorded) or not x._data.ndim or not view._data.ndim:
+    x, base = args[0] if args else None, view._value.base
+    if not isinstance(x, Recorded) or not x._value.ndim or not view._value.ndim:
         return  # a 0-d tensor is a number, and of numbers there are no views
-    if base is x._data or base is x._data.base:
+    if base is x._value or base is x._value.base:
         root, steps = root_of(x)
         view._lineage = (weakref.ref(root), (*steps, (op, args[1:], kwargs)))
         views = getattr(root, "_views", [])
@@ -242,7 +244,7 @@ def seed_of(t: Any, g: Any, create_graph: bool) -> Any:
                 "backward starts from a real number, but this tensor is complex; take np.real or "
                 "np.abs of it first, or pass gradient="
             )
-        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._data)
+        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._value)
         return tensor_of(one) if create_graph else one
     value: Any = g if isinstance(g, Recorded) else np.array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
@@ -253,7 +255,7 @@ def seed_of(t: Any, g: Any, create_graph: bool) -> Any:
     value = value.astype(t.dtype)
     if create_graph:
         return value if isinstance(value, Recorded) else tensor_of(value)
-    return value._data if isinstance(value, Recorded) else value
+    return value._value if isinstance(value, Recorded) else value
 
 
 def conjugated(g: Any) -> Any:
@@ -268,6 +270,6 @@ def as_gradient(g: Any) -> Any:
 
 def frozen(t: Any) -> Any:
     """The tensor, to whose array nobody can write: arguments of one op share it, as in a + b."""
-    if type(t._data) is np.ndarray:
-        t._data.setflags(write=False)
+    if type(t._value) is np.ndarray:
+        t._value.setflags(write=False)
     return t

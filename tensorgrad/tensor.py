@@ -67,7 +67,7 @@ class Tensor(Exchange):
                 "only floating-point and complex tensors have gradients, but the data has dtype "
                 f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
             )
-        self._data = array if array.ndim else array[()]
+        self._value = array if array.ndim else array[()]
         self.node = Node(array.shape, array.dtype) if requires_grad else None
         self.name = name
 
@@ -76,21 +76,21 @@ class Tensor(Exchange):
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy: writing to it is not recorded."""
-        if type(self._data) is not np.ndarray:
-            self._data = np.asarray(self._data)
-        return self._data
+        if type(self._value) is not np.ndarray:
+            self._value = np.asarray(self._value)
+        return self._value
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = np.asarray(value, self._data.dtype)
-        if array.shape != self._data.shape:
+        array = np.asarray(value, self._value.dtype)
+        if array.shape != self._value.shape:
             raise ValueError(
-                f".data has shape {self._data.shape}, and cannot be replaced by shape {array.shape}"
+                f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
             )
-        if array is self._data and self.node is not None and self.node.notes is not None:
+        if array is self._value and self.node is not None and self.node.notes is not None:
             # `t.data -= step` arrives here, after writing in place.
             self.node.notes.array, self.node.notes.written = array, next(serials)
-        self._data = array
+        self._value = array
 
     @property
     def grad(self) -> "Tensor | None":
@@ -133,8 +133,8 @@ class Tensor(Exchange):
     def name(self, name: str | None) -> None:
         if self.node is None:
             self._name = name
-            if name is not None and type(self._data) is np.ndarray:
-                name_array(self._data, name)
+            if name is not None and type(self._value) is np.ndarray:
+                name_array(self._value, name)
         elif name is not None or self.node.notes is not None:
             self.node.noted().name = name
 
@@ -155,19 +155,19 @@ class Tensor(Exchange):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape
+        return self._value.shape
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim
+        return self._value.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size
+        return self._value.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype
+        return self._value.dtype
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
@@ -192,7 +192,7 @@ class Tensor(Exchange):
 
     def detach(self) -> "Tensor":
         """The same value as a constant, sharing the array."""
-        return tensor_of(self._data)
+        return tensor_of(self._value)
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False

@@ -51,7 +51,7 @@ def detached(t: Any) -> Any:
 
 def twin(t: Any) -> Any:
     """Another tensor of the same value and node: writing to one does not change the other."""
-    return tensor_of(t._data, t.node) if isinstance(t, Tensor) else t
+    return tensor_of(t._value, t.node) if isinstance(t, Tensor) else t
 
 
 def like(given: Any, t: Any) -> Any:

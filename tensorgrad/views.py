@@ -26,9 +26,9 @@ def become(t: Any, result: Any) -> Any:
                 "recording, for it would stop being a leaf; write under no_grad(), to .data, or to "
                 "a copy like `t * 1`"
             )
-        root.data = result._data
+        root.data = result._value
     else:
-        root._data, root.node = result._data, result.node
+        root._value, root.node = result._value, result.node
     refresh(root)
     return t
 
@@ -67,7 +67,9 @@ def fitting(t: Any, result: Any) -> Any:
 
 def written(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
     """The root with a value written where its view stands."""
-    if not view._data.flags.writeable or any(op.function in (np.real, np.imag) for op, *_ in steps):
+    if not view._value.flags.writeable or any(
+        op.function in (np.real, np.imag) for op, *_ in steps
+    ):
         raise ValueError(
             f"this tensor is a view, made by {steps[-1][0].name}, that cannot be written to; write "
             "to a copy like `t * 1`"
@@ -87,4 +89,4 @@ def refresh(root: Any) -> None:
         fresh = root
         for op, args, kwargs in root_of(view)[1]:
             fresh = apply(op, (fresh, *args), kwargs)
-        view._data, view.node = fresh._data, fresh.node
+        view._value, view.node = fresh._value, fresh.node

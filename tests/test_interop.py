@@ -164,6 +164,14 @@ def test_matplotlib_is_refused_what_is_recorded(axes):
 # pandas
 
 
+def test_masked_arrays_do_not_take_the_array_from_under_a_tensor():
+    x, masked = tg.Tensor([1.0, 2.0], requires_grad=True), np.ma.array([1.0, 2.0], mask=[0, 1])
+    for f in (np.ma.sin, lambda t: np.ma.add(t, 1), lambda t: masked * t):
+        with pytest.raises(TypeError, match="would lose the gradient"):
+            f(x)
+        assert isinstance(f(tg.Tensor([1.0, 2.0])), np.ma.MaskedArray)
+
+
 def test_pandas():
     pd = pytest.importorskip("pandas")
     series, x = pd.Series(V, index=list("abc")), leaf()

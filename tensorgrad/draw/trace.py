@@ -77,7 +77,7 @@ class Trace(Observer):
         seconds = time.perf_counter() - self._clock
         super().backward(node, i, step)
         vertex = self._met(node)
-        g = getattr(step, "_data", step)  # with create_graph it is a Tensor
+        g = getattr(step, "_value", step)  # with create_graph it is a Tensor
         self.memory.add(g)
         if i is None:
             self._settle()
