@@ -97,6 +97,7 @@ def test_missing_peers_are_said_and_left_out(monkeypatch, said):
         raise SkippedError("there is no such function yet")
 
     monkeypatch.setitem(PEERS, "torch", Peer("PyTorch", ("a_package_nobody_has",)))
+    monkeypatch.setitem(PEERS, "autograd", Peer("HIPS autograd"))  # as if it were installed
     ways = {"tensorgrad": square(), "torch": square(), "autograd": unable}
     measured = measure(workload(**ways), quick=True, rounds=2, say=said.append)
     assert {m.peer for m in measured} == {"tensorgrad"}
