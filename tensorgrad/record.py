@@ -20,7 +20,7 @@ Step = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of 
 
 
 class Recorded:
-    """An array and the node that made it: what the recorder knows of Tensor, its only subclass."""
+    """An array and the node that made it: what the recorder knows of Tensor."""
 
     __slots__ = ("__weakref__", "_lineage", "_name", "_value", "_views", "node")
 
@@ -30,10 +30,7 @@ class Recorded:
     node: Node | None
     _lineage: tuple[weakref.ref["Recorded"], tuple[Step, ...]]  # of a view; of others, not set
     _views: list[weakref.ref["Recorded"]]
-    tensor: type["Recorded"]
-
-    def __init_subclass__(cls) -> None:
-        Recorded.tensor = cls
+    tensor: type["Recorded"]  # Tensor itself, once there is one: what every result is
 
 
 new_recorded, new_node = Recorded.__new__, Node.__new__  # looked up once
@@ -160,7 +157,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if type(out) is complex:  # so Python's operators make of a complex and a np.float64
         out = np.complex128(out)
     t = tensor_of(out)
-    if type(out) is np.ndarray and out.base is not None:
+    if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
         link(t, op, args, kwargs)
     if not recording or (kwargs and out.dtype.kind not in "fc"):  # with dtype=int, say
         return t
@@ -182,10 +179,10 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def link(view: Any, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Note of a result if it is a view of the first argument, so that writes reach both."""
-    x, base = args[0] if args else None, view._value.base
-    if not isinstance(x, Recorded) or not x._value.ndim or not view._value.ndim:
+    x, out = args[0] if args else None, view._value
+    if not isinstance(x, Recorded) or not x._value.ndim or not out.ndim:
         return  # a 0-d tensor is a number, and of numbers there are no views
-    if base is x._value or base is x._value.base:
+    if out is x._value or (out.base is not None and out.base in (x._value, x._value.base)):
         root, steps = root_of(x)
         view._lineage = (weakref.ref(root), (*steps, (op, args[1:], kwargs)))
         views = getattr(root, "_views", [])

@@ -10,6 +10,7 @@ from tensorgrad.graph import Node, serials
 from tensorgrad.ops.index import assign, take
 from tensorgrad.record import (
     NO_KEYWORDS,
+    Recorded,
     apply,
     as_gradient,
     conjugated,
@@ -285,6 +286,9 @@ class Tensor(Exchange):
 
     def fill(self, value: Any) -> None:
         self[...] = value
+
+
+Recorded.tensor = Tensor
 
 
 def _rebuild(data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:

@@ -996,3 +996,15 @@ def test_shared_leaves_stay_shared_in_a_deep_copy():
 def test_part_of_a_graph_is_not_copied(f):
     with pytest.raises(TypeError, match=r"only leaf tensors are copied or pickled; detach\(\)"):
         f(leaf(V) * 2)
+
+
+def test_a_subclass_leaves_the_results_of_others_as_they_are():
+    class Parameter(Tensor):
+        pass
+
+    x = Tensor(V, requires_grad=True)
+    assert type(np.sin(x)) is type(x * 2) is type(x[0]) is type(x.detach()) is Tensor
+    p = Parameter(V, requires_grad=True)
+    assert type(np.sin(p)) is type(p * 2) is Tensor
+    np.sum(p * x).backward()
+    np.testing.assert_array_equal(p.grad.data, x.data)
