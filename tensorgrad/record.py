@@ -180,9 +180,10 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def link(view: Any, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Note of a result if it is a view of the first argument, so that writes reach both."""
     x, out = args[0] if args else None, view._value
+    base = out.base  # None where the function gave back the very array, as np.squeeze may
     if not isinstance(x, Recorded) or not x._value.ndim or not out.ndim:
         return  # a 0-d tensor is a number, and of numbers there are no views
-    if out is x._value or (out.base is not None and out.base in (x._value, x._value.base)):
+    if out is x._value or base is x._value or (base is not None and base is x._value.base):
         root, steps = root_of(x)
         view._lineage = (weakref.ref(root), (*steps, (op, args[1:], kwargs)))
         views = getattr(root, "_views", [])
