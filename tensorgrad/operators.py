@@ -106,6 +106,8 @@ for _name, _function in OPERATORS.items():
     _binary(_name, _function)
 for _name, _function in (COMPARISONS | UNARY).items():
     setattr(Tensor, f"__{_name}__", _method(_function))
+Tensor.__divmod__ = _method(np.divmod)
+Tensor.__rdivmod__ = lambda b, a: dispatch(np.divmod, (a, b), NO_KEYWORDS)
 for _name in METHODS.split():
     setattr(Tensor, _name, _method(getattr(np, _name)))
 for _name in ("partition", "sort"):

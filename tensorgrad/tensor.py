@@ -47,6 +47,7 @@ class Tensor(Exchange):
         __pow__: Operator; __matmul__: Operator; __mod__: Operator; __floordiv__: Operator  # noqa: E702
         __radd__: Operator; __rsub__: Operator; __rmul__: Operator; __rtruediv__: Operator  # noqa: E702
         __rpow__: Operator; __rmatmul__: Operator; __rmod__: Operator  # noqa: E702
+        __divmod__: Operator; __rdivmod__: Operator  # noqa: E702
         __lt__: Operator; __le__: Operator; __gt__: Operator; __ge__: Operator  # noqa: E702
         __neg__: Callable[[Any], Any]; __abs__: Callable[[Any], Any]  # noqa: E702
         # fmt: on
@@ -272,14 +273,18 @@ class Tensor(Exchange):
     def imag(self) -> "Tensor":
         return np.imag(self)
 
-    def reshape(self, *shape: Any) -> "Tensor":
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+    @property
+    def mT(self) -> "Tensor":
+        return np.matrix_transpose(self)
+
+    def reshape(self, *shape: Any, order: str = "C") -> "Tensor":
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order)
 
     def transpose(self, *axes: Any) -> "Tensor":
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
-    def flatten(self) -> "Tensor":
-        return np.ravel(self)
+    def flatten(self, order: str = "C") -> "Tensor":
+        return np.copy(np.ravel(self, order))
 
     def compress(self, condition: Any, axis: int | None = None) -> "Tensor":
         return np.compress(condition, self, axis)

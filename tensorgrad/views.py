@@ -67,9 +67,8 @@ def fitting(t: Any, result: Any) -> Any:
 
 def written(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
     """The root with a value written where its view stands."""
-    if not view._value.flags.writeable or any(
-        op.function in (np.real, np.imag) for op, *_ in steps
-    ):
+    part = root.dtype.kind == "c" and any(op.function in (np.real, np.imag) for op, *_ in steps)
+    if part or not view._value.flags.writeable:
         raise ValueError(
             f"this tensor is a view, made by {steps[-1][0].name}, that cannot be written to; write "
             "to a copy like `t * 1`"

@@ -178,6 +178,10 @@ VIEWS = [
     lambda x: x[:2],         lambda x: x[0],          lambda x: x.T,             lambda x: x[1:][0],
     lambda x: x.reshape(-1), lambda x: x[::-1, 1:],   lambda x: x[None, ..., 2], lambda x: np.swapaxes(x, 0, 1)[1:],
     lambda x: x[...],        lambda x: np.ravel(x)[2:7], lambda x: np.expand_dims(x, 1), lambda x: np.split(x, 3)[1],
+    lambda x: np.squeeze(x), lambda x: np.real(x),
+    # Copies, which look the same until one is written to.
+    lambda x: x.flatten(),   lambda x: np.tile(x, 1),    lambda x: np.repeat(x, 1, 0),   lambda x: np.tile(x[:1], (2, 1)),
+    lambda x: np.pad(x, 0),  lambda x: np.pad(x, 0, "edge"), lambda x: np.clip(x, None, None), lambda x: np.meshgrid(x[0], x[1])[1],
 ]
 # fmt: on
 

@@ -84,6 +84,11 @@ def _linalg_trace(x, /, *, offset=0, dtype=None):
     return np.trace(x, offset, -2, -1, dtype)
 
 
+def own(x, is_view):
+    """x, as a copy if it is a view: a write to it would reach what it was made of."""
+    return np.copy(x) if is_view else x
+
+
 @composed(np.tile)
 def _tile(A, reps):
     """Broadcast along a new axis before each axis, then merge the two."""
@@ -93,7 +98,8 @@ def _tile(A, reps):
     shape = (1,) * (rank - A.ndim) + A.shape
     apart = np.reshape(A, [n for length in shape for n in (1, length)])
     wide = np.broadcast_to(apart, [n for pair in zip(reps, shape, strict=True) for n in pair])
-    return np.reshape(wide, [n * length for n, length in zip(reps, shape, strict=True)])
+    out = np.reshape(wide, [n * length for n, length in zip(reps, shape, strict=True)])
+    return own(out, all(1 in pair for pair in zip(reps, shape, strict=True)))
 
 
 @composed(np.repeat)
@@ -106,7 +112,8 @@ def _repeat(a, repeats, axis=None):
     shape = a.shape
     apart = np.expand_dims(a, axis + 1)
     wide = np.broadcast_to(apart, (*shape[: axis + 1], int(repeats), *shape[axis + 1 :]))
-    return np.reshape(wide, (*shape[:axis], shape[axis] * int(repeats), *shape[axis + 1 :]))
+    out = np.reshape(wide, (*shape[:axis], shape[axis] * int(repeats), *shape[axis + 1 :]))
+    return own(out, 1 in (repeats, shape[axis]))
 
 
 @composed(np.delete)
@@ -140,8 +147,8 @@ def _insert(arr, obj, values, axis=None):
 @composed(np.pad)
 def _pad(array, pad_width, mode="constant", **kwargs):
     widths = _widths(pad_width, array.ndim)
-    if not widths:
-        return array
+    if not any(map(any, widths)):
+        return np.copy(array)
     if mode == "constant":
         return surround(array, widths, **kwargs)
     if mode in ("edge", "reflect", "symmetric", "wrap"):

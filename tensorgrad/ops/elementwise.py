@@ -160,11 +160,12 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """A clipped value passes nothing on; at a bound, where both tie, half, as maximum and minimum do."""
     low = a_min if min is None or min is np._NoValue else min
     high = a_max if max is None or max is np._NoValue else max
+    clipped = a
     if low is not None and low is not np._NoValue:
-        a = np.maximum(a, low)
+        clipped = np.maximum(clipped, low)
     if high is not None and high is not np._NoValue:
-        a = np.minimum(a, high)
-    return a
+        clipped = np.minimum(clipped, high)
+    return np.copy(a) if clipped is a else clipped
 
 
 @composed(np.astype)

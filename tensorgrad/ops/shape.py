@@ -244,4 +244,5 @@ def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
         np.reshape(as_array(x), tuple(-1 if i == k else 1 for i in range(n)))
         for x, k in zip(xi, axes, strict=True)
     ]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    grids = grids if sparse else np.broadcast_arrays(*grids)
+    return tuple(np.copy(grid) if copy else grid for grid in grids)
