@@ -362,3 +362,19 @@ def test_multi_dot_takes_the_cheaper_order():
     x = [leaf(RNG.standard_normal(shape)) for shape in shapes]
     y = np.linalg.multi_dot(x)
     assert [t.shape for t in y.inputs] == [(30, 2), (2, 3)]
+
+
+def test_eigenvalues_without_a_basis_of_eigenvectors_are_refused():
+    def squares(a):
+        return np.sum(np.real(np.linalg.eigvals(a)) ** 2)
+
+    np.testing.assert_allclose(
+        tg.grad(squares)(np.array([[1.0, 1.0], [0.0, 2.0]])), [[2, 0], [2, 4]]
+    )
+    with pytest.raises(np.linalg.LinAlgError, match="without a basis of eigenvectors"):
+        tg.grad(squares)(np.array([[1.0, 1.0], [0.0, 1.0]]))
+
+
+def test_a_singular_value_of_0_has_no_slope():
+    nuclear = tg.grad(lambda a: np.linalg.norm(a, "nuc"))
+    np.testing.assert_allclose(nuclear(np.ones((2, 3))), np.full((2, 3), 6**-0.5))

@@ -149,7 +149,12 @@ def _eig(g, out, _a):
     equal = equal_pairs(w)
     refuse_repeated("eig", inner, equal)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
-    return np.matrix_transpose(np.matmul(np.matmul(v, on_diagonal(gw) + inner), np.linalg.inv(v)))
+    inverse = np.linalg.inv(v)
+    if n * np.finfo(v.dtype).eps * np.max(np.abs(values(inverse)), initial=0) > 0.1:
+        raise np.linalg.LinAlgError(
+            "the eigenvalues of a matrix without a basis of eigenvectors have no gradient: they move infinitely fast"
+        )
+    return np.matrix_transpose(np.matmul(np.matmul(v, on_diagonal(gw) + inner), inverse))
 
 
 @primitive
@@ -185,11 +190,12 @@ def _svd(g, out, _a, full_matrices=True):
     refuse_repeated("svd", vv, equal)
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     gaps = reciprocal((row - column) * (row + column), equal)
-    inner = (uu - adjoint(uu)) * gaps * row + column * (vv - adjoint(vv)) * gaps + on_diagonal(gs)
     zero = values(s) <= k * np.finfo(s.dtype).eps * np.max(
         values(s), axis=-1, initial=0, keepdims=True
     )
     inverse = reciprocal(s, zero)
+    middle = on_diagonal(np.where(zero, 0, gs))  # a singular value has a tip at 0, as |x| has
+    inner = (uu - adjoint(uu)) * gaps * row + column * (vv - adjoint(vv)) * gaps + middle
     if u.dtype.kind == "c":
         turning = np.diagonal(uu, 0, -2, -1)
         refuse_phase(

@@ -221,7 +221,8 @@ def _cond(x, p=None):
             raise np.linalg.LinAlgError(
                 "the condition number of a singular matrix is infinite, and has no gradient"
             )
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        least, most = np.min(s, axis=-1), np.max(s, axis=-1)  # among which ties share
+        return least / most if p == -2 else most / least
     axes = (-2, -1)
     return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
 
