@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tensorgrad as tg
+from tensorgrad.graph import toposort
 
 MANY = 2000  # elements, above which nothing is repeated
 
@@ -142,3 +143,12 @@ def test_chains_of_rearrangements(data, shape):
     t.backward(weights)
     expected = np.bincount(moved.ravel(), weights.ravel(), numbers.size + 1)[1:]
     np.testing.assert_allclose(x.grad.data, expected.reshape(shape), rtol=1e-12)
+
+
+def test_many_arrays_are_joined_in_a_tree_so_that_backward_stays_linear():
+    x = [tg.Tensor(float(i), requires_grad=True) for i in range(1000)]
+    y = np.stack(x)
+    assert y.data.tolist() == list(range(1000))
+    assert all(len(node.parents) <= 256 for node in toposort([y.node]))
+    np.sum(y * np.arange(1000)).backward()
+    assert [t.grad.item() for t in x] == list(range(1000))

@@ -82,7 +82,10 @@ def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
                 )
         arrays = [np.astype(a, dtype) for a in arrays]
     if axis is None:
-        return concatenate(*[np.ravel(a) for a in arrays], axis=0)
+        axis, arrays = 0, [np.ravel(a) for a in arrays]
+    # A rule is called with all arguments of its op, once for each: few at a time, and backward stays linear.
+    while len(arrays) > 256:
+        arrays = [concatenate(*arrays[i : i + 64], axis=axis) for i in range(0, len(arrays), 64)]
     return concatenate(*arrays, axis=axis)
 
 
