@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.graph import Node, serials
 from tensorgrad.record import NO_KEYWORDS, PLAIN, apply, dispatch, spec_of
-from tensorgrad.rules import RULES, Function
+from tensorgrad.rules import RULES, Function, numbers
 from tensorgrad.state import STATE
 from tensorgrad.tensor import Tensor
 from tensorgrad.views import become
@@ -45,11 +45,11 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
         if isinstance(a, Tensor):
             x, p = a._value, a.node
         else:
-            x, p = a if type(a) in PLAIN else np.asarray(a), None
+            x, p = a if type(a) in PLAIN else numbers(a), None
         if isinstance(b, Tensor):
             y, q = b._value, b.node
         else:
-            y, q = b if type(b) in PLAIN else np.asarray(b), None
+            y, q = b if type(b) in PLAIN else numbers(b), None
         t = new(Tensor)
         out = compute(x, y)  # on NumPy's scalars the operator is ten times faster than the ufunc
         if type(out) is complex:  # so Python makes of a complex and a np.float64

@@ -15,7 +15,9 @@ NO_KEYWORDS: dict[str, Any] = {}
 NAMES: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}  # of constants, by id of the array
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
 BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
-PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()}
+NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
+PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
+ARRAYS = PLAIN - {float, int, bool, complex}
 Step = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of it
 
 
@@ -154,8 +156,8 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = op.compute(*values, **kwargs) if kwargs else op.compute(*values)
     else:
         out = observer.compute(op, values, kwargs)
-    if type(out) is complex:  # so Python's operators make of a complex and a np.float64
-        out = np.complex128(out)
+    if type(out) not in ARRAYS:  # but Python's number, or list, as users' primitives may return
+        out = np.asarray(out)[()]
     t = tensor_of(out)
     if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
         link(t, op, args, kwargs)

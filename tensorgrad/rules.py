@@ -27,6 +27,19 @@ CONSTANT: set[Function] = set()  # the result carries no gradient
 REFUSED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
 
 
+def numbers(x: Any) -> np.ndarray:
+    """What is no array as one.
+
+    Raises: TypeError if it holds objects, with which NumPy would calculate one by one.
+    """
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"a tensor calculates with numbers, but was given {x!r}; pass it as a float"
+        )
+    return array
+
+
 class Spec:
     """The shape and dtype of an array that is not kept."""
 
@@ -72,7 +85,7 @@ class Op:
         # A primitive's own body, behind its dispatch.
         self.compute = getattr(function, "compute", function)
         # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
-        self.operand: Function = np.asarray if self.compute is function else lambda x: x
+        self.operand: Function = numbers if self.compute is function else lambda x: x
         self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
         self.declare(rules)
 

@@ -60,6 +60,12 @@ def test_a_primitive_stays_a_function_of_arrays(cube):
     assert (cube.__name__, cube.__doc__) == ("_cube", "x³, times a scale.")
 
 
+def test_a_primitive_may_return_pythons_numbers():
+    f = tg.primitive(lambda x: float(np.sum(x)))
+    tg.rule(f, lambda g, _out, _x: np.broadcast_to(g, _x.shape))
+    np.testing.assert_array_equal(tg.grad(f)(np.ones(2)), [1, 1])
+
+
 def test_a_rule_serves_every_order(cube):
     close = np.testing.assert_allclose
     close(tg.grad(tg.grad(tg.grad(cube)))(0.7), 6.0)

@@ -1,5 +1,7 @@
 """Tensors and other libraries: NumPy's own protocols, DLPack, PyTorch, matplotlib, pandas."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -170,6 +172,14 @@ def test_masked_arrays_do_not_take_the_array_from_under_a_tensor():
         with pytest.raises(TypeError, match="would lose the gradient"):
             f(x)
         assert isinstance(f(tg.Tensor([1.0, 2.0])), np.ma.MaskedArray)
+
+
+@pytest.mark.parametrize("x", [Fraction(1, 2), None, "a", np.timedelta64(1, "s"), [None, 1.0]])
+def test_what_is_no_number_makes_no_array_of_objects(x):
+    t = tg.Tensor([1.0, 2.0], requires_grad=True)
+    for f in (lambda: t * x, lambda: x + t, lambda: np.add(t, x)):
+        with pytest.raises(TypeError, match="a tensor calculates with numbers, but was given"):
+            f()
 
 
 def test_pandas():
