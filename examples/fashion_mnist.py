@@ -105,7 +105,7 @@ def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> 
     probabilities = model.predict(scaled(data.X_test))
     wrong = probabilities.argmax(axis=1) != data.y_test
     # As they come, then some of the wrong ones, which teach more.
-    shown = np.concatenate([np.arange(24), np.flatnonzero(wrong[24:])[:16] + 24])
+    shown = np.concatenate([np.arange(len(wrong))[:24], np.flatnonzero(wrong[24:])[:16] + 24])
     save_figure(
         predictions_figure(data.X_test[shown], probabilities[shown], data.y_test[shown], NAMES),
         out / "predictions.png",

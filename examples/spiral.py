@@ -32,6 +32,8 @@ def train(epochs: int = 2000, seed: int = 0) -> tuple[nn.Module, np.ndarray, np.
         if epoch % 500 == 0:
             accuracy = accuracy_of.calculate(predictions, y)
             print(f"epoch: {epoch}, acc: {accuracy:.3f}, loss: {loss.item():.3f}")
+        if epoch == epochs:
+            break  # what was printed last is what is drawn
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -41,6 +41,7 @@ class Model(Parts):
             raise TypeError(f"Model takes a Module, but got {_what(module)}")
         super().__init__(Sequential() if module is None else module)
         self._finalized = module is not None
+        self._untouched = module is None  # its parameters are as the layers drew them
         self._provided: Optimizer | None = None  # the one that has its parameters from here
         self._sample_shape: tuple[int, ...] | None = None
 
@@ -139,6 +140,7 @@ class Model(Parts):
         if seed is not None:
             self.rng = np.random.default_rng(seed)
         self.module.zero_grad()
+        self._untouched = False
         with mode(self.module, training=True), threads(self.module, batches.size):
             try:
                 for _ in range(epochs):
@@ -164,11 +166,20 @@ class Model(Parts):
         return evaluation
 
     def predict(self, X: Any, *, batch_size: int | None = None) -> np.ndarray:
-        """The outputs for these samples, as one array."""
+        """The outputs for these samples, as one array.
+
+        Raises: RuntimeError if the layers were added here and never trained, nor given parameters.
+        """
         self._ready("predict")
         size = CHUNK if batch_size is None else count(batch_size, "batch_size")
         X = samples(X, "X", self._dtype).astype(self._dtype, copy=False)
         first_output(self.module, X, "X")
+        if self._untouched and self.module.parameters():
+            raise RuntimeError(
+                "predict was called before this model learned anything: its parameters are random; "
+                "call model.train(...), or give it some with model.load_parameters(path) or "
+                "model.set_parameters(parameters)"
+            )
         self._sample_shape = X.shape[1:]
         with (
             mode(self.module, training=False),
@@ -212,6 +223,7 @@ class Model(Parts):
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Take over what `get_parameters` gave."""
         self.module.load_state_dict(parameters)
+        self._untouched = False
 
     def save_parameters(self, path: File) -> None:
         """Write the parameters to a safetensors file."""

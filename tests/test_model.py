@@ -252,6 +252,7 @@ def test_evaluation_is_the_same_in_any_batches_and_changes_nothing(capsys):
     )
     parts = model.evaluate(X, y, batch_size=7, verbose=False)
     assert whole == pytest.approx(parts)
+    model.set_parameters(model.get_parameters())
     np.testing.assert_allclose(model.predict(X, batch_size=7), model.predict(X), rtol=1e-5)
     assert model.module[3].rng.bit_generator.state == before
     assert [m.training for m in model.module] == [True, True, False, True, True]
@@ -286,7 +287,7 @@ def test_summary_finds_the_shape_of_a_sample():
     flat = classifier(nn.Flatten(), *layers(), nn.Softmax())
     with pytest.raises(ValueError, match=r"as in summary\(input_shape=\(28, 28\)\)"):
         flat.summary()
-    flat.predict(X.reshape(150, 2, 2))
+    flat.evaluate(X.reshape(150, 2, 2), y, verbose=False)
     assert flat.summary() == flat.summary(input_shape=(2, 2))
 
 
@@ -545,3 +546,16 @@ def test_a_module_must_return_a_row_for_each_sample():
 
     with pytest.raises(TypeError, match="a row for each sample, but for one sample Sum returned"):
         nn.Model(Sum()).predict(X)
+
+
+def test_predict_before_training_says_what_to_do(tmp_path):
+    model = classifier()
+    with pytest.raises(RuntimeError, match=r"parameters are random; call model.train\(...\)"):
+        model.predict(X)
+    model.save_parameters(tmp_path / "p")
+    model.load_parameters(tmp_path / "p")
+    assert model.predict(X).shape == (150, 3)
+    assert nn.Model(classifier().module).predict(X).shape == (
+        150,
+        3,
+    )  # who knows where it was trained
