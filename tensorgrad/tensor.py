@@ -24,7 +24,7 @@ from tensorgrad.record import (
     tensor_of,
 )
 from tensorgrad.rules import RULES, Function, Spec
-from tensorgrad.state import under
+from tensorgrad.state import STATE, under
 from tensorgrad.views import become, is_view_at
 
 Operator = Callable[[Any, Any], Any]
@@ -57,6 +57,12 @@ class Tensor(Exchange):
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
     ) -> None:
+        lost = isinstance(data, Tensor) and data.node is not None and not requires_grad
+        if lost and STATE.get().recording:
+            raise TypeError(
+                "a Tensor made of a tensor that requires a gradient would be a constant and lose the "
+                "gradient; use the tensor itself, or .detach() to do so on purpose"
+            )
         array = np.array(
             data.data if isinstance(data, Tensor) else data,
             dtype,

@@ -150,7 +150,8 @@ Where a function has a corner, a pole or a tie, a gradient is a choice. Here it 
 
 - Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and their kin share the gradient equally.
 - At a symmetric corner or tip, as of `abs` and `norm` at 0, it is 0, the mean of the slopes around.
-- What was not chosen, by `where` say, gets 0, also where its own slope is infinite.
+- What was not chosen, by `where` say, gets 0, also where its own slope is infinite, as that of a root or a logarithm
+  at 0 is. Where its value is infinite or NaN already, as that of `x * np.log(x)` at 0, so is its gradient.
 - `relu` has the slope 0 at 0: the unit is off.
 - Products, powers and quotients are right at 0, and what could overflow on the way does not.
 

@@ -60,7 +60,7 @@ def test_dtype_can_be_asked_for():
 
 def test_a_tensor_of_a_tensor_is_a_constant_of_its_value():
     x = leaf(V)
-    t = Tensor(x * 2.0)
+    t = Tensor(x.detach() * 2.0)
     assert not t.requires_grad
     assert t.tolist() == [2, 4, 6]
 
@@ -1013,3 +1013,15 @@ def test_a_subclass_leaves_the_results_of_others_as_they_are():
     assert type(np.sin(p)) is type(p * 2) is Tensor
     np.sum(p * x).backward()
     np.testing.assert_array_equal(p.grad.data, x.data)
+
+
+def test_a_constant_is_not_made_of_a_recorded_tensor():
+    x = leaf(V)
+    with pytest.raises(
+        TypeError, match=r"lose the gradient; use the tensor itself, or \.detach\(\)"
+    ):
+        Tensor(x * 2)
+    assert Tensor((x * 2).detach()).tolist() == [2, 4, 6]
+    assert Tensor(x * 2, requires_grad=True).is_leaf
+    with tg.no_grad():
+        assert not Tensor(x).requires_grad

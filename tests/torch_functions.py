@@ -11,6 +11,7 @@ try:
 except ImportError:
     torch = None
 
+
 def hermitian(a, lower):
     """The matrix that NumPy takes the one triangle to stand for."""
     half = torch.tril(a, -1) if lower else torch.triu(a, 1)
