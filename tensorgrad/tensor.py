@@ -60,8 +60,8 @@ class Tensor(Exchange):
         lost = isinstance(data, Tensor) and data.node is not None and not requires_grad
         if lost and STATE.get().recording:
             raise TypeError(
-                "a Tensor made of a tensor that requires a gradient would be a constant and lose the "
-                "gradient; use the tensor itself, or .detach() to do so on purpose"
+                "a Tensor made of a tensor that requires a gradient would be a constant and "
+                "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
         array = np.array(
             data.data if isinstance(data, Tensor) else data,
