@@ -124,9 +124,7 @@ class Model(Parts):
         ):
             raise ValueError(f"print_every must be a number of steps or None, not {print_every!r}")
         batches = self._batches(X, y, batch_size, ("X", "y"))
-        if self.accuracy is not None:
-            self.accuracy.init(batches.y)
-        rehearse(self, batches.X, batches.y, ("X", "y"))
+        rehearse(self, batches.X, batches.y, ("X", "y"), learning=True)
         self._sample_shape = batches.X.shape[1:]
         validation = None
         if validation_data is not None:
@@ -136,7 +134,9 @@ class Model(Parts):
                     f"validation_data must be a pair (X, y), not {_what(validation_data)}"
                 )
             validation = self._batches(*validation_data, CHUNK, names)
-            rehearse(self, validation.X, validation.y, names)
+            rehearse(self, validation.X, validation.y, names, learning=True)
+        if self.accuracy is not None:
+            self.accuracy.init(batches.y)
         if seed is not None:
             self.rng = np.random.default_rng(seed)
         self.module.zero_grad()

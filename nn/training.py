@@ -1,6 +1,7 @@
 """The parts of a model, and what happens to them in a step, an epoch, an evaluation."""
 
 import contextlib
+import copy
 import functools
 import math
 import operator
@@ -149,20 +150,26 @@ def first_output(module: Module, X: np.ndarray, name: str) -> np.ndarray:
     return out.data
 
 
-def rehearse(parts: Parts, X: np.ndarray, y: np.ndarray, names: tuple[str, str]) -> None:
+def rehearse(
+    parts: Parts, X: np.ndarray, y: np.ndarray, names: tuple[str, str], *, learning: bool = False
+) -> None:
     """Try one sample on the module and all targets on the loss, before anything is changed.
 
+    Before `learning`, the accuracy may have to learn from the targets: a copy of it does so here.
     Raises: TypeError or ValueError, with the name of the data.
     """
     out = first_output(parts.module, X, names[0])
+    accuracy = copy.deepcopy(parts.accuracy)
+    if learning and accuracy is not None:
+        accuracy.init(y)
     with tg.no_grad(), _blaming(names[1]):
         for start in range(0, len(y), CHUNK):
             part = y[start : start + CHUNK]
             y_pred = tg.Tensor(np.broadcast_to(out, (len(part), *out.shape[1:])))
             if parts.loss is not None:
                 parts.loss(y_pred, part)
-            if parts.accuracy is not None:
-                parts.accuracy.calculate(y_pred, part)
+            if accuracy is not None:
+                accuracy.calculate(y_pred, part)
 
 
 @contextlib.contextmanager

@@ -559,3 +559,14 @@ def test_predict_before_training_says_what_to_do(tmp_path):
         150,
         3,
     )  # who knows where it was trained
+
+
+def test_a_training_that_was_refused_leaves_the_accuracy_as_it_was():
+    t = np.linspace(0, 1, 50, dtype=np.float32)[:, None]
+    model = nn.Model(nn.Sequential(nn.Dense(1, 1), nn.Linear()))
+    accuracy = nn.RegressionAccuracy()
+    model.set(loss=nn.MeanSquaredError(), optimizer=nn.SGD(learning_rate=0.1), accuracy=accuracy)
+    with pytest.raises(ValueError, match="does not fit"):
+        model.train(np.ones((50, 7)), t * 1e6, print_every=0)
+    model.train(t, t, print_every=0)
+    assert accuracy.precision == pytest.approx(t.std() / 250)
