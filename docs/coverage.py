@@ -38,9 +38,9 @@ and so raises there. Classes, such as `np.vectorize` and `np.poly1d`, are like t
 
 ## Where a gradient needs a convention
 
-- A tensor is a value. `row = x[0]; row[1] = 5` changes `row` only, and `x[0] = y` changes `x` only
-  from here on: an earlier use of `x` keeps the value and the gradient that it saw. Where an
-  assignment names a position twice, the last write has the gradient; `np.add.at` gives it to both.
+- A write reaches views, as in NumPy: `row = x[0]; row[1] = 5` changes `x`, and `x[0] = y` changes
+  `row`. An earlier use of either keeps the value and the gradient that it saw. Where an assignment
+  names a position twice, the last write has the gradient; `np.add.at` gives it to both.
 - Of a symmetric or Hermitian matrix, NumPy reads one triangle, and the gradient lies there:
   `np.linalg.cholesky`, `eigh` and `eigvalsh`. What is made of a whole matrix comes out the same.
 - Eigenvalues, singular values and what is made of them have gradients where values repeat; their

@@ -62,7 +62,7 @@ def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=F
     """NumPy's own: windows over any axes, whose places come last."""
     if writeable:
         raise TypeError(
-            "windows of a tensor cannot be written to, for a tensor is a value; leave out writeable="
+            "windows of a tensor overlap and cannot be written to; leave out writeable="
         )
     size = tuple(np.atleast_1d(window_shape).tolist())
     axes = (
