@@ -151,11 +151,8 @@ class Op:
                 raise TypeError(f"{self.name} needs its argument {name} to be differentiated")
             args += (kwargs.pop(name),)
         kwargs = {k: v for k, v in kwargs.items() if v is not self.defaults.get(k, self)}
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"{self.name} cannot write into out= with tensors, which are values; use its "
-                "result (for an ndarray a, `a += tensor` is such a write: say a = a + tensor)"
-            )
+        hint = " (for an ndarray a, `a += tensor` is such a write: say a = a + tensor)"
+        refuse_out(self.name, kwargs.get("out"), hint)
         return args, kwargs
 
 
@@ -272,6 +269,23 @@ def primitive(function: Function) -> Function:
 
     call.compute = function  # type: ignore[attr-defined]
     return call
+
+
+def refuse_out(name: str, out: Any, hint: str = "") -> None:
+    """Raise if a function that got a tensor was given an array to write its result to."""
+    if out is not None:
+        raise TypeError(
+            f"{name} cannot write into out= with tensors, which are values; use its result{hint}"
+        )
+
+
+def along_first_axis(function: Function) -> Function:
+    """A reduction as the method of a ufunc: along the first axis unless told otherwise."""
+
+    def method(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
+        return function(array, axis=axis, **kwargs)
+
+    return method
 
 
 def as_array(x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import composed, primitive, rule
+from tensorgrad.rules import along_first_axis, composed, primitive, rule
 
 
 def along_last(function):
@@ -99,18 +99,10 @@ composed(np.cumulative_sum, _from(0, np.cumsum))
 composed(np.cumulative_prod, _from(1, np.cumprod))
 
 
-def _accumulate(running):
-    """A ufunc's `accumulate` is the running form of its name, along the first axis unless told otherwise."""
-
-    def accumulate(array, axis=0, **kwargs):
-        return running(array, axis=axis, **kwargs)
-
-    return accumulate
-
-
+# A ufunc's `accumulate` is the running form of its name.
 # fmt: off
-composed(np.add.accumulate,      _accumulate(np.cumsum))
-composed(np.multiply.accumulate, _accumulate(np.cumprod))
-composed(np.maximum.accumulate,  _accumulate(cummax))
-composed(np.minimum.accumulate,  _accumulate(cummin))
+composed(np.add.accumulate,      along_first_axis(np.cumsum))
+composed(np.multiply.accumulate, along_first_axis(np.cumprod))
+composed(np.maximum.accumulate,  along_first_axis(cummax))
+composed(np.minimum.accumulate,  along_first_axis(cummin))
 # fmt: on

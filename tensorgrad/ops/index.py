@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, constant, primitive, rule, values
+from tensorgrad.rules import as_array, composed, constant, primitive, refuse_out, rule, values
 
 
 @primitive
@@ -111,10 +111,7 @@ def _take_along_axis(arr, indices, axis=-1):
 
 @composed(np.take)
 def _take(a, indices, axis=None, out=None, mode="raise"):
-    if out is not None:
-        raise TypeError(
-            "take cannot write into out= with tensors, which are values; use its result"
-        )
+    refuse_out("take", out)
     a, indices = as_array(a), values(indices)
     if mode != "raise":
         n = a.size if axis is None else a.shape[axis]
@@ -145,10 +142,7 @@ def _extract(condition, arr):
 
 @composed(np.choose)
 def _choose(a, choices, out=None, mode="raise"):
-    if out is not None:
-        raise TypeError(
-            "choose cannot write into out= with tensors, which are values; use its result"
-        )
+    refuse_out("choose", out)
     which, n = values(a), len(choices)
     if mode == "raise" and np.any((which < 0) | (which >= n)):
         raise ValueError(

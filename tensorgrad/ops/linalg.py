@@ -7,7 +7,7 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from tensorgrad.rules import as_array, composed, constant, primitive, rule, values
+from tensorgrad.rules import as_array, composed, constant, primitive, refuse_out, rule, values
 
 
 def adjoint(a):
@@ -248,10 +248,7 @@ def _matrix_power(a, n):
 @composed(np.linalg.multi_dot)
 def _multi_dot(arrays, *, out=None):
     """In the order that needs the fewest multiplications."""
-    if out is not None:
-        raise TypeError(
-            "multi_dot cannot write into out= with tensors, which are values; use its result"
-        )
+    refuse_out("multi_dot", out)
     arrays = [as_array(a) for a in arrays]
     if len(arrays) == 2:
         return np.dot(*arrays)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, primitive, rule
+from tensorgrad.rules import along_first_axis, composed, constant, primitive, rule
 
 
 def restore(v, x, axis, keepdims):
@@ -170,21 +170,13 @@ def _ptp(a, axis=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
-def _reduce(whole):
-    """A ufunc's `reduce` is the reduction of its name, but along the first axis unless told otherwise."""
-
-    def reduce(array, axis=0, **kwargs):
-        return whole(array, axis=axis, **kwargs)
-
-    return reduce
-
-
+# A ufunc's `reduce` is the reduction of its name.
 # fmt: off
-composed(np.add.reduce,       _reduce(np.sum))
-composed(np.multiply.reduce,  _reduce(np.prod))
-composed(np.maximum.reduce,   _reduce(np.max))
-composed(np.minimum.reduce,   _reduce(np.min))
-composed(np.fmax.reduce,      _reduce(nan_max))
-composed(np.fmin.reduce,      _reduce(nan_min))
-composed(np.logaddexp.reduce, _reduce(logsumexp))
+composed(np.add.reduce,       along_first_axis(np.sum))
+composed(np.multiply.reduce,  along_first_axis(np.prod))
+composed(np.maximum.reduce,   along_first_axis(np.max))
+composed(np.minimum.reduce,   along_first_axis(np.min))
+composed(np.fmax.reduce,      along_first_axis(nan_max))
+composed(np.fmin.reduce,      along_first_axis(nan_min))
+composed(np.logaddexp.reduce, along_first_axis(logsumexp))
 # fmt: on

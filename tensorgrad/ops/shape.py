@@ -4,7 +4,16 @@ import itertools
 
 import numpy as np
 
-from tensorgrad.rules import RULES, as_array, composed, constant, primitive, rule, rule_each
+from tensorgrad.rules import (
+    RULES,
+    as_array,
+    composed,
+    constant,
+    primitive,
+    refuse_out,
+    rule,
+    rule_each,
+)
 
 
 def _transpose(g, _out, _x, axes=None):
@@ -69,10 +78,7 @@ for _function in (np.reshape, np.ravel):
 
 @composed(np.concatenate)
 def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
-    if out is not None:
-        raise TypeError(
-            "concatenate cannot write into out= with tensors, which are values; use its result"
-        )
+    refuse_out("concatenate", out)
     arrays = [as_array(a) for a in arrays]
     if dtype is not None:
         for a in arrays:
