@@ -42,7 +42,8 @@ class Detector(Observer):
         self.visited: Node | None = None  # whose rules are being applied
 
     def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
-        out = super().compute(op, values, kwargs)
+        computed = super().compute(op, values, kwargs)
+        out = op.output(computed)
         bad = badness(out)
         given = max(map(badness, values), default="") if bad else ""
         if bad == "NaN" or bad > given:
@@ -55,7 +56,7 @@ class Detector(Observer):
                     f"{op.name} {verb} {bad}{cause}\n{place(frame, STATE.get().scope)}\n"
                     + described(op, arguments, "the result", out)
                 )
-        return out
+        return computed
 
     def recorded(self, node: Node, out: Any) -> None:
         super().recorded(node, out)
@@ -77,7 +78,8 @@ class Detector(Observer):
         if bad:
             arguments = {f"argument {k}": value for k, value in enumerate(node.args)}
             if node.out is not None:
-                arguments["the output"] = getattr(node.out, "_value", node.out)
+                name = "the output" if node.op.kept is None else "what it kept"
+                arguments[name] = getattr(node.out, "_value", node.out)
             arguments["the gradient arriving"] = self.arrived.get(node)
             raise FloatingPointError(
                 f"the backward of {node.op.name} made {bad} in the gradient of argument {i}\n"

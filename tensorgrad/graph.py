@@ -50,7 +50,7 @@ class Node(Spec):
     parents: Any
     args: Any
     kwargs: dict[str, Any]
-    out: Any  # the output, if a rule reads it
+    out: Any  # the output, or what is kept in its place, if a rule reads it
     scope: Any
     notes: Notes | None
     serial: int
@@ -197,7 +197,10 @@ def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[An
     """What a node saved, as Tensors that know where they came from."""
     pairs = zip(node.args, node.parents, strict=True)
     args = [a if isinstance(a, Spec) or p is None else lift(a, p) for a, p in pairs]
-    return args, None if node.out is None else lift(node.out, node)
+    if node.out is None:
+        return args, None
+    kept = node.op.kept
+    return args, lift(node.out, node) if kept is None else kept(*args, **node.kwargs)
 
 
 def refuse_overwritten(node: Node, order: list[Node]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 Function = Callable[..., Any]
+Keeps = tuple[Function, Function] | None
 
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSED: dict[Function, Function] = {}  # differentiable, being made of functions that are
@@ -79,7 +80,11 @@ class Reads:
 class Op:
     """A function with a rule per argument (None: no gradient there): one row of a table."""
 
-    def __init__(self, function: Function, rules: Sequence[Function | None]) -> None:
+    kept: Function | None = None  # what the rules read in the place of the output, of the arguments
+
+    def __init__(
+        self, function: Function, rules: Sequence[Function | None], keeps: Keeps = None
+    ) -> None:
         self.function = function
         self.name = function.__name__
         # A primitive's own body, behind its dispatch.
@@ -87,7 +92,13 @@ class Op:
         # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
         self.operand: Function = numbers if self.compute is function else lambda x: x
         self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
+        if keeps is not None:
+            self.compute, self.kept = keeps
         self.declare(rules)
+
+    def output(self, computed: Any) -> Any:
+        """The output in what `compute` returned."""
+        return computed if self.kept is None else computed[0]
 
     @functools.cached_property
     def defaults(self) -> dict[str, Any]:
@@ -182,9 +193,12 @@ class EachOp(Op):
         return args, kwargs
 
 
-def rule(function: Function, *gradients: Function | None) -> None:
+def rule(function: Function, *gradients: Function | None, keeps: Keeps = None) -> None:
     """Declare the gradient of `function` with respect to each of its arguments, in order.
 
+    What the rules would compute again they can be given: `keeps=(both, kept)` has `both(*args)`
+    return the output and that, which they get in the place of the output, and `kept(*args)` says
+    what it is in functions that can be differentiated, for the gradient of the gradient.
     Raises: TypeError if the rules take different numbers of arguments.
 
     >>> import tensorgrad as tg
@@ -193,7 +207,7 @@ def rule(function: Function, *gradients: Function | None) -> None:
     >>> tg.grad(lambda x, s: np.sum(scale(x, s)), (0, 1))(np.array([1.0, 2.0]), 3.0)
     (array([3., 3.]), np.float64(3.0))
     """
-    RULES[function] = Op(function, gradients)
+    RULES[function] = Op(function, gradients, keeps)
 
 
 def rule_each(function: Function, gradient: Function) -> None:

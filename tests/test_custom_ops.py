@@ -102,6 +102,69 @@ def test_unknown_keywords_are_refused_at_the_call(cube):
         square(leaf(), power=3)
 
 
+@pytest.fixture
+def expensive():
+    """exp(-x²), whose rule is given the exponential's slope, and how often that was computed."""
+    computed = []
+
+    def slope(x):
+        computed.append(type(x))
+        return -2 * x * np.exp(-(x**2))
+
+    @tg.primitive
+    def bell(x):
+        return np.exp(-(x**2))
+
+    def both(x):
+        return bell(x), slope(x)
+
+    tg.rule(bell, lambda g, slope, x: g * slope, keeps=(both, slope))
+    return bell, computed
+
+
+def test_what_a_rule_is_given_in_place_of_the_output(expensive):
+    bell, computed = expensive
+    x = leaf()
+    y = bell(x)
+    assert y.op is bell
+    np.testing.assert_array_equal(y.data, bell(V))
+    np.sum(y).backward()
+    np.testing.assert_allclose(x.grad.data, -2 * V * np.exp(-(V**2)))
+    assert computed == [np.ndarray]  # once, forward
+    assert type(bell(V)) is np.ndarray
+    assert computed == [np.ndarray]  # of arrays the function alone is called
+
+
+def test_it_is_differentiated_as_what_it_says_it_is(expensive):
+    bell, computed = expensive
+    tg.check_grads(bell, V, order=2)
+    computed.clear()
+    x = leaf()
+    np.sum(bell(x)).backward(create_graph=True)
+    assert computed == [np.ndarray, Tensor]
+    g, x.grad = x.grad, None
+    np.sum(g).backward()
+    np.testing.assert_allclose(x.grad.data, (4 * V**2 - 2) * np.exp(-(V**2)))
+
+
+def test_what_a_rule_keeps_is_watched_and_freed(expensive):
+    bell, computed = expensive
+    x = leaf()
+    with tg.trace() as trace, tg.detect_anomaly():
+        y = bell(x)
+        np.sum(y).backward()
+    assert computed == [np.ndarray]
+    assert "bell" in trace.summary()
+    assert y.node.out is None
+    with np.errstate(invalid="ignore"):
+        infinite = bell(leaf([np.inf]))
+    with (
+        tg.detect_anomaly(),
+        pytest.raises(FloatingPointError, match=r"(?s)of bell made NaN .* what it kept: nan"),
+    ):
+        np.sum(infinite).backward()
+
+
 def test_an_op_without_a_rule_names_the_remedy():
     double = tg.primitive(lambda x: 2 * x)
     double.__qualname__ = "double"

@@ -167,7 +167,7 @@ class Reader:
             out_saved=node.out is not None,
             freed=node.parents is None,
         )
-        if node.out is not None:
+        if node.out is not None and node.op.kept is None:
             self.saw(vertex, node.out)
         if node.parents is not None:
             slots = zip(node.parents, node.args, given or node.args, strict=True)

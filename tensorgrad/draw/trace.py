@@ -49,14 +49,15 @@ class Trace(Observer):
         for value in values:
             self.memory.know(value)
         start = time.perf_counter()
-        out = super().compute(op, values, kwargs)
+        computed = super().compute(op, values, kwargs)
         seconds = time.perf_counter() - start
+        out = op.output(computed)
         self._settle()
         self._consume(0)
         self._seeding = False
         self.memory.add(out)
         self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
-        return out
+        return computed
 
     def recorded(self, node: Node, out: Any) -> None:
         super().recorded(node, out)
