@@ -1,5 +1,7 @@
 """Indexing: every kind of index reads and writes as in NumPy, with the gradients of a functional replay."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tensorgrad as tg
+from tensorgrad.ops import index as indexing
 
 
 def leaf(x):
@@ -67,10 +70,25 @@ def test_reading_by_any_index(case):
     picked = t[index]
     np.testing.assert_array_equal(picked.data, x[index])
     weights = np.arange(1.0, 1 + picked.size).reshape(picked.shape)
-    picked.backward(weights)
     expected = np.zeros(shape)
     np.add.at(expected, index, weights)
+    picked.backward(weights, retain_graph=True)
     np.testing.assert_array_equal(t.grad.data, expected)
+    t.zero_grad()
+    with mock.patch.multiple(indexing, FEW=0, TOGETHER=5):  # as of large arrays, in parts
+        picked.backward(weights)
+    np.testing.assert_array_equal(t.grad.data, expected)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "i8"])
+def test_many_rows_of_a_table_named_often_by_small_integers(dtype):
+    rng = np.random.default_rng(0)
+    table, index = leaf(rng.normal(size=(120, 9))), rng.integers(120, size=700).astype(dtype)
+    weights = rng.normal(size=(700, 9))
+    table[index].backward(weights)
+    expected = np.zeros((120, 9))
+    np.add.at(expected, index, weights)
+    np.testing.assert_array_equal(table.grad.data, expected)
 
 
 @st.composite
