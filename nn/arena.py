@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
+from nn.threads import cores
 
 # Bytes: the four or five arrays of one update, this long each, stay in a core's cache.
-BLOCK = 1 << 17
+BLOCK = 1 << 19
 SMALL = 1 << 16  # bytes: shorter parameters share a block, for which their gradients are copied
+LARGE = 1 << 24  # bytes: from here on, another thread takes less time than it saves
 
 
 class Block:
@@ -18,11 +20,12 @@ class Block:
 
     __slots__ = ("_buffer", "_sources", "scratch", "states", "w")
 
-    def __init__(self, arena: "Arena", start: int, stop: int, slots: Sequence["Slot"]) -> None:
+    def __init__(
+        self, arena: "Arena", room: np.ndarray, start: int, stop: int, slots: Sequence["Slot"]
+    ) -> None:
         self.w = arena.values[start:stop]
         self.states = [state[start:stop] for state in arena.states]
-        self.scratch = arena.scratch[: stop - start]
-        self._buffer = arena.buffer[: stop - start]
+        self.scratch, self._buffer = room[:, : stop - start]
         self._sources = [  # whose gradient, which part of it, where in this block
             (slot.index, slice(max(start - slot.start, 0), stop - slot.start), slot.within(start))
             for slot in slots
@@ -83,21 +86,26 @@ class Arena:
         self.dtype = np.result_type(dtype, np.float32)
         self.states = [np.zeros(stop, self.dtype) for _ in range(states)]
         self.length = max(BLOCK // self.dtype.itemsize, 1)  # of a block
-        room = min(stop, self.length)
-        self.scratch = np.empty(room, self.dtype)
-        self.buffer = np.empty(room, self.dtype)
+        # Two rows for each thread: to work in, and for gradients that are copied together.
+        threads = cores() if stop * self.dtype.itemsize >= LARGE else 1
+        self.rooms = [np.empty((2, min(stop, self.length)), self.dtype) for _ in range(threads)]
         self.values = np.empty(0, dtype)
         self._present: list[bool] | None = None
-        self._blocks: list[Block] = []
+        self._lanes: list[list[Block]] = []
 
-    def blocks(self, present: list[bool]) -> list[Block]:
-        """Blocks that cover the parameters present in this step, and no other."""
+    def lanes(self, present: list[bool]) -> list[list[Block]]:
+        """Blocks that cover the parameters present in this step, and no other, for each thread."""
         if any(slot.parameter.data is not slot.view for slot in self.slots):
             self._gather()
         if present != self._present:
-            self._blocks = self._cut([slot for slot in self.slots if present[slot.index]])
+            stretches = self._cut([slot for slot in self.slots if present[slot.index]])
+            share = -(-len(stretches) // len(self.rooms)) or 1
+            self._lanes = [
+                [Block(self, room, *stretch) for stretch in stretches[i * share : (i + 1) * share]]
+                for i, room in enumerate(self.rooms)
+            ]
             self._present = present
-        return self._blocks
+        return self._lanes
 
     def written(self) -> None:
         """Tell the engine that the parameters present in this step were written to in place."""
@@ -118,14 +126,14 @@ class Arena:
             slot.view = slot.parameter.data = slot.of(self.values)
         self._present = None
 
-    def _cut(self, slots: list[Slot]) -> list[Block]:
+    def _cut(self, slots: list[Slot]) -> list[tuple[int, int, list[Slot]]]:
         """Large parameters cut into equal blocks, small neighbours joined to at most a block."""
-        blocks: list[Block] = []
+        blocks: list[tuple[int, int, list[Slot]]] = []
         run: list[Slot] = []
 
         def close() -> None:
             if run:
-                blocks.append(Block(self, run[0].start, run[-1].stop, run.copy()))
+                blocks.append((run[0].start, run[-1].stop, run.copy()))
                 run.clear()
 
         for slot in slots:
@@ -138,7 +146,7 @@ class Arena:
             close()
             n = -(-size // self.length)
             bounds = [slot.start + size * k // n for k in range(n + 1)]
-            blocks += [Block(self, a, b, [slot]) for a, b in pairwise(bounds)]
+            blocks += [(a, b, [slot]) for a, b in pairwise(bounds)]
         close()
         return blocks
 

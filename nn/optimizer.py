@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.arena import Arena, Slot, flush_denormals, reals
+from nn.arena import Arena, Block, Slot, flush_denormals, reals
 from nn.config import Configured
+from nn.threads import side_by_side
 
 FLUSH = 32  # steps from one flush of denormals to the next
 
@@ -31,7 +32,8 @@ class Optimizer(Configured):
     The parameters may be given later, as `optimizer.parameters = ...`; `nn.Model` does so. The
     first step moves their arrays into one long array, and `p.data` is a view of it from then on.
     A parameter without a gradient is left alone, with what is remembered of it. An optimizer of
-    your own names its `states`, arrays like the parameters that start at 0, and has an `update`.
+    your own names its `states`, arrays like the parameters that start at 0, and has an `update`,
+    which several threads may call at once if there are millions of parameters.
     """
 
     transient = ("parameters",)
@@ -108,14 +110,19 @@ class Optimizer(Configured):
                 "give the optimizer the parameters that the loss depends on"
             )
         arenas = self._arenas or self._make_arenas()
-        blocks = [block for arena in arenas for block in arena.blocks(present)]
+        lanes = [arena.lanes(present) for arena in arenas]  # or an error, before anything changes
         gradients = [None if g is None else reals(g.data) for g in tensors]
         self.iterations += 1
-        for block in blocks:
-            self.update(block.w, block.gradient(gradients), block.scratch, *block.states)
-        if self.iterations % FLUSH == 0:
-            for state in (state for block in blocks for state in block.states):
-                flush_denormals(state)
+
+        def run(blocks: list[Block]) -> None:
+            for block in blocks:
+                self.update(block.w, block.gradient(gradients), block.scratch, *block.states)
+                if self.iterations % FLUSH == 0:
+                    for state in block.states:
+                        flush_denormals(state)
+
+        for of_arena in lanes:
+            side_by_side(run, of_arena)
         for arena in arenas:
             arena.written()
 

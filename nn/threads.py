@@ -1,7 +1,10 @@
-"""How many threads matrix products run on."""
+"""How many threads run: of matrix products, and of an optimizer's step."""
 
 import contextlib
 import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 # Multiplications in a product: below this, another thread can cost more than it gives.
@@ -24,3 +27,33 @@ def for_products(multiplications: int) -> contextlib.AbstractContextManager[Any]
     except ImportError:
         return contextlib.nullcontext()
     return threadpool_limits(1, user_api="blas")
+
+
+def cores() -> int:
+    """How many threads of Python to use: what OMP_NUM_THREADS says, else one for each core.
+
+    At most four, for they take turns in calling NumPy.
+    """
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdecimal() and int(said):
+        return min(int(said), 4)
+    # Not all cores of a machine need be this process's; only Linux tells.
+    mine = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return min(len(mine), 4)
+
+
+def side_by_side(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
+    """Call the function on each part, all but the first in threads of their own.
+
+    The threads end with the call, so that a process forked later misses none.
+    Raises: what the function raises, once no thread runs any more.
+    """
+    first, *rest = parts
+    if not rest:
+        function(first)
+        return
+    with ThreadPoolExecutor(len(rest)) as pool:
+        others = [pool.submit(copy_context().run, function, part) for part in rest]
+        function(first)
+        for other in others:
+            other.result()

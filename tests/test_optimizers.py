@@ -1,11 +1,13 @@
 """The optimizers against calculations by hand, and the long arrays that their speed comes from."""
 
 import copy
+import threading
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
+from nn import arena, threads
 from nn.config import build, describe
 from nn.optimizer import FLUSH, Optimizer
 from nn.optimizers import SGD, Adagrad, Adam, RMSprop
@@ -93,6 +95,80 @@ def test_parameters_of_all_sizes_step_as_if_each_were_alone(kind, dtype):
         together.step()
     for p, one in zip(together.parameters, alone):
         np.testing.assert_array_equal(p.data, one.parameters[0].data)
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    """Arenas of any size cut into short blocks, for three threads."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(arena, "LARGE", 0)
+    monkeypatch.setattr(arena, "BLOCK", 1 << 12)
+    monkeypatch.setattr(arena, "SMALL", 1 << 9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_side_by_side_step_as_one_does(kind, three_threads, monkeypatch):
+    rng = np.random.default_rng(1)
+    arrays = [random(rng, s, d) for s in SHAPES for d in ("float32", "float64", "float16")]
+    gradients = [[random(rng, w.shape, w.dtype) for w in arrays] for _ in range(FLUSH + 1)]
+
+    def trained():
+        optimizer = kind([leaf(w) for w in arrays], learning_rate=0.01)
+        for step, gs in enumerate(gradients):
+            for i, (p, g) in enumerate(zip(optimizer.parameters, gs)):
+                p.grad = None if (step + i) % 5 == 0 else tg.Tensor(g)
+            optimizer.step()
+        return [p.data for p in optimizer.parameters]
+
+    several = trained()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for a, b in zip(several, trained(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_large_parameters_have_threads_and_small_ones_have_none(three_threads, monkeypatch):
+    names = set()
+
+    class Watched(SGD):
+        def update(self, w, g, scratch, v):
+            names.add(threading.current_thread())
+            super().update(w, g, scratch, v)
+
+    follow(Watched([leaf(np.zeros(5000))]), [np.ones(5000)])
+    assert threading.main_thread() in names
+    assert len(names) in {2, 3}  # a thread that is done may take the next part
+    names.clear()
+    monkeypatch.setattr(arena, "LARGE", 1 << 24)
+    follow(Watched([leaf(np.zeros(5000))]), [np.ones(5000)])
+    assert names == {threading.main_thread()}
+
+
+def test_an_error_in_a_thread_arrives(three_threads):
+    class Broken(SGD):
+        def update(self, w, g, scratch, v):
+            if threading.current_thread() is not threading.main_thread():
+                raise ArithmeticError("in a thread")
+
+    with pytest.raises(ArithmeticError, match="in a thread"):
+        follow(Broken([leaf(np.zeros(5000))]), [np.ones(5000)])
+
+
+@pytest.mark.parametrize(("said", "expected"), [("1", 1), ("2", 2), ("64", 4)])
+def test_threads_are_as_many_as_the_environment_says(said, expected, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert threads.cores() == expected
+
+
+@pytest.mark.parametrize("said", [None, "", "0", "many"])
+def test_or_as_many_as_there_are_cores_for_this_process(said, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 5, 7}, raising=False)
+    assert threads.cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert threads.cores() == 2
 
 
 def test_many_small_parameters_are_one_array():

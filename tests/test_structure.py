@@ -34,7 +34,7 @@ LAYERS = [
 ]
 NN = [
     "config", "summary", "module", "init", "files", "garments", "datasets", "layers", "activations", "losses",
-    "metrics", "arena", "optimizer", "optimizers", "data", "progress", "history", "threads", "training",
+    "metrics", "threads", "arena", "optimizer", "optimizers", "data", "progress", "history", "training",
     "checkpoint", "model", "__init__",
 ]  # fmt: skip
 
