@@ -20,6 +20,11 @@ PLAIN = {np.ndarray, float, int, bool, complex, *np.sctypeDict.values()} - NO_NU
 ARRAYS = PLAIN - {float, int, bool, complex}
 Step = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of it
 
+# The C library of Linux hands large arrays back to the system when they are freed, and new ones are
+# fetched page by page: four fifths of a step on arrays of 4 MB. It keeps what is smaller than the
+# largest that was freed so far, up to 32 MB; this one is freed at once, and no page of it touched.
+np.empty((32 << 20) - (64 << 10), np.uint8)
+
 
 class Recorded:
     """An array and the node that made it: what the recorder knows of Tensor."""

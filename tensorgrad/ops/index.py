@@ -24,7 +24,7 @@ def put(v, index, shape):
     elif v.size < FEW or not all(is_integer(item) for item in items):
         np.add.at(out, index, v)  # a position named twice gets both
     else:  # of whole rows, which NumPy adds four times faster as positions in one long row
-        rows, rest = 0, math.prod(shape[len(items) :])
+        rows, rest = np.zeros((), np.intp), math.prod(shape[len(items) :])
         for item, n in zip(items, shape, strict=False):
             i = np.asarray(item, np.intp)
             rows = rows * n + np.where(i < 0, i + n, i)
