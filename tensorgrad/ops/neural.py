@@ -76,17 +76,16 @@ def cross_entropy_and_softmax(z, y):
     """What softmax_cross_entropy returns, and the softmax of z, which its rule reads."""
     # From the logits, not from the softmax: a probability that underflows to 0 would cost infinity.
     shifted, along = upright(z, 1)
-    p = np.exp(shifted)
+    rows = shifted if along == 1 else shifted.T
+    if np.ndim(y) == 1:
+        chosen, weight = rows[np.arange(len(y)), y], 1
+    else:
+        chosen, weight = np.add.reduce(rows * y, axis=1), np.add.reduce(y, axis=1)
+    p = np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)
     total = np.add.reduce(p, axis=along, keepdims=True)
     p /= total
-    if along != 1:
-        shifted, p = shifted.T, p.T
-    cost = np.log(total.reshape(-1))
-    if np.ndim(y) == 1:
-        cost -= shifted[np.arange(len(y)), y]
-    else:
-        cost = cost * np.add.reduce(y, axis=1) - np.add.reduce(shifted * y, axis=1)
-    return np.add.reduce(cost) / len(z), p
+    cost = np.log(total.reshape(-1)) * weight - chosen
+    return np.add.reduce(cost) / len(z), p if along == 1 else p.T
 
 
 @primitive
@@ -101,12 +100,15 @@ def softmax_cross_entropy(z, y):
 
 def _softmax_cross_entropy(g, p, z, y):  # z, of which p is computed again to be differentiated
     """(p - y) / N, where y is one-hot if it is given as indices."""
+    g = g / len(y)
     if np.ndim(y) == 1:
-        one_hot = np.zeros(p.shape, p.dtype)
-        one_hot[np.arange(len(y)), y] = 1
+        step = p * g
+        step[np.arange(len(y)), y] -= g
     else:
-        one_hot, p = y, p * np.add.reduce(y, axis=1, keepdims=True)
-    return (p - one_hot) * (g / len(y))
+        step = p * np.add.reduce(y, axis=1, keepdims=True)
+        step -= y
+        step *= g
+    return step
 
 
 @primitive
