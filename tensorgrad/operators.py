@@ -61,11 +61,12 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
         unread, reads_out = plans[(p is not None) + 2 * (q is not None)]
         t.node = node = new_node(Node)
         node.op = op
-        node.parents = (p, q)
-        node.args = (
-            (p or spec_of(x)) if 0 in unread else x,
-            (q or spec_of(y)) if 1 in unread else y,
-        )
+        node.parents = node.args = parents = (p, q)
+        if len(unread) < 2 or None in parents:  # else one tuple less for the collector to visit
+            node.args = (
+                (p or spec_of(x)) if 0 in unread else x,
+                (q or spec_of(y)) if 1 in unread else y,
+            )
         node.kwargs = NO_KEYWORDS
         node.out = out if reads_out else None
         node.shape, node.dtype = out.shape, out.dtype
