@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import register
+from nn.config import NUMBER, register
 from nn.module import Module
 
 
@@ -22,6 +22,8 @@ class LeakyReLU(Module):
     """x where it is positive, alpha x elsewhere."""
 
     def __init__(self, alpha: float = 0.01) -> None:
+        if not isinstance(alpha, NUMBER):
+            raise TypeError(f"alpha is the slope below 0, a number, not {alpha!r}")
         self.alpha = alpha
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+NUMBER = (int, float, np.integer, np.floating)  # what a setting may be
 Description = dict[str, Any]  # {"kind": a registered class's name, "config": its arguments}
 
 KINDS: dict[str, type["Configured"]] = {}

@@ -49,7 +49,8 @@ def initialize(
 ) -> np.ndarray:
     """The first weights by an initializer or its name.
 
-    Raises: ValueError for a name that is unknown, or if a callable returns another shape.
+    Raises: ValueError for a name that is unknown, or if a callable returns another shape; TypeError
+    for what is neither.
     """
     if isinstance(initializer, str):
         if initializer not in INITIALIZERS:
@@ -58,6 +59,11 @@ def initialize(
                 f"{', '.join(INITIALIZERS)}, or give a function (shape, rng) -> array"
             )
         initializer = INITIALIZERS[initializer]
+    if not callable(initializer):
+        raise TypeError(
+            f"an initializer is a name ({', '.join(INITIALIZERS)}) or a function "
+            f"(shape, rng) -> array, not {initializer!r}"
+        )
     weights = np.asarray(initializer(shape, rng), dtype)
     if weights.shape != shape:
         raise ValueError(

@@ -1,13 +1,14 @@
 """Layers: Dense, Dropout, Flatten, and Sequential, which applies modules one after another."""
 
 import math
+import reprlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, TypeAlias, overload
 
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import register
+from nn.config import NUMBER, register
 from nn.init import Initializer, initialize
 from nn.module import Module
 
@@ -23,7 +24,7 @@ class Dense(Module):
     reproducible and different, give them one Generator.
 
     Shapes: x (..., D) -> (..., H).
-    Raises: ValueError if x has another number of features.
+    Raises: TypeError if x is no array, ValueError if it has another number of features.
     """
 
     transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
@@ -47,7 +48,7 @@ class Dense(Module):
         for factor in (
             weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2
         ):  # fmt: skip
-            if not factor >= 0:
+            if not (isinstance(factor, NUMBER) and factor >= 0):
                 raise ValueError(f"a regularizer of a Dense layer is 0 or positive, not {factor!r}")
         self.n_inputs = int(n_inputs)
         self.n_neurons = int(n_neurons)
@@ -65,10 +66,16 @@ class Dense(Module):
         return self.weights.dtype
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
-        if x.shape[-1:] != (self.n_inputs,):
+        shape = getattr(x, "shape", None)
+        if shape is None:
+            raise TypeError(
+                f"Dense({self.n_inputs}, {self.n_neurons}) takes a Tensor or an array, but got "
+                f"{type(x).__name__}: {reprlib.repr(x)}"
+            )
+        if shape[-1:] != (self.n_inputs,):
             raise ValueError(
                 f"Dense({self.n_inputs}, {self.n_neurons}) takes {self.n_inputs} features along "
-                f"the last axis, but got an input of shape {x.shape}"
+                f"the last axis, but got an input of shape {shape}"
             )
         return tg.linear(x, self.weights, self.biases)
 
@@ -96,7 +103,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float, *, rng: Seed = None) -> None:
-        if not 0 <= rate < 1:
+        if not (isinstance(rate, NUMBER) and 0 <= rate < 1):
             raise ValueError(
                 f"rate is the fraction of units dropped, at least 0 and below 1, not {rate!r}"
             )

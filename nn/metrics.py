@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured, register
+from nn.config import NUMBER, Configured, register
 
 
 class Mean:
@@ -113,6 +113,8 @@ class RegressionAccuracy(Accuracy):
     """How often a prediction is within `precision` of its target, by default std(y) / 250."""
 
     def __init__(self, precision: float | None = None) -> None:
+        if precision is not None and not (isinstance(precision, NUMBER) and precision >= 0):
+            raise ValueError(f"precision is a distance, None or at least 0, not {precision!r}")
         self.precision = precision
 
     def init(self, y: Any, reinit: bool = False) -> None:

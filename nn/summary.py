@@ -11,7 +11,16 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
     """The modules of a tree, what each returns for N samples of these shapes, and its parameters.
 
     A parameter in several places is counted in the first.
+    Raises: TypeError for what is no shape.
     """
+    for shape in input_shapes:
+        if not isinstance(shape, (tuple, list)) or not all(
+            isinstance(n, int | np.integer) for n in shape
+        ):
+            raise TypeError(
+                f"an input's shape is that of one sample, a tuple of integers such as (784,), but "
+                f"{shape!r} was given"
+            )
     rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes")]
     shapes = output_shapes(module, input_shapes)
     seen: set[int] = set()

@@ -606,3 +606,17 @@ def test_synthetic_garments_can_be_learnt_but_not_by_their_means():
     features, ridge = np.c_[X, np.ones(len(X))], 10 * np.eye(785)
     W = np.linalg.solve(features.T @ features + ridge, features.T @ np.eye(10)[y])
     assert np.mean((np.c_[X_test, np.ones(1000)] @ W).argmax(1) == y_test) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: spiral(0, 3), "samples must be an integer of at least 1, not 0"),
+        (lambda: spiral(10, 2.0), r"classes must be an integer of at least 1, not 2\.0"),
+        (lambda: vertical(10, -1), "classes must be an integer of at least 1, not -1"),
+        (lambda: sine("9"), "samples must be an integer of at least 1, not '9'"),
+    ],
+)
+def test_data_of_nothing(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -66,6 +66,15 @@ WRONG = [
     (lambda: nn.Dropout(1),                           "rate is the fraction of units dropped, at least 0 and below 1, not 1"),
     (lambda: nn.Dropout(-0.1),                        r"not -0\.1"),
     (lambda: nn.Dropout(float("nan")),                "not nan"),
+    (lambda: nn.Dropout("0.2"),                       r"at least 0 and below 1, not '0\.2'"),
+    (lambda: nn.Dense(3, 2, bias_regularizer_l1="a"), "a regularizer of a Dense layer is 0 or positive, not 'a'"),
+]
+NO_TYPES = [
+    (lambda: nn.Dense(3, 2, initializer=3),           r"a name \(book, he, glorot\) or a function \(shape, rng\) -> array, not 3"),
+    (lambda: nn.Dense(3, 2)([1, 2, 3]),               r"takes a Tensor or an array, but got list: \[1, 2, 3\]"),
+    (lambda: nn.LeakyReLU("0.1"),                     r"alpha is the slope below 0, a number, not '0\.1'"),
+    (lambda: nn.Dense(3, 2).summary(3),               r"such as \(784,\), but 3 was given"),
+    (lambda: nn.Dense(3, 2).summary((3.0,)),          r"such as \(784,\), but \(3\.0,\) was given"),
 ]
 # fmt: on
 
@@ -73,6 +82,12 @@ WRONG = [
 @pytest.mark.parametrize(("make", "message"), WRONG)
 def test_wrong_sizes_and_settings(make, message):
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(("make", "message"), NO_TYPES)
+def test_what_is_of_no_use_at_all(make, message):
+    with pytest.raises(TypeError, match=message):
         make()
 
 

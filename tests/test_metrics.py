@@ -115,3 +115,9 @@ ERRORS = [
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("precision", [-1, "0.1", float("nan")])
+def test_a_precision_is_a_distance(precision):
+    with pytest.raises(ValueError, match="precision is a distance, None or at least 0, not"):
+        nn.RegressionAccuracy(precision)
