@@ -77,14 +77,13 @@ def cross_entropy_and_softmax(z, y):
     # From the logits, not from the softmax: a probability that underflows to 0 would cost infinity.
     shifted, along = upright(z, 1)
     rows = shifted if along == 1 else shifted.T
-    if np.ndim(y) == 1:
-        chosen, weight = rows[np.arange(len(y)), y], 1
-    else:
-        chosen, weight = np.add.reduce(rows * y, axis=1), np.add.reduce(y, axis=1)
+    indices = np.ndim(y) == 1
+    chosen = rows[np.arange(len(y)), y] if indices else np.add.reduce(rows * y, axis=1)
     p = np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)
     total = np.add.reduce(p, axis=along, keepdims=True)
     p /= total
-    cost = np.log(total.reshape(-1)) * weight - chosen
+    cost = np.log(total.reshape(-1))
+    cost = (cost if indices else cost * np.add.reduce(y, axis=1)) - chosen
     return np.add.reduce(cost) / len(z), p if along == 1 else p.T
 
 
