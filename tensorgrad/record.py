@@ -161,7 +161,6 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out = op.compute(*values, **kwargs) if kwargs else op.compute(*values)
     else:
         out = observer.compute(op, values, kwargs)
-    kept = None
     if op.kept is not None:
         out, kept = out
     if type(out) not in ARRAYS:  # but Python's number, or list, as users' primitives may return
@@ -179,7 +178,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     node.parents = nodes
     node.args = values
     node.kwargs = kwargs
-    node.out = (out if kept is None else kept) if reads_out else None
+    node.out = (out if op.kept is None else kept) if reads_out else None
     node.shape, node.dtype = out.shape, out.dtype
     node.notes, node.scope, node.serial = None, state.scope, next(serials)
     if observer is not None:

@@ -72,7 +72,7 @@ class Reads:
         required = n - len(rule.__defaults__ or ())
         several = code.co_flags & inspect.CO_VARARGS
         operands = [*names[skip:required], *names[n + code.co_kwonlyargcount :][: bool(several)]]
-        self.output = not names[1].startswith("_")
+        self.output = skip < 2 or not names[1].startswith("_")
         self.args = tuple(not name.startswith("_") for name in operands)
         self.keywords = frozenset(names[required : n + code.co_kwonlyargcount])
 
@@ -112,9 +112,12 @@ class Op:
     def declare(self, rules: Sequence[Function | None]) -> None:
         reads: list[Reads | None] = [None if r is None else Reads(r) for r in rules]
         known = [r for r in reads if r]
+        again = [Reads(self.kept, skip=0)] if self.kept else []
         self.arity = len(known[0].args)
-        if len(rules) > self.arity or any(len(r.args) != self.arity for r in known):
+        if len(rules) > self.arity or any(len(r.args) != self.arity for r in known + again):
             raise TypeError(f"the rules of {self.name} disagree about the number of its arguments")
+        for r in known:
+            r.args = tuple(map(any, zip(r.args, *(k.args for k in again), strict=True)))
         missing = [None] * (self.arity - len(rules))
         self.rules: Any = [*rules, *missing]
         self.reads: Any = [*reads, *missing]
@@ -196,9 +199,9 @@ class EachOp(Op):
 def rule(function: Function, *gradients: Function | None, keeps: Keeps = None) -> None:
     """Declare the gradient of `function` with respect to each of its arguments, in order.
 
-    What the rules would compute again they can be given: `keeps=(both, kept)` has `both(*args)`
-    return the output and that, which they get in the place of the output, and `kept(*args)` says
-    what it is in functions that can be differentiated, for the gradient of the gradient.
+    With `keeps=(both, kept)` the rules get, in place of the output, what the call computed on its
+    way: `both(*args)` returns the output and that, `kept(*args)` that alone, by functions with
+    gradients of their own, for which it is computed again where the gradient is differentiated.
     Raises: TypeError if the rules take different numbers of arguments.
 
     >>> import tensorgrad as tg

@@ -77,7 +77,7 @@ def written(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
         return assign(root, steps[0][1][0], value)
     places = np.arange(root.size).reshape(root.shape)
     for op, args, kwargs in steps:
-        places = op.compute(places, *plain(args), **kwargs)
+        places = op.output(op.compute(places, *plain(args), **kwargs))
     return np.reshape(assign(np.ravel(root), places, value), root.shape)
 
 

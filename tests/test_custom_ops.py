@@ -118,7 +118,7 @@ def expensive():
     def both(x):
         return bell(x), slope(x)
 
-    tg.rule(bell, lambda g, slope, x: g * slope, keeps=(both, slope))
+    tg.rule(bell, lambda g, slope, _x: g * slope, keeps=(both, slope))
     return bell, computed
 
 
@@ -145,6 +145,22 @@ def test_it_is_differentiated_as_what_it_says_it_is(expensive):
     g, x.grad = x.grad, None
     np.sum(g).backward()
     np.testing.assert_allclose(x.grad.data, (4 * V**2 - 2) * np.exp(-(V**2)))
+
+
+def test_what_is_kept_has_the_arguments_of_the_rules():
+    f = tg.primitive(lambda a, b: a * b)
+    with pytest.raises(TypeError, match="disagree about the number of its arguments"):
+        tg.rule(f, lambda g, b, _a, _b: g * b, keeps=(lambda a, b: (a * b, b), lambda b: b))
+
+
+def test_a_view_whose_rule_is_given_something():
+    backwards = tg.primitive(lambda x: x[::-1])
+    tg.rule(
+        backwards, lambda g, n, _x: g[::-1] * n, keeps=(lambda x: (x[::-1], 1.0), lambda _x: 1.0)
+    )
+    x = leaf() * 1.0
+    backwards(x)[0] = 7.0
+    assert x.tolist() == [*V[:2], 7.0]
 
 
 def test_what_a_rule_keeps_is_watched_and_freed(expensive):

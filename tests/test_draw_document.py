@@ -11,7 +11,7 @@ import tensorgrad as tg
 from tensorgrad.draw.document import encoded
 
 NODE = {
-    "id", "kind", "op", "name", "shape", "dtype", "bytes", "module", "inputs", "keywords", "out_saved", "freed",
+    "id", "kind", "op", "name", "shape", "dtype", "bytes", "module", "inputs", "keywords", "out_saved", "kept", "freed",
     "formula", "source", "value", "grad", "forward_seconds", "backward_seconds",
 }  # fmt: skip
 EVENT = {
@@ -45,6 +45,15 @@ def step():
         loss.backward()
     document = json.loads(encoded(t.draw(title="A step", depth=1).document))
     return net, X, logits, loss, document
+
+
+def test_what_a_node_keeps_is_its_output_or_what_it_computed_on_its_way(step):
+    *_, document = step
+    nodes = {node.get("op"): node for node in document["nodes"]}
+    assert nodes["relu"]["out_saved"]
+    assert "kept" not in nodes["relu"]
+    assert nodes["softmax_cross_entropy"]["kept"]
+    assert "out_saved" not in nodes["softmax_cross_entropy"]
 
 
 def test_the_document_is_what_the_schema_says(step):

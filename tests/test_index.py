@@ -80,6 +80,17 @@ def test_reading_by_any_index(case):
     np.testing.assert_array_equal(t.grad.data, expected)
 
 
+@pytest.mark.parametrize("columns", [(), (0,), (3,)])
+def test_positions_named_often_in_arrays_of_one_axis_and_of_no_columns(columns):
+    rng = np.random.default_rng(0)
+    x, index = leaf(np.zeros((50, *columns))), rng.integers(-50, 50, size=(40, 60))
+    weights = rng.normal(size=(40, 60, *columns))
+    x[index].backward(weights)
+    expected = np.zeros((50, *columns))
+    np.add.at(expected, index, weights)
+    np.testing.assert_array_equal(x.grad.data, expected)
+
+
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "i8"])
 def test_many_rows_of_a_table_named_often_by_small_integers(dtype):
     rng = np.random.default_rng(0)

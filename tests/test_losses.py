@@ -142,6 +142,15 @@ def test_the_gradient_goes_to_the_logits_at_once():
     assert node.parents[0] is t.node
 
 
+@pytest.mark.parametrize(
+    "targets", [[0], [[0.2, 0.3, 0.5]], [[0.2], [0.3], [0.5]], [0, 1, 2, 0, 1]]
+)
+def test_targets_that_would_broadcast(targets):
+    message = r"logits of shape \(3, 3\) takes class indices of shape \(3,\), or distributions of shape \(3, 3\)"
+    with pytest.raises(ValueError, match=message):
+        tg.softmax_cross_entropy(tg.Tensor(np.ones((3, 3)), requires_grad=True), np.array(targets))
+
+
 def test_a_softmax_along_the_samples_is_no_distribution_over_classes():
     t = tg.Tensor(z, requires_grad=True)
     columns = tg.softmax(t, axis=0)

@@ -181,6 +181,15 @@ def test_the_panel_shows_the_rule_with_this_nodes_numbers(open_page, scalars):
     assert "page_fixtures.py" in text
 
 
+def test_the_panel_tells_what_backward_keeps(open_page, network):
+    document = network[1]
+    opened = open_page(document)
+    opened("id => tg.select(id)", by_op(document, "softmax_cross_entropy"))
+    assert "what it computed on its way" in opened.panel()
+    opened("id => tg.select(id)", by_op(document, "relu"))
+    assert "its output" in opened.panel()
+
+
 def test_statistics_and_histogram_are_numpys(open_page):
     values = np.random.default_rng(0).normal(3, 2, (40, 25))
     values[:3, 0] = np.nan, np.inf, -np.inf

@@ -341,6 +341,17 @@ def test_live_bytes_are_of_the_arrays_that_are_alive():
     assert live == [8000, 16000, 16000, 8000]
 
 
+def test_what_an_op_keeps_for_its_rule_is_alive_as_long():
+    z, y = leaf(np.ones((100, 10))), np.zeros(100, int)
+    with tg.trace() as t:
+        loss = tg.softmax_cross_entropy(z, y)  # keeps the softmax
+        held = t.memory.live
+        loss.backward()
+        z.grad = None
+    assert held == 8000
+    assert t.memory.live == 0
+
+
 def test_views_are_counted_once_and_what_was_there_before_not_at_all():
     x, data = leaf(np.ones((10, 100))), np.ones(100)
     with tg.trace() as t:

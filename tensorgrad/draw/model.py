@@ -50,6 +50,11 @@ class Vertex:
     def nbytes(self) -> int:
         return int(np.prod(self.shape, dtype=int)) * self.dtype.itemsize
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what it saves is not its output, but what it computed on its way."""
+        return self.op is not None and self.op.kept is not None
+
 
 @dataclass(slots=True, eq=False)
 class Event:

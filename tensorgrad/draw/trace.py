@@ -56,6 +56,8 @@ class Trace(Observer):
         self._consume(0)
         self._seeding = False
         self.memory.add(out)
+        if op.kept is not None:
+            self.memory.add(computed[1])
         self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
         return computed
 

@@ -21,9 +21,9 @@ def put(v, index, shape):
     items = index if isinstance(index, tuple) else (index,)
     if not repeats(items):
         out[index] = v
-    elif v.size < FEW or not all(is_integer(item) for item in items):
+    elif v.size < FEW or len(shape) == 1 or not all(is_integer(item) for item in items):
         np.add.at(out, index, v)  # a position named twice gets both
-    else:  # of whole rows, which NumPy adds four times faster as positions in one long row
+    else:  # along several axes NumPy is slow: as positions in one long row it adds them four times faster
         rows, rest = np.zeros((), np.intp), math.prod(shape[len(items) :])
         for item, n in zip(items, shape, strict=False):
             i = np.asarray(item, np.intp)

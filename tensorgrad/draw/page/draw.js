@@ -116,7 +116,7 @@ function drawNode(pen, app, item, look, zoom) {
   pen.stroke();
   if (look.dash) pen.setLineDash([]);
   if (zoom > 0.25) drawNodeText(pen, app, item, look, node);
-  if (node.out_saved && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
+  if ((node.out_saved || node.kept) && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
 }

@@ -84,6 +84,7 @@ function moduleLinks(i) {
 function savedText(node) {
   const saved = node.inputs.flatMap((input, slot) => (input.saved ? [`input ${slot}`] : []));
   if (node.out_saved) saved.push("its output");
+  if (node.kept) saved.push("what it computed on its way");
   return node.kind === "op" ? saved.join(", ") || "nothing" : null;
 }
 
