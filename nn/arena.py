@@ -9,7 +9,8 @@ import numpy as np
 import tensorgrad as tg
 from nn.threads import cores
 
-# Bytes: the four or five arrays of one update, this long each, stay in a core's cache.
+# Bytes of each array that an update works on at a time: few enough to stay in the caches from one
+# pass over them to the next, and enough for the calls themselves not to count.
 BLOCK = 1 << 19
 SMALL = 1 << 16  # bytes: shorter parameters share a block, for which their gradients are copied
 LARGE = 1 << 24  # bytes: from here on, another thread takes less time than it saves

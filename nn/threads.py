@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
@@ -30,11 +30,11 @@ def for_products(multiplications: int) -> contextlib.AbstractContextManager[Any]
 
 
 def cores() -> int:
-    """How many threads of Python to use: what OMP_NUM_THREADS says, else one for each core.
+    """How many threads of Python to use: what the environment says, else one for each core.
 
     At most four, for they take turns in calling NumPy.
     """
-    said = os.environ.get("OMP_NUM_THREADS", "")
+    said = next((os.environ[name] for name in CHOSEN if name in os.environ), "").partition(",")[0]
     if said.isdecimal() and int(said):
         return min(int(said), 4)
     # Not all cores of a machine need be this process's; only Linux tells.
@@ -48,12 +48,27 @@ def side_by_side(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
     The threads end with the call, so that a process forked later misses none.
     Raises: what the function raises, once no thread runs any more.
     """
-    first, *rest = parts
-    if not rest:
-        function(first)
-        return
-    with ThreadPoolExecutor(len(rest)) as pool:
-        others = [pool.submit(copy_context().run, function, part) for part in rest]
-        function(first)
-        for other in others:
-            other.result()
+    here, threads, errors = list(parts[:1]), [], []
+
+    def run(part: Any) -> None:
+        try:
+            function(part)
+        except BaseException as error:
+            errors.append(error)
+
+    for part in parts[1:]:
+        thread = threading.Thread(target=copy_context().run, args=(run, part))
+        try:
+            thread.start()
+        except RuntimeError:  # there can be no more, as when the interpreter is about to end
+            here.append(part)
+        else:
+            threads.append(thread)
+    try:
+        for part in here:
+            function(part)
+    finally:
+        for thread in threads:
+            thread.join()
+    if errors:
+        raise errors[0]

@@ -153,15 +153,36 @@ def test_an_error_in_a_thread_arrives(three_threads):
         follow(Broken([leaf(np.zeros(5000))]), [np.ones(5000)])
 
 
-@pytest.mark.parametrize(("said", "expected"), [("1", 1), ("2", 2), ("64", 4)])
+def test_where_no_thread_can_start_all_is_done_here(three_threads, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert follow(SGD([leaf(np.zeros(5000))]), [np.ones(5000)])[0].tolist() == [-1.0] * 5000
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "2,1"}, 2),
+        ({"OMP_NUM_THREADS": "64"}, 4),
+        ({"OPENBLAS_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "1"}, 3),
+    ],
+)
 def test_threads_are_as_many_as_the_environment_says(said, expected, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    for name in threads.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
     assert threads.cores() == expected
 
 
 @pytest.mark.parametrize("said", [None, "", "0", "many"])
 def test_or_as_many_as_there_are_cores_for_this_process(said, monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in threads.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
     if said is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 5, 7}, raising=False)
