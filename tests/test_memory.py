@@ -260,10 +260,13 @@ class Keeps(Observer):
 
 
 def reads(op, i, n):
-    """Whether the rule of argument i reads the output, and each of the n arguments."""
+    """Whether the rule of argument i reads the output, and it or what is kept each of the n arguments."""
     each = isinstance(op, EachOp)
     names = list(inspect.signature(op.gradient if each else op.rules[i]).parameters)
     args = [not name.startswith("_") for name in names[3 if each else 2 :]]
+    if op.kept is not None:
+        again = inspect.signature(op.kept).parameters
+        args = [a or not name.startswith("_") for a, name in zip(args, again, strict=True)]
     return not names[1].startswith("_"), args[:1] * n if each else args
 
 

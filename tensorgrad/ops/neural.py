@@ -76,15 +76,16 @@ def log_softmax(x, axis=-1):
 
 def cross_entropy_and_softmax(z, y):
     """What softmax_cross_entropy returns, and the softmax of z, which its rule reads."""
-    if np.shape(y) not in (z.shape, z.shape[:1]):
+    shape = np.shape(y)
+    if shape not in (z.shape, z.shape[:1]):
         raise ValueError(
             f"softmax_cross_entropy of logits of shape {z.shape} takes class indices of shape {z.shape[:1]}, or "
-            f"distributions of shape {z.shape}, but got targets of shape {np.shape(y)}"
+            f"distributions of shape {z.shape}, but got targets of shape {shape}"
         )
     # From the logits, not from the softmax: a probability that underflows to 0 would cost infinity.
     shifted, along = upright(z, 1)
     rows = shifted if along == 1 else shifted.T
-    indices = np.ndim(y) == 1
+    indices = len(shape) == 1
     chosen = rows[np.arange(len(y)), y] if indices else np.add.reduce(rows * y, axis=1)
     p = np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)
     total = np.add.reduce(p, axis=along, keepdims=True)
