@@ -1,7 +1,8 @@
 """The tables of operations, one file per family. Importing this fills the registry from all of them."""
 
 import importlib
-import pkgutil
+import os
 
-for _family in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_family.name}")
+for _file in sorted(os.listdir(os.path.dirname(__file__))):
+    if _file.endswith(".py") and not _file.startswith("_"):
+        importlib.import_module(f"{__name__}.{_file[:-3]}")

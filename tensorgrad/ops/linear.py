@@ -1,11 +1,14 @@
 """Products of vectors, matrices and tensors."""
 
 import math
-import string
 
 import numpy as np
 
 from tensorgrad.rules import as_array, composed, constant, primitive, rule, rule_each
+
+LETTERS = (
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # the subscripts of einsum, in its order
+)
 
 
 def _matmul_a(g, _out, _a, b):
@@ -45,7 +48,7 @@ def _einsum(g, _out, i, *operands, subscripts):
     inputs, output = subscripts.split("->")
     parts = inputs.split(",")
     others = [(p, x) for k, (p, x) in enumerate(zip(parts, operands, strict=True)) if k != i]
-    free = iter(sorted(set(string.ascii_letters) - set(subscripts)))
+    free = iter(sorted(set(LETTERS) - set(subscripts)))
     known = {
         (letter, n) for p, x in [(output, g), *others] for letter, n in zip(p, x.shape, strict=True)
     }
@@ -88,7 +91,7 @@ def _einsum_call(*operands, optimize=False, **kwargs):
             f"einsum's {subscripts!r} names {len(parts)} operands, but {len(arrays)} were given"
         )
     ranks = [x.ndim - len(p) + 3 if "..." in p else 0 for p, x in zip(parts, arrays, strict=True)]
-    dots = "".join(sorted(set(string.ascii_letters) - set(subscripts))[: max(ranks)])
+    dots = "".join(sorted(set(LETTERS) - set(subscripts))[: max(ranks)])
     if not arrow:
         letters = inputs.replace(".", "").replace(",", "")
         output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
@@ -104,7 +107,7 @@ def _in_letters(operands):
     """The form einsum(a, [0, 1], b, [1, 2], [0, 2]) with its subscripts as a string."""
 
     def text(numbers):
-        return "".join("..." if n is Ellipsis else string.ascii_letters[n] for n in numbers)
+        return "".join("..." if n is Ellipsis else LETTERS[n] for n in numbers)
 
     pairs = len(operands) // 2
     subscripts = ",".join(text(numbers) for numbers in operands[1 : 2 * pairs : 2])
