@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import pages, report
 from benchmarks.harness import DisagreementError, Workload, measure
 from benchmarks.workloads import FAMILIES
 
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", metavar="PATH", help="where to write everything that was measured")
     parser.add_argument("--plot", metavar="PATH", help="where to draw the ratios (.png, .svg, .pdf)")
     parser.add_argument("--from", metavar="PATH", dest="source", help="measure nothing: tables and picture of this JSON")
+    parser.add_argument("--pages", action="store_true", help="write the tables of README.md and benchmarks/README.md")
     parser.add_argument("--list", action="store_true", help="name the workloads and stop")
     # fmt: on
     options = parser.parse_args(arguments)
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report.tables(result))
         if options.plot:
             report.plot(result, options.plot)
+        if options.pages:
+            pages.write(result)
     return 1 if refused else 0
 
 

@@ -39,7 +39,6 @@ class Peer:
 # fmt: off
 PEERS = {
     "tensorgrad": Peer("tensorgrad"),
-    "model":      Peer("tensorgrad, nn.Model"),
     "torch":      Peer("PyTorch", ("torch",), _torch),
     "jax":        Peer("JAX jit", ("jax",), _own),
     "jax eager":  Peer("JAX eager", ("jax",), _own),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import report
+from benchmarks import pages, report
 from benchmarks.__main__ import main
 from benchmarks.harness import (
     DisagreementError,
@@ -129,3 +129,15 @@ def test_every_workload_has_a_name_of_its_own_and_known_peers():
         for w in family:
             assert {*w.ways, *w.goals} <= set(PEERS), w.name
             assert "tensorgrad" in w.ways, w.name
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_the_pages_show_what_was_measured_last(page):
+    """Else: python -m benchmarks --from benchmarks/results/<the latest>.json --pages."""
+    assert (pages.ROOT / page).read_text(encoding="utf-8") == pages.filled(page, pages.latest())
+
+
+def test_a_page_without_a_place_for_the_tables(monkeypatch):
+    monkeypatch.setitem(pages.PAGES, "CHANGELOG.md", pages.goals)
+    with pytest.raises(ValueError, match=r"CHANGELOG\.md has no place between <!-- measured -->"):
+        pages.filled("CHANGELOG.md", pages.latest())

@@ -69,7 +69,7 @@ WORKLOADS = [
     Workload("chain of 10⁴ nodes", always(10**4), WAYS, "µs", 10**4, tolerance=1e-9),
     Workload("chain of 10⁵ nodes", always(10**5), WAYS, "µs", 10**5, tolerance=1e-9),
     Workload("chain of 10⁶ nodes", always(10**6), WAYS | {"smaller": nodes("tensorgrad", 10**5)}, "µs", 10**6,
-             {"smaller": 1.2}, tolerance=1e-9, rounds=5, slow=True),
+             {"smaller": 1.2}, tolerance=1e-9, rounds=3, slow=True),
     Workload("bytes of a recorded operation, traced", always(10**5), {p: held(p, True) for p in ("tensorgrad", "mygrad", "micrograd")},
              "B", limit=500, threads=False, rounds=1),
     Workload("bytes of a recorded operation, resident", always(10**5), {p: held(p, False) for p in ("tensorgrad", "torch", "mygrad", "micrograd")},

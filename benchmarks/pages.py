@@ -1,0 +1,89 @@
+"""The tables in the README and in benchmarks/README.md, from the JSON of a run, between marks that they keep."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import report
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+MARKS = "<!-- measured -->", "<!-- end of measured -->"
+
+SHOWN = [  # in the README: what it measures best tells how fast this is
+    "scalar graph: mul, add",
+    "64×64 graph: mul, add, tanh",
+    "10⁶ elements: mul, tanh, exp",
+    "10⁶ elements: mul, add, sub",
+    "rows of a table: take, put",
+    "MLP 4-8-3, batch 1",
+    "MLP 64-64-10, batch 32",
+    "MLP 784-256-10, batch 128",
+    "Fashion-MNIST epoch",
+    "Fashion-MNIST epoch, by nn.Model",
+    "Adam, 10⁷ parameters",
+    "import",
+]
+PEERS = {"torch": "PyTorch", "jax": "JAX jit", "autograd": "HIPS autograd", "mygrad": "MyGrad"}
+
+
+def latest() -> dict[str, Any]:
+    """The report of the last run that was kept."""
+    return json.loads(max(RESULTS.glob("*.json")).read_text())
+
+
+def machine(result: dict[str, Any]) -> str:
+    m = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    rounds = max(len(row["measured"][0]["samples"]) for row in result["rows"])
+    return (
+        f"Measured on {m['date']}: {m['processor']}, {m['cores']} cores, {m['blas']}; {versions}; "
+        f"medians of up to {rounds} rounds."
+    )
+
+
+def comparison(result: dict[str, Any]) -> str:
+    """Ours, and ours over each peer's, of the workloads that the README shows."""
+    rows = {row["workload"]: row for row in result["rows"]}
+    body = []
+    for name in SHOWN:
+        row = rows[name]
+        ours = np.median(report.best(row)["tensorgrad"]["samples"])
+        ratio = report.ratios(row)
+        cells = [report.number(ratio[p][1], 2) if p in ratio else "" for p in PEERS]
+        body.append([name, f"{report.number(ours, 2)} {row['unit']}", *cells])
+    head = ["", "tensorgrad", *(f"/ {title}" for title in PEERS.values())]
+    return f"{report.table(head, body)}\n\n{machine(result)}"
+
+
+def goals(result: dict[str, Any]) -> str:
+    return f"{report.goals(result['rows'])}\n\n{machine(result)}"
+
+
+PAGES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "README.md": comparison,
+    "benchmarks/README.md": goals,
+}
+
+
+def filled(page: str, result: dict[str, Any]) -> str:
+    """The page with what was measured in its place.
+
+    Raises: ValueError if the page has no such place.
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not end:
+        raise ValueError(f"{page} has no place between {MARKS[0]} and {MARKS[1]} for the tables")
+    return f"{before}{begin}\n{PAGES[page](result)}\n{end}{after}"
+
+
+def write(result: dict[str, Any]) -> None:
+    """Bring both pages up to date."""
+    texts = {page: filled(page, result) for page in PAGES}
+    for page, text in texts.items():
+        (ROOT / page).write_text(text, encoding="utf-8")
