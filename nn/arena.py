@@ -11,7 +11,7 @@ from nn.threads import cores
 
 # Bytes of each array that an update works on at a time: few enough to stay in the caches from one
 # pass over them to the next, and enough for the calls themselves not to count.
-BLOCK = 1 << 19
+BLOCK = 1 << 20
 SMALL = 1 << 16  # bytes: shorter parameters share a block, for which their gradients are copied
 LARGE = 1 << 24  # bytes: from here on, another thread takes less time than it saves
 
