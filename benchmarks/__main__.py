@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = list(_chosen(options.only, options.quick))
     if not chosen:
         parser.error(f"--only {' '.join(options.only)} names no workload; --list shows them all")
+    if options.pages and not options.source and (options.only or options.quick):
+        parser.error("--pages shows a whole run: leave out --only and --quick, or give --from")
     if options.list:
         for family, workload in chosen:
             print(f"{family:14} {workload.name}")

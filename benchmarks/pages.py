@@ -46,8 +46,15 @@ def machine(result: dict[str, Any]) -> str:
 
 
 def comparison(result: dict[str, Any]) -> str:
-    """Ours, and ours over each peer's, of the workloads that the README shows."""
+    """Ours, and ours over each peer's, of the workloads that the README shows.
+
+    Raises: ValueError if this was not a whole run.
+    """
     rows = {row["workload"]: row for row in result["rows"]}
+    missing = [name for name in SHOWN if name not in rows]
+    if missing or result["quick"]:
+        what = "was quick" if result["quick"] else f"left out {', '.join(missing)}"
+        raise ValueError(f"the pages show a whole run of the benchmarks, but this one {what}")
     body = []
     for name in SHOWN:
         row = rows[name]

@@ -141,3 +141,18 @@ def test_a_page_without_a_place_for_the_tables(monkeypatch):
     monkeypatch.setitem(pages.PAGES, "CHANGELOG.md", pages.goals)
     with pytest.raises(ValueError, match=r"CHANGELOG\.md has no place between <!-- measured -->"):
         pages.filled("CHANGELOG.md", pages.latest())
+
+
+def test_the_pages_take_nothing_but_a_whole_run(capsys):
+    whole = pages.latest()
+    part = whole | {"rows": [row for row in whole["rows"] if row["workload"] != "import"]}
+    with pytest.raises(
+        ValueError, match="a whole run of the benchmarks, but this one left out import"
+    ):
+        pages.filled("README.md", part)
+    with pytest.raises(ValueError, match="this one was quick"):
+        pages.filled("README.md", whole | {"quick": True})
+    for some in (["--quick"], ["--only", "mlp"]):
+        with pytest.raises(SystemExit):
+            main([*some, "--pages"])
+        assert "--pages shows a whole run" in capsys.readouterr().err
