@@ -12,6 +12,16 @@ Description = dict[str, Any]  # {"kind": a registered class's name, "config": it
 KINDS: dict[str, type["Configured"]] = {}
 
 
+def count(value: Any, name: str) -> int:
+    """The value as a number of things.
+
+    Raises: ValueError if it is not an integer of at least 1.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+    return int(value)
+
+
 class Configured:
     """What can be built again from its arguments, which it keeps as attributes of their names."""
 

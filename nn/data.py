@@ -62,16 +62,6 @@ def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[
     return X, y
 
 
-def count(value: Any, name: str) -> int:
-    """The value as a number of things.
-
-    Raises: ValueError if it is not an integer of at least 1.
-    """
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
-    return int(value)
-
-
 class Batches:
     """X and y in batches of one size, the last with what is left."""
 

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from nn.config import count
 from nn.files import FRESH, decode_image, image_folder, natural, read_idx
 from nn.garments import synthetic_garments
 
@@ -62,19 +63,12 @@ class FashionMNIST(NamedTuple):
     source: str
 
 
-def _counts(**counts: int) -> None:
-    """Raises: ValueError for what counts nothing."""
-    for name, n in counts.items():
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, not {n!r}")
-
-
 def spiral(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
     """Interleaved spiral arms, one per class, each wound by 10 radians and blurred along its turn.
 
     Shapes: X (samples * classes, 2) float32, y (samples * classes,).
     """
-    _counts(samples=samples, classes=classes)
+    samples, classes = count(samples, "samples"), count(classes, "classes")
     y = np.repeat(np.arange(classes), samples)
     radius = np.tile(np.linspace(0, 1, samples), classes)
     noise = np.random.default_rng(rng).normal(0, 0.5, y.size)
@@ -88,7 +82,7 @@ def vertical(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, 
 
     Shapes: X (samples * classes, 2) float32, y (samples * classes,).
     """
-    _counts(samples=samples, classes=classes)
+    samples, classes = count(samples, "samples"), count(classes, "classes")
     y = np.repeat(np.arange(classes), samples)
     centres = np.stack([y / 3, np.full(y.size, 0.5)], axis=1)
     X = np.random.default_rng(rng).normal(centres, 0.1)
@@ -100,8 +94,7 @@ def sine(samples: int = 1000) -> tuple[np.ndarray, np.ndarray]:
 
     Shapes: X (samples, 1) float32, y (samples, 1) float32.
     """
-    _counts(samples=samples)
-    X = np.arange(samples)[:, None] / samples
+    X = np.arange(count(samples, "samples"))[:, None] / samples
     return X.astype(np.float32), np.sin(2 * np.pi * X).astype(np.float32)
 
 

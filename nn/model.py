@@ -8,7 +8,8 @@ import numpy as np
 import tensorgrad as tg
 from nn import checkpoint
 from nn.checkpoint import File
-from nn.data import Batches, count, pair, samples
+from nn.config import count
+from nn.data import Batches, pair, samples
 from nn.history import History
 from nn.layers import Sequential
 from nn.losses import Loss

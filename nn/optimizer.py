@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.arena import Arena, Block, Slot, flush_denormals, reals
-from nn.config import Configured
+from nn.config import NUMBER, Configured
 from nn.threads import side_by_side
 
 FLUSH = 32  # steps from one flush of denormals to the next
@@ -193,6 +193,6 @@ def _checked(optimizer: str, settings: dict[str, Any]) -> dict[str, float]:
     """
     for name, value in settings.items():
         allowed, words = BOUNDS.get(name, (lambda _: True, "a number"))
-        if not isinstance(value, int | float | np.number) or not allowed(value):
+        if not isinstance(value, NUMBER) or not allowed(value):
             raise ValueError(f"{optimizer} was given {name}={value!r}, but {name} must be {words}")
     return {name: float(value) for name, value in settings.items()}
