@@ -24,10 +24,9 @@ def put(v, index, shape):
     elif v.size < FEW or len(shape) == 1 or not all(is_integer(item) for item in items):
         np.add.at(out, index, v)  # a position named twice gets both
     else:  # along several axes NumPy is slow: as positions in one long row it adds them four times faster
-        rows, rest = np.zeros((), np.intp), math.prod(shape[len(items) :])
-        for item, n in zip(items, shape, strict=False):
-            i = np.asarray(item, np.intp)
-            rows = rows * n + np.where(i < 0, i + n, i)
+        rest = math.prod(shape[len(items) :])
+        arrays = [np.asarray(item, np.intp) for item in items]
+        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")  # as -1 is the last
         rows, v = rows.reshape(-1, 1) * rest, v.reshape(rows.size, rest)
         columns, long = np.arange(rest), max(TOGETHER // max(rest, 1), 1)
         for k in range(0, len(rows), long):
