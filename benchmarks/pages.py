@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from benchmarks.peers import PEERS
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -27,7 +28,7 @@ SHOWN = [  # in the README: what it measures best tells how fast this is
     "Adam, 10⁷ parameters",
     "import",
 ]
-PEERS = {"torch": "PyTorch", "jax": "JAX jit", "autograd": "HIPS autograd", "mygrad": "MyGrad"}
+BESIDE = ("torch", "jax", "autograd", "mygrad")
 
 
 def latest() -> dict[str, Any]:
@@ -35,14 +36,9 @@ def latest() -> dict[str, Any]:
     return json.loads(max(RESULTS.glob("*.json")).read_text())
 
 
-def machine(result: dict[str, Any]) -> str:
-    m = result["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+def source(result: dict[str, Any]) -> str:
     rounds = max(len(row["measured"][0]["samples"]) for row in result["rows"])
-    return (
-        f"Measured on {m['date']}: {m['processor']}, {m['cores']} cores, {m['blas']}; {versions}; "
-        f"medians of up to {rounds} rounds."
-    )
+    return f"Measured {report.setting(result)}; medians of up to {rounds} rounds."
 
 
 def comparison(result: dict[str, Any]) -> str:
@@ -60,14 +56,14 @@ def comparison(result: dict[str, Any]) -> str:
         row = rows[name]
         ours = np.median(report.best(row)["tensorgrad"]["samples"])
         ratio = report.ratios(row)
-        cells = [report.number(ratio[p][1], 2) if p in ratio else "" for p in PEERS]
+        cells = [report.number(ratio[p][1], 2) if p in ratio else "" for p in BESIDE]
         body.append([name, f"{report.number(ours, 2)} {row['unit']}", *cells])
-    head = ["", "tensorgrad", *(f"/ {title}" for title in PEERS.values())]
-    return f"{report.table(head, body)}\n\n{machine(result)}"
+    head = ["", "tensorgrad", *(f"/ {PEERS[p].title}" for p in BESIDE)]
+    return f"{report.table(head, body)}\n\n{source(result)}"
 
 
 def goals(result: dict[str, Any]) -> str:
-    return f"{report.goals(result['rows'])}\n\n{machine(result)}"
+    return f"{report.goals(result['rows'])}\n\n{source(result)}"
 
 
 PAGES: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -166,14 +166,20 @@ def _verdict(value: float, goal: float) -> str:
     return "reached" if value <= goal else f"missed by {100 * (value / goal - 1):.0f} %"
 
 
+def setting(report: dict[str, Any]) -> str:
+    """When, on what machine and with which versions it was measured."""
+    m = report["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    return (
+        f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
+    )
+
+
 def tables(report: dict[str, Any]) -> str:
     """Everything in words, as Markdown."""
     m = report["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     families = list(dict.fromkeys(row["family"] for row in report["rows"]))
-    parts = [
-        f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
-    ]
+    parts = [setting(report)]
     if m["environment"]:
         parts.append(
             "Set in the environment: " + ", ".join(f"{k}={v}" for k, v in m["environment"].items())
