@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests import page_fixtures
+from tests.draw import page_fixtures
 
 GOALS = {"layout": 100, "ready": 1000, "pan": 16, "zoom": 16, "heap": 150}
 UNITS = {"layout": "ms", "ready": "ms", "pan": "ms a frame", "zoom": "ms a frame", "heap": "MB"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nn.files import import_cv2
+from nn.data.files import import_cv2
 
 
 def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:

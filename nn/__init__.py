@@ -1,10 +1,19 @@
 """Neural networks on tensorgrad, in the vocabulary of the book Neural Networks from Scratch."""
 
 from nn import datasets, init
-from nn.activations import LeakyReLU, Linear, ReLU, Sigmoid, Softmax, Tanh
 from nn.config import build, describe, register
-from nn.history import History
-from nn.layers import Dense, Dropout, Flatten, Sequential
+from nn.layers import (
+    Dense,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from nn.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -12,10 +21,10 @@ from nn.losses import (
     MeanSquaredError,
 )
 from nn.metrics import CategoricalAccuracy, RegressionAccuracy
-from nn.model import Model
 from nn.module import Module
-from nn.optimizer import Optimizer
-from nn.optimizers import SGD, Adagrad, Adam, RMSprop
+from nn.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
+from nn.training.history import History
+from nn.training.model import Model
 
 __all__ = [
     "SGD",

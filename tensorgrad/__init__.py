@@ -1,20 +1,11 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
-from tensorgrad import operators as _operators  # noqa: F401  # gives Tensor its operators
-from tensorgrad.anomaly import detect_anomaly
-from tensorgrad.check import check_grads
+from tensorgrad.debug.anomaly import detect_anomaly
+from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
-from tensorgrad.functional import (
-    elementwise_grad,
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    value_and_grad,
-    vjp,
-)
-from tensorgrad.joint import checkpoint, custom_gradient
+from tensorgrad.engine import operators as _operators  # noqa: F401  # gives Tensor its operators
+from tensorgrad.engine.state import Scope, enable_grad, no_grad
+from tensorgrad.engine.tensor import Tensor
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -30,8 +21,17 @@ from tensorgrad.ops.neural import (
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.windows import overlap, windows
 from tensorgrad.rules import composed, constant, primitive, rule, rule_each
-from tensorgrad.state import Scope, enable_grad, no_grad
-from tensorgrad.tensor import Tensor
+from tensorgrad.transforms.custom import checkpoint, custom_gradient
+from tensorgrad.transforms.functional import (
+    elementwise_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 
 __version__ = "0.1.0"
 __all__ = [

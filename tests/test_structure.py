@@ -13,35 +13,31 @@ import tensorgrad
 
 ROOT = Path(tensorgrad.__file__).parent.parent
 
-# Each layer sees only itself and those before it; within a layer, what is said in WITHIN.
-LAYERS = [
-    "rules",
-    "ops",
-    "graph",
-    "state",
-    "record",
-    "views",
-    "exchange",
-    "tensor",
-    "operators",
-    "anomaly",
-    "trees",
-    "evaluation",
-    "functional",
-    "joint",
-    "draw",
-    "check",
-]
-NN = [
-    "config", "summary", "module", "init", "files", "garments", "datasets", "layers", "activations", "losses",
-    "metrics", "threads", "arena", "optimizer", "optimizers", "data", "progress", "history", "training",
-    "checkpoint", "model", "__init__",
-]  # fmt: skip
+# Each room sees only itself and those before it; a room is a file or a folder.
+ROOMS = {
+    "tensorgrad": ["rules", "ops", "engine", "transforms", "debug", "draw", "__init__"],
+    "nn": [
+        "config", "summary", "module", "losses", "metrics", "layers", "optim", "data", "training",
+        "datasets", "init", "__init__",
+    ],
+}  # fmt: skip
+# Within a room, each file sees only those before it.
+FILES = {
+    "tensorgrad/engine": ["node", "backward", "state", "record", "views", "interop", "tensor", "operators", "__init__"],
+    "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
+    "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
+    "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
+    "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
+    "nn/training": ["progress", "history", "loop", "saving", "model", "__init__"],
+}  # fmt: skip
+ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
+FILE_PAIRS = [(folder, name) for folder, names in FILES.items() for name in names]
 
 
-def sources(package, layer):
-    folder = ROOT / package / layer
-    return sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / package / f"{layer}.py"]
+def sources(package, room):
+    folder = ROOT / package / room
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / package / f"{room}.py"]
 
 
 def imports(file):
@@ -54,40 +50,54 @@ def imports(file):
             yield from ((node.module, alias.name) for alias in node.names)
 
 
-def layers_imported(file):
-    """The layers of tensorgrad that a file imports."""
-    found = set()
+def imported_from(folder, file):
+    """The rooms, or files, of a folder that a file imports from."""
+    parts = folder.split("/")
     for module, name in imports(file):
-        parts = module.split(".")
-        if parts[0] == "tensorgrad":
-            found.add(parts[1] if len(parts) > 1 else name)
-    return found
+        path = [*module.split("."), *([name] if name else [])]
+        if path[: len(parts)] == parts and len(path) > len(parts):
+            yield path[len(parts)]
 
 
-def test_every_file_of_tensorgrad_has_its_layer():
-    files = {
-        p.stem if p.is_file() else p.name
-        for p in (ROOT / "tensorgrad").iterdir()
+def entries(folder):
+    """The rooms, or files, of a folder."""
+    return {
+        p.stem
+        for p in (ROOT / folder).iterdir()
         if p.suffix == ".py" or (p / "__init__.py").exists()
     }
-    assert files - {"__init__"} == set(LAYERS)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_point_down(layer):
-    allowed = {*LAYERS[: LAYERS.index(layer)], layer}
-    for file in sources("tensorgrad", layer):
-        assert layers_imported(file) <= allowed, f"{file} imports {layers_imported(file) - allowed}"
+@pytest.mark.parametrize(("folder", "order"), [*ROOMS.items(), *FILES.items()])
+def test_everything_has_its_place(folder, order):
+    assert entries(folder) == set(order)
+
+
+@pytest.mark.parametrize(("package", "room"), ROOM_PAIRS)
+def test_rooms_import_what_lies_below(package, room):
+    order = ROOMS[package]
+    allowed = {*order[: order.index(room)], room}
+    for file in sources(package, room):
+        found = set(imported_from(package, file)) & set(order)
+        assert found <= allowed, f"{file} imports {found - allowed}"
+
+
+@pytest.mark.parametrize(("folder", "name"), FILE_PAIRS)
+def test_files_of_a_room_import_what_lies_below(folder, name):
+    order = FILES[folder]
+    found = set(imported_from(folder, ROOT / folder / f"{name}.py")) & set(order)
+    allowed = set(order[: order.index(name)])
+    assert found <= allowed, f"{folder}/{name}.py imports {found - allowed}"
 
 
 def test_families_of_ops_do_not_import_each_other():
     for file in sources("tensorgrad", "ops"):
         if file.name != "__init__.py":
-            assert layers_imported(file) <= {"rules"}, file
+            assert set(imported_from("tensorgrad", file)) <= {"rules"}, file
 
 
-def test_the_graph_knows_no_tensor():
-    tree = ast.parse((ROOT / "tensorgrad" / "graph.py").read_text())
+def test_backward_knows_no_tensor():
+    tree = ast.parse((ROOT / "tensorgrad" / "engine" / "backward.py").read_text())
     assert "Tensor" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
@@ -109,18 +119,6 @@ def test_nn_uses_only_public_names_of_tensorgrad():
             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "tg"
         }
         assert used <= set(tensorgrad.__all__), f"{file} uses {used - set(tensorgrad.__all__)}"
-
-
-def test_every_file_of_nn_has_its_place():
-    assert {p.stem for p in (ROOT / "nn").glob("*.py")} == set(NN)
-
-
-@pytest.mark.parametrize("name", NN)
-def test_nn_points_down(name):
-    file = ROOT / "nn" / f"{name}.py"
-    found = {(module + "." + part if module == "nn" else module).split(".")[1]
-             for module, part in imports(file) if module.split(".")[0] == "nn"}  # fmt: skip
-    assert found <= set(NN[: NN.index(name)]), f"{file} imports {found - set(NN[: NN.index(name)])}"
 
 
 @pytest.mark.parametrize("package", [tensorgrad, nn])

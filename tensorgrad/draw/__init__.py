@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.state import STATE, under
+from tensorgrad.engine.state import STATE, under
 
 if TYPE_CHECKING:
     from tensorgrad.draw.drawing import Drawing

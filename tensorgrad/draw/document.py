@@ -10,7 +10,7 @@ from typing import Any
 from tensorgrad.draw.formulas import formula
 from tensorgrad.draw.model import Event, Graph, Operand, Vertex
 from tensorgrad.draw.stats import Stats
-from tensorgrad.state import Place
+from tensorgrad.engine.state import Place
 
 Document = dict[str, Any]
 

@@ -9,7 +9,7 @@ from tensorgrad.draw.fold import Edge, Group, Item, View
 from tensorgrad.draw.formulas import slot_name
 from tensorgrad.draw.model import Graph, Vertex
 from tensorgrad.draw.stats import told
-from tensorgrad.state import Place
+from tensorgrad.engine.state import Place
 
 # Told apart by shape as well as by colour; dark text on each has a contrast of at least 12.
 # fmt: off

@@ -15,7 +15,7 @@ from tensorgrad.draw.document import document, encoded
 from tensorgrad.draw.dot import dot
 from tensorgrad.draw.fold import View, view
 from tensorgrad.draw.model import Graph
-from tensorgrad.tensor import Tensor
+from tensorgrad.engine.tensor import Tensor
 
 SHOW = ("name", "shape", "dtype", "value", "grad", "bytes", "source")
 DIRECTIONS = ("LR", "TB", "RL", "BT")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from tensorgrad.draw.model import Graph, Vertex
-from tensorgrad.state import Place
+from tensorgrad.engine.state import Place
 
 RANKS = 40  # drawn nodes in a row: beyond that, a picture is a strip, and modules close
 STRIP = 120  # but a picture that no closing makes shorter may be one, up to this length

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.draw.stats import Stats, statistics
-from tensorgrad.graph import Node
-from tensorgrad.record import NAMES
+from tensorgrad.engine.node import Node
+from tensorgrad.engine.record import NAMES
+from tensorgrad.engine.state import Place
 from tensorgrad.rules import Op, Spec
-from tensorgrad.state import Place
 
 LONG = 40  # a keyword or an index is told in at most so many characters
 

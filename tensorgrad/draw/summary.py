@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tensorgrad.draw.dot import size
-from tensorgrad.state import Place
+from tensorgrad.engine.state import Place
 
 
 @dataclass(slots=True)

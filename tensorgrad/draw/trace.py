@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.anomaly import users_frame
+from tensorgrad.debug.frames import users_frame
 from tensorgrad.draw.arrivals import Arrivals, Sum
 from tensorgrad.draw.drawing import Drawing, tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
-from tensorgrad.graph import Node
+from tensorgrad.engine.node import Node
+from tensorgrad.engine.state import STATE, Observer
 from tensorgrad.rules import Op
-from tensorgrad.state import STATE, Observer
 
 
 class Trace(Observer):

@@ -1,0 +1,1 @@
+"""Data sets, the files they are read from, and batches."""

@@ -1,0 +1,275 @@
+"""Data to learn from: the book's three toys, Fashion-MNIST, IDX files and folders of pictures.
+
+Everything comes as plain NumPy arrays, in a fixed order: shuffle before training.
+"""
+
+import hashlib
+import os
+import re
+import sys
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from nn.config import count
+from nn.data.files import FRESH, decode_image, image_folder, natural, read_idx
+from nn.data.synthetic import synthetic_garments
+
+__all__ = [
+    "FASHION_MNIST_CLASSES", "FashionMNIST", "SyntheticDataWarning", "fashion_mnist",
+    "image_folder", "read_idx", "sine", "spiral", "synthetic_garments", "vertical",
+]  # fmt: skip
+
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+IDX_FILES = {  # name -> the md5 of NAME.gz as downloaded, the md5 of the array that is in it
+    "train-images-idx3-ubyte": (
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "f209073e486d5113ebe2cc431d4df862"),
+    "train-labels-idx1-ubyte": (
+        "25c81989df183df01b3e8a0aad5dffbe", "3236f6424fc25388b2834cb19942cf7e"),
+    "t10k-images-idx3-ubyte": (
+        "bef4ecab320f06d8554ea6380940ec79", "b7656a891b218fc13e45205c48a92cae"),
+    "t10k-labels-idx1-ubyte": (
+        "bb300cfdad3c16e7a12a480ee83cd310", "8dea97a4e78c1bd1b5a6e8efbb870b6e"),
+}  # fmt: skip
+ZIP_FILE = "fashion_mnist_images.zip"
+
+Seed: TypeAlias = int | np.random.Generator | None
+
+
+class SyntheticDataWarning(UserWarning):
+    """Drawn garments stand in for Fashion-MNIST."""
+
+
+class FashionMNIST(NamedTuple):
+    """The data set and where it came from; the labels index `FASHION_MNIST_CLASSES`.
+
+    Shapes: X_train (60000, 28, 28) uint8, y_train (60000,) int64, X_test (10000, 28, 28), y_test.
+    """
+
+    X_train: np.ndarray
+    y_train: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    source: str
+
+
+def spiral(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
+    """Interleaved spiral arms, one per class, each wound by 10 radians and blurred along its turn.
+
+    Shapes: X (samples * classes, 2) float32, y (samples * classes,).
+    """
+    samples, classes = count(samples, "samples"), count(classes, "classes")
+    y = np.repeat(np.arange(classes), samples)
+    radius = np.tile(np.linspace(0, 1, samples), classes)
+    noise = np.random.default_rng(rng).normal(0, 0.5, y.size)
+    angle = 10 * (y + radius) + noise
+    X = radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    return X.astype(np.float32), y
+
+
+def vertical(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
+    """Blobs side by side, one per class, a third apart and with deviation 0.1.
+
+    Shapes: X (samples * classes, 2) float32, y (samples * classes,).
+    """
+    samples, classes = count(samples, "samples"), count(classes, "classes")
+    y = np.repeat(np.arange(classes), samples)
+    centres = np.stack([y / 3, np.full(y.size, 0.5)], axis=1)
+    X = np.random.default_rng(rng).normal(centres, 0.1)
+    return X.astype(np.float32), y
+
+
+def sine(samples: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """One period of the sine, from 0 up to but not including 1.
+
+    Shapes: X (samples, 1) float32, y (samples, 1) float32.
+    """
+    X = np.arange(count(samples, "samples"))[:, None] / samples
+    return X.astype(np.float32), np.sin(2 * np.pi * X).astype(np.float32)
+
+
+def fashion_mnist(
+    data: str | os.PathLike[str] | None = None, *, download: bool = True
+) -> FashionMNIST:
+    """Fashion-MNIST from `data`, else from $TENSORGRAD_DATA, the user's cache or the network.
+
+    A place may hold the four IDX files, gzipped or not, or else the book's zip, or that unpacked.
+    Where there is neither data nor network, drawn garments come instead, with a warning.
+    Raises: ValueError if a file is damaged or foreign; FileNotFoundError if `data` holds nothing.
+    Source: Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747.
+    """
+    cache = _cache()
+    named = data or os.environ.get("TENSORGRAD_DATA")
+    places = [Path(named).expanduser()] if named else []
+    if not data:
+        places.append(cache)
+    for place in places:
+        found = _load(place)
+        if found is not None:
+            return found
+        if data or (place != cache and len(_idx_files(place)) > 0):
+            raise FileNotFoundError(_missing(place))
+    reason = _download(cache) if download else "download=False"
+    if reason is None and (found := _load(cache)) is not None:
+        return found._replace(source=f"downloaded from {URL} to {cache}")
+    warnings.warn(
+        f"Fashion-MNIST is not in {' or '.join(map(str, places))} and was not downloaded "
+        f"({reason}). SYNTHETIC garments are used instead: accuracies say nothing about "
+        f"Fashion-MNIST. Put the files of {URL} or {ZIP_FILE} into a folder and name it in "
+        "TENSORGRAD_DATA",
+        SyntheticDataWarning,
+        stacklevel=2,
+    )
+    return FashionMNIST(*synthetic_garments(rng=0), source="synthetic")
+
+
+def _load(place: Path) -> FashionMNIST | None:
+    """The data set in `place`, or None if nothing there looks like it."""
+    if place.is_file():
+        return _from_zip(place)
+    files = _idx_files(place)
+    if len(files) == len(IDX_FILES):
+        return _from_idx(place, files)
+    if (place / ZIP_FILE).is_file():
+        return _from_zip(place / ZIP_FILE)
+    for folder in (place, place / Path(ZIP_FILE).stem):
+        if (folder / "train").is_dir() and (folder / "test").is_dir():
+            return _from_folder(folder)
+    return None
+
+
+def _idx_files(place: Path) -> dict[str, Path]:
+    # The gzipped file wins: it carries a checksum of its own.
+    both = ((name, place / (name + end)) for end in ("", ".gz") for name in IDX_FILES)
+    return {name: path for name, path in both if path.is_file()}
+
+
+def _missing(place: Path) -> str:
+    lacking = [name for name in IDX_FILES if name not in _idx_files(place)]
+    return (
+        f"{place} {'holds no complete Fashion-MNIST' if place.exists() else 'does not exist'}: "
+        f"looked for the four IDX files, gzipped or not (not there: {', '.join(lacking)}), for "
+        f"{ZIP_FILE}, and for folders train and test; get the files from {URL}"
+    )
+
+
+def _from_idx(place: Path, files: dict[str, Path]) -> FashionMNIST:
+    arrays: list[np.ndarray] = []
+    for name, (_, md5) in IDX_FILES.items():
+        path, values = files[name], read_idx(files[name])
+        n, item = values.shape[:1], (28, 28) if "images" in name else ()
+        if values.dtype != np.uint8 or n in ((), (0,)) or values.shape != n + item:
+            raise ValueError(
+                f"{path} holds {values.dtype} of shape {values.shape}, but Fashion-MNIST's holds "
+                f"uint8 of shape {('N', *item)} with N > 0; {FRESH}"
+            )
+        if "labels" in name and values.max() > 9:
+            raise ValueError(f"{path} holds the label {values.max()}, outside 0 to 9; {FRESH}")
+        # Only files of the full size have a known checksum; smaller ones serve for quick trials.
+        found = hashlib.md5(values.data, usedforsecurity=False).hexdigest()
+        if len(values) in (60_000, 10_000) and found != md5:
+            raise ValueError(
+                f"{path} is not Fashion-MNIST's: the checksum (md5) of its values is {found}, not "
+                f"{md5}; MNIST's digits, for one, come in files of the same names; {FRESH}"
+            )
+        if "labels" in name and len(values) != len(arrays[-1]):
+            raise ValueError(
+                f"{path} holds {len(values)} labels for the {len(arrays[-1])} images next to it; "
+                f"{FRESH}"
+            )
+        arrays.append(values if item else values.astype(np.int64))
+    return FashionMNIST._make([*arrays, f"IDX files in {place}"])
+
+
+def _from_folder(folder: Path) -> FashionMNIST:
+    names = (p.relative_to(folder).as_posix() for p in folder.glob("t*/*/*.png"))
+    arrays = _from_pictures(folder, names, lambda name: (folder / name).read_bytes())
+    return FashionMNIST._make([*arrays, f"folder {folder}"])
+
+
+def _from_zip(path: Path) -> FashionMNIST:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = _from_pictures(path, archive.namelist(), archive.read)
+    # RuntimeError is how zipfile speaks of encryption and of unknown compression.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise ValueError(f"{path} is not a readable zip ({error}); {FRESH}") from error
+    return FashionMNIST._make([*arrays, f"zip {path}"])
+
+
+def _from_pictures(
+    place: Path, names: Iterable[str], read: Callable[[str], bytes]
+) -> list[np.ndarray]:
+    """X_train, y_train, X_test, y_test from train/<label>/<number>.png, in that order."""
+    splits: dict[str, list] = {"train": [], "test": []}
+    for name in names:
+        match = re.fullmatch(r"(?:.*/)?(train|test)/([^/]+)/([^/.][^/]*)\.png", name)
+        if match:
+            splits[match[1]].append((match[2], natural(match[3]), name))
+    arrays = []
+    for split, entries in splits.items():
+        labels = {label for label, _, _ in entries}
+        if labels != set("0123456789"):
+            raise ValueError(
+                f"{place} holds {split}/<label>/<number>.png for the labels "
+                f"{sorted(labels) or 'none'}, but Fashion-MNIST has each of 0 to 9; {FRESH}"
+            )
+        entries.sort()
+        X = np.empty((len(entries), 28, 28), np.uint8)
+        for row, (_, _, name) in zip(X, entries, strict=True):
+            image = decode_image(read(name))
+            if image is None or image.shape != (28, 28):
+                what = "no readable picture" if image is None else f"of shape {image.shape}"
+                raise ValueError(f"{place}: {name} is {what}, not 28 by 28; {FRESH}")
+            row[:] = image
+        arrays += [X, np.array([int(label) for label, _, _ in entries])]
+    return arrays
+
+
+def _cache() -> Path:
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "tensorgrad" / "fashion-mnist"
+
+
+def _download(folder: Path) -> str | None:
+    """Fetch the IDX files, and return why not if they are out of reach."""
+    try:
+        import pooch
+        from requests.exceptions import ChunkedEncodingError, RequestException
+    except ImportError:
+        return "pooch is not installed; run: pip install 'tensorgrad[examples]'"
+    known = {f"{name}.gz": f"md5:{md5}" for name, (md5, _) in IDX_FILES.items()}
+    fetcher = pooch.create(folder, URL, registry=known, retry_if_failed=2)
+    try:
+        for name in known:
+            bar = pooch.HTTPDownloader(progressbar=find_spec("tqdm") is not None)
+            fetcher.fetch(name, downloader=bar)
+    # What arrives damaged is an error, unlike what does not arrive at all.
+    except (ChunkedEncodingError, ValueError) as error:
+        raise ValueError(
+            f"the download of {URL}{name} arrived damaged ({error}); try again, or download it "
+            "by another way into a folder named in TENSORGRAD_DATA"
+        ) from error
+    except (RequestException, ConnectionError, TimeoutError) as error:
+        return f"{type(error).__name__}: {error}"
+    except OSError as error:
+        raise OSError(
+            f"the downloaded Fashion-MNIST cannot be written to {folder} ({error}); name a folder "
+            "that holds the data in TENSORGRAD_DATA, or pass download=False"
+        ) from error
+    return None

@@ -1,0 +1,6 @@
+"""Optimizers, and the flat memory and threads that they use."""
+
+from nn.optim.algorithms import SGD, Adagrad, Adam, RMSprop
+from nn.optim.base import Optimizer
+
+__all__ = ["SGD", "Adagrad", "Adam", "Optimizer", "RMSprop"]

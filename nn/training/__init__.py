@@ -1,0 +1,1 @@
+"""Training: Model, its loop, history, progress bar and files."""

@@ -1,0 +1,1 @@
+"""Tools to find mistakes: gradients checked against differences, the first NaN located."""

@@ -1,0 +1,76 @@
+"""What other code takes a tensor for: an array, a number, a piece of memory."""
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.record import Recorded
+from tensorgrad.engine.state import STATE
+
+
+class Exchange(Recorded):
+    """The part of Tensor that other code uses; it refuses where a gradient would be lost."""
+
+    __slots__ = ()
+    __pandas_priority__ = 5000  # above a DataFrame's: pandas leaves `series * tensor` to Tensor
+
+    def numpy(self) -> np.ndarray:
+        """The array itself; of a tensor that is part of a graph only after `.detach()`."""
+        return self.__array__()
+
+    def item(self) -> Any:
+        return self._value.item()
+
+    def tolist(self) -> Any:
+        return self._value.tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.node is not None and STATE.get().recording:
+            raise TypeError(
+                "making an ndarray of a tensor that requires a gradient would lose the gradient; "
+                "use .detach() or .data to do so on purpose, np.stack for a list of tensors, and "
+                "for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
+            )
+        return np.array(self._value, dtype, copy=copy)
+
+    def _number(self) -> Any:
+        """The value as Python's own types want it: ndarray[i] = tensor and math.sin(tensor) do."""
+        if self.node is not None and STATE.get().recording:
+            raise TypeError(
+                "making a plain number of a tensor that requires a gradient would lose the "
+                "gradient; use .item() to do so on purpose, np.f(tensor) for math.f(tensor), and "
+                "for ndarray[i] = tensor np.stack of a list, or np.zeros_like(tensor) in the "
+                "ndarray's place"
+            )
+        return self._value
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        array = self.__array__()
+        if any(step < 0 for step in array.strides):  # which PyTorch does not survive
+            array = array.copy()
+        return array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return np.empty(0).__dlpack_device__()  # the CPU
+
+    def __len__(self) -> int:
+        return len(np.asarray(self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __float__(self) -> float:
+        return float(self._number())
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+    def __index__(self) -> int:
+        return operator.index(self._value)
+
+    def __complex__(self) -> complex:
+        return complex(self._number())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value, spec) if self._value.ndim == 0 else object.__format__(self, spec)

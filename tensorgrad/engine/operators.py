@@ -1,0 +1,115 @@
+"""The operators and methods of Tensor, from tables: each is the NumPy function of its name."""
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.node import Node, serials
+from tensorgrad.engine.record import NO_KEYWORDS, PLAIN, apply, dispatch, spec_of
+from tensorgrad.engine.state import STATE
+from tensorgrad.engine.tensor import Tensor
+from tensorgrad.engine.views import become
+from tensorgrad.rules import RULES, Function, numbers
+
+# fmt: off
+OPERATORS = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power,
+    "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+    "lshift": np.left_shift, "rshift": np.right_shift,
+}
+COMPARISONS = {
+    "eq": np.equal, "ne": np.not_equal,
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+}
+UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
+METHODS = (
+    "all any argmax argmin argpartition argsort astype choose clip conj conjugate copy cumprod "
+    "cumsum diagonal dot max mean min nonzero prod put ravel repeat round searchsorted squeeze std "
+    "sum swapaxes take trace var"
+)
+# fmt: on
+
+
+def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Function]:
+    """`a * b` and its reflection: `apply` for two operands, written out for scalars' sake."""
+    op = RULES[ufunc]
+    plans = [op.plan(wanted, 2) for wanted in range(4)]
+    new, new_node, state_of = Tensor.__new__, Node.__new__, STATE.get
+
+    def forward(a: Any, b: Any) -> Tensor:
+        state = state_of()
+        if state.observer is not None:
+            return apply(op, (a, b), NO_KEYWORDS)
+        if isinstance(a, Tensor):
+            x, p = a._value, a.node
+        else:
+            x, p = a if type(a) in PLAIN else numbers(a), None
+        if isinstance(b, Tensor):
+            y, q = b._value, b.node
+        else:
+            y, q = b if type(b) in PLAIN else numbers(b), None
+        t = new(Tensor)
+        out = compute(x, y)  # on NumPy's scalars the operator is ten times faster than the ufunc
+        if type(out) is complex:  # so Python makes of a complex and a np.float64
+            out = np.complex128(out)
+        t._value = out
+        if (p is None and q is None) or not state.recording:
+            t.node = None
+            return t
+        unread, reads_out = plans[(p is not None) + 2 * (q is not None)]
+        t.node = node = new_node(Node)
+        node.op = op
+        node.parents = node.args = parents = (p, q)
+        if len(unread) < 2 or None in parents:  # else one tuple less for the collector to visit
+            node.args = (
+                (p or spec_of(x)) if 0 in unread else x,
+                (q or spec_of(y)) if 1 in unread else y,
+            )
+        node.kwargs = NO_KEYWORDS
+        node.out = out if reads_out else None
+        node.shape, node.dtype = out.shape, out.dtype
+        node.notes, node.scope, node.serial = None, state.scope, next(serials)
+        return t
+
+    return forward, lambda b, a: forward(a, b)
+
+
+def _method(function: Function) -> Function:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return dispatch(function, (self, *args), kwargs)
+
+    method.__doc__ = f"`np.{function.__name__}` of this tensor."
+    return method
+
+
+def _in_place(function: Function) -> Function:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> None:
+        become(self, dispatch(function, (self, *args), kwargs))
+
+    method.__doc__ = f"`np.{function.__name__}` of this tensor, in its place."
+    return method
+
+
+def _binary(name: str, ufunc: np.ufunc) -> None:
+    """Give Tensor `a op b`, `b op a` and `a op= b`."""
+    if ufunc in RULES:
+        forward, reflected = operator_pair(ufunc, getattr(operator, name))
+    else:
+        forward, reflected = _method(ufunc), lambda b, a: dispatch(ufunc, (a, b), NO_KEYWORDS)
+    setattr(Tensor, f"__{name}__", forward)
+    setattr(Tensor, f"__r{name}__", reflected)
+    setattr(Tensor, f"__i{name}__", lambda a, b: become(a, forward(a, b)))
+
+
+for _name, _function in OPERATORS.items():
+    _binary(_name, _function)
+for _name, _function in (COMPARISONS | UNARY).items():
+    setattr(Tensor, f"__{_name}__", _method(_function))
+Tensor.__divmod__ = _method(np.divmod)
+Tensor.__rdivmod__ = lambda b, a: dispatch(np.divmod, (a, b), NO_KEYWORDS)
+for _name in METHODS.split():
+    setattr(Tensor, _name, _method(getattr(np, _name)))
+for _name in ("partition", "sort"):
+    setattr(Tensor, _name, _in_place(getattr(np, _name)))

@@ -1,0 +1,306 @@
+"""Tensor: an ndarray that remembers how it was made."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.engine.interop import Exchange
+from tensorgrad.engine.node import Node, serials
+from tensorgrad.engine.record import (
+    NO_KEYWORDS,
+    Recorded,
+    apply,
+    as_gradient,
+    conjugated,
+    dispatch,
+    frozen,
+    gradients,
+    name_array,
+    node_of,
+    plain,
+    seed_of,
+    tensor_of,
+)
+from tensorgrad.engine.state import STATE, under
+from tensorgrad.engine.views import become, is_view_at
+from tensorgrad.ops.index import assign, take
+from tensorgrad.rules import RULES, Function, Spec
+
+Operator = Callable[[Any, Any], Any]
+
+
+class Tensor(Exchange):
+    """An array, and the node that made it (None for a constant).
+
+    `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
+    NumPy's functions and operators take tensors and return tensors, by NumPy's own rules for shapes
+    and dtypes.
+    Raises: TypeError for data that is not numeric, or a gradient asked of integers.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # tensorgrad.operators sets these, from tables
+        # fmt: off
+        __add__: Operator; __sub__: Operator; __mul__: Operator; __truediv__: Operator  # noqa: E702
+        __pow__: Operator; __matmul__: Operator; __mod__: Operator; __floordiv__: Operator  # noqa: E702
+        __radd__: Operator; __rsub__: Operator; __rmul__: Operator; __rtruediv__: Operator  # noqa: E702
+        __rpow__: Operator; __rmatmul__: Operator; __rmod__: Operator  # noqa: E702
+        __divmod__: Operator; __rdivmod__: Operator  # noqa: E702
+        __lt__: Operator; __le__: Operator; __gt__: Operator; __ge__: Operator  # noqa: E702
+        __neg__: Callable[[Any], Any]; __abs__: Callable[[Any], Any]  # noqa: E702
+        # fmt: on
+
+        def __getattr__(self, method: str) -> Any: ...
+
+    def __init__(
+        self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
+    ) -> None:
+        lost = isinstance(data, Tensor) and data.node is not None and not requires_grad
+        if lost and STATE.get().recording:
+            raise TypeError(
+                "a Tensor made of a tensor that requires a gradient would be a constant and "
+                "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
+            )
+        array = np.array(
+            data.data if isinstance(data, Tensor) else data,
+            dtype,
+            copy=True if requires_grad else None,
+        )
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
+        if requires_grad and array.dtype.kind not in "fc":
+            raise TypeError(
+                "only floating-point and complex tensors have gradients, but the data has dtype "
+                f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
+            )
+        self._value = array if array.ndim else array[()]
+        self.node = Node(array.shape, array.dtype) if requires_grad else None
+        self.name = name
+
+    # What it is
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array itself, not a copy: writing to it is not recorded."""
+        if type(self._value) is not np.ndarray:
+            self._value = np.asarray(self._value)
+        return self._value
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = np.asarray(value, self._value.dtype)
+        if array.shape != self._value.shape:
+            raise ValueError(
+                f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
+            )
+        if array is self._value and self.node is not None and self.node.notes is not None:
+            # `t.data -= step` arrives here, after writing in place.
+            self.node.notes.array, self.node.notes.written = array, next(serials)
+        self._value = array
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that backward left here; a value, not to be written to."""
+        notes = self.node.notes if self.node is not None else None
+        return None if notes is None else notes.grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if self.node is None:
+            raise RuntimeError(
+                "a constant has no gradient; make the tensor with requires_grad=True"
+            )
+        if value is not None:
+            if not isinstance(value, Tensor) or value.shape != self.shape:
+                raise ValueError(
+                    f"the gradient of a tensor of shape {self.shape} is a Tensor of that shape, "
+                    f"not {value!r}"
+                )
+            if value.dtype != self.dtype:  # as after clipping by a factor of another dtype
+                value = np.astype(value, self.dtype)
+        self.node.noted().grad = value
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it."""
+        return self.node is None or self.node.op is None
+
+    @property
+    def name(self) -> str | None:
+        if self.node is None:
+            return getattr(self, "_name", None)
+        return self.node.notes.name if self.node.notes is not None else None
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if self.node is None:
+            self._name = name
+            if name is not None and type(self._value) is np.ndarray:
+                name_array(self._value, name)
+        elif name is not None or self.node.notes is not None:
+            self.node.noted().name = name
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What the op that made this was given: tensors, constants, None where no rule reads it."""
+        if self.node is None or self.node.parents is None:
+            return ()
+        pairs = zip(self.node.args, self.node.parents, strict=True)
+        return tuple(
+            None if isinstance(a, Spec) else a if p is None else tensor_of(a, p) for a, p in pairs
+        )
+
+    @property
+    def op(self) -> Function | None:
+        """The function that made this tensor, None for leaves and constants."""
+        return None if self.node is None or self.node.op is None else self.node.op.function
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        return self._value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._value.dtype
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
+        notes = [f"dtype={self.dtype}"]
+        if self.node is not None:
+            notes.append(
+                "requires_grad=True" if self.node.op is None else f"op={self.node.op.name}"
+            )
+        if self.name is not None:
+            notes.append(f"name={self.name!r}")
+        return f"Tensor({body}, {', '.join(notes)})"
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return (self[i] for i in range(len(self)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise TypeError(f"only leaf tensors are copied or pickled; detach() {self!r} first")
+        return _rebuild, (self.data, self.requires_grad, self.name)
+
+    # Gradients
+
+    def detach(self) -> "Tensor":
+        """The same value as a constant, sharing the array."""
+        return tensor_of(self._value)
+
+    def backward(
+        self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
+        """Add the gradient of this tensor to the `.grad` of every leaf under it.
+
+        `gradient` is the gradient arriving here, 1 by default for a single number. The graph is
+        freed on the way unless `retain_graph`. With `create_graph` the gradients are recorded, can
+        be differentiated again, and keep the graph in memory until `zero_grad()`.
+        Raises: RuntimeError if nothing was recorded or the graph was freed; ValueError if the
+        gradient's shape does not fit.
+        """
+        arrived = gradients(
+            [(self, gradient)], None, retain_graph=retain_graph, create_graph=create_graph
+        )
+        for node, g in arrived.items():
+            notes = node.noted()
+            if notes.grad is not None:
+                with under(recording=create_graph):
+                    g = frozen(notes.grad + g)
+            notes.grad = g
+
+    def zero_grad(self) -> None:
+        if self.node is not None and self.node.notes is not None:
+            self.node.notes.grad = None
+
+    def retain_grad(self) -> None:
+        """Have backward leave a `.grad` here too, though this is no leaf."""
+        node_of(self, "retain its gradient").noted().retains = True
+
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
+        """Call `hook` with the complete gradient; what it returns, if anything, takes its place.
+
+        Returns a function that removes the hook.
+        """
+
+        def call(g: Any) -> Any:
+            changed = hook(as_gradient(g))
+            if changed is None:
+                return g
+            return conjugated(seed_of(g, changed, isinstance(g, Tensor)))
+
+        hooks = node_of(self, "have a hook").noted().hooks
+        hooks.append(call)
+        return lambda: hooks.remove(call)
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and ufunc in RULES:
+            return apply(RULES[ufunc], args, kwargs)
+        return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
+
+    def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
+        return dispatch(function, args, kwargs)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> "Tensor":
+        return apply(RULES[take], (self, plain(index)), NO_KEYWORDS)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
+        if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
+            become(self, assign(self, plain(index), value))
+
+    @property
+    def T(self) -> "Tensor":
+        return np.transpose(self)
+
+    @property
+    def real(self) -> "Tensor":
+        return np.real(self)
+
+    @property
+    def imag(self) -> "Tensor":
+        return np.imag(self)
+
+    @property
+    def mT(self) -> "Tensor":
+        return np.matrix_transpose(self)
+
+    def reshape(self, *shape: Any, order: str = "C") -> "Tensor":
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+    def transpose(self, *axes: Any) -> "Tensor":
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def flatten(self, order: str = "C") -> "Tensor":
+        return np.copy(np.ravel(self, order))
+
+    def compress(self, condition: Any, axis: int | None = None) -> "Tensor":
+        return np.compress(condition, self, axis)
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+
+Recorded.tensor = Tensor
+
+
+def _rebuild(data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:
+    return Tensor(data, requires_grad, name=name)

@@ -1,0 +1,91 @@
+"""Writing: a tensor gets a new value and node, and so do all views that share its memory in NumPy.
+
+What was recorded earlier keeps the values that it saw. A view is known by its root, the tensor
+that it was taken of at first, and by the steps from there.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.record import Recorded, Step, apply, plain, root_of, tensor_of
+from tensorgrad.engine.state import STATE
+from tensorgrad.ops.index import assign, take
+
+
+def become(t: Any, result: Any) -> Any:
+    """Write a result into a tensor, as `t += 1` and `t[0] = 1` do, and return the tensor."""
+    result = fitting(t, result if isinstance(result, Recorded) else tensor_of(result))
+    root, steps = root_of(t)
+    if steps:
+        result = written(root, steps, t, result)
+    if root.node is not None and root.node.op is None:
+        if STATE.get().recording:
+            raise RuntimeError(
+                "a leaf that requires a gradient, or a view of one, cannot be written to while "
+                "recording, for it would stop being a leaf; write under no_grad(), to .data, or to "
+                "a copy like `t * 1`"
+            )
+        root.data = result._value
+    else:
+        root._value, root.node = result._value, result.node
+    refresh(root)
+    return t
+
+
+def is_view_at(t: Any, value: Any, index: Any) -> bool:
+    """Whether the value is the view `t[index]`: what Python assigns last in `t[index] += 1`."""
+    if not isinstance(value, Recorded):
+        return False
+    (root, steps), (home, path) = root_of(value), root_of(t)
+    if root is not home or len(steps) != len(path) + 1:
+        return False
+    op, (other,), _ = steps[-1]
+    if op.function is not take:
+        return False
+    pair = (index, other) if isinstance(index, tuple) else ((index,), (other,))
+    return isinstance(pair[1], tuple) and list(map(id, pair[0])) == list(map(id, pair[1]))
+
+
+def fitting(t: Any, result: Any) -> Any:
+    """The result in the dtype of what it is written to.
+
+    Raises: TypeError if it does not fit, or a gradient would be lost.
+    """
+    if result.node is not None and t.dtype.kind not in "fc":
+        raise TypeError(
+            f"a tensor of dtype {t.dtype} has no gradient, and would lose that of what is written "
+            "to it; write its .data, or make the tensor with dtype=float"
+        )
+    if result.shape != t.shape or not np.can_cast(result.dtype, t.dtype, "same_kind"):
+        raise TypeError(
+            f"a tensor of shape {t.shape} and dtype {t.dtype} cannot take, in place, a result of "
+            f"shape {result.shape} and dtype {result.dtype}"
+        )
+    return result if result.dtype == t.dtype else np.astype(result, t.dtype)
+
+
+def written(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
+    """The root with a value written where its view stands."""
+    part = root.dtype.kind == "c" and any(op.function in (np.real, np.imag) for op, *_ in steps)
+    if part or not view._value.flags.writeable:
+        raise ValueError(
+            f"this tensor is a view, made by {steps[-1][0].name}, that cannot be written to; write "
+            "to a copy like `t * 1`"
+        )
+    if len(steps) == 1 and steps[0][0].function is take:
+        return assign(root, steps[0][1][0], value)
+    places = np.arange(root.size).reshape(root.shape)
+    for op, args, kwargs in steps:
+        places = op.output(op.compute(places, *plain(args), **kwargs))
+    return np.reshape(assign(np.ravel(root), places, value), root.shape)
+
+
+def refresh(root: Any) -> None:
+    """Take every view of the root anew."""
+    live = [view for ref in getattr(root, "_views", ()) if (view := ref()) is not None]
+    for view in live:
+        fresh = root
+        for op, args, kwargs in root_of(view)[1]:
+            fresh = apply(op, (fresh, *args), kwargs)
+        view._value, view.node = fresh._value, fresh.node

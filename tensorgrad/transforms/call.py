@@ -1,0 +1,161 @@
+"""One call of a function, evaluated so that its result can be differentiated."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensorgrad.engine.backward import boundary
+from tensorgrad.engine.node import Node, serials
+from tensorgrad.engine.record import NO_KEYWORDS, apply, gradients
+from tensorgrad.engine.state import STATE, under
+from tensorgrad.engine.tensor import Tensor
+from tensorgrad.rules import Function, Op
+from tensorgrad.transforms.trees import (
+    detached,
+    dtype_of,
+    leaves_of,
+    like,
+    ones,
+    recorded,
+    tree_map,
+    zeros,
+)
+
+Argnums = int | Sequence[int]
+
+
+def variable(x):
+    """Itself: each derivative is by variables of its own, and so never by those of another."""
+    return x
+
+
+VARIABLE = Op(variable, [lambda g, _out, _x: g])
+
+
+class Evaluation:
+    """One call of a function on variables of its own, by which its result is differentiated."""
+
+    def __init__(
+        self,
+        f: Function,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        argnums: Argnums,
+        has_aux: bool = False,
+    ) -> None:
+        self.name = getattr(f, "__name__", type(f).__name__)
+        positions = argnums if isinstance(argnums, Sequence) else [argnums]
+        self.single = positions is not argnums
+        n = len(args)
+        places = {i % n for i in positions if -n <= i < n}
+        if len(places) != len(positions):
+            raise ValueError(
+                f"argnums={argnums} must name positional arguments of {self.name}, which was given "
+                f"{n}, and each once"
+            )
+        self.since, self.outer = next(serials), STATE.get().recording
+        self.variables: list[Node] = []
+        self.given: list[Any] = []
+        inputs = list(args)
+        with under(recording=True):
+            for i in positions:
+                self.given.append(args[i])
+                inputs[i] = tree_map(functools.partial(self.variable, i), args[i])
+            self.y, self.aux = f(*inputs, **kwargs), None
+        if has_aux:
+            if not isinstance(self.y, tuple) or len(self.y) != 2:
+                raise TypeError(
+                    f"with has_aux=True {self.name} must return (value, aux), but it returned "
+                    f"{self.y!r}"
+                )
+            self.y, self.aux = self.y
+        made = [t.node for t in leaves_of((self.y, self.aux)) if self.made(t)]
+        self.linked = self.outer and bool(boundary(made, self.since))
+
+    def variable(self, i: int, x: Any) -> Tensor:
+        dtype = dtype_of(x)
+        if dtype.kind not in "fc":
+            raise TypeError(
+                f"argument {i} of {self.name} has dtype {dtype}, which has no gradient; write 1.0 "
+                "for 1, or leave it out of what to differentiate by"
+            )
+        leaf = x if recorded(x) and self.outer else Tensor(x, requires_grad=True)
+        t = apply(VARIABLE, (leaf,), NO_KEYWORDS)
+        self.variables.append(t.node)  # not t, which the function may write to
+        return t
+
+    def made(self, t: Any) -> bool:
+        """Whether `t` was recorded in this call."""
+        return recorded(t) and t.node.serial > self.since
+
+    def pull(
+        self, outputs: list[tuple[Any, Any]], *, record: bool = False, free: bool = False
+    ) -> list[Tensor]:
+        """The gradient in each variable, given outputs and the gradient arriving at each."""
+        found = gradients(
+            [(y, g) for y, g in outputs if self.made(y)],
+            set(self.variables),
+            since=self.since,
+            retain_graph=not free,
+            create_graph=record or (self.linked and STATE.get().recording),
+        )
+        return [found[x] if x in found else zeros(x) for x in self.variables]
+
+    def pusher(self) -> Callable[[Sequence[Any]], list[Tensor]]:
+        """The function from how each variable moves (None: not) to how each recorded output does.
+
+        What is pulled back depends linearly on what arrives: to pull that back pushes forward.
+        """
+        outputs = [y for y in leaves_of(self.y) if self.made(y)]
+        arriving = [Tensor(ones(y), requires_grad=True) for y in outputs]
+        with under(recording=True):
+            pulled = self.pull(list(zip(outputs, arriving)), record=True)
+
+        def push(moves: Sequence[Any]) -> list[Tensor]:
+            found = gradients(
+                [(x, v) for x, v in zip(pulled, moves) if v is not None and recorded(x)],
+                {g.node for g in arriving if g.node},
+                since=self.since,
+                retain_graph=True,
+                create_graph=STATE.get().recording and (self.linked or any(map(recorded, moves))),
+            )
+            return [found[g.node] if g.node in found else zeros(g) for g in arriving]
+
+        return push
+
+    def by_argument(self, values: Sequence[Any]) -> Any:
+        """One value per variable, each in the place of its argument and of its kind."""
+        items = iter(values)
+        trees = tree_map(lambda x: like(x, next(items)), self.given)
+        return trees[0] if self.single else tuple(trees)
+
+    @property
+    def kind(self) -> Any:
+        """A tensor if there was one among the arguments."""
+        return next((x for x in leaves_of(self.given) if isinstance(x, Tensor)), None)
+
+    def results(self, tree: Any) -> Any:
+        """What the function returned, in the kind of its arguments."""
+        value = tree if self.linked else tree_map(detached, tree)
+        return tree_map(functools.partial(like, self.kind), value)
+
+    def check(self, asked: str, holomorphic: bool) -> None:
+        """Refuse a result without a derivative of the kind asked for.
+
+        Raises: TypeError.
+        """
+        inputs = [x.dtype for x in self.variables]
+        for y in leaves_of(self.y):
+            dtype = dtype_of(y)
+            if dtype.kind not in "fc":
+                raise TypeError(f"{self.name} returned {dtype}, which has no gradient")
+            if holomorphic and {dtype.kind, *(d.kind for d in inputs)} != {"c"}:
+                raise TypeError(
+                    f"{asked} with holomorphic=True is of complex functions of complex numbers, "
+                    f"but {self.name} took {', '.join(map(str, inputs))} and returned {dtype}"
+                )
+            if dtype.kind == "c" and not holomorphic:
+                raise TypeError(
+                    f"{self.name} returned {dtype}, but {asked} is of real functions; take np.real "
+                    "or np.abs of the result, or pass holomorphic=True if it is holomorphic"
+                )

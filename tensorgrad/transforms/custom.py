@@ -1,0 +1,218 @@
+"""Calls recorded as one node each, with one rule for all arguments: checkpoint, custom_gradient."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.backward import boundary
+from tensorgrad.engine.node import Node, serials
+from tensorgrad.engine.record import NO_KEYWORDS, apply, conjugated, gradients, tensor_of
+from tensorgrad.engine.state import STATE, under
+from tensorgrad.engine.tensor import Tensor
+from tensorgrad.rules import EachOp, Function, Spec
+from tensorgrad.transforms.trees import leaves_of, recorded, tree_map, twin, zeros
+
+
+class JointOp(EachOp):
+    """The op of a single call, whose `pull(g, out, *args)` gives the gradients of all arguments."""
+
+    def __init__(self, function: Function, compute: Function, pull: Function) -> None:
+        self.function, self.name = function, function.__name__
+        self.compute, self.pull = compute, pull
+        self.operand: Function = lambda x: x
+        self.arity, self.keywords, self.plans = -1, frozenset(), {}
+
+    def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
+        return (), False
+
+    @property
+    def rules(self) -> "Rules":
+        """Made anew for each visit of a backward, so that nothing it computes stays behind."""
+        return Rules(self.pull)
+
+    def gradient(self, g: Any, out: Any, i: int, *args: Any) -> Any:
+        """As the function says itself."""
+        return self.rules[i](g, out, *args)
+
+
+class Rules:
+    """The rules of a JointOp: the first one that is called computes for all of them."""
+
+    def __init__(self, pull: Function) -> None:
+        self.pull = pull
+        self.found: Sequence[Any] | None = None
+
+    def __getitem__(self, i: int) -> Function:
+        return functools.partial(self.gradient, i)
+
+    def gradient(self, i: int, g: Any, out: Any, *args: Any) -> Any:
+        if self.found is None:
+            self.found = self.pull(g, out, *args)
+        return self.found[i]
+
+
+def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
+    """Make a function of arrays that brings its own gradient.
+
+    `f` returns `(y, gradient)`; `gradient(g)` turns the gradient arriving at the array y into that
+    of each argument: a tuple if there are several, with None where there is none. For derivatives
+    of higher order `f` is called on tensors. What it closes over has no gradient.
+
+    >>> @custom_gradient
+    ... def straight_through(x):
+    ...     return np.round(x), lambda g: g
+    >>> x = Tensor([0.4, 2.6], requires_grad=True)
+    >>> np.sum(straight_through(x) * [1.0, 2.0]).backward()
+    >>> x.grad.tolist()
+    [1.0, 2.0]
+    """
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        backwards: list[Function] = []
+
+        def compute(*values: Any) -> Any:
+            y, backward = pair_of(f, values, kwargs)
+            backwards.append(backward)
+            if recorded(y):
+                raise TypeError(
+                    f"{name} uses a tensor that requires a gradient and is not a positional "
+                    "argument, so that its gradient would be lost; pass it as one, or use its .data"
+                )
+            return np.asarray(y.data if isinstance(y, Tensor) else y)[()]
+
+        def pull(g: Any, _out: Any, *values: Any) -> Sequence[Any]:
+            again = isinstance(g, Tensor)  # with create_graph, when the gradient is recorded itself
+            backward = pair_of(f, values, kwargs)[1] if again else backwards[0]
+            steps = backward(g)
+            steps = steps if isinstance(steps, (tuple, list)) else (steps,)
+            if len(steps) != len(args) or any(s is None for s, w in zip(steps, wanted) if w):
+                raise TypeError(
+                    f"the gradient of {name} must give an array for each of its {len(args)} "
+                    f"arguments, or None where none is wanted, but it gave {steps!r}"
+                )
+            return [s if isinstance(s, Tensor) or s is None else np.asarray(s) for s in steps]
+
+        if not any(isinstance(x, Tensor) for x in args):
+            return pair_of(f, args, kwargs)[0]
+        wanted = list(map(recorded, args))
+        return apply(JointOp(call, compute, pull), args, NO_KEYWORDS)
+
+    name = getattr(f, "__name__", type(f).__name__)
+    return call
+
+
+def pair_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Function]:
+    """The value and the gradient that a function returned.
+
+    Raises: TypeError if it returned anything else.
+    """
+    pair = f(*args, **kwargs)
+    if not (isinstance(pair, tuple) and len(pair) == 2 and callable(pair[1])):
+        raise TypeError(
+            f"{getattr(f, '__name__', type(f).__name__)} must return (value, gradient), where "
+            f"gradient is a function, but it returned {pair!r}"
+        )
+    return pair
+
+
+def checkpoint(f: Function) -> Function:
+    """The function, of whose calls only the arguments are kept: backward computes the rest again.
+
+    A chain of n calls, cut into √n segments that are checkpoints, keeps about 2√n arrays. `f` must
+    compute the same again: what is random or changes is passed in.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> checkpoint(lambda t: np.exp(np.sin(t)))(x).backward()
+    >>> bool(np.isclose(x.grad.item(), np.exp(np.sin(2.0)) * np.cos(2.0)))
+    True
+    """
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not STATE.get().recording:
+            return f(*args, **kwargs)
+        # What is written to an argument, later or by f, concerns neither backward nor the caller.
+        kept = tree_map(twin, [list(args), kwargs])
+
+        def run() -> tuple[int, Any, list[Tensor]]:
+            """A serial number, the result of f, and what of it was recorded after that number."""
+            since = next(serials)
+            inputs, keywords = tree_map(twin, kept)
+            result = f(*inputs, **keywords)
+            made = [t for t in leaves_of(result) if recorded(t) and t.node.serial > since]
+            return since, result, made
+
+        def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
+            create_graph = isinstance(g, Tensor)
+            with under(recording=True):
+                since, _, made = run()
+                y = joined(made) if made else Tensor(np.empty(0))
+            if not alike(made, y, out):
+                raise RuntimeError(
+                    f"{name} computed something else when checkpoint ran it again; if it draws "
+                    "random numbers or reads what changes, do so outside and pass the values in"
+                )
+            found = gradients(
+                [(y, conjugated(g))], set(parents), since=since, create_graph=create_graph
+            )
+            steps = [conjugated(found[p] if p in found else zeros(p)) for p in parents]
+            return steps if create_graph else [t._value for t in steps]
+
+        since, result, made = run()
+        nodes = [t.node for t in made if t.node]
+        parents = sorted(boundary(nodes, since), key=attrgetter("serial"))
+        if not parents:
+            return result
+        value = joined(made)._value
+        pieces = split(record(JointOp(call, lambda *_values: value, pull), parents), made)
+        ids = set(map(id, made))
+        return tree_map(lambda t: next(pieces) if id(t) in ids else t, result)
+
+    name = getattr(f, "__name__", type(f).__name__)
+    return call
+
+
+def joined(tensors: list[Tensor]) -> Tensor:
+    """Several tensors as one vector; a single one as it is."""
+    if len(tensors) == 1:
+        return tensors[0]
+    return np.concatenate([np.ravel(t) for t in tensors])
+
+
+def split(whole: Tensor, tensors: list[Tensor]) -> Iterator[Tensor]:
+    """What was joined, apart again."""
+    if len(tensors) == 1:
+        yield whole
+        return
+    start = 0
+    for t in tensors:
+        piece = np.reshape(whole[start : start + t.size], t.shape)
+        yield piece if piece.dtype == t.dtype else np.astype(piece, t.dtype)
+        start += t.size
+
+
+def alike(made: list[Tensor], a: Tensor, b: Any) -> bool:
+    """Whether two results are the same but for rounding, which may depend on where arrays lie.
+
+    Rounding is that of the least precise of the tensors in them, and counts by the largest number.
+    """
+    b = b.data if isinstance(b, Tensor) else b
+    near = float(max((np.finfo(t.dtype).eps for t in made), default=0.0)) ** 0.5
+    size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
+    return a.shape == b.shape and np.allclose(a.data, b, near, near * size, equal_nan=True)
+
+
+def record(op: JointOp, parents: list[Node]) -> Tensor:
+    """What `op` computes, recorded as made from these nodes."""
+    state, values = STATE.get(), [Spec(p.shape, p.dtype) for p in parents]
+    out = op.compute() if state.observer is None else state.observer.compute(op, values, {})
+    node = Node(out.shape, out.dtype)
+    node.op, node.parents, node.args, node.out = op, parents, values, out
+    node.scope, node.notes = state.scope, None
+    if state.observer is not None:
+        state.observer.recorded(node, out)
+    return tensor_of(out, node)

@@ -1,0 +1,205 @@
+"""Functions to functions: derivatives of functions of arrays, numbers and tensors.
+
+Arguments and results may be nested dicts, lists and tuples. A derivative has the kind of what it is
+taken by: an array for an array or a number, a Tensor for a Tensor. If it can be differentiated
+further, because the function was given or closes over a tensor that requires a gradient, it is a
+Tensor in any case. So transformations nest, in any combination. Gradients are returned, and `.grad`
+is not touched.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.record import conjugated
+from tensorgrad.engine.state import STATE
+from tensorgrad.engine.tensor import Tensor
+from tensorgrad.rules import Function
+from tensorgrad.transforms.call import Argnums, Evaluation
+from tensorgrad.transforms.trees import leaves_of, like, ones, recorded, tree_map, zeros
+
+
+def single_number(call: Evaluation) -> Any:
+    """The single number that the function returned.
+
+    Raises: TypeError or ValueError if it returned anything else.
+    """
+    if isinstance(call.y, (dict, list, tuple, type(None))):
+        raise TypeError(
+            f"grad needs {call.name} to return a single number, but it returned a "
+            f"{type(call.y).__name__}; return (value, aux) with has_aux=True to return more"
+        )
+    if np.size(call.y) != 1:
+        raise ValueError(
+            f"grad needs {call.name} to return a single number, but it returned shape "
+            f"{np.shape(call.y)}; reduce it, with np.sum or np.mean, or use jacobian or "
+            "elementwise_grad"
+        )
+    return call.y
+
+
+def value_and_grad(
+    f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Function:
+    """The function that returns what `f` does, a single number, and its gradient.
+
+    The value is `(value, aux)` if `f` returns such a pair and has_aux is set.
+    """
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        call = Evaluation(f, args, kwargs, argnums, has_aux)
+        y = single_number(call)
+        call.check("grad", holomorphic)
+        found = call.pull([(y, ones(y))], free=True)
+        gradient = call.by_argument([conjugated(g) for g in found] if holomorphic else found)
+        value = call.results(y)
+        return ((value, call.results(call.aux)) if has_aux else value), gradient
+
+    return value_and_gradient
+
+
+def grad(
+    f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Function:
+    """The gradient of `f`, which returns a single number, by its positional arguments `argnums`.
+
+    With several argnums the result is a tuple, with has_aux it is `(gradient, aux)`. The gradient
+    by a complex number points to steepest ascent; with `holomorphic` it is the derivative proper.
+
+    >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    both = value_and_grad(f, argnums, has_aux, holomorphic)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, g = both(*args, **kwargs)
+        return (g, value[1]) if has_aux else g
+
+    return gradient
+
+
+def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
+    """The derivative, element by element, of a function that works element by element.
+
+    >>> elementwise_grad(np.sin)(np.zeros(3))
+    array([1., 1., 1.])
+    """
+    return grad(functools.wraps(f)(lambda *args, **kwargs: np.sum(f(*args, **kwargs))), argnums)
+
+
+def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """What `f(*args)` returns, and the function that pulls a gradient arriving there back to args.
+
+    The result is `(y, pullback)`, or `(y, pullback, aux)`; `pullback(g)` is a tuple.
+    """
+    call = Evaluation(f, args, {}, range(len(args)), has_aux)
+
+    def pullback(g: Any) -> tuple[Any, ...]:
+        outputs: list[tuple[Any, Any]] = []
+        tree_map(lambda y, arriving: outputs.append((y, arriving)), call.y, g)
+        record = STATE.get().recording and any(map(recorded, leaves_of(g)))
+        return call.by_argument(call.pull(outputs, record=record))
+
+    y = call.results(call.y)
+    return (y, pullback, call.results(call.aux)) if has_aux else (y, pullback)
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """What `f(*primals)` returns, and its rate of change as the primals move along the tangents."""
+    call = Evaluation(f, primals, {}, range(len(primals)))
+    moves: list[Any] = []
+    tree_map(lambda x, v: moves.append(move_of(x, v)), tuple(primals), tuple(tangents))
+    rates = iter(call.pusher()(moves))
+    rate = tree_map(lambda y: next(rates) if call.made(y) else zeros(y), call.y)
+    return call.results(call.y), tree_map(functools.partial(like, call.kind), rate)
+
+
+def move_of(x: Any, v: Any) -> Any:
+    if np.shape(v) != np.shape(x):
+        raise ValueError(f"a tangent of shape {np.shape(v)} was given for shape {np.shape(x)}")
+    return v
+
+
+def jacobian(
+    f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Function:
+    """The derivative of all that `f` returns by all in its positional arguments `argnums`.
+
+    It takes a backward for each number returned or, if they are far fewer, each in the arguments.
+    Shapes: an output's shape, followed by the argument's.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        call = Evaluation(f, args, kwargs, argnums, has_aux)
+        call.check("jacobian", holomorphic)
+        outputs = [y for y in leaves_of(call.y) if call.made(y)]
+        height, width = sum(y.size for y in outputs), sum(x.size for x in call.variables)
+        real = all(x.dtype.kind == "f" for x in call.variables)
+        by_columns = height > 2 * width and (real or holomorphic)
+        blocks = columns(call, outputs) if by_columns else rows(call, outputs, holomorphic)
+
+        def block(y: Any) -> Any:
+            if call.made(y):
+                return call.by_argument(next(blocks))
+            return call.by_argument([stack([], y, x, 0) for x in call.variables])
+
+        matrix = tree_map(block, call.y)
+        return (matrix, call.results(call.aux)) if has_aux else matrix
+
+    return jacobian_of
+
+
+def rows(call: Evaluation, outputs: list[Tensor], holomorphic: bool) -> Iterator[list[Tensor]]:
+    """Each output's derivative by each variable: a pull for each number in the outputs."""
+    for y in outputs:
+        found = [call.pull([(y, one)]) for one in units(y)]
+        whole = [stack([row[k] for row in found], y, x, 0) for k, x in enumerate(call.variables)]
+        yield list(map(conjugated, whole)) if holomorphic else whole
+
+
+def columns(call: Evaluation, outputs: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Each output's derivative by each variable: a push for each number in the variables."""
+    push, n = call.pusher(), len(call.variables)
+    found = [
+        [push([one if i == k else None for i in range(n)]) for one in units(x)]
+        for k, x in enumerate(call.variables)
+    ]
+    for i, y in enumerate(outputs):
+        yield [stack([c[i] for c in found[k]], y, x, -1) for k, x in enumerate(call.variables)]
+
+
+def units(spec: Any) -> np.ndarray:
+    """For each place in an array of this shape and dtype, the array that is 1 there and else 0."""
+    return np.eye(spec.size, dtype=spec.dtype).reshape(spec.size, *spec.shape)
+
+
+def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
+    """The derivative of y by x from its rows (axis 0) or columns (axis -1)."""
+    shape = (*np.shape(y), *x.shape)
+    if not parts:
+        return Tensor(np.zeros(shape, x.dtype))
+    if not any(map(recorded, parts)):
+        return Tensor(np.stack([t.data for t in parts], axis).reshape(shape), dtype=x.dtype)
+    whole = np.reshape(np.stack(parts, axis), shape)
+    return whole if whole.dtype == x.dtype else np.astype(whole, x.dtype)
+
+
+def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
+    """The second derivatives of a function that returns a single number.
+
+    >>> hessian(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
+    return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
+
+
+def hvp(f: Function, x: Any, v: Any) -> Any:
+    """The Hessian of `f` at `x` times `v`, for the cost of a few gradients, without the matrix."""
+    return vjp(grad(f), x)[1](v)[0]

@@ -1,0 +1,303 @@
+"""no_grad and enable_grad: as context managers and decorators, across threads, generators, tasks."""
+
+import asyncio
+import threading
+import weakref
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.engine.state import STATE, Observer, under
+
+x = tg.Tensor([1.0, 2.0], requires_grad=True)
+
+
+def records() -> bool:
+    return (x * 2).requires_grad
+
+
+@pytest.fixture(autouse=True)
+def left_as_it_was():
+    before = STATE.get()
+    yield
+    assert STATE.get() is before
+
+
+def test_recording_is_the_default():
+    assert records()
+
+
+def test_context_managers_nest():
+    with tg.no_grad():
+        assert not records()
+        with tg.enable_grad():
+            assert records()
+            with tg.no_grad():
+                assert not records()
+            assert records()
+        assert not records()
+    assert records()
+
+
+def test_one_object_can_be_entered_inside_itself():
+    off = tg.no_grad()
+    with off, off:
+        assert not records()
+    with off:
+        assert not records()
+    assert records()
+
+
+def test_an_exception_passes_and_the_state_is_restored():
+    with pytest.raises(KeyError), tg.no_grad():
+        raise KeyError
+    assert records()
+
+
+@pytest.mark.parametrize("decorator", [tg.no_grad, tg.no_grad()], ids=["bare", "called"])
+def test_decorator_without_and_with_parentheses(decorator):
+    @decorator
+    def f(a, *, b=0):
+        """What f does."""
+        return a + b, records()
+
+    assert f(1, b=2) == (3, False)
+    assert records()
+    assert (f.__name__, f.__doc__) == ("f", "What f does.")
+
+
+def test_decorated_recursion():
+    @tg.no_grad
+    def f(n):
+        return [records()] + (f(n - 1) if n else [])
+
+    assert f(3) == [False] * 4
+
+
+def test_decorated_method():
+    class Model:
+        @tg.no_grad()
+        def predict(self):
+            return records()
+
+    assert Model().predict() is False
+
+
+def test_enable_grad_decorates_too():
+    @tg.enable_grad
+    def f():
+        return records()
+
+    with tg.no_grad():
+        assert f()
+        assert not records()
+
+
+def test_a_decorated_generator_records_nothing_inside_its_body_only():
+    @tg.no_grad
+    def steps():
+        got = yield records()
+        try:
+            yield got, records()
+        except ValueError as error:
+            yield str(error), records()
+        return "done", records()
+
+    generator = steps()
+    assert next(generator) is False
+    assert records()
+    assert generator.send("sent") == ("sent", False)
+    assert records()
+    assert generator.throw(ValueError("thrown")) == ("thrown", False)
+    with pytest.raises(StopIteration) as stop:
+        next(generator)
+    assert stop.value.value == ("done", False)
+
+
+def test_the_consumer_of_a_decorated_generator_keeps_its_own_state():
+    @tg.enable_grad
+    def steps():
+        yield records()
+        yield records()
+
+    generator = steps()
+    with tg.no_grad():
+        assert next(generator)
+        assert not records()
+    assert next(generator)
+    assert list(generator) == []
+
+
+def test_closing_a_decorated_generator_runs_its_cleanup_in_its_state():
+    seen = []
+
+    @tg.no_grad
+    def steps():
+        try:
+            yield
+        finally:
+            seen.append(records())
+
+    generator = steps()
+    next(generator)
+    generator.close()
+    assert seen == [False]
+
+
+def test_an_exception_in_a_decorated_generator_reaches_the_caller():
+    @tg.no_grad
+    def steps():
+        yield 1
+        raise KeyError("inside")
+
+    generator = steps()
+    next(generator)
+    with pytest.raises(KeyError, match="inside"):
+        next(generator)
+
+
+def test_a_generator_that_outlives_the_with_of_its_caller_leaves_no_state_behind():
+    def steps():
+        with tg.no_grad():
+            yield
+
+    generator = steps()
+    next(generator)
+    with tg.enable_grad():
+        list(generator)
+    assert records()
+
+
+def test_threads_have_states_of_their_own():
+    seen = {}
+
+    def other():
+        seen["at start"] = records()
+        with tg.no_grad():
+            entered.set()
+            leave.wait(5)
+            seen["inside"] = records()
+
+    entered, leave = threading.Event(), threading.Event()
+    with tg.no_grad():
+        thread = threading.Thread(target=other)
+        thread.start()
+        entered.wait(5)
+    assert records()
+    leave.set()
+    thread.join()
+    assert seen == {"at start": True, "inside": False}
+
+
+def test_one_object_serves_many_threads():
+    off, wrong = tg.no_grad(), []
+
+    def work():
+        for _ in range(200):
+            with off, off:
+                wrong.append(records())
+            wrong.append(not records())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wrong) == 1600
+    assert not any(wrong)
+
+
+def test_decorated_coroutines_and_tasks():
+    @tg.no_grad
+    async def quiet():
+        before = records()
+        await asyncio.sleep(0)
+        return before, records()
+
+    async def loud():
+        await asyncio.sleep(0)
+        return records()
+
+    async def main():
+        return await asyncio.gather(quiet(), loud(), quiet())
+
+    assert asyncio.run(main()) == [(False, False), True, (False, False)]
+
+
+def test_what_cannot_be_decorated_is_refused():
+    async def steps():
+        yield records()
+
+    for function in (steps, dict):
+        with pytest.raises(TypeError, match="decorate the functions that it calls"):
+            tg.no_grad(function)
+
+
+def test_backward_in_no_grad_and_inside_threads():
+    loss = np.sum(x * x)
+    with tg.no_grad():
+        loss.backward()
+    assert x.grad.tolist() == [2, 4]
+    x.zero_grad()
+
+
+def test_a_failing_backward_restores_the_state():
+    y = x * 2
+    with suppress(ValueError):
+        y.backward()
+    assert records()
+
+
+def test_a_scope_does_not_keep_its_observer():
+    scope, watch = tg.Scope("Dense"), Observer()
+    with under(observer=watch):
+        assert scope.call(lambda: STATE.get().observer) is watch
+    gone = weakref.ref(watch)
+    del watch
+    assert gone() is None
+    assert scope.call(lambda: STATE.get().observer) is None
+
+
+def test_a_scope_is_restored_after_an_exception():
+    scope = tg.Scope("Dense", "encoder")
+    with pytest.raises(KeyError):
+        scope.call({}.__getitem__, "missing")
+    assert scope.call(lambda: (x * 2).node.scope.path[-1].name) == "encoder"
+
+
+class Count(Observer):
+    """Counts events, to see who is told of them."""
+
+    def __init__(self, before=None):
+        super().__init__(before)
+        self.events = []
+
+    def compute(self, op, values, kwargs):
+        self.events.append(op.name)
+        return super().compute(op, values, kwargs)
+
+    def recorded(self, node, out):
+        self.events.append("recorded")
+        super().recorded(node, out)
+
+    def backward(self, node, i, step):
+        self.events.append(f"backward {i}")
+        super().backward(node, i, step)
+
+
+def test_observers_hand_on_to_the_one_before():
+    outer = Count()
+    with under(observer=outer):
+        inner = Count(STATE.get().observer)
+        with under(observer=inner):
+            loss = np.sum(x * x)
+            loss.backward()
+        np.exp(2.0 * tg.Tensor(1.0))
+    calls = ["multiply", "recorded", "sum", "recorded"]
+    calls += ["backward None", "backward 0", "backward 0", "backward 1"]  # None: the seed
+    assert inner.events == calls
+    assert outer.events == [*calls, "multiply", "exp"]
+    assert x.grad.tolist() == [2, 4]
+    x.zero_grad()

@@ -1,0 +1,451 @@
+"""Files of parameters and models: complete, exact, without code, and refused when they are wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nn
+import tensorgrad as tg
+from nn.training import saving
+
+pytest.importorskip("safetensors")
+
+data = np.random.default_rng(0)
+y = data.integers(3, size=90)
+X = (2 * np.eye(3)[y] @ data.normal(size=(3, 5)) + data.normal(size=(90, 5))).astype(np.float32)
+
+
+def network(rng: np.random.Generator) -> nn.Sequential:
+    """Two dropouts that share a generator with the first weights, and one with its own."""
+    return nn.Sequential(
+        nn.Dense(5, 16, weight_regularizer_l2=1e-3, rng=rng),
+        nn.ReLU(),
+        nn.Dropout(0.2, rng=rng),
+        nn.Sequential(nn.Dense(16, 8, initializer="he", rng=rng), nn.Tanh()),
+        nn.Dropout(0.1, rng=rng),
+        nn.Dropout(0.1, rng=np.random.Generator(np.random.MT19937(5))),
+        nn.Dense(8, 3, rng=rng),
+        nn.Softmax(),
+    )
+
+
+def trained(epochs: int = 2, *, optimizer: nn.Optimizer | None = None) -> nn.Model:
+    model = nn.Model(network(np.random.default_rng(1)))
+    model.set(
+        loss=nn.CategoricalCrossentropy(),
+        optimizer=optimizer or nn.Adam(learning_rate=0.02, decay=1e-2),
+        accuracy=nn.CategoricalAccuracy(),
+    )
+    model.train(X, y, epochs=epochs, batch_size=20, print_every=0, validation_data=(X, y), seed=2)
+    return model
+
+
+def timeless(history: nn.History) -> dict[str, np.ndarray]:
+    return {k: a for k, a in history.state_dict().items() if not k.endswith("time")}
+
+
+def assert_same(model: nn.Model, other: nn.Model) -> None:
+    """Bit for bit, in all that a training depends on."""
+    np.testing.assert_equal(model.get_parameters(), other.get_parameters())
+    np.testing.assert_equal(model.optimizer.state_dict(), other.optimizer.state_dict())
+    np.testing.assert_equal(timeless(model.history), timeless(other.history))
+    assert model.rng.bit_generator.state == other.rng.bit_generator.state
+    for i in (2, 4, 5):
+        states = [m.module[i].rng.bit_generator.state for m in (model, other)]
+        np.testing.assert_equal(*states)
+    assert repr(model) == repr(other)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Of one model: its file, its parameters' file."""
+    folder = tmp_path_factory.mktemp("files")
+    model = trained()
+    model.save(folder / "a.model")
+    model.save_parameters(folder / "a.params")
+    return folder
+
+
+# Coming back
+
+
+def test_training_resumed_in_a_new_process_equals_training_not_interrupted(folder, tmp_path):
+    np.savez(tmp_path / "data.npz", X=X, y=y)
+    script = """
+import numpy as np, nn
+data = np.load("data.npz")
+model = nn.Model.load("paused.model")
+X, y = data["X"], data["y"]
+model.train(X, y, epochs=3, batch_size=20, print_every=0, validation_data=(X, y))
+model.save("resumed.model")
+"""
+    (tmp_path / "paused.model").write_bytes((folder / "a.model").read_bytes())
+    root = str(Path(nn.__file__).parents[1])
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": root},
+        check=True,
+    )
+    assert_same(nn.Model.load(tmp_path / "resumed.model"), trained(epochs=5))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [nn.SGD(momentum=0.9), nn.Adagrad(), nn.RMSprop(rho=0.8)],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_every_optimizer_comes_back(optimizer, tmp_path):
+    model = trained(optimizer=optimizer)
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert_same(loaded, model)
+    for m in (model, loaded):
+        m.train(X, y, epochs=2, batch_size=20, print_every=0, validation_data=(X, y))
+    assert_same(loaded, model)
+
+
+def test_generators_that_were_shared_still_are(folder):
+    layers = nn.Model.load(folder / "a.model").module
+    assert layers[2].rng is layers[4].rng
+    assert layers[2].rng is not layers[5].rng
+
+
+@pytest.mark.parametrize("kind", saving.BIT_GENERATORS)
+def test_every_kind_of_generator_comes_back(kind, tmp_path):
+    model = nn.Model(nn.Dropout(0.5, rng=np.random.Generator(getattr(np.random, kind)(3))))
+    model.module.rng.random(7, np.float32)
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.module.rng.random(9), model.module.rng.random(9))
+
+
+def test_a_model_that_never_trained_and_one_without_parts(tmp_path):
+    model = nn.Model(nn.Sequential(nn.Dense(5, 3, dtype=np.float64), nn.Softmax()))
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert loaded.loss is loaded.optimizer is loaded.accuracy is None
+    assert loaded.module[0].weights.dtype == np.float64
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    model.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.Adam())
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    for m in (model, loaded):
+        m.train(X, y, print_every=0)
+    np.testing.assert_equal(model.get_parameters(), loaded.get_parameters())
+
+
+def test_an_optimizer_of_some_parameters_comes_back_with_those(tmp_path):
+    model = trained(optimizer=nn.SGD())
+    model.set(optimizer=nn.Adam(model.module[6].parameters()))
+    model.train(X, y, print_every=0)
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert [p.shape for p in loaded.optimizer.parameters] == [(8, 3), (3,)]
+    for m in (model, loaded):
+        m.train(X, y, print_every=0)
+    np.testing.assert_equal(model.get_parameters(), loaded.get_parameters())
+
+
+def test_a_layer_can_be_added_to_a_loaded_model(folder):
+    model = nn.Model.load(folder / "a.model")
+    model.add(nn.Softmax())
+    model.add(nn.Dense(3, 3))
+    model.finalize()
+    model.set(loss=nn.CategoricalCrossentropy(from_logits=True))
+    model.train(X, y, print_every=0)
+    assert len(model.optimizer.parameters) == 8
+
+
+@nn.register
+class Scaled(nn.Module):
+    def __init__(self, factor: float, inner: nn.Module):
+        self.factor = factor
+        self.inner = inner
+        self.shift = tg.Tensor(np.full((), 3.0, np.float32), requires_grad=True)
+
+    def forward(self, x):
+        return self.inner(x) * self.factor + self.shift
+
+
+def test_a_module_of_ones_own(tmp_path):
+    model = nn.Model(Scaled(2.0, nn.Dense(5, 3)))
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.get_parameters()["shift"].shape == ()
+
+
+def test_parameters_open_in_safetensors_for_pytorch(folder):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file, save_file
+
+    parameters = nn.Model.load(folder / "a.model").get_parameters()
+    tensors = load_file(folder / "a.params")
+    assert tensors.keys() == parameters.keys()
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(tensor.numpy(), parameters[name])
+    save_file({k: 2 * t for k, t in tensors.items()}, folder / "torch.params")
+    model = trained()
+    model.load_parameters(folder / "torch.params")
+    np.testing.assert_array_equal(model.get_parameters()["6.biases"], 2 * parameters["6.biases"])
+    assert torch.equal(tensors["6.biases"] * 2, load_file(folder / "torch.params")["6.biases"])
+
+
+def test_parameters_in_any_memory_order_and_under_any_name(tmp_path):
+    model = nn.Model(nn.Dense(5, 3))
+    model.module.weights.data = np.asfortranarray(model.module.weights.data)
+    path = tmp_path / "weights, größer.params.old"
+    model.save_parameters(path)
+    other = nn.Model(nn.Dense(5, 3))
+    other.load_parameters(str(path))
+    np.testing.assert_equal(other.get_parameters(), model.get_parameters())
+
+
+# Writing
+
+
+def test_a_failed_write_leaves_the_old_file(folder, tmp_path, monkeypatch):
+    path = tmp_path / "m"
+    path.write_bytes(b"what was there")
+    model = nn.Model.load(folder / "a.model")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, full)
+            for save in (model.save, model.save_parameters):
+                with pytest.raises(OSError, match="No space left"):
+                    save(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+    assert path.read_bytes() == b"what was there"
+
+
+def test_what_cannot_be_saved_is_told_before_the_file_is_touched(tmp_path):
+    class Mine(nn.Module):
+        def forward(self, x):
+            return x
+
+    path = tmp_path / "m"
+    path.write_bytes(b"what was there")
+    model = nn.Model(nn.Sequential(nn.Dense(5, 3), Mine()))
+    with pytest.raises(
+        TypeError, match=r"Mine cannot be saved, .*put @nn.register above its class"
+    ):
+        model.save(path)
+    wide = nn.Model(nn.Dense(5, 3, dtype=np.longdouble))
+    if wide.module.weights.dtype.itemsize > 8:
+        with pytest.raises(TypeError, match=r"was not written: .*float128"):
+            wide.save_parameters(path)
+    assert path.read_bytes() == b"what was there"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_module_that_could_not_be_loaded_is_not_saved(tmp_path):
+    """A file has the arguments of each layer, which do not tell that one stands in two places."""
+    layer = nn.Dense(5, 5)
+    model = nn.Model(nn.Sequential(layer, nn.ReLU(), layer))
+    with pytest.raises(TypeError, match=r"other parameters \(2.biases, 2.weights\), as where one"):
+        model.save(tmp_path / "m")
+    tied = nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5))
+    tied[1].weights = tied[0].weights
+    with pytest.raises(TypeError, match=r"other parameters \(1.weights\)"):
+        nn.Model(tied).save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+    model.save_parameters(tmp_path / "p")
+    other = nn.Model(nn.Sequential(again := nn.Dense(5, 5), nn.ReLU(), again))
+    other.load_parameters(tmp_path / "p")
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+
+
+@nn.register
+class Twice(nn.Module):
+    def __init__(self, n: int):
+        self.n = n
+        self.layer = self.again = nn.Dense(n, n)
+
+    def forward(self, x):
+        return self.again(self.layer(x))
+
+
+def test_a_constructor_that_shares_a_layer_is_saved(tmp_path):
+    model = nn.Model(Twice(5))
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert loaded.module.layer is loaded.module.again
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path):
+    path = tmp_path / ("m" * 255)
+    nn.Model(nn.Dense(5, 3)).save(path)
+    assert nn.Model.load(path).predict(X).shape == (90, 3)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    nn.Model(nn.Dense(5, 3)).save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert nn.Model.load(tmp_path / "real").predict(X).shape == (90, 3)
+
+
+# Wrong files
+
+
+def rewritten(path: Path, change) -> bytes:
+    """The file with its arrays and our metadata changed, as a forger would."""
+    import safetensors.numpy
+
+    arrays, metadata = saving._read(path)
+    change(arrays, metadata)
+    return safetensors.numpy.save(arrays, {"tensorgrad": json.dumps(metadata)})
+
+
+def drop(name):
+    return lambda arrays, _: arrays.pop(name)
+
+
+def put(name, value):
+    return lambda arrays, _: arrays.update({name: np.asarray(value, np.float32)})
+
+
+def tell(**entries):
+    return lambda _, metadata: metadata.update(entries)
+
+
+def entry(key, *path):
+    def change(_, metadata):
+        *way, last = path
+        for step in way:
+            metadata = metadata[step]
+        metadata[last] = key
+
+    return change
+
+
+# fmt: off
+WRONG_MODELS = [  # change, words
+    (drop("parameters.0.weights"),                            "0.weights is missing"),
+    (put("parameters.0.more", [1]),                           "0.more is not a parameter here"),
+    (put("parameters.0.biases", [1]),                         r"0.biases has shape \(1,\), but \(16,\) is needed"),
+    (lambda a, _: a.update({"parameters.0.biases": np.zeros(16)}), "0.biases is of float64, but float32"),
+    (drop("optimizer.m.6.biases"),                            "'m.6.biases'"),
+    (put("optimizer.m.more", [1]),                            r"no use for the arrays \['m.more'\]"),
+    (put("optimizer.v.6.biases", [1]),                        "arrays of the shapes"),
+    (drop("history.steps.loss"),                              "a history has the columns"),
+    (put("history.steps.loss", [1]),                          "differ in length"),
+    (put("something", [1]),                                   "'something', which belongs to no part"),
+    (entry("Unknown", "module", "kind"),                      "no registered class 'Unknown'; .*@nn.register"),
+    (entry("os.system", "module", "kind"),                    "no registered class 'os.system'"),
+    (entry("Adam", "module", "kind"),                         "Adam does not take the arguments"),
+    (tell(module={"kind": "Adam", "config": {}}),             "its module is of the class Adam"),
+    (tell(module=None),                                       "its module is of the class NoneType"),
+    (tell(loss={"kind": "ReLU", "config": {}}),               "its loss is of the class ReLU"),
+    (tell(module=["x"]),                                      "a description is"),
+    (entry(-1, "module", "config", "layers", 0, "config", "n_inputs"), "positive integer, not -1"),
+    (entry(10**15, "module", "config", "layers", 0, "config", "n_inputs"), "is not usable"),
+    (entry(-5, "iterations"),                                 "cannot be -5"),
+    (entry(2.0, "optimizer", "config", "beta_1"),             "beta_1=2.0"),
+    (tell(optimized=["0.weights", "nonsense"]),               "'nonsense'"),
+    (entry("secrets", "random", 0, "state", "bit_generator"), "'secrets' is none of"),
+    (entry({}, "random", 0, "state", "state"),                "has no entry"),
+    (entry("x", "random", 0, "state", "state", "state"),      "is not usable"),
+    (entry(["nonsense"], "random", 0, "names"),                    "has random states for"),
+    (tell(version=99),                                        "written in version 99 .* reads version 1; update"),
+    (lambda _, m: m.pop("random"),                            "has no entry 'random'"),
+    (lambda _, m: m.clear(),                                  "holds no model that Model.save wrote"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG_MODELS)
+def test_a_wrong_model_is_refused(change, words, folder, tmp_path):
+    path = tmp_path / "m"
+    path.write_bytes(rewritten(folder / "a.model", change))
+    with pytest.raises(ValueError, match=words) as caught:
+        nn.Model.load(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (drop("0.weights"), "0.weights is missing"),
+        (put("more", [1]), "more is not a parameter here"),
+        (put("0.biases", [1]), r"0.biases has shape \(1,\), but \(16,\) is needed"),
+        (lambda a, _: a.update({"0.biases": a["0.biases"].astype("c8")}), "dtype complex64"),
+    ],
+)
+def test_wrong_parameters_change_nothing(change, words, folder, tmp_path):
+    path = tmp_path / "m"
+    path.write_bytes(rewritten(folder / "a.params", change))
+    model = trained()
+    before = model.get_parameters()
+    with pytest.raises(ValueError, match=words) as caught:
+        model.load_parameters(path)
+    assert str(path) in str(caught.value)
+    np.testing.assert_equal(model.get_parameters(), before)
+
+
+def test_one_kind_of_file_for_the_other(folder):
+    model = trained()
+    before = model.get_parameters()
+    with pytest.raises(ValueError, match=r"holds a whole model; load it with nn.Model.load\("):
+        model.load_parameters(folder / "a.model")
+    with pytest.raises(ValueError, match=r"holds parameters alone; build the model, then call"):
+        nn.Model.load(folder / "a.params")
+    np.testing.assert_equal(model.get_parameters(), before)
+
+
+@pytest.mark.parametrize("kind", ["a.model", "a.params"])
+def test_damaged_and_foreign_files(kind, folder, tmp_path):
+    whole = (folder / kind).read_bytes()
+    path = tmp_path / "m"
+    model = trained()
+    before = model.get_parameters()
+    foreign = [b"", b"PK\3\4", b"\x80\4\x95", b"{}", os.urandom(500), whole + b"x"]
+    truncated = [whole[:n] for n in (1, 8, 9, 100, len(whole) // 2, len(whole) - 1)]
+    for content in foreign + truncated:
+        path.write_bytes(content)
+        for load in (nn.Model.load, model.load_parameters):
+            with pytest.raises(ValueError, match=f"{len(content)} bytes, is no safetensors file"):
+                load(path)
+    for load in (nn.Model.load, model.load_parameters):
+        with pytest.raises(FileNotFoundError):
+            load(tmp_path / "nothing")
+    np.testing.assert_equal(model.get_parameters(), before)
+
+
+def test_a_damaged_header_is_refused_or_harmless(folder, tmp_path):
+    whole = bytearray((folder / "a.model").read_bytes())
+    header = 8 + int.from_bytes(whole[:8], "little")
+    rng = np.random.default_rng(0)
+    path = tmp_path / "m"
+    refused = 0
+    for _ in range(200):
+        damaged = whole.copy()
+        for i in rng.integers(header, size=rng.integers(1, 4)):
+            damaged[i] = rng.integers(32, 127)
+        path.write_bytes(damaged)
+        try:
+            nn.Model.load(path)
+        except ValueError:
+            refused += 1
+    assert refused > 100
+
+
+def test_without_safetensors(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    model = nn.Model(nn.Dense(5, 3))
+    calls = (model.save, model.save_parameters, nn.Model.load, model.load_parameters)
+    for call in calls:
+        with pytest.raises(ImportError, match=r"pip install 'tensorgrad\[examples\]'"):
+            call(tmp_path / "m")

@@ -1,0 +1,219 @@
+"""At the kinks: the value and gradient of functions where they have a corner, a pole or a tie.
+
+One convention everywhere. Where several arguments tie for a choice, they share the gradient equally: the mean of the
+one-sided slopes, which for a corner that is symmetric, as that of abs, is 0. What is not chosen gets 0, also where its
+own slope is infinite. relu has the slope 0 at 0, as a unit that is off.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+BIG = 1e4
+E = np.exp(-1.0)
+
+
+def of_each(f, n):
+    """f of the elements of one array as n separate arguments."""
+    return lambda x: f(*(x[i] for i in range(n)))
+
+
+# fmt: off
+KINKS = [
+    # what                            function of one array                         at              value           gradient of its sum
+    ("relu",                          tg.relu,                                      [-1, 0, 1],     [0, 0, 1],      [0, 0, 1]),
+    ("leaky_relu",                    tg.leaky_relu,                                [-1, 0, 1],     [-0.01, 0, 1],  [0.01, 0.01, 1]),
+    ("absolute",                      np.abs,                                       [-1, 0, 1],     [1, 0, 1],      [-1, 0, 1]),
+    ("fabs",                          np.fabs,                                      [-1, 0, 1],     [1, 0, 1],      [-1, 0, 1]),
+    ("absolute of complex",           np.abs,                                       [0j, 3 + 4j],   [0, 5],         [0, 0.6 + 0.8j]),
+    ("maximum, tied",                 of_each(np.maximum, 2),                       [2, 2],         2,              [0.5, 0.5]),
+    ("minimum, tied",                 of_each(np.minimum, 2),                       [2, 2],         2,              [0.5, 0.5]),
+    ("maximum with itself",           lambda x: np.maximum(x, x),                   [2],            [2],            [1]),
+    ("maximum with a number",         lambda x: np.maximum(x, 0),                   [-1, 0, 1],     [0, 0, 1],      [0, 0.5, 1]),
+    ("maximum with -inf",             lambda x: np.maximum(x, -np.inf),             [-np.inf, 1],   [-np.inf, 1],   [0.5, 1]),
+    ("max, tied",                     np.max,                                       [1, 3, 3, 0],   3,              [0, 0.5, 0.5, 0]),
+    ("min, tied",                     np.min,                                       [1, 0, 3, 0],   0,              [0, 0.5, 0, 0.5]),
+    ("max, all tied",                 np.max,                                       [1, 1, 1, 1],   1,              [0.25] * 4),
+    ("sort, tied",                    lambda x: np.sort(x) * [1, 2, 4, 8],          [3, 1, 3, 0],   [0, 2, 12, 24], [6, 2, 6, 1]),
+    ("sort, at its end as max",       lambda x: np.sort(x)[-1],                     [1, 3, 3, 0],   3,              [0, 0.5, 0.5, 0]),
+    ("median, tied",                  np.median,                                    [3, 1, 1, 1, 0], 1,             [0, 1 / 3, 1 / 3, 1 / 3, 0]),
+    ("median of two that differ",     np.median,                                    [4, 1, 2, 0],   1.5,            [0, 0.5, 0.5, 0]),
+    ("quantile, tied",                lambda x: np.quantile(x, 0.25),               [2, 1, 2, 1, 1], 1,             [0, 1 / 3, 0, 1 / 3, 1 / 3]),
+    ("quantile at infinity",          lambda x: np.quantile(x, 0.5),                [1, np.inf, 2], 2,              [0, 0, 1]),
+    ("maximum.accumulate, tied",      np.maximum.accumulate,                        [1, 1, 0, 2],   [1, 1, 1, 2],   [2, 1, 0, 1]),
+    ("fmax, of NaN",                  lambda x: np.fmax(x, [np.nan, 0, 1]),         [1, 0, 1],      [1, 0, 1],      [1, 0.5, 0.5]),
+    ("nanmax, tied",                  np.nanmax,                                    [1, np.nan, 1], 1,              [0.5, 0, 0.5]),
+    ("max with an initial, tied",     lambda x: np.max(x, initial=3.0),             [3, 1],         3,              [0.5, 0]),
+    ("ptp, all tied",                 np.ptp,                                       [2, 2],         0,              [0, 0]),
+    ("clip, at its bounds",           lambda x: np.clip(x, 0, 1),                   [-1, 0, .5, 1, 2], [0, 0, .5, 1, 1], [0, 0.5, 1, 0.5, 0]),
+    ("clip, of no width",             lambda x: np.clip(x, 1, 1),                   [0, 2],         [1, 1],         [0, 0]),
+    ("sqrt behind where",             lambda x: np.where(x > 0, np.sqrt(x), 0),     [0, 4],         [0, 2],         [0, 0.25]),
+    ("log behind where",              lambda x: np.where(x > 0, np.log(x), 0),      [0, 4],         [0, np.log(4)], [0, 0.25]),
+    ("1 / x behind where",            lambda x: np.where(x > 0, 1 / x, 0),          [0, 4],         [0, 0.25],      [0, -1 / 16]),
+    ("x / x behind where",            lambda x: np.where(x != 0, x / x, 1),         [0, 4],         [1, 1],         [0, 0]),
+    ("reciprocal behind where",       lambda x: np.where(x > 0, np.reciprocal(x), 0), [0, 4],       [0, 0.25],      [0, -1 / 16]),
+    ("x**0.5 behind where",           lambda x: np.where(x > 0, x**0.5, 0),         [0, 4],         [0, 2],         [0, 0.25]),
+    ("x**-1 behind where",            lambda x: np.where(x > 0, x**-1, 0),          [0, 4],         [0, 0.25],      [0, -1 / 16]),
+    ("cbrt behind where",             lambda x: np.where(x > 0, np.cbrt(x), 0),     [0, 8],         [0, 2],         [0, 1 / 12]),
+    ("arcsin, near 1",                np.arcsin,                                    [1 - 2**-40],   [np.pi / 2 - 2**-19.5], [2**19.5]),
+    ("arcsin behind where",           lambda x: np.where(x < 1, np.arcsin(x), 0),   [0, 1],         [0, 0],         [1, 0]),
+    ("arccosh behind where",          lambda x: np.where(x > 1, np.arccosh(x), 0),  [1, np.sqrt(2)], [0, np.arccosh(np.sqrt(2))], [0, 1]),
+    ("prod with a zero",              np.prod,                                      [2, 0, 3],      0,              [0, 6, 0]),
+    ("prod with two zeros",           np.prod,                                      [2, 0, 0],      0,              [0, 0, 0]),
+    ("prod that underflows",          lambda x: np.prod(x) * 1e300,                 [1e-300, 1e-200, 1e200],  0,             [1e300, 1e200, 0]),
+    ("cumprod with a zero",           np.cumprod,                                   [2, 0, 3],      [2, 0, 0],      [1, 8, 0]),
+    ("cumprod with two zeros",        np.cumprod,                                   [2, 0, 0, 3],   [2, 0, 0, 0],   [1, 2, 0, 0]),
+    ("prod of nothing but a zero",    np.prod,                                      [0],            0,              [1]),
+    ("x**0 at 0",                     lambda x: x**0,                               [0, 2],         [1, 1],         [0, 0]),
+    ("x**1 at 0",                     lambda x: x**1,                               [0, 2],         [0, 2],         [1, 1]),
+    ("x**2 at 0",                     lambda x: x**2,                               [0, 2],         [0, 4],         [0, 4]),
+    ("x**3 below 0",                  lambda x: x**3,                               [-2],           [-8],           [12]),
+    ("x**3.0 below 0",                lambda x: x**3.0,                             [-2],           [-8],           [12]),
+    ("x**-2 below 0",                 lambda x: x**-2,                              [-2],           [0.25],         [0.25]),
+    ("0**x",                          lambda x: 0**x,                               [0, 2],         [1, 0],         [0, 0]),
+    ("0**0, of both",                 of_each(np.power, 2),                         [0, 0],         1,              [0, 0]),
+    ("0**2, of both",                 of_each(np.power, 2),                         [0, 2],         0,              [0, 0]),
+    ("0**1, of both",                 of_each(np.power, 2),                         [0, 1],         0,              [1, 0]),
+    ("arctan2 at the origin",         of_each(np.arctan2, 2),                       [0, 0],         0,              [0, 0]),
+    ("arctan2 far out",               of_each(np.arctan2, 2),                       [1e200, 1e200], np.pi / 4,      [5e-201, -5e-201]),
+    ("hypot at the origin",           of_each(np.hypot, 2),                         [0, 0],         0,              [0, 0]),
+    ("hypot far out",                 of_each(np.hypot, 2),                         [3e200, 4e200], 5e200,          [0.6, 0.8]),
+    ("sinc at 0",                     np.sinc,                                      [0, 1e-9],      [1, 1],         [0, -np.pi**2 / 3 * 1e-9]),
+    ("i0 at 0",                       np.i0,                                        [0, 1e-9],      [1, 1],         [0, 5e-10]),
+    ("copysign at 0",                 lambda x: np.copysign(x, -1.0),               [0, 2],         [0, -2],        [0, -1]),
+    ("norm at 0",                     np.linalg.norm,                               [0, 0],         0,              [0, 0]),
+    ("norm of rows, one of them 0",   lambda x: np.linalg.norm(x, axis=1),          [[0, 0], [3, 4]], [0, 5],       [[0, 0], [0.6, 0.8]]),
+    ("norm of order 1 at 0",          lambda x: np.linalg.norm(x, 1),               [0, 2],         2,              [0, 1]),
+    ("norm of order inf, tied",       lambda x: np.linalg.norm(x, np.inf),          [2, -2],        2,              [0.5, -0.5]),
+    ("det of a singular matrix",      np.linalg.det,                                [[1, 2], [2, 4]], 0,            [[4, -2], [-2, 1]]),
+    ("det of zeros",                  np.linalg.det,                                [[0, 0], [0, 0]], 0,            [[0, 0], [0, 0]]),
+    ("eigvalsh, repeated",            np.linalg.eigvalsh,                           [[2, 0], [0, 2]], [2, 2],       [[1, 0], [0, 1]]),
+    ("svdvals, repeated",             np.linalg.svdvals,                            [[2, 0], [0, 2]], [2, 2],       [[1, 0], [0, 1]]),
+    ("nuclear norm at 0",             lambda x: np.linalg.norm(x, "nuc"),           [[0, 0], [0, 0]], 0,            [[0, 0], [0, 0]]),
+    ("norm of order 2, tied",         lambda x: np.linalg.norm(x, 2),               [[2, 0], [0, 2]], 2,            [[0.5, 0], [0, 0.5]]),
+    ("cond, all tied",                np.linalg.cond,                               [[2, 0], [0, 2]], 1,            [[0, 0], [0, 0]]),
+    ("var of one element",            np.var,                                       [3],            0,              [0]),
+    ("std of one element",            np.std,                                       [3],            0,              [0]),
+    ("std of equal elements",         np.std,                                       [3, 3, 3],      0,              [0, 0, 0]),
+
+    ("exp, underflown",               np.exp,                                       [-BIG],         [0],            [0]),
+    ("expm1, far down",               np.expm1,                                     [-BIG, -40],    [-1, -1],       [0, np.exp(-40)]),
+    ("log1p",                         np.log1p,                                     [BIG, 1e-20],   [np.log1p(BIG), 1e-20], [1 / (BIG + 1), 1]),
+    ("logaddexp",                     of_each(np.logaddexp, 2),                     [BIG, -BIG],    BIG,            [1, 0]),
+    ("logaddexp, tied",               of_each(np.logaddexp, 2),                     [-BIG, -BIG],   -BIG + np.log(2), [0.5, 0.5]),
+    ("logaddexp, with -inf",          of_each(np.logaddexp, 2),                     [0, -np.inf],   0,              [1, 0]),
+    ("logaddexp, of -inf",            of_each(np.logaddexp, 2),                     [-np.inf] * 2,  -np.inf,        [0, 0]),
+    ("logsumexp, far up",             tg.logsumexp,                                 [BIG, BIG],     BIG + np.log(2), [0.5, 0.5]),
+    ("logsumexp, far apart",          tg.logsumexp,                                 [BIG, -BIG],    BIG,            [1, 0]),
+    ("logsumexp, with -inf",          tg.logsumexp,                                 [0, -np.inf],   0,              [1, 0]),
+    ("logsumexp, of -inf",            tg.logsumexp,                                 [-np.inf] * 2,  -np.inf,        [0, 0]),
+    ("sigmoid",                       tg.sigmoid,                                   [-BIG, 0, BIG], [0, 0.5, 1],    [0, 0.25, 0]),
+    ("softplus",                      tg.softplus,                                  [-BIG, 0, BIG], [0, np.log(2), BIG], [0, 0.5, 1]),
+    ("tanh",                          np.tanh,                                      [-BIG, 0, BIG], [-1, 0, 1],     [0, 1, 0]),
+    ("softmax",                       lambda x: tg.softmax(x) * [1, 2],             [-BIG, BIG],    [0, 2],         [0, 0]),
+    ("softmax, tied",                 lambda x: tg.softmax(x) * [1, 2],             [BIG, BIG],     [0.5, 1],       [-0.25, 0.25]),
+    ("log_softmax",                   lambda x: tg.log_softmax(x)[:1],              [-BIG, BIG],    [-2 * BIG],     [1, -1]),
+    ("softmax_cross_entropy",         lambda x: tg.softmax_cross_entropy(x[None], np.array([0])), [-BIG, BIG], 2 * BIG, [-1, 1]),
+    ("sigmoid_cross_entropy",         lambda x: tg.sigmoid_cross_entropy(x, 1),     [-BIG, BIG],    [BIG, 0],       [-1, 0]),
+]
+FORWARD_WARNS = {"log behind where", "1 / x behind where", "x / x behind where", "reciprocal behind where", "x**-1 behind where"}
+
+DERIVATIVES = [
+    # of                              at   the first, the second, …
+    (lambda x: x**2,                  0.0, [0, 2, 0]),
+    (lambda x: x**3,                  0.0, [0, 0, 6, 0]),
+    (lambda x: x**1,                  0.0, [1, 0, 0]),
+    (lambda x: x**0,                  0.0, [0, 0, 0]),
+    (lambda x: np.power(x, [2.0]),    0.0, [0, 2, 0]),
+    (np.square,                       0.0, [0, 2, 0]),
+    (lambda x: x * x,                 0.0, [0, 2, 0]),
+    (np.prod,                         0.0, [1, 0, 0]),
+    (lambda x: np.prod([x * x, x][0] * np.ones(1)), 0.0, [0, 2, 0]),
+    (np.sinc,                         0.0, [0, -np.pi**2 / 3, 0, np.pi**4 / 5]),
+    (np.i0,                           0.0, [0, 1 / 2, 0, 3 / 8]),
+    (lambda x: np.cumprod(x * np.ones(3))[-1], 0.0, [0, 0, 6]),
+    (tg.softplus,                     0.0, [1 / 2, 1 / 4, 0]),
+    (np.tanh,                         0.0, [1, 0, -2]),
+    (lambda x: np.where(x > 0, np.sqrt(x), 0), 0.0, [0, 0, 0]),
+    (lambda x: np.where(x > 0, x**0.5, 0), 0.0, [0, 0, 0]),
+]
+# fmt: on
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "at_the_kinks.md"
+HEAD = """# At the kinks
+
+Where a function has a corner, a pole or a tie, a gradient is a choice. Here it is one choice everywhere:
+
+- Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and their kin share the gradient equally.
+- At a symmetric corner or tip, as of `abs` and `norm` at 0, it is 0, the mean of the slopes around.
+- What was not chosen, by `where` say, gets 0, also where its own slope is infinite, as that of a root or a logarithm
+  at 0 is. Where its value is infinite or NaN already, as that of `x * np.log(x)` at 0, so is its gradient.
+- `relu` has the slope 0 at 0: the unit is off.
+- Products, powers and quotients are right at 0, and what could overflow on the way does not.
+
+Every row is a test of [tests/test_kinks.py](../tests/test_kinks.py), which also holds this page: the value of the
+function at the point, and the gradient of its sum.
+
+| function | at | value | gradient |
+|---|---|---|---|
+"""
+
+
+def written(x) -> str:
+    """Numbers, lists of them, and lists of lists, to four digits."""
+    if np.ndim(x):
+        return f"[{', '.join(map(written, x))}]"
+    return f"{x:.4g}"
+
+
+def page() -> str:
+    return HEAD + "".join(
+        f"| {name} | {' | '.join(map(written, numbers))} |\n" for name, _, *numbers in KINKS
+    )
+
+
+def test_the_page_is_this_table():
+    assert PAGE.read_text() == page(), "write it anew with: python -m tests.test_kinks"
+
+
+@pytest.mark.parametrize("kink", KINKS, ids=lambda kink: kink[0])
+def test_value_and_gradient(kink):
+    name, f, at, value, gradient = kink
+    x = tg.Tensor(at, requires_grad=True, dtype=complex if np.iscomplexobj(at) else float)
+    quiet = (
+        "ignore" if name in FORWARD_WARNS else "warn"
+    )  # NumPy's own value behind `where` is infinite
+    with np.errstate(divide=quiet, invalid=quiet):
+        out = f(x)
+    np.testing.assert_allclose(out.data, value, rtol=1e-12, atol=1e-300)
+    np.sum(out).backward()
+    np.testing.assert_allclose(x.grad.data, gradient, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), DERIVATIVES)
+def test_derivatives_of_higher_order(f, at, expected):
+    x = tg.Tensor(at, requires_grad=True)
+    found, y = [], np.sum(f(x))
+    for _ in expected:
+        x.zero_grad()
+        y.backward(create_graph=True)
+        found.append(x.grad.item())
+        if x.grad.node is None:  # a constant
+            break
+        y = x.grad
+    np.testing.assert_allclose(found, expected[: len(found)], atol=1e-300)
+    assert not np.any(expected[len(found) :])
+
+
+def test_the_mean_of_more_numbers_than_half_precision_counts():
+    x = tg.Tensor(np.ones(70_000, np.float16), requires_grad=True)
+    np.mean(x).backward()
+    np.testing.assert_allclose(x.grad.data, 1 / 70_000, rtol=0.01)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
