@@ -2,13 +2,13 @@
 
 import pytest
 
-from tensorgrad.rules import COMPOSED, CONSTANT, REFUSED, RULES
+from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
 
 
 @pytest.fixture(autouse=True)
 def _tables_as_they_were():
     """What a test declares is gone after it, so that the tables tested are the library's own."""
-    tables = (RULES, COMPOSED, CONSTANT, REFUSED)
+    tables = (RULES, COMPOSITE, NONDIFFERENTIABLE, UNSUPPORTED)
     before = [table.copy() for table in tables]
     yield
     for table, kept in zip(tables, before):

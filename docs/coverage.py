@@ -10,13 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import COMPOSED, CONSTANT, REFUSED, RULES
+from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
 
 Function = Callable[..., Any]
 
 PAGE = Path(__file__).with_name("coverage.md")
 METHODS = ("reduce", "accumulate", "outer", "at", "reduceat")
-LISTS = {"rule": RULES, "composed": COMPOSED, "constant": CONSTANT, "refused": REFUSED}
+LISTS = {
+    "rule": RULES,
+    "composite": COMPOSITE,
+    "nondifferentiable": NONDIFFERENTIABLE,
+    "unsupported": UNSUPPORTED,
+}
 INTRODUCTION = """\
 # What of NumPy is differentiable
 
@@ -27,10 +32,11 @@ Every public function of `numpy`, `numpy.linalg` and `numpy.fft`, every ufunc an
 ufunc is in exactly one list. Of {total} functions, {differentiable} are **differentiable**: they
 have a rule of their own, or are composed of functions that have one. Each is checked against finite
 differences at first and second order, on every row of `tests/cases`; a rule is made of
-differentiable functions, so it goes on to any order. {constant} are **constant**: they take tensors
-and return arrays (`np.zeros_like` and its kin: tensors, to be written to), for their result has no
-gradient, or none but 0. {refused} are **refused** where a gradient would be lost, with the reason
-and what to use instead.
+differentiable functions, so it goes on to any order. {nondifferentiable} are
+**non-differentiable**: they take tensors and return arrays (`np.zeros_like` and its kin return
+tensors, which can be written to), because their result has no gradient, or none but 0.
+{unsupported} are **unsupported**: they raise where a gradient would be lost, with the reason and
+what to use instead.
 
 Functions marked with * are not dispatched by NumPy: it does not tell a tensor that it was given to
 them, so they see an array. A tensor that requires a gradient is never made into an array silently,
@@ -97,8 +103,8 @@ def label(function: Function, names: list[str]) -> str:
 
 def family(function: Function) -> str:
     """The file of tensorgrad/ops that has a function."""
-    if function in COMPOSED:
-        return COMPOSED[function].__module__.rpartition(".")[2]
+    if function in COMPOSITE:
+        return COMPOSITE[function].__module__.rpartition(".")[2]
     return next(r for r in RULES[function].rules if r).__module__.rpartition(".")[2]
 
 
@@ -106,37 +112,42 @@ def page() -> str:
     """The page, from the tables as they are."""
     known = functions()
     by_list = {name: [f for f in known if lists_of(f) == [name]] for name in LISTS}
-    differentiable = by_list["rule"] + by_list["composed"]
-    counts = {name: len(by_list[name]) for name in ("constant", "refused")}
+    differentiable = by_list["rule"] + by_list["composite"]
+    counts = {name: len(by_list[name]) for name in ("nondifferentiable", "unsupported")}
     text = INTRODUCTION.format(
         version=minor_version(), total=len(known), differentiable=len(differentiable), **counts
     )
     text += (
-        "\n## Differentiable\n\n| family | with a rule of their own | composed |\n|---|---|---|\n"
+        "\n## Differentiable\n\n| family | with a rule of their own | composite |\n|---|---|---|\n"
     )
     for name in sorted(set(map(family, differentiable))):
         cells = (
             ", ".join(sorted(label(f, known[f]) for f in by_list[kind] if family(f) == name))
-            for kind in ("rule", "composed")
+            for kind in ("rule", "composite")
         )
         text += f"| {name} | {' | '.join(cells)} |\n"
-    text += "\n## Constant\n\n"
-    text += ", ".join(sorted(label(f, known[f]) for f in by_list["constant"])) + "\n"
-    text += "\n## Refused\n\n| reason | functions |\n|---|---|\n"
-    text += rows_by_reason((label(f, known[f]), REFUSED[f]) for f in by_list["refused"])
-    text += "\n## Methods of ufuncs\n\n| method | differentiable | constant |\n|---|---|---|\n"
+    text += "\n## Non-differentiable\n\n"
+    text += ", ".join(sorted(label(f, known[f]) for f in by_list["nondifferentiable"])) + "\n"
+    text += "\n## Unsupported\n\n| reason | functions |\n|---|---|\n"
+    text += rows_by_reason((label(f, known[f]), UNSUPPORTED[f]) for f in by_list["unsupported"])
+    text += (
+        "\n## Methods of ufuncs\n\n"
+        "| method | differentiable | non-differentiable |\n|---|---|---|\n"
+    )
     every = [(ufunc, name, method, lists_of(method)) for ufunc, name, method in methods()]
     for name in METHODS:
         cells = (
             ", ".join(
                 sorted({u.__name__ for u, n, _, found in every if n == name and found in kinds})
             )
-            for kinds in ([["rule"], ["composed"]], [["constant"]])
+            for kinds in ([["rule"], ["composite"]], [["nondifferentiable"]])
         )
         text += f"| {name} | {' | '.join(cells)} |\n"
-    text += "\nThe others are refused:\n\n| reason | methods |\n|---|---|\n"
+    text += "\nThe others are unsupported:\n\n| reason | methods |\n|---|---|\n"
     return text + rows_by_reason(
-        (f"{u.__name__}.{name}", REFUSED[m]) for u, name, m, found in every if found == ["refused"]
+        (f"{u.__name__}.{name}", UNSUPPORTED[m])
+        for u, name, m, found in every
+        if found == ["unsupported"]
     )
 
 

@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 NUMBER = (int, float, np.integer, np.floating)  # what a setting may be
+Seed: TypeAlias = np.random.Generator | int | None
 Description = dict[str, Any]  # {"kind": a registered class's name, "config": its arguments}
 
 KINDS: dict[str, type["Configured"]] = {}

@@ -100,7 +100,7 @@ class BinaryCrossentropy(Loss):
         self.from_logits = from_logits
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        y = like(y_pred, y)
+        y = match_targets(y_pred, y)
         if not (y.min() >= 0 and y.max() <= 1):
             raise ValueError(
                 f"{self!r} takes targets from 0 to 1, but they go from {y.min()} to {y.max()}"
@@ -120,7 +120,7 @@ class MeanSquaredError(Loss):
     """
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        return np.mean(np.square(y_pred - like(y_pred, y)))
+        return np.mean(np.square(y_pred - match_targets(y_pred, y)))
 
 
 @register
@@ -131,7 +131,7 @@ class MeanAbsoluteError(Loss):
     """
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        return np.mean(np.abs(y_pred - like(y_pred, y)))
+        return np.mean(np.abs(y_pred - match_targets(y_pred, y)))
 
 
 def behind(activation: Any, y_pred: tg.Tensor) -> tg.Tensor | None:
@@ -147,7 +147,7 @@ def clipped(p: tg.Tensor) -> tg.Tensor:
     return np.clip(p, CLIP, 1 - CLIP)
 
 
-def like(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
+def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
     """The targets in the dtype of the predictions, so that float32 stays float32.
 
     Raises: ValueError if the shapes differ, which would broadcast to a wrong number.

@@ -19,8 +19,8 @@ from tensorgrad.ops.neural import (
     softplus,
 )
 from tensorgrad.ops.reduce import logsumexp
-from tensorgrad.ops.windows import overlap, windows
-from tensorgrad.rules import composed, constant, primitive, rule, rule_each
+from tensorgrad.ops.windows import fold, windows
+from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.transforms.custom import checkpoint, custom_gradient
 from tensorgrad.transforms.functional import (
     elementwise_grad,
@@ -39,14 +39,14 @@ __all__ = [
     "Tensor",
     "check_grads",
     "checkpoint",
-    "composed",
-    "constant",
+    "composite",
     "custom_gradient",
     "detect_anomaly",
     "draw",
     "dropout",
     "elementwise_grad",
     "enable_grad",
+    "fold",
     "grad",
     "hessian",
     "hvp",
@@ -57,7 +57,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "no_grad",
-    "overlap",
+    "nondifferentiable",
     "primitive",
     "relu",
     "rule",

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 Function = Callable[..., Any]
-Keeps = tuple[Function, Function] | None
+Residuals = tuple[Function, Function] | None
 
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
-COMPOSED: dict[Function, Function] = {}  # differentiable, being made of functions that are
-CONSTANT: set[Function] = set()  # the result carries no gradient
-REFUSED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
+COMPOSITE: dict[Function, Function] = {}  # differentiable, being made of functions that are
+NONDIFFERENTIABLE: set[Function] = set()  # the result carries no gradient
+UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
 
 
 def numbers(x: Any) -> np.ndarray:
@@ -41,7 +41,7 @@ def numbers(x: Any) -> np.ndarray:
     return array
 
 
-class Spec:
+class ShapeDtype:
     """The shape and dtype of an array that is not kept."""
 
     __slots__ = ("dtype", "shape")
@@ -59,7 +59,7 @@ class Spec:
         return math.prod(self.shape)
 
 
-class Reads:
+class SavedArguments:
     """What a rule reads, told by the names of its parameters."""
 
     def __init__(self, rule: Function, skip: int = 2) -> None:
@@ -80,10 +80,10 @@ class Reads:
 class Op:
     """A function with a rule per argument (None: no gradient there): one row of a table."""
 
-    kept: Function | None = None  # what the rules read in the place of the output, of the arguments
+    residuals: Function | None = None  # computes what rules read instead of the output
 
     def __init__(
-        self, function: Function, rules: Sequence[Function | None], keeps: Keeps = None
+        self, function: Function, rules: Sequence[Function | None], residuals: Residuals = None
     ) -> None:
         self.function = function
         self.name = function.__name__
@@ -92,13 +92,13 @@ class Op:
         # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
         self.operand: Function = numbers if self.compute is function else lambda x: x
         self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
-        if keeps is not None:
-            self.compute, self.kept = keeps
+        if residuals is not None:
+            self.compute, self.residuals = residuals
         self.declare(rules)
 
     def output(self, computed: Any) -> Any:
         """The output in what `compute` returned."""
-        return computed if self.kept is None else computed[0]
+        return computed if self.residuals is None else computed[0]
 
     @functools.cached_property
     def defaults(self) -> dict[str, Any]:
@@ -110,9 +110,11 @@ class Op:
         return {name: p.default for name, p in parameters.items()}
 
     def declare(self, rules: Sequence[Function | None]) -> None:
-        reads: list[Reads | None] = [None if r is None else Reads(r) for r in rules]
+        reads: list[SavedArguments | None] = [
+            None if r is None else SavedArguments(r) for r in rules
+        ]
         known = [r for r in reads if r]
-        again = [Reads(self.kept, skip=0)] if self.kept else []
+        again = [SavedArguments(self.residuals, skip=0)] if self.residuals else []
         self.arity = len(known[0].args)
         if len(rules) > self.arity or any(len(r.args) != self.arity for r in known + again):
             raise TypeError(f"the rules of {self.name} disagree about the number of its arguments")
@@ -133,7 +135,7 @@ class Op:
         self.plans[wanted] = plan = (unread, any(row.output for row in rows))
         return plan
 
-    def row(self, i: int) -> Reads:
+    def row(self, i: int) -> SavedArguments:
         """What the rule of argument i reads."""
         row = self.reads[i]
         if row is None:
@@ -176,12 +178,12 @@ class EachOp(Op):
     def declare(self, rules: Sequence[Function | None]) -> None:
         gradient: Any = rules[0]
         self.gradient: Function = gradient
-        self.read = Reads(gradient, skip=3)
+        self.read = SavedArguments(gradient, skip=3)
         self.arity = -1
         self.keywords = self.read.keywords
         self.rules = self  # rules[i] is the rule with its i filled in
 
-    def row(self, i: int) -> Reads:
+    def row(self, i: int) -> SavedArguments:
         return self.read
 
     def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
@@ -196,7 +198,7 @@ class EachOp(Op):
         return args, kwargs
 
 
-def rule(function: Function, *gradients: Function | None, keeps: Keeps = None) -> None:
+def rule(function: Function, *gradients: Function | None, residuals: Residuals = None) -> None:
     """Declare the gradient of `function` with respect to each of its arguments, in order.
 
     With `keeps=(both, kept)` the rules get, in place of the output, what the call computed on its
@@ -210,7 +212,7 @@ def rule(function: Function, *gradients: Function | None, keeps: Keeps = None) -
     >>> tg.grad(lambda x, s: np.sum(scale(x, s)), (0, 1))(np.array([1.0, 2.0]), 3.0)
     (array([3., 3.]), np.float64(3.0))
     """
-    RULES[function] = Op(function, gradients, keeps)
+    RULES[function] = Op(function, gradients, residuals)
 
 
 def rule_each(function: Function, gradient: Function) -> None:
@@ -225,38 +227,38 @@ def rule_each(function: Function, gradient: Function) -> None:
     RULES[function] = EachOp(function, (gradient,))
 
 
-def composed(function: Function, implementation: Function | None = None) -> Any:
+def composite(function: Function, implementation: Function | None = None) -> Any:
     """Declare that tensors go to `implementation`, which is made of differentiable calls.
 
     >>> import tensorgrad as tg
     >>> distance = tg.primitive(lambda a, b: np.sqrt(((a - b) ** 2).sum()))
-    >>> @tg.composed(distance)
+    >>> @tg.composite(distance)
     ... def _(a, b):
     ...     return np.sqrt(np.sum((a - b) ** 2))
     >>> tg.grad(distance)(np.array([3.0, 4.0]), np.zeros(2))
     array([0.6, 0.8])
     """
     if implementation is None:
-        return functools.partial(composed, function)
-    COMPOSED[function] = implementation
+        return functools.partial(composite, function)
+    COMPOSITE[function] = implementation
     return implementation
 
 
-def constant(*functions: Function) -> None:
+def nondifferentiable(*functions: Function) -> None:
     """Declare functions whose result carries no gradient: they take tensors and return arrays.
 
     >>> import tensorgrad as tg
     >>> best = tg.primitive(lambda scores: scores.argmax())
-    >>> tg.constant(best)
+    >>> tg.nondifferentiable(best)
     >>> best(tg.Tensor([0.1, 0.7, 0.2], requires_grad=True))
     np.int64(1)
     """
-    CONSTANT.update(functions)
+    NONDIFFERENTIABLE.update(functions)
 
 
-def refused(reason: str, *functions: Function) -> None:
+def unsupported(reason: str, *functions: Function) -> None:
     """Declare functions that tensors cannot be given to, with what to say to who tries."""
-    REFUSED.update(dict.fromkeys(functions, reason))
+    UNSUPPORTED.update(dict.fromkeys(functions, reason))
 
 
 def primitive(function: Function) -> Function:
@@ -294,26 +296,3 @@ def refuse_out(name: str, out: Any, hint: str = "") -> None:
         raise TypeError(
             f"{name} cannot write into out= with tensors, which are values; use its result{hint}"
         )
-
-
-def along_first_axis(function: Function) -> Function:
-    """A reduction as the method of a ufunc: along the first axis unless told otherwise."""
-
-    def method(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
-        return function(array, axis=axis, **kwargs)
-
-    return method
-
-
-def as_array(x: Any) -> Any:
-    """x itself if it is an array or a tensor, else the array of a number or a list."""
-    return x if hasattr(x, "shape") else np.asarray(x)
-
-
-@primitive
-def values(x: Any) -> np.ndarray:
-    """The array of a tensor, where only its numbers are asked for and no gradient is wanted."""
-    return np.asarray(x)
-
-
-constant(values)

@@ -19,7 +19,7 @@ def leaf(value=V):
 
 @pytest.mark.parametrize(
     "tool",
-    [tg.rule, tg.rule_each, tg.primitive, tg.composed, tg.constant, tg.custom_gradient],
+    [tg.rule, tg.rule_each, tg.primitive, tg.composite, tg.nondifferentiable, tg.custom_gradient],
     ids=lambda tool: tool.__name__,
 )
 def test_each_tool_has_an_example(tool):
@@ -118,7 +118,7 @@ def expensive():
     def both(x):
         return bell(x), slope(x)
 
-    tg.rule(bell, lambda g, slope, _x: g * slope, keeps=(both, slope))
+    tg.rule(bell, lambda g, slope, _x: g * slope, residuals=(both, slope))
     return bell, computed
 
 
@@ -150,13 +150,15 @@ def test_it_is_differentiated_as_what_it_says_it_is(expensive):
 def test_what_is_kept_has_the_arguments_of_the_rules():
     f = tg.primitive(lambda a, b: a * b)
     with pytest.raises(TypeError, match="disagree about the number of its arguments"):
-        tg.rule(f, lambda g, b, _a, _b: g * b, keeps=(lambda a, b: (a * b, b), lambda b: b))
+        tg.rule(f, lambda g, b, _a, _b: g * b, residuals=(lambda a, b: (a * b, b), lambda b: b))
 
 
 def test_a_view_whose_rule_is_given_something():
     backwards = tg.primitive(lambda x: x[::-1])
     tg.rule(
-        backwards, lambda g, n, _x: g[::-1] * n, keeps=(lambda x: (x[::-1], 1.0), lambda _x: 1.0)
+        backwards,
+        lambda g, n, _x: g[::-1] * n,
+        residuals=(lambda x: (x[::-1], 1.0), lambda _x: 1.0),
     )
     x = leaf() * 1.0
     backwards(x)[0] = 7.0
@@ -249,7 +251,7 @@ def test_rule_each():
 def test_composed():
     mse = tg.primitive(lambda a, b: ((a - b) ** 2).mean())
 
-    @tg.composed(mse)
+    @tg.composite(mse)
     def _(a, b):
         return np.mean((a - b) ** 2)
 
@@ -262,7 +264,7 @@ def test_composed():
 
 def test_constant():
     best = tg.primitive(lambda x: x.argmax())
-    tg.constant(best)
+    tg.nondifferentiable(best)
     assert best(leaf()) == 2
     assert not isinstance(best(leaf()), Tensor)
 

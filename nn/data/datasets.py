@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from nn.config import count
+from nn.config import Seed, count
 from nn.data.files import FRESH, decode_image, image_folder, natural, read_idx
 from nn.data.synthetic import synthetic_garments
 
@@ -42,8 +42,6 @@ IDX_FILES = {  # name -> the md5 of NAME.gz as downloaded, the md5 of the array 
         "bb300cfdad3c16e7a12a480ee83cd310", "8dea97a4e78c1bd1b5a6e8efbb870b6e"),
 }  # fmt: skip
 ZIP_FILE = "fashion_mnist_images.zip"
-
-Seed: TypeAlias = int | np.random.Generator | None
 
 
 class SyntheticDataWarning(UserWarning):

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import NUMBER, register
-from nn.layers.init import Initializer, Seed, initialize
+from nn.config import NUMBER, Seed, register
+from nn.layers.init import Initializer, initialize
 from nn.module import Module
 
 

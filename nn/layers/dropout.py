@@ -3,8 +3,7 @@
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import NUMBER, register
-from nn.layers.init import Seed
+from nn.config import NUMBER, Seed, register
 from nn.module import Module
 
 

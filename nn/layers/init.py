@@ -1,11 +1,9 @@
 """First weights: functions of a shape (D, H) and a random generator."""
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 
-Seed: TypeAlias = np.random.Generator | int | None
 Initializer = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
 

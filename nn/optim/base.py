@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, Configured
-from nn.optim.flat import Arena, Block, Slot, flush_denormals, reals
+from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
 from nn.optim.threads import side_by_side
 
 FLUSH = 32  # steps from one flush of denormals to the next
@@ -49,7 +49,7 @@ class Optimizer(Configured):
     def __init__(self, parameters: Iterable[tg.Tensor] | None = None, **settings: float) -> None:
         self.iterations = 0  # steps taken
         self._parameters: list[tg.Tensor] = []
-        self._arenas: list[Arena] = []
+        self._flats: list[FlatParameters] = []
         for name, value in _checked(type(self).__name__, settings).items():
             setattr(self, name, value)
         if parameters is not None:
@@ -88,7 +88,7 @@ class Optimizer(Configured):
                 f"{name} got an empty list of parameters; there is nothing to optimize"
             )
         if list(unique) != list(map(id, self._parameters)):
-            self._arenas = []
+            self._flats = []
         self._parameters = list(unique.values())
 
     @property
@@ -109,22 +109,22 @@ class Optimizer(Configured):
                 f"{len(self._parameters)} parameters; call loss.backward() before each step, and "
                 "give the optimizer the parameters that the loss depends on"
             )
-        arenas = self._arenas or self._make_arenas()
-        lanes = [arena.lanes(present) for arena in arenas]  # or an error, before anything changes
+        flats = self._flats or self._make_flats()
+        lanes = [flat.lanes(present) for flat in flats]  # or an error, before anything changes
         gradients = [None if g is None else reals(g.data) for g in tensors]
         self.iterations += 1
 
-        def run(blocks: list[Block]) -> None:
-            for block in blocks:
-                self.update(block.w, block.gradient(gradients), block.scratch, *block.states)
+        def run(chunks: list[Chunk]) -> None:
+            for chunk in chunks:
+                self.update(chunk.w, chunk.gradient(gradients), chunk.scratch, *chunk.states)
                 if self.iterations % FLUSH == 0:
-                    for state in block.states:
+                    for state in chunk.states:
                         flush_denormals(state)
 
-        for of_arena in lanes:
-            side_by_side(run, of_arena)
-        for arena in arenas:
-            arena.written()
+        for of_flat in lanes:
+            side_by_side(run, of_flat)
+        for flat in flats:
+            flat.written()
 
     def update(self, w: Any, g: Any, scratch: Any, *states: Any) -> None:
         """Change a stretch of weights `w` in place, and of the states, by their gradient `g`.
@@ -140,9 +140,9 @@ class Optimizer(Configured):
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of all that the next steps depend on: settings, iterations, and the states."""
-        arenas = self._arenas or self._make_arenas()
+        flats = self._flats or self._make_flats()
         state = {
-            name: [slot.of(arena.states[k]).copy() for slot, arena in self._slots(arenas)]
+            name: [segment.of(flat.states[k]).copy() for segment, flat in self._segments(flats)]
             for k, name in enumerate(self.states)
         }
         return {"settings": self.config(), "iterations": self.iterations, "states": state}
@@ -167,22 +167,22 @@ class Optimizer(Configured):
         for setting, value in settings.items():
             setattr(self, setting, value)
         self.iterations = int(iterations)
-        arenas = self._arenas or self._make_arenas()
+        flats = self._flats or self._make_flats()
         for k, states in enumerate(self.states):
-            for (slot, arena), array in zip(self._slots(arenas), state["states"][states]):
-                slot.of(arena.states[k])[...] = array
+            for (segment, flat), array in zip(self._segments(flats), state["states"][states]):
+                segment.of(flat.states[k])[...] = array
 
-    def _make_arenas(self) -> list[Arena]:
-        """An arena for each dtype among the parameters."""
+    def _make_flats(self) -> list[FlatParameters]:
+        """One FlatParameters for each dtype among the parameters."""
         kinds: dict[Any, dict[int, tg.Tensor]] = {}
         for i, p in enumerate(self._parameters):
             kinds.setdefault(reals(p.data).dtype, {})[i] = p
-        self._arenas = [Arena(members, len(self.states)) for members in kinds.values()]
-        return self._arenas
+        self._flats = [FlatParameters(members, len(self.states)) for members in kinds.values()]
+        return self._flats
 
-    def _slots(self, arenas: list[Arena]) -> list[tuple[Slot, Arena]]:
+    def _segments(self, flats: list[FlatParameters]) -> list[tuple[Segment, FlatParameters]]:
         """Each parameter's place, in the order of the parameters."""
-        pairs = [(slot, arena) for arena in arenas for slot in arena.slots]
+        pairs = [(segment, flat) for flat in flats for segment in flat.segments]
         return sorted(pairs, key=lambda pair: pair[0].index)
 
 

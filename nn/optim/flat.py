@@ -11,29 +11,39 @@ from nn.optim.threads import cores
 
 # Bytes of each array that an update works on at a time: few enough to stay in the caches from one
 # pass over them to the next, and enough for the calls themselves not to count.
-BLOCK = 1 << 20
-SMALL = 1 << 16  # bytes: shorter parameters share a block, for which their gradients are copied
+CHUNK_BYTES = 1 << 20
+SMALL_BYTES = 1 << 16  # bytes: parameters below share a chunk, and their gradients are copied
 LARGE = 1 << 24  # bytes: from here on, another thread takes less time than it saves
 
 
-class Block:
-    """A stretch of an arena: weights, what the optimizer remembers of them, and room to work."""
+class Chunk:
+    """A stretch of an flat array: weights, what the optimizer remembers of them, and room to work."""
 
     __slots__ = ("_buffer", "_sources", "scratch", "states", "w")
 
     def __init__(
-        self, arena: "Arena", room: np.ndarray, start: int, stop: int, slots: Sequence["Slot"]
+        self,
+        flat: "FlatParameters",
+        room: np.ndarray,
+        start: int,
+        stop: int,
+        segments: Sequence["Segment"],
     ) -> None:
-        self.w = arena.values[start:stop]
-        self.states = [state[start:stop] for state in arena.states]
+        self.w = flat.values[start:stop]
+        self.states = [state[start:stop] for state in flat.states]
         self.scratch, self._buffer = room[:, : stop - start]
-        self._sources = [  # whose gradient, which part of it, where in this block
-            (slot.index, slice(max(start - slot.start, 0), stop - slot.start), slot.within(start))
-            for slot in slots
+        # Per segment: the parameter's index, the part of its gradient, its place in this chunk.
+        self._sources = [
+            (
+                segment.index,
+                slice(max(start - segment.start, 0), stop - segment.start),
+                segment.within(start),
+            )
+            for segment in segments
         ]
 
     def gradient(self, gradients: Sequence[Any]) -> np.ndarray:
-        """The gradient of the weights of this block, from the flat gradients of all parameters."""
+        """The gradient of the weights of this chunk, from the flat gradients of all parameters."""
         index, part, _ = self._sources[0]
         g = gradients[index]
         if len(self._sources) == 1 and g.dtype == self._buffer.dtype:
@@ -43,8 +53,8 @@ class Block:
         return self._buffer
 
 
-class Slot:
-    """Where a parameter, the one at `index` in its optimizer, lies in its arena."""
+class Segment:
+    """Where a parameter, the one at `index` in its optimizer, lies in the flat array."""
 
     __slots__ = ("index", "parameter", "start", "stop", "view")
 
@@ -56,18 +66,18 @@ class Slot:
         self.view: np.ndarray | None = None
 
     def within(self, start: int) -> slice:
-        """Where this parameter lies in an array that begins at `start` of the arena."""
+        """Where this parameter lies in an array that begins at `start` of the flat array."""
         return slice(max(self.start - start, 0), self.stop - start)
 
     def of(self, array: np.ndarray) -> np.ndarray:
-        """The part of an arena's array that belongs to this parameter, in its shape."""
+        """The part of an flat array's array that belongs to this parameter, in its shape."""
         part = array[self.start : self.stop]
         if self.parameter.dtype.kind == "c":
             part = part.view(np.result_type(part.dtype, np.complex64))
         return part.reshape(self.parameter.shape)
 
 
-class Arena:
+class FlatParameters:
     """Parameters of one dtype (a complex one: pairs of reals) and what is remembered of them.
 
     A parameter's array becomes a view of `values`. If anything puts another array in its place, all
@@ -75,34 +85,34 @@ class Arena:
     """
 
     def __init__(self, parameters: dict[int, tg.Tensor], states: int) -> None:
-        # Small ones last, next to each other, so that they share blocks.
-        order = sorted(parameters, key=lambda i: reals(parameters[i].data).nbytes < SMALL)
-        self.slots: list[Slot] = []
+        # Small ones last, next to each other, so that they share chunks.
+        order = sorted(parameters, key=lambda i: reals(parameters[i].data).nbytes < SMALL_BYTES)
+        self.segments: list[Segment] = []
         stop = 0
         for i in order:
-            self.slots.append(Slot(i, parameters[i], stop))
-            stop = self.slots[-1].stop
+            self.segments.append(Segment(i, parameters[i], stop))
+            stop = self.segments[-1].stop
         dtype = reals(parameters[order[0]].data).dtype
         # In half precision g^2 would underflow below g = 2e-4.
         self.dtype = np.result_type(dtype, np.float32)
         self.states = [np.zeros(stop, self.dtype) for _ in range(states)]
-        self.length = max(BLOCK // self.dtype.itemsize, 1)  # of a block
+        self.length = max(CHUNK_BYTES // self.dtype.itemsize, 1)  # of a chunk
         # Two rows for each thread: to work in, and for gradients that are copied together.
         threads = cores() if stop * self.dtype.itemsize >= LARGE else 1
         self.rooms = [np.empty((2, min(stop, self.length)), self.dtype) for _ in range(threads)]
         self.values = np.empty(0, dtype)
         self._present: list[bool] | None = None
-        self._lanes: list[list[Block]] = []
+        self._lanes: list[list[Chunk]] = []
 
-    def lanes(self, present: list[bool]) -> list[list[Block]]:
-        """Blocks that cover the parameters present in this step, and no other, for each thread."""
-        if any(slot.parameter.data is not slot.view for slot in self.slots):
+    def lanes(self, present: list[bool]) -> list[list[Chunk]]:
+        """Chunks that cover the parameters present in this step, and no other, for each thread."""
+        if any(segment.parameter.data is not segment.view for segment in self.segments):
             self._gather()
         if present != self._present:
-            stretches = self._cut([slot for slot in self.slots if present[slot.index]])
+            stretches = self._cut([segment for segment in self.segments if present[segment.index]])
             share = -(-len(stretches) // len(self.rooms)) or 1
             self._lanes = [
-                [Block(self, room, *stretch) for stretch in stretches[i * share : (i + 1) * share]]
+                [Chunk(self, room, *stretch) for stretch in stretches[i * share : (i + 1) * share]]
                 for i, room in enumerate(self.rooms)
             ]
             self._present = present
@@ -110,12 +120,12 @@ class Arena:
 
     def written(self) -> None:
         """Tell the engine that the parameters present in this step were written to in place."""
-        for slot in self.slots:
-            if self._present and self._present[slot.index]:
-                slot.parameter.data = slot.view
+        for segment in self.segments:
+            if self._present and self._present[segment.index]:
+                segment.parameter.data = segment.view
 
     def _gather(self) -> None:
-        arrays = [slot.parameter.data for slot in self.slots]
+        arrays = [segment.parameter.data for segment in self.segments]
         at = [a.__array_interface__["data"][0] for a in arrays if a.size]
         if len(set(at)) < len(at):
             raise ValueError(
@@ -123,33 +133,33 @@ class Arena:
                 "own step in it; to tie weights, use one Tensor in both places"
             )
         self.values = np.concatenate([reals(a) for a in arrays])
-        for slot in self.slots:
-            slot.view = slot.parameter.data = slot.of(self.values)
+        for segment in self.segments:
+            segment.view = segment.parameter.data = segment.of(self.values)
         self._present = None
 
-    def _cut(self, slots: list[Slot]) -> list[tuple[int, int, list[Slot]]]:
-        """Large parameters cut into equal blocks, small neighbours joined to at most a block."""
-        blocks: list[tuple[int, int, list[Slot]]] = []
-        run: list[Slot] = []
+    def _cut(self, segments: list[Segment]) -> list[tuple[int, int, list[Segment]]]:
+        """Large parameters cut into equal chunks, small neighbours joined to at most a chunk."""
+        chunks: list[tuple[int, int, list[Segment]]] = []
+        run: list[Segment] = []
 
         def close() -> None:
             if run:
-                blocks.append((run[0].start, run[-1].stop, run.copy()))
+                chunks.append((run[0].start, run[-1].stop, run.copy()))
                 run.clear()
 
-        for slot in slots:
-            size = slot.stop - slot.start
-            if run and (run[-1].stop != slot.start or slot.stop - run[0].start > self.length):
+        for segment in segments:
+            size = segment.stop - segment.start
+            if run and (run[-1].stop != segment.start or segment.stop - run[0].start > self.length):
                 close()
-            if size <= self.length and size * self.values.itemsize < SMALL:
-                run.append(slot)
+            if size <= self.length and size * self.values.itemsize < SMALL_BYTES:
+                run.append(segment)
                 continue
             close()
             n = -(-size // self.length)
-            bounds = [slot.start + size * k // n for k in range(n + 1)]
-            blocks += [(a, b, [slot]) for a, b in pairwise(bounds)]
+            bounds = [segment.start + size * k // n for k in range(n + 1)]
+            chunks += [(a, b, [segment]) for a, b in pairwise(bounds)]
         close()
-        return blocks
+        return chunks
 
 
 def reals(array: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import Any
 
 # Multiplications in a product: below this, another thread can cost more than it gives.
-SMALL = 1 << 27
+SINGLE_THREAD_BELOW = 1 << 27
 CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -20,7 +20,7 @@ def for_products(multiplications: int) -> contextlib.AbstractContextManager[Any]
     last bits of a product depend on their number. Whoever knows that the machine is idle sets
     OMP_NUM_THREADS, and is obeyed.
     """
-    if multiplications >= SMALL or any(name in os.environ for name in CHOSEN):
+    if multiplications >= SINGLE_THREAD_BELOW or any(name in os.environ for name in CHOSEN):
         return contextlib.nullcontext()
     try:
         from threadpoolctl import threadpool_limits

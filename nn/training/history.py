@@ -11,8 +11,8 @@ import numpy as np
 from nn.training.progress import Figures
 
 FIGURES = ("loss", "data_loss", "regularization_loss", "accuracy", "learning_rate")
-STEP = ("epoch", *FIGURES, "time")
-EPOCH = (*FIGURES, "time", "validation_loss", "validation_accuracy")
+STEP_COLUMNS = ("epoch", *FIGURES, "time")
+EPOCH_COLUMNS = (*FIGURES, "time", "validation_loss", "validation_accuracy")
 
 TRAINED, VALIDATED = "#0072B2", "#D55E00"  # told apart with any colour vision: Okabe and Ito (2008)
 
@@ -34,18 +34,18 @@ class History:
 
     @property
     def steps(self) -> dict[str, list[float]]:
-        return _columns(STEP, self._steps)
+        return _columns(STEP_COLUMNS, self._steps)
 
     @property
     def epochs(self) -> dict[str, list[float]]:
-        return _columns(EPOCH, self._epochs)
+        return _columns(EPOCH_COLUMNS, self._epochs)
 
     def __len__(self) -> int:
         """The number of epochs completed."""
         return len(self._epochs)
 
     def __repr__(self) -> str:
-        last = dict(zip(EPOCH, self._epochs[-1])) if self._epochs else {}
+        last = dict(zip(EPOCH_COLUMNS, self._epochs[-1])) if self._epochs else {}
         figures = ", ".join(f"{name} {x:.4g}" for name, x in last.items() if name != "time")
         return f"History({len(self)} epochs, {len(self._steps)} steps{figures and ': '}{figures})"
 
@@ -76,7 +76,7 @@ class History:
                 f"a history has the columns {sorted(self.state_dict())}, not {sorted(state)}"
             )
         rows = []
-        for table, names in (("steps", STEP), ("epochs", EPOCH)):
+        for table, names in (("steps", STEP_COLUMNS), ("epochs", EPOCH_COLUMNS)):
             columns = [state[f"{table}.{name}"] for name in names]
             if len({c.shape for c in columns}) > 1 or columns[0].ndim != 1:
                 raise ValueError(f"the columns of a history's {table} differ in length")

@@ -26,7 +26,7 @@ CHUNK = 1024  # samples at a time where nothing depends on it
 
 
 @dataclass(eq=False, repr=False)
-class Parts:
+class TrainState:
     """All that a model is made of."""
 
     module: Module
@@ -47,7 +47,7 @@ class Evaluation(NamedTuple):
         return f"{accuracy_text(self.accuracy)}loss: {self.loss:.3f}"
 
 
-def train_step(parts: Parts, modules: list[Module], X: np.ndarray, y: np.ndarray) -> Figures:
+def train_step(parts: TrainState, modules: list[Module], X: np.ndarray, y: np.ndarray) -> Figures:
     """Forward, backward, and a step of the optimizer; `modules` are all that may have a penalty.
 
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
@@ -73,7 +73,7 @@ def train_step(parts: Parts, modules: list[Module], X: np.ndarray, y: np.ndarray
 
 
 def train_epoch(
-    parts: Parts,
+    parts: TrainState,
     batches: Batches,
     validation: Batches | None,
     *,
@@ -118,7 +118,7 @@ def train_epoch(
     history.add_epoch(figures, last - began, checked)
 
 
-def evaluate(parts: Parts, batches: Batches) -> Evaluation:
+def evaluate(parts: TrainState, batches: Batches) -> Evaluation:
     """The loss and the accuracy in evaluation mode."""
     assert parts.loss is not None
     loss = Mean()
@@ -150,8 +150,13 @@ def first_output(module: Module, X: np.ndarray, name: str) -> np.ndarray:
     return out.data
 
 
-def rehearse(
-    parts: Parts, X: np.ndarray, y: np.ndarray, names: tuple[str, str], *, learning: bool = False
+def validate_inputs(
+    parts: TrainState,
+    X: np.ndarray,
+    y: np.ndarray,
+    names: tuple[str, str],
+    *,
+    learning: bool = False,
 ) -> None:
     """Try one sample on the module and all targets on the loss, before anything is changed.
 
@@ -198,7 +203,7 @@ def _blaming(name: str) -> Iterator[None]:
         raise kind(f"{name} does not fit the model: {error}") from error
 
 
-def _diverged(parts: Parts, X: np.ndarray, epoch: int, step: int, error: Exception) -> str:
+def _diverged(parts: TrainState, X: np.ndarray, epoch: int, step: int, error: Exception) -> str:
     """What to say when there is no finite loss."""
     wrong = [name for name, p in parts.module.named_parameters() if not np.isfinite(p.data).all()]
     state = (

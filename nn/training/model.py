@@ -18,18 +18,18 @@ from nn.training.history import History
 from nn.training.loop import (
     CHUNK,
     Evaluation,
-    Parts,
+    TrainState,
     evaluate,
     first_output,
     mode,
-    rehearse,
     threads,
     train_epoch,
+    validate_inputs,
 )
 from nn.training.saving import File
 
 
-class Model(Parts):
+class Model(TrainState):
     """Layers added one by one, or any module, and what it takes to train them.
 
     `add` the layers and `finalize`, or give a module; `set` a loss, an optimizer and an accuracy;
@@ -125,7 +125,7 @@ class Model(Parts):
         ):
             raise ValueError(f"print_every must be a number of steps or None, not {print_every!r}")
         batches = self._batches(X, y, batch_size, ("X", "y"))
-        rehearse(self, batches.X, batches.y, ("X", "y"), learning=True)
+        validate_inputs(self, batches.X, batches.y, ("X", "y"), learning=True)
         self._sample_shape = batches.X.shape[1:]
         validation = None
         if validation_data is not None:
@@ -135,7 +135,7 @@ class Model(Parts):
                     f"validation_data must be a pair (X, y), not {_what(validation_data)}"
                 )
             validation = self._batches(*validation_data, CHUNK, names)
-            rehearse(self, validation.X, validation.y, names, learning=True)
+            validate_inputs(self, validation.X, validation.y, names, learning=True)
         if self.accuracy is not None:
             self.accuracy.init(batches.y)
         if seed is not None:
@@ -158,7 +158,7 @@ class Model(Parts):
         self._need("loss", "evaluate")
         names = ("X_val", "y_val")
         batches = self._batches(X_val, y_val, CHUNK if batch_size is None else batch_size, names)
-        rehearse(self, batches.X, batches.y, names)
+        validate_inputs(self, batches.X, batches.y, names)
         self._sample_shape = batches.X.shape[1:]
         with threads(self.module, batches.size):
             evaluation = evaluate(self, batches)

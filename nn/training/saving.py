@@ -20,7 +20,7 @@ from nn.losses import Loss
 from nn.metrics import Accuracy
 from nn.module import Module
 from nn.optim.base import Optimizer
-from nn.training.loop import Parts
+from nn.training.loop import TrainState
 
 File = str | os.PathLike[str]
 
@@ -36,7 +36,7 @@ BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 def save_parameters(path: File, parameters: Mapping[str, np.ndarray]) -> None:
     """Write arrays under their names; the file appears complete, or is left as it was."""
-    _write(path, parameters, {"holds": "parameters"})
+    _write_file(path, parameters, {"holds": "parameters"})
 
 
 def load_parameters(path: File) -> dict[str, np.ndarray]:
@@ -53,7 +53,7 @@ def load_parameters(path: File) -> dict[str, np.ndarray]:
 # Whole models
 
 
-def save(path: File, parts: Parts) -> None:
+def save(path: File, parts: TrainState) -> None:
     """Write a model; the file appears complete, or is left as it was.
 
     Raises: TypeError for a module that no file can tell: of a class that is not registered, with
@@ -76,10 +76,10 @@ def save(path: File, parts: Parts) -> None:
         {"names": names, "state": _jsonable(rng.bit_generator.state)}
         for rng, names in _generators(parts)
     ]
-    _write(path, arrays, metadata)
+    _write_file(path, arrays, metadata)
 
 
-def load(path: File) -> Parts:
+def load(path: File) -> TrainState:
     """The model in a file, made anew.
 
     Raises: ValueError if it is damaged, holds no model, or one that was not made of known classes.
@@ -104,14 +104,14 @@ def load(path: File) -> Parts:
         raise ValueError(f"the model in {path} {words}") from error
 
 
-def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> Parts:
+def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainState:
     kinds = {"module": Module, "loss": Loss, "optimizer": Optimizer, "accuracy": Accuracy}
     built: dict[str, Any] = {}
     for name, kind in kinds.items():
         built[name] = None if metadata[name] is None else build(metadata[name])
         if not isinstance(built[name], kind | None if name != "module" else kind):
             raise ValueError(f"its {name} is of the class {type(built[name]).__name__}")
-    parts = Parts(**built)
+    parts = TrainState(**built)
     groups: dict[str, dict[str, np.ndarray]] = {"parameters": {}, "history": {}, "optimizer": {}}
     for name, array in arrays.items():
         group, _, rest = name.partition(".")
@@ -168,7 +168,7 @@ def _names(module: Module, optimizer: Optimizer) -> list[str]:
 # Random states
 
 
-def _holders(parts: Parts) -> Iterator[tuple[str, Any, str]]:
+def _holders(parts: TrainState) -> Iterator[tuple[str, Any, str]]:
     """Every attribute that is a generator: its name in the file, its owner, its name there."""
     yield "rng", parts, "rng"
     for path, module in parts.module.named_modules():
@@ -177,7 +177,7 @@ def _holders(parts: Parts) -> Iterator[tuple[str, Any, str]]:
                 yield f"module.{path}.{name}", module, name
 
 
-def _generators(parts: Parts) -> list[tuple[np.random.Generator, list[str]]]:
+def _generators(parts: TrainState) -> list[tuple[np.random.Generator, list[str]]]:
     """Each generator with the names of all that draw from it, so that they go on sharing it."""
     shared: dict[int, tuple[np.random.Generator, list[str]]] = {}
     for name, owner, attribute in _holders(parts):
@@ -186,7 +186,7 @@ def _generators(parts: Parts) -> list[tuple[np.random.Generator, list[str]]]:
     return list(shared.values())
 
 
-def _restore_generators(parts: Parts, saved: list[dict[str, Any]]) -> None:
+def _restore_generators(parts: TrainState, saved: list[dict[str, Any]]) -> None:
     holders = {name: (owner, attribute) for name, owner, attribute in _holders(parts)}
     names = [name for entry in saved for name in entry["names"]]
     if sorted(names) != sorted(holders):
@@ -220,7 +220,7 @@ def _like(value: Any, template: Any) -> Any:
 # Files
 
 
-def _write(path: File, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> None:
+def _write_file(path: File, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> None:
     """Write a file beside the old one, and put it in its place once it is complete on the disk."""
     safe = _import_safetensors()
     header = {MARK: json.dumps({"version": VERSION, **metadata})}

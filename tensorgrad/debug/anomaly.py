@@ -9,9 +9,9 @@ import numpy as np
 
 from tensorgrad.debug.frames import place, users_frame
 from tensorgrad.engine.node import Node
-from tensorgrad.engine.record import Recorded
-from tensorgrad.engine.state import STATE, Observer, under
-from tensorgrad.rules import Op, Spec
+from tensorgrad.engine.record import TensorBase
+from tensorgrad.engine.state import STATE, Observer, with_state
+from tensorgrad.rules import Op, ShapeDtype
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def detect_anomaly() -> Iterator[None]:
     every value takes time, without this none is looked at.
     Raises: FloatingPointError.
     """
-    with under(observer=Detector(STATE.get().observer)), np.errstate(all="ignore"):
+    with with_state(observer=Detector(STATE.get().observer)), np.errstate(all="ignore"):
         yield
 
 
@@ -59,7 +59,7 @@ class Detector(Observer):
 
     def backward(self, node: Node, i: int | None, step: Any) -> None:
         super().backward(node, i, step)
-        step = step._value if isinstance(step, Recorded) else step
+        step = step._value if isinstance(step, TensorBase) else step
         bad = badness(step)
         if i is None:
             if bad:
@@ -73,7 +73,7 @@ class Detector(Observer):
         if bad:
             arguments = {f"argument {k}": value for k, value in enumerate(node.args)}
             if node.out is not None:
-                name = "the output" if node.op.kept is None else "what it kept"
+                name = "the output" if node.op.residuals is None else "what it kept"
                 arguments[name] = getattr(node.out, "_value", node.out)
             arguments["the gradient arriving"] = self.arrived.get(node)
             raise FloatingPointError(
@@ -95,8 +95,8 @@ def badness(value: Any) -> str:
 
 def described(op: Op, arguments: dict[str, Any], name: str, result: Any) -> str:
     """What went in and what came out, in all and at the first place that went wrong."""
-    lines = [f"  {key}: {summary(value)}" for key, value in arguments.items()]
-    lines.append(f"  {name}: {summary(result)}")
+    lines = [f"  {key}: {summarize(value)}" for key, value in arguments.items()]
+    lines.append(f"  {name}: {summarize(result)}")
     known = {key: value for key, value in arguments.items() if is_number(value)}
     shape = np.shape(result)
     elementwise = isinstance(op.function, np.ufunc) and op.function.signature is None
@@ -113,10 +113,10 @@ def described(op: Op, arguments: dict[str, Any], name: str, result: Any) -> str:
     return "\n".join(lines)
 
 
-def summary(value: Any) -> str:
+def summarize(value: Any) -> str:
     """An array in a few words."""
     if not is_number(value):
-        return "not read" if value is None or isinstance(value, Spec) else repr(value)
+        return "not read" if value is None or isinstance(value, ShapeDtype) else repr(value)
     array = np.asarray(value)
     if array.size == 1 or array.dtype.kind not in "fc":
         return f"{array.dtype} {array.shape}" if array.size > 1 else repr(array.flat[0].item())

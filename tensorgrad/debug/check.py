@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.record import gradients
-from tensorgrad.engine.state import under
+from tensorgrad.engine.state import with_state
 from tensorgrad.engine.tensor import Tensor
 
 # The cube root of the machine epsilon, where the errors of the curve and of rounding meet.
-STEP = float(np.finfo(float).eps) ** (1 / 3)
+DIFFERENCE_STEP = float(np.finfo(float).eps) ** (1 / 3)
 SAMPLE = 64  # elements perturbed in each argument; of a larger one as many, drawn at random
 
 # The outputs at some arguments; recorded, or only computed.
@@ -45,7 +45,7 @@ def check_grads(
         arguments = list(values)
         for i, x in zip(checked, xs):
             arguments[i] = x
-        with under(recording=record):
+        with with_state(recording=record):
             return list(_tensors(f(*arguments)))
 
     outputs: Outputs = call
@@ -165,7 +165,7 @@ def _compare(
     places = rng.choice(x.size, min(x.size, SAMPLE), replace=False) if x.size else []
     for place in places:
         index = tuple(map(int, np.unravel_index(place, x.shape)))
-        step = STEP * max(1.0, abs(x[index]))
+        step = DIFFERENCE_STEP * max(1.0, abs(x[index]))
         for unit in (1, 1j) if x.dtype.kind == "c" else (1,):
             expected = (weighted(index, unit * step) - weighted(index, -unit * step)) / (2 * step)
             got = float(found[index].real if unit == 1 else found[index].imag)

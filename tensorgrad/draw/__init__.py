@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.engine.state import STATE, under
+from tensorgrad.engine.state import STATE, with_state
 
 if TYPE_CHECKING:
     from tensorgrad.draw.drawing import Drawing
@@ -57,7 +57,7 @@ def trace(*, values: bool = True) -> "Iterator[Trace]":
     from tensorgrad.draw.trace import Trace
 
     t = Trace(STATE.get().observer, values)
-    with under(observer=t):
+    with with_state(observer=t):
         try:
             yield t
         finally:

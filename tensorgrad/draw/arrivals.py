@@ -8,7 +8,7 @@ from tensorgrad.draw.model import Event, Vertex
 
 
 @dataclass(slots=True)
-class Sum:
+class GradientSum:
     """What has arrived at a vertex so far."""
 
     g: Any  # None if no values are recorded
@@ -20,7 +20,7 @@ class Sum:
 class Pass:
     """One backward: the gradients that are not complete, and whose rules are being applied."""
 
-    sums: dict[Vertex, Sum] = field(default_factory=dict)
+    sums: dict[Vertex, GradientSum] = field(default_factory=dict)
     applied: Vertex | None = None
     slots: int = 0  # of its operands, those whose rules were not applied yet
 
@@ -42,7 +42,7 @@ class Arrivals:
         if self.passes[-1].unfinished:
             self.passes.append(Pass())
 
-    def turn(self, vertex: Vertex, parents: Sequence[Any]) -> Sum | None:
+    def turn(self, vertex: Vertex, parents: Sequence[Any]) -> GradientSum | None:
         """A rule of the vertex was applied; if it is its first, the complete gradient there."""
         while len(self.passes) > 1 and not self._runs(vertex):
             self.passes.pop()  # the inner one has ended
@@ -56,7 +56,7 @@ class Arrivals:
     def _runs(self, vertex: Vertex) -> bool:
         return vertex in self.passes[-1].sums or self.passes[-1].applied is vertex
 
-    def add(self, vertex: Vertex, g: Any, event: Event) -> Sum:
+    def add(self, vertex: Vertex, g: Any, event: Event) -> GradientSum:
         """One more contribution; leaves add up over backwards that follow one another."""
         sums = self.passes[-1].sums
         if vertex in sums:
@@ -64,12 +64,12 @@ class Arrivals:
             there.g = None if g is None else there.g + g
             there.count, there.last = there.count + 1, event
         else:
-            sums[vertex] = Sum(g, event)
+            sums[vertex] = GradientSum(g, event)
         return sums[vertex]
 
-    def left(self) -> dict[Vertex, Sum]:
+    def left(self) -> dict[Vertex, GradientSum]:
         """What arrived where no rule was applied afterwards: in leaves, and in targets."""
-        sums: dict[Vertex, Sum] = {}
+        sums: dict[Vertex, GradientSum] = {}
         for part in self.passes:
             sums |= part.sums
         return sums

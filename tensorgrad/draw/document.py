@@ -10,7 +10,7 @@ from typing import Any
 from tensorgrad.draw.formulas import formula
 from tensorgrad.draw.model import Event, Graph, Operand, Vertex
 from tensorgrad.draw.stats import Stats
-from tensorgrad.engine.state import Place
+from tensorgrad.engine.state import ScopePath
 
 Document = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Writer:
         self.formulas: dict[str, dict[str, Any]] = {}
         self.keys: dict[Any, str] = {}
         self.modules: list[dict[str, Any]] = []
-        self.places: dict[Place, str] = {}
+        self.places: dict[ScopePath, str] = {}
         for vertex in graph.vertices:  # in the order of their calls: parameters are older
             if vertex.op is not None:
                 self.module(vertex.scope)
@@ -122,7 +122,7 @@ class Writer:
             self.formulas[key] = formula(op)
         return self.keys[op]
 
-    def module(self, place: Place | None) -> str | None:
+    def module(self, place: ScopePath | None) -> str | None:
         if place is None:
             return None
         if place not in self.places:

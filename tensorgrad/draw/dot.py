@@ -9,7 +9,7 @@ from tensorgrad.draw.fold import Edge, Group, Item, View
 from tensorgrad.draw.formulas import slot_name
 from tensorgrad.draw.model import Graph, Vertex
 from tensorgrad.draw.stats import told
-from tensorgrad.engine.state import Place
+from tensorgrad.engine.state import ScopePath
 
 # Told apart by shape as well as by colour; dark text on each has a contrast of at least 12.
 # fmt: off
@@ -52,7 +52,7 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
     lines += _clusters(view, names, shown, roots)
     operands = Counter(edge.head for edge in view.edges)
     lines += [
-        f"  {names[edge.tail]} -> {names[edge.head]}{_edge(edge, operands[edge.head])}"
+        f"  {names[edge.tail]} -> {names[edge.head]}{_edge_line(edge, operands[edge.head])}"
         for edge in view.edges
     ]
     return "\n".join([*lines, "}", ""])
@@ -60,9 +60,9 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
 
 def _clusters(view: View, names: dict[Item, str], shown: set[str], roots: set[Item]) -> list[str]:
     """The nodes, inside the boxes of their modules; iterative, however deep modules are nested."""
-    inside: dict[Place | None, list[Item | Place]] = {None: []}
+    inside: dict[ScopePath | None, list[Item | ScopePath]] = {None: []}
     for item in view.items:
-        part: Item | Place = item
+        part: Item | ScopePath = item
         place = item.scope
         while place is not None and place not in inside:
             inside[place] = [part]
@@ -70,13 +70,15 @@ def _clusters(view: View, names: dict[Item, str], shown: set[str], roots: set[It
         inside[place].append(part)
     lines: list[str] = []
     boxes = itertools.count()
-    stack: list[tuple[int, Item | Place | None]] = [(1, part) for part in reversed(inside[None])]
+    stack: list[tuple[int, Item | ScopePath | None]] = [
+        (1, part) for part in reversed(inside[None])
+    ]
     while stack:
         level, here = stack.pop()
         indent = "  " * level
         if here is None:
             lines.append(indent + "}")
-        elif isinstance(here, Place):
+        elif isinstance(here, ScopePath):
             label = html(f"{here.name} {here.kind}".strip()) or "module"
             lines.append(f"{indent}subgraph cluster_m{next(boxes)} {{ label=<{label}> {BOX}")
             stack.append((level, None))
@@ -142,7 +144,7 @@ def call(vertex: Vertex) -> str:
     return f"{vertex.op.name}({', '.join(texts + words)})"
 
 
-def _edge(edge: Edge, operands: int) -> str:
+def _edge_line(edge: Edge, operands: int) -> str:
     words = []
     if edge.count > 1:
         words.append(f'label="{edge.count}" penwidth=1.8')

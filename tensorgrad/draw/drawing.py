@@ -129,7 +129,7 @@ class Drawing:
             content = encoded(self.document).encode(errors="replace")
         else:
             raise ValueError(f"a drawing is saved as {SUFFIXES}, and {str(path)!r} is none of them")
-        return _write(path, content)
+        return _write_drawing(path, content)
 
     def view(self) -> Path:
         """Open the page in the browser, from a temporary file."""
@@ -185,7 +185,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         raise TypeError(f"a drawing is of a Tensor, or of several in a list or dict, not {value!r}")
 
 
-def _write(path: Path, content: bytes) -> Path:
+def _write_drawing(path: Path, content: bytes) -> Path:
     """All of the file or nothing: beside its place first, then into it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}-{next(drawings)}")
     try:

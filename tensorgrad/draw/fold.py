@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from tensorgrad.draw.model import Graph, Vertex
-from tensorgrad.engine.state import Place
+from tensorgrad.engine.state import ScopePath
 
 RANKS = 40  # drawn nodes in a row: beyond that, a picture is a strip, and modules close
 STRIP = 120  # but a picture that no closing makes shorter may be one, up to this length
@@ -16,9 +16,9 @@ STRETCHES = 16  # what a graph without enough modules is cut into
 class Group:
     """Vertices drawn as one node."""
 
-    scope: Place | None  # the module around it
+    scope: ScopePath | None  # the module around it
     members: list[Vertex] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)  # the modules that are closed in it, if any
+    places: list[ScopePath] = field(default_factory=list)  # the modules closed in it, if any
 
     @property
     def title(self) -> str:
@@ -132,7 +132,7 @@ def _close(
 ) -> dict[Vertex, Item]:
     """Every vertex with the item it is drawn in, when modules deeper than `level` are closed."""
     owner: dict[Vertex, Item] = {}
-    groups: dict[Place, Group] = {}
+    groups: dict[ScopePath, Group] = {}
     for vertex in graph.vertices:
         if levels[vertex] <= level or vertex.scope is None:
             owner[vertex] = vertex

@@ -105,7 +105,7 @@ def formula(op: Op) -> dict[str, Any]:
     else:
         rules = [op.gradient] if isinstance(op, EachOp) else op.rules
         whole = f"{op.name}({', '.join(names)})"
-        parts = [None if rule is None else _source(rule) for rule in rules]
+        parts = [None if rule is None else _rule_source(rule) for rule in rules]
     parts += [None] * (len(names) - len(parts))
     return {
         "text": f"out = {whole}",
@@ -120,7 +120,7 @@ def slot_name(op: Op, slot: int) -> str:
     return f"{names[0]}{slot}" if isinstance(op, EachOp) else names[slot]
 
 
-def _source(rule: Any) -> str:
+def _rule_source(rule: Any) -> str:
     """A rule as its own text says it: a lambda's expression, or the first line of a docstring."""
     if rule.__doc__:
         return rule.__doc__.strip().splitlines()[0].rstrip(".")

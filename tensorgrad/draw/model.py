@@ -10,8 +10,8 @@ import numpy as np
 from tensorgrad.draw.stats import Stats, statistics
 from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import NAMES
-from tensorgrad.engine.state import Place
-from tensorgrad.rules import Op, Spec
+from tensorgrad.engine.state import ScopePath
+from tensorgrad.rules import Op, ShapeDtype
 
 LONG = 40  # a keyword or an index is told in at most so many characters
 
@@ -35,7 +35,7 @@ class Vertex:
     serial: int = -1  # its place in the order of recording; a constant has none
     op: Op | None = None
     name: str | None = None
-    scope: Place | None = None
+    scope: ScopePath | None = None
     inputs: list[Operand] = field(default_factory=list)
     keywords: dict[str, str] = field(default_factory=dict)
     out_saved: bool = False
@@ -53,7 +53,7 @@ class Vertex:
     @property
     def keeps(self) -> bool:
         """Whether what it saves is not its output, but what it computed on its way."""
-        return self.op is not None and self.op.kept is not None
+        return self.op is not None and self.op.residuals is not None
 
 
 @dataclass(slots=True, eq=False)
@@ -114,8 +114,8 @@ def read(
         reader.parameter(node)
     if grads:
         for node, vertex in reader.nodes:
-            if node.notes is not None and node.notes.grad is not None:
-                vertex.grad = statistics(node.notes.grad.data)
+            if node.extras is not None and node.extras.grad is not None:
+                vertex.grad = statistics(node.extras.grad.data)
     return assembled([*reader.vertices.values()], roots)
 
 
@@ -159,20 +159,20 @@ class Reader:
 
     def vertex(self, node: Node, given: Sequence[Any] | None = None) -> Vertex:
         """The vertex of a node whose parents have theirs; `given` are its arguments, if known."""
-        notes = node.notes
+        extras = node.extras
         vertex = self.vertices[node.serial] = Vertex(
             "leaf" if node.op is None else "op",
             node.shape,
             node.dtype,
             node.serial,
             node.op,
-            None if notes is None else notes.name,
+            None if extras is None else extras.name,
             node.scope,
             keywords={name: text(value) for name, value in node.kwargs.items()},
             out_saved=node.out is not None,
             freed=node.parents is None,
         )
-        if node.out is not None and node.op.kept is None:
+        if node.out is not None and node.op.residuals is None:
             self.saw(vertex, node.out)
         if node.parents is not None:
             slots = zip(node.parents, node.args, given or node.args, strict=True)
@@ -181,11 +181,11 @@ class Reader:
 
     def operand(self, parent: Node | None, kept: Any, given: Any) -> Operand:
         """A slot of a call: its node (None: a constant), what the call keeps of it, its value."""
-        saved = not isinstance(kept, Spec)
-        if parent is None and not (isinstance(given, (Spec, np.ndarray)) and given.ndim):
+        saved = not isinstance(kept, ShapeDtype)
+        if parent is None and not (isinstance(given, (ShapeDtype, np.ndarray)) and given.ndim):
             return Operand(None, text(given))
         source = self.constant(given) if parent is None else self.vertices[parent.serial]
-        if not isinstance(given, Spec):
+        if not isinstance(given, ShapeDtype):
             self.saw(source, given)
         return Operand(source, saved=saved)
 
@@ -214,7 +214,7 @@ def place_leaves(vertices: Iterable[Vertex]) -> None:
 
     Uses outside of modules, such as a penalty on the weights, do not count.
     """
-    users: dict[Vertex, list[Place]] = {}
+    users: dict[Vertex, list[ScopePath]] = {}
     for vertex in vertices:
         if vertex.scope is None:
             continue
@@ -228,7 +228,7 @@ def place_leaves(vertices: Iterable[Vertex]) -> None:
             leaf.kind, leaf.scope = "parameter", shared[-1]
 
 
-def _common(a: list[Place], b: list[Place]) -> list[Place]:
+def _common(a: list[ScopePath], b: list[ScopePath]) -> list[ScopePath]:
     n = 0
     while n < min(len(a), len(b)) and a[n] is b[n]:
         n += 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-FEW = 64  # arrays up to this size are told number by number
+LISTED = 64  # arrays up to this size are told number by number
 BINS = 32
 
 Stats = dict[str, Any]
@@ -18,8 +18,8 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
     """
     x = np.asarray(value)
     stats: Stats = {"size": x.size}
-    if x.size <= FEW:
-        stats["numbers"] = [plain(v) for v in x.ravel()]
+    if x.size <= LISTED:
+        stats["numbers"] = [plain_number(v) for v in x.ravel()]
     if x.size > 1:
         with np.errstate(all="ignore"):
             stats |= _summary(np.abs(x) if x.dtype.kind == "c" else x, histogram)
@@ -35,11 +35,11 @@ def _summary(x: np.ndarray, histogram: bool) -> Stats:
         "inf": int(np.sum(np.isinf(wide))),
     }
     if finite.size:
-        found |= {"mean": plain(np.mean(finite)), "std": plain(np.std(finite))}
+        found |= {"mean": plain_number(np.mean(finite)), "std": plain_number(np.std(finite))}
         low, high = finite.min(), finite.max()
         # Back in the array's own precision, in which they are exact and short.
         found |= {
-            name: plain(v.astype(x.dtype) if x.dtype.kind == "f" else v)
+            name: plain_number(v.astype(x.dtype) if x.dtype.kind == "f" else v)
             for name, v in (("min", low), ("max", high))
         }
         if low < high and histogram:
@@ -51,7 +51,7 @@ def _summary(x: np.ndarray, histogram: bool) -> Stats:
 SIGNED = ("min", "max", "mean", "std")  # of these 0 is told, of the counts it is understood
 
 
-def plain(v: Any) -> int | float | str:
+def plain_number(v: Any) -> int | float | str:
     """A number as JSON has it, no longer than its precision; NaN, infinity and complex as words."""
     v = v[()] if isinstance(v, np.ndarray) else v
     kind = np.asarray(v).dtype.kind

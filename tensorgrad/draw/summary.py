@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tensorgrad.draw.dot import size
-from tensorgrad.engine.state import Place
+from tensorgrad.engine.state import ScopePath
 
 
 @dataclass(slots=True)
@@ -12,14 +12,14 @@ class Call:
     """One operation of a run; backward is 0 where none went through it."""
 
     op: str
-    scope: Place | None
+    scope: ScopePath | None
     forward: float
     backward: float
     nbytes: int
 
 
 @dataclass(slots=True)
-class Sum:
+class Totals:
     calls: int = 0
     forward: float = 0.0
     backward: float = 0.0
@@ -34,16 +34,16 @@ class Sum:
 
 def table(calls: Iterable[Call]) -> str:
     """One row per operation, the slowest first, then one per module, with all that is in it."""
-    ops: dict[str, Sum] = {}
-    modules: dict[tuple[str, ...], Sum] = {}
-    total = Sum()
+    ops: dict[str, Totals] = {}
+    modules: dict[tuple[str, ...], Totals] = {}
+    total = Totals()
     for call in calls:
         total.add(call)
-        ops.setdefault(call.op, Sum()).add(call)
+        ops.setdefault(call.op, Totals()).add(call)
         path: tuple[str, ...] = ()
         for place in call.scope.path if call.scope is not None else ():
             path += (f"{place.name} {place.kind}".strip(),)
-            modules.setdefault(path, Sum()).add(call)
+            modules.setdefault(path, Totals()).add(call)
     slowest = sorted(ops.items(), key=lambda item: -item[1].forward - item[1].backward)
     rows = [("operation", None), *slowest, ("total", total)]
     if modules:
@@ -56,7 +56,7 @@ def table(calls: Iterable[Call]) -> str:
     return "\n".join(_row(name, row, width) for name, row in rows)
 
 
-def _row(name: str, row: Sum | None, width: int) -> str:
+def _row(name: str, row: Totals | None, width: int) -> str:
     if row is None:
         heads = f"{'calls':>7} {'forward':>12} {'backward':>12} {'output':>10}" if name else ""
         return f"{name:<{width}} {heads}".rstrip()

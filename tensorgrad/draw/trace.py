@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.debug.frames import users_frame
-from tensorgrad.draw.arrivals import Arrivals, Sum
+from tensorgrad.draw.arrivals import Arrivals, GradientSum
 from tensorgrad.draw.drawing import Drawing, tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
@@ -56,7 +56,7 @@ class Trace(Observer):
         self._consume(0)
         self._seeding = False
         self.memory.add(out)
-        if op.kept is not None:
+        if op.residuals is not None:
             self.memory.add(computed[1])
         self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
         return computed
@@ -123,7 +123,7 @@ class Trace(Observer):
         self.memory.live -= self._consumed
         self._consumed = nbytes
 
-    def _grad(self, vertex: Vertex, there: Sum, g: Any) -> None:
+    def _grad(self, vertex: Vertex, there: GradientSum, g: Any) -> None:
         """The gradient with its histogram, which the last event shares if it told the same."""
         vertex.grad = statistics(g)
         last = there.last
@@ -140,8 +140,8 @@ class Trace(Observer):
         return vertex
 
     def _name(self, node: Node | None) -> None:
-        if node is not None and node.notes is not None and node.notes.name:
-            self.reader.vertices[node.serial].name = node.notes.name
+        if node is not None and node.extras is not None and node.extras.name:
+            self.reader.vertices[node.serial].name = node.extras.name
 
     def _settle(self) -> None:
         if self._computed is not None:
@@ -168,7 +168,7 @@ class Trace(Observer):
         for vertex, there in self._arrivals.left().items() if self.values else ():
             node = self._leaves.get(vertex.serial)
             # A training step may have set .grad to None again: then it was the sum.
-            grad = None if node is None or node.notes is None else node.notes.grad
+            grad = None if node is None or node.extras is None else node.extras.grad
             self._grad(vertex, there, there.g if grad is None else grad.data)
             if node is not None:
                 events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.node import Node
-from tensorgrad.rules import Spec
+from tensorgrad.rules import ShapeDtype
 
 
 def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
@@ -33,7 +33,7 @@ def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
     return sorted(seen, key=attrgetter("serial"), reverse=True)
 
 
-def boundary(roots: Iterable[Node], since: int) -> set[Node]:
+def free_inputs(roots: Iterable[Node], since: int) -> set[Node]:
     """The nodes older than `since` that calls recorded after it, under the roots, were given."""
     parents = itertools.chain.from_iterable(node.parents for node in toposort(roots, since))
     return {parent for parent in parents if parent is not None and parent.serial < since}
@@ -57,7 +57,9 @@ def backward(
     useful = None if targets is None else leading_to(targets, order)
     kept: dict[Node, Any] = {}
     grads = dict(seeds)
-    newest_write = max((node.notes.written for node in order if node.notes is not None), default=-1)
+    newest_write = max(
+        (node.extras.version for node in order if node.extras is not None), default=-1
+    )
     sums: set[Node] = set()  # whose gradient is an array made here: more can be added in place
     if watch is not None:
         for node, seed in seeds.items():
@@ -66,11 +68,11 @@ def backward(
         g = grads.pop(node, None)
         if g is None:
             continue  # no target lies under it
-        notes = node.notes
-        if notes is not None:
-            for hook in notes.hooks:
+        extras = node.extras
+        if extras is not None:
+            for hook in extras.hooks:
                 g = hook(g)
-        if node in targets if targets is not None else notes is not None and notes.retains:
+        if node in targets if targets is not None else extras is not None and extras.retains:
             kept[node] = g
         if node.op is None:
             continue
@@ -78,13 +80,13 @@ def backward(
             refuse_overwritten(node, order)
         rules, args, out, kwargs = node.op.rules, node.args, node.out, node.kwargs
         if lift is not None:
-            args, out = lifted(node, lift)
+            args, out = as_tensors(node, lift)
         for i, parent in enumerate(node.parents):
             if parent is None or (useful is not None and parent not in useful):
                 continue
             step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
             if step.shape != parent.shape or step.dtype != parent.dtype:
-                step = conform(step, parent)
+                step = unbroadcast(step, parent)
             if watch is not None:
                 watch(node, i, step)
             before = grads.get(parent)
@@ -110,7 +112,7 @@ def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
     return useful
 
 
-def conform(step: Any, parent: Spec) -> Any:
+def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
     """Undo in a gradient what broadcasting and promotion did to an argument: sum, and cast back."""
     if step.shape != parent.shape:
         extra = step.ndim - parent.ndim
@@ -133,24 +135,24 @@ def conform(step: Any, parent: Spec) -> Any:
     return step
 
 
-def lifted(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[Any], Any]:
+def as_tensors(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[Any], Any]:
     """What a node saved, as Tensors that know where they came from."""
     pairs = zip(node.args, node.parents, strict=True)
-    args = [a if isinstance(a, Spec) or p is None else lift(a, p) for a, p in pairs]
+    args = [a if isinstance(a, ShapeDtype) or p is None else lift(a, p) for a, p in pairs]
     if node.out is None:
         return args, None
-    kept = node.op.kept
+    kept = node.op.residuals
     return args, lift(node.out, node) if kept is None else kept(*args, **node.kwargs)
 
 
 def refuse_overwritten(node: Node, order: list[Node]) -> None:
     """Raise if a rule of `node` would read memory of a leaf that was written to after the call."""
-    noted = [(leaf, leaf.notes) for leaf in order if leaf.notes is not None]
-    written = [(leaf, notes) for leaf, notes in noted if notes.written > node.serial]
+    ensure_extras = [(leaf, leaf.extras) for leaf in order if leaf.extras is not None]
+    version = [(leaf, extras) for leaf, extras in ensure_extras if extras.version > node.serial]
     for i, value in enumerate(node.args):
-        for leaf, notes in written:
-            if isinstance(value, np.ndarray) and np.may_share_memory(value, notes.array):
-                name = f" {notes.name!r}" if notes.name else ""
+        for leaf, extras in version:
+            if isinstance(value, np.ndarray) and np.may_share_memory(value, extras.array):
+                name = f" {extras.name!r}" if extras.name else ""
                 raise RuntimeError(
                     f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
                     f"{leaf.shape}, which was written to in place after the call, whose gradient "

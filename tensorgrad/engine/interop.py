@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import Recorded
+from tensorgrad.engine.record import TensorBase
 from tensorgrad.engine.state import STATE
 
 
-class Exchange(Recorded):
+class Interop(TensorBase):
     """The part of Tensor that other code uses; it refuses where a gradient would be lost."""
 
     __slots__ = ()

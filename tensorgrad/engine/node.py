@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import Spec
+from tensorgrad.rules import ShapeDtype
 
 serials = itertools.count()
 
 
-class Notes:
+class NodeExtras:
     """What few nodes have: a name, hooks, a gradient that is kept. Every leaf has one."""
 
-    __slots__ = ("array", "grad", "hooks", "name", "retains", "written")
+    __slots__ = ("array", "grad", "hooks", "name", "retains", "version")
 
     def __init__(self, retains: bool = False) -> None:
         self.name: str | None = None
@@ -22,10 +22,10 @@ class Notes:
         self.retains = retains
         self.grad: Any = None
         self.array: Any = None  # a leaf's array that was written to in place, and
-        self.written = -1  # the serial number at which it last was
+        self.version = -1  # the serial number at which it last was
 
 
-class Node(Spec):
+class Node(ShapeDtype):
     """A remembered call: the op, the nodes of its arguments, and what its rules will read.
 
     An argument that no rule reads is kept as its node or its Spec, which tell its shape. A leaf has
@@ -35,8 +35,8 @@ class Node(Spec):
     __slots__ = (
         "__weakref__",
         "args",
+        "extras",
         "kwargs",
-        "notes",
         "op",
         "out",
         "parents",
@@ -51,7 +51,7 @@ class Node(Spec):
     kwargs: dict[str, Any]
     out: Any  # the output, or what is kept in its place, if a rule reads it
     scope: Any
-    notes: Notes | None
+    extras: NodeExtras | None
     serial: int
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -60,11 +60,11 @@ class Node(Spec):
         self.op = self.out = self.scope = None
         self.parents = self.args = ()
         self.kwargs = {}
-        self.notes = Notes(retains=True)
+        self.extras = NodeExtras(retains=True)
         self.serial = next(serials)
 
-    def noted(self) -> Notes:
+    def ensure_extras(self) -> NodeExtras:
         """The node's notes, opened if there are none."""
-        if self.notes is None:
-            self.notes = Notes()
-        return self.notes
+        if self.extras is None:
+            self.extras = NodeExtras()
+        return self.extras

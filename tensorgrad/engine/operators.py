@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.node import Node, serials
-from tensorgrad.engine.record import NO_KEYWORDS, PLAIN, apply, dispatch, spec_of
+from tensorgrad.engine.record import NO_KEYWORDS, PLAIN, apply, dispatch, shape_dtype_of
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.tensor import Tensor
-from tensorgrad.engine.views import become
+from tensorgrad.engine.views import assign_
 from tensorgrad.rules import RULES, Function, numbers
 
 # fmt: off
@@ -64,13 +64,13 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
         node.parents = node.args = parents = (p, q)
         if len(unread) < 2 or None in parents:  # else one tuple less for the collector to visit
             node.args = (
-                (p or spec_of(x)) if 0 in unread else x,
-                (q or spec_of(y)) if 1 in unread else y,
+                (p or shape_dtype_of(x)) if 0 in unread else x,
+                (q or shape_dtype_of(y)) if 1 in unread else y,
             )
         node.kwargs = NO_KEYWORDS
         node.out = out if reads_out else None
         node.shape, node.dtype = out.shape, out.dtype
-        node.notes, node.scope, node.serial = None, state.scope, next(serials)
+        node.extras, node.scope, node.serial = None, state.scope, next(serials)
         return t
 
     return forward, lambda b, a: forward(a, b)
@@ -86,7 +86,7 @@ def _method(function: Function) -> Function:
 
 def _in_place(function: Function) -> Function:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> None:
-        become(self, dispatch(function, (self, *args), kwargs))
+        assign_(self, dispatch(function, (self, *args), kwargs))
 
     method.__doc__ = f"`np.{function.__name__}` of this tensor, in its place."
     return method
@@ -100,7 +100,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
         forward, reflected = _method(ufunc), lambda b, a: dispatch(ufunc, (a, b), NO_KEYWORDS)
     setattr(Tensor, f"__{name}__", forward)
     setattr(Tensor, f"__r{name}__", reflected)
-    setattr(Tensor, f"__i{name}__", lambda a, b: become(a, forward(a, b)))
+    setattr(Tensor, f"__i{name}__", lambda a, b: assign_(a, forward(a, b)))
 
 
 for _name, _function in OPERATORS.items():

@@ -18,7 +18,7 @@ class State:
     def __init__(
         self,
         recording: bool = True,
-        scope: "Place | None" = None,
+        scope: "ScopePath | None" = None,
         observer: "Observer | None" = None,
         outer: "State | None" = None,
     ) -> None:
@@ -31,7 +31,7 @@ class State:
 STATE: ContextVar[State] = ContextVar("tensorgrad.state", default=State())  # noqa: B039, never written to
 
 
-class under:  # noqa: N801, used as a verb
+class with_state:  # noqa: N801, used as a verb
     """The current state with changes: for the body of a `with`, or a function that it decorates.
 
     One `under` can be entered again inside itself, and by several threads at once, for the state to
@@ -99,12 +99,14 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
     It holds for the thread that enters it. Decorate a generator rather than enter this inside one,
     whose state would reach the code that it yields to.
     """
-    return under(recording=False) if function is None else under(recording=False)(function)
+    return (
+        with_state(recording=False) if function is None else with_state(recording=False)(function)
+    )
 
 
 def enable_grad(function: Callable[..., Any] | None = None) -> Any:
     """Record again, inside a no_grad. A context manager and a decorator."""
-    return under(recording=True) if function is None else under(recording=True)(function)
+    return with_state(recording=True) if function is None else with_state(recording=True)(function)
 
 
 class Observer:
@@ -130,18 +132,18 @@ class Observer:
             self.before.backward(node, i, step)
 
 
-class Place:
+class ScopePath:
     """A step on the path of named parts, outermost first, under which operations are recorded."""
 
     __slots__ = ("kind", "name", "outer")
 
-    def __init__(self, name: str, kind: str, outer: "Place | None") -> None:
+    def __init__(self, name: str, kind: str, outer: "ScopePath | None") -> None:
         self.name = name
         self.kind = kind
         self.outer = outer
 
     @property
-    def path(self) -> tuple["Place", ...]:
+    def path(self) -> tuple["ScopePath", ...]:
         """The places from the outermost to this one."""
         path, place = [self], self.outer
         while place is not None:
@@ -174,7 +176,7 @@ class Scope:
         now = STATE.get()
         around, inner = self._inside
         if around is not now:
-            inner = State(now.recording, Place(self.name, self.kind, now.scope), now.observer)
+            inner = State(now.recording, ScopePath(self.name, self.kind, now.scope), now.observer)
             if now.observer is None:  # which would be kept alive
                 self._inside = (now, inner)  # and met again at every step of a training loop
         token = STATE.set(inner)  # type: ignore[arg-type]

@@ -5,32 +5,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.engine.interop import Exchange
+from tensorgrad.engine.interop import Interop
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import (
     NO_KEYWORDS,
-    Recorded,
+    TensorBase,
     apply,
     as_gradient,
     conjugated,
     dispatch,
-    frozen,
     gradients,
     name_array,
-    node_of,
-    plain,
+    read_only,
+    require_node,
     seed_of,
-    tensor_of,
+    unwrap,
+    wrap,
 )
-from tensorgrad.engine.state import STATE, under
-from tensorgrad.engine.views import become, is_view_at
+from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
-from tensorgrad.rules import RULES, Function, Spec
+from tensorgrad.rules import RULES, Function, ShapeDtype
 
 Operator = Callable[[Any, Any], Any]
 
 
-class Tensor(Exchange):
+class Tensor(Interop):
     """An array, and the node that made it (None for a constant).
 
     `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
@@ -95,16 +95,16 @@ class Tensor(Exchange):
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
             )
-        if array is self._value and self.node is not None and self.node.notes is not None:
+        if array is self._value and self.node is not None and self.node.extras is not None:
             # `t.data -= step` arrives here, after writing in place.
-            self.node.notes.array, self.node.notes.written = array, next(serials)
+            self.node.extras.array, self.node.extras.version = array, next(serials)
         self._value = array
 
     @property
     def grad(self) -> "Tensor | None":
         """The gradient that backward left here; a value, not to be written to."""
-        notes = self.node.notes if self.node is not None else None
-        return None if notes is None else notes.grad
+        extras = self.node.extras if self.node is not None else None
+        return None if extras is None else extras.grad
 
     @grad.setter
     def grad(self, value: "Tensor | None") -> None:
@@ -120,7 +120,7 @@ class Tensor(Exchange):
                 )
             if value.dtype != self.dtype:  # as after clipping by a factor of another dtype
                 value = np.astype(value, self.dtype)
-        self.node.noted().grad = value
+        self.node.ensure_extras().grad = value
 
     @property
     def requires_grad(self) -> bool:
@@ -135,7 +135,7 @@ class Tensor(Exchange):
     def name(self) -> str | None:
         if self.node is None:
             return getattr(self, "_name", None)
-        return self.node.notes.name if self.node.notes is not None else None
+        return self.node.extras.name if self.node.extras is not None else None
 
     @name.setter
     def name(self, name: str | None) -> None:
@@ -143,8 +143,8 @@ class Tensor(Exchange):
             self._name = name
             if name is not None and type(self._value) is np.ndarray:
                 name_array(self._value, name)
-        elif name is not None or self.node.notes is not None:
-            self.node.noted().name = name
+        elif name is not None or self.node.extras is not None:
+            self.node.ensure_extras().name = name
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -153,7 +153,7 @@ class Tensor(Exchange):
             return ()
         pairs = zip(self.node.args, self.node.parents, strict=True)
         return tuple(
-            None if isinstance(a, Spec) else a if p is None else tensor_of(a, p) for a, p in pairs
+            None if isinstance(a, ShapeDtype) else a if p is None else wrap(a, p) for a, p in pairs
         )
 
     @property
@@ -179,14 +179,14 @@ class Tensor(Exchange):
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
-        notes = [f"dtype={self.dtype}"]
+        extras = [f"dtype={self.dtype}"]
         if self.node is not None:
-            notes.append(
+            extras.append(
                 "requires_grad=True" if self.node.op is None else f"op={self.node.op.name}"
             )
         if self.name is not None:
-            notes.append(f"name={self.name!r}")
-        return f"Tensor({body}, {', '.join(notes)})"
+            extras.append(f"name={self.name!r}")
+        return f"Tensor({body}, {', '.join(extras)})"
 
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[i] for i in range(len(self)))
@@ -200,7 +200,7 @@ class Tensor(Exchange):
 
     def detach(self) -> "Tensor":
         """The same value as a constant, sharing the array."""
-        return tensor_of(self._value)
+        return wrap(self._value)
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False
@@ -217,19 +217,19 @@ class Tensor(Exchange):
             [(self, gradient)], None, retain_graph=retain_graph, create_graph=create_graph
         )
         for node, g in arrived.items():
-            notes = node.noted()
-            if notes.grad is not None:
-                with under(recording=create_graph):
-                    g = frozen(notes.grad + g)
-            notes.grad = g
+            extras = node.ensure_extras()
+            if extras.grad is not None:
+                with with_state(recording=create_graph):
+                    g = read_only(extras.grad + g)
+            extras.grad = g
 
     def zero_grad(self) -> None:
-        if self.node is not None and self.node.notes is not None:
-            self.node.notes.grad = None
+        if self.node is not None and self.node.extras is not None:
+            self.node.extras.grad = None
 
     def retain_grad(self) -> None:
         """Have backward leave a `.grad` here too, though this is no leaf."""
-        node_of(self, "retain its gradient").noted().retains = True
+        require_node(self, "retain its gradient").ensure_extras().retains = True
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call `hook` with the complete gradient; what it returns, if anything, takes its place.
@@ -243,7 +243,7 @@ class Tensor(Exchange):
                 return g
             return conjugated(seed_of(g, changed, isinstance(g, Tensor)))
 
-        hooks = node_of(self, "have a hook").noted().hooks
+        hooks = require_node(self, "have a hook").ensure_extras().hooks
         hooks.append(call)
         return lambda: hooks.remove(call)
 
@@ -260,12 +260,12 @@ class Tensor(Exchange):
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return apply(RULES[take], (self, plain(index)), NO_KEYWORDS)
+        return apply(RULES[take], (self, unwrap(index)), NO_KEYWORDS)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
         if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
-            become(self, assign(self, plain(index), value))
+            assign_(self, assign(self, unwrap(index), value))
 
     @property
     def T(self) -> "Tensor":
@@ -299,7 +299,7 @@ class Tensor(Exchange):
         self[...] = value
 
 
-Recorded.tensor = Tensor
+TensorBase.tensor = Tensor
 
 
 def _rebuild(data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:

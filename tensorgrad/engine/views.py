@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import Recorded, Step, apply, plain, root_of, tensor_of
+from tensorgrad.engine.record import Step, TensorBase, apply, root_of, unwrap, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.ops.index import assign, take
 
 
-def become(t: Any, result: Any) -> Any:
+def assign_(t: Any, result: Any) -> Any:
     """Write a result into a tensor, as `t += 1` and `t[0] = 1` do, and return the tensor."""
-    result = fitting(t, result if isinstance(result, Recorded) else tensor_of(result))
+    result = cast_to_target(t, result if isinstance(result, TensorBase) else wrap(result))
     root, steps = root_of(t)
     if steps:
-        result = written(root, steps, t, result)
+        result = write_through(root, steps, t, result)
     if root.node is not None and root.node.op is None:
         if STATE.get().recording:
             raise RuntimeError(
@@ -29,13 +29,13 @@ def become(t: Any, result: Any) -> Any:
         root.data = result._value
     else:
         root._value, root.node = result._value, result.node
-    refresh(root)
+    replay_views(root)
     return t
 
 
 def is_view_at(t: Any, value: Any, index: Any) -> bool:
     """Whether the value is the view `t[index]`: what Python assigns last in `t[index] += 1`."""
-    if not isinstance(value, Recorded):
+    if not isinstance(value, TensorBase):
         return False
     (root, steps), (home, path) = root_of(value), root_of(t)
     if root is not home or len(steps) != len(path) + 1:
@@ -47,7 +47,7 @@ def is_view_at(t: Any, value: Any, index: Any) -> bool:
     return isinstance(pair[1], tuple) and list(map(id, pair[0])) == list(map(id, pair[1]))
 
 
-def fitting(t: Any, result: Any) -> Any:
+def cast_to_target(t: Any, result: Any) -> Any:
     """The result in the dtype of what it is written to.
 
     Raises: TypeError if it does not fit, or a gradient would be lost.
@@ -65,7 +65,7 @@ def fitting(t: Any, result: Any) -> Any:
     return result if result.dtype == t.dtype else np.astype(result, t.dtype)
 
 
-def written(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
+def write_through(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
     """The root with a value written where its view stands."""
     part = root.dtype.kind == "c" and any(op.function in (np.real, np.imag) for op, *_ in steps)
     if part or not view._value.flags.writeable:
@@ -77,11 +77,11 @@ def written(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
         return assign(root, steps[0][1][0], value)
     places = np.arange(root.size).reshape(root.shape)
     for op, args, kwargs in steps:
-        places = op.output(op.compute(places, *plain(args), **kwargs))
+        places = op.output(op.compute(places, *unwrap(args), **kwargs))
     return np.reshape(assign(np.ravel(root), places, value), root.shape)
 
 
-def refresh(root: Any) -> None:
+def replay_views(root: Any) -> None:
     """Take every view of the root anew."""
     live = [view for ref in getattr(root, "_views", ()) if (view := ref()) is not None]
     for view in live:

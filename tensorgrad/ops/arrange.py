@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, primitive, rule
-from tensorgrad.rules import values as numbers
+from tensorgrad.ops import common
+from tensorgrad.ops.common import as_array
+from tensorgrad.rules import composite, primitive, rule
 
 
-def _inner(g, _out, _x, pad_width, constant_values=0):
+def _unpad(g, _out, _x, pad_width, constant_values=0):
     """The part that is not padding."""
     stretches = zip(pad_width, _x.shape, strict=False)
     return g[tuple(slice(before, before + n) for (before, _), n in stretches)]
 
 
 @primitive
-def surround(x, pad_width, constant_values=0):
+def pad_constant(x, pad_width, constant_values=0):
     """x inside an array of constants, with (before, after) of them along each axis."""
     return np.pad(x, pad_width, constant_values=constant_values)
 
@@ -47,18 +48,18 @@ rule(np.roll,         lambda g, _out, _x, shift=None, axis=None: np.roll(g, np.n
 rule(np.tril,         lambda g, _out, _x, k=0: np.tril(g, k))
 rule(np.triu,         lambda g, _out, _x, k=0: np.triu(g, k))
 rule(np.resize,       _resize)
-rule(surround,        _inner)
+rule(pad_constant,        _unpad)
 rule(np.diagonal,     lambda g, _out, _x, offset=0, axis1=0, axis2=1: spread_diagonal(g, _x.shape, offset=offset, axis1=axis1, axis2=axis2))
 rule(spread_diagonal, lambda g, _out, _v, _shape, offset=0, axis1=0, axis2=1: np.diagonal(g, offset, axis1, axis2))
 # fmt: on
 
 
-@composed(np.linalg.diagonal)
+@composite(np.linalg.diagonal)
 def _linalg_diagonal(x, /, *, offset=0):
     return np.diagonal(x, offset, -2, -1)
 
 
-@composed(np.diag)
+@composite(np.diag)
 def _diag(v, k=0):
     if v.ndim == 1:
         n = v.shape[0] + abs(k)
@@ -68,18 +69,18 @@ def _diag(v, k=0):
     raise ValueError(f"np.diag takes one or two axes, but the array has shape {v.shape}")
 
 
-@composed(np.diagflat)
+@composite(np.diagflat)
 def _diagflat(v, k=0):
     return np.diag(np.ravel(v), k)
 
 
-@composed(np.trace)
+@composite(np.trace)
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None):
     total = np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
     return total if dtype is None else np.astype(total, dtype)
 
 
-@composed(np.linalg.trace)
+@composite(np.linalg.trace)
 def _linalg_trace(x, /, *, offset=0, dtype=None):
     return np.trace(x, offset, -2, -1, dtype)
 
@@ -89,7 +90,7 @@ def own(x, is_view):
     return np.copy(x) if is_view else x
 
 
-@composed(np.tile)
+@composite(np.tile)
 def _tile(A, reps):
     """Broadcast along a new axis before each axis, then merge the two."""
     reps = tuple(reps) if np.ndim(reps) else (int(reps),)
@@ -102,7 +103,7 @@ def _tile(A, reps):
     return own(out, all(1 in pair for pair in zip(reps, shape, strict=True)))
 
 
-@composed(np.repeat)
+@composite(np.repeat)
 def _repeat(a, repeats, axis=None):
     if axis is None:
         a, axis = np.ravel(a), 0
@@ -116,19 +117,19 @@ def _repeat(a, repeats, axis=None):
     return own(out, 1 in (repeats, shape[axis]))
 
 
-@composed(np.delete)
+@composite(np.delete)
 def _delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    obj = numbers(obj) if hasattr(obj, "shape") else obj
+    obj = common.values(obj) if hasattr(obj, "shape") else obj
     return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
-@composed(np.insert)
+@composite(np.insert)
 def _insert(arr, obj, values, axis=None):
     """Put the values behind the others, then take all in the order in which NumPy would have them."""
     arr, values = as_array(arr), as_array(values)
-    obj = numbers(obj) if hasattr(obj, "shape") else obj
+    obj = common.values(obj) if hasattr(obj, "shape") else obj
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis %= arr.ndim
@@ -144,13 +145,13 @@ def _insert(arr, obj, values, axis=None):
     return np.take(both, np.insert(np.arange(n), obj, n + np.arange(inserted)), axis)
 
 
-@composed(np.pad)
+@composite(np.pad)
 def _pad(array, pad_width, mode="constant", **kwargs):
     widths = _widths(pad_width, array.ndim)
     if not any(map(any, widths)):
         return np.copy(array)
     if mode == "constant":
-        return surround(array, widths, **kwargs)
+        return pad_constant(array, widths, **kwargs)
     if mode in ("edge", "reflect", "symmetric", "wrap"):
         odd = kwargs.get("reflect_type", "even") == "odd"
         along = _extrapolated if odd and mode in ("reflect", "symmetric") else _picked

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, primitive, rule, values
+from tensorgrad.ops.common import as_array, values
+from tensorgrad.rules import composite, primitive, rule
 
 
 @primitive
@@ -21,7 +22,7 @@ def _stretch(axis, *bounds):
     return (slice(None),) * axis + (slice(*bounds),)
 
 
-@composed(np.diff)
+@composite(np.diff)
 def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     a = as_array(a)
     if n == 0:
@@ -41,14 +42,14 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     return a
 
 
-@composed(np.ediff1d)
+@composite(np.ediff1d)
 def _ediff1d(ary, to_end=None, to_begin=None):
     ary = np.ravel(as_array(ary))
     ends = (to_begin, ary[1:] - ary[:-1], to_end)
     return np.concatenate([np.ravel(as_array(x)) for x in ends if x is not None])
 
 
-@composed(np.gradient)
+@composite(np.gradient)
 def _gradient(f, *varargs, axis=None, edge_order=1):
     """Differences over the neighbours on both sides, weighted for distances that vary; one-sided at the ends."""
     f = as_array(f)
@@ -92,14 +93,14 @@ def _slope(f, h, edge_order, axis, ndim):
         end = (f[..., -1:] - f[..., -2:-1]) / last
     else:
         second, before_last = (first, last) if h.ndim == 0 else (steps[1:2], steps[-2:-1])
-        start = _edge([f[..., i : i + 1] for i in range(3)], first, second)
+        start = _boundary_slope([f[..., i : i + 1] for i in range(3)], first, second)
         n = f.shape[-1]
-        end = -_edge([f[..., n - i - 1 : n - i] for i in range(3)], last, before_last)
+        end = -_boundary_slope([f[..., n - i - 1 : n - i] for i in range(3)], last, before_last)
     out = np.concatenate([start, inner, end], axis=-1)
     return np.moveaxis(out, -1, axis)
 
 
-def _edge(f, near, far):
+def _boundary_slope(f, near, far):
     """The slope at the first of three points of a parabola, from the distances between them."""
     return (
         -(2.0 * near + far) / (near * (near + far)) * f[0]
@@ -108,7 +109,7 @@ def _edge(f, near, far):
     )
 
 
-@composed(np.trapezoid)
+@composite(np.trapezoid)
 def _trapezoid(y, x=None, dx=1.0, axis=-1):
     y = as_array(y)
     axis %= y.ndim
@@ -124,7 +125,7 @@ def _trapezoid(y, x=None, dx=1.0, axis=-1):
     return np.sum(d * pairs / 2.0, axis=axis)
 
 
-@composed(np.interp)
+@composite(np.interp)
 def _interp(x, xp, fp, left=None, right=None, period=None):
     """On the line between the two neighbours, and at the ends or beyond them, what is given for there."""
     x, xp, fp = (as_array(a) for a in (x, xp, fp))
@@ -151,13 +152,13 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, last)
 
 
-@composed(np.convolve)
+@composite(np.convolve)
 def _convolve(a, v, mode="full"):
     a, v = (np.atleast_1d(x) for x in (a, v))
     return convolve_full(a, v)[_overlap(mode, a.shape[0], v.shape[0])]
 
 
-@composed(np.correlate)
+@composite(np.correlate)
 def _correlate(a, v, mode="valid"):
     """A convolution with v turned around; where v is longer, NumPy turns the result around."""
     a, v = (np.atleast_1d(x) for x in (a, v))
@@ -180,7 +181,7 @@ def _overlap(mode, n, m):
     raise ValueError(f"the mode is 'full', 'same' or 'valid', not {mode!r}")
 
 
-@composed(np.linspace)
+@composite(np.linspace)
 def _linspace(
     start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None
 ):
@@ -199,7 +200,7 @@ def _linspace(
     return (points, step) if retstep else points
 
 
-@composed(np.logspace)
+@composite(np.logspace)
 def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     exponents = np.linspace(start, stop, num, endpoint, axis=axis)
     if np.ndim(base):
@@ -208,7 +209,7 @@ def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0)
     return points if dtype is None else np.astype(points, dtype)
 
 
-@composed(np.geomspace)
+@composite(np.geomspace)
 def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """Powers of the ratio, on the ray of a complex or negative start."""
     start, stop = as_array(start), as_array(stop)
@@ -218,7 +219,7 @@ def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     return points if dtype is None else np.astype(points, dtype)
 
 
-@composed(np.vander)
+@composite(np.vander)
 def _vander(x, N=None, increasing=False):
     N = x.shape[0] if N is None else N
     powers = np.expand_dims(x, 1) ** np.arange(N)

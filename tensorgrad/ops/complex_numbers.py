@@ -6,7 +6,7 @@ respect to x + iy is d/dx + i d/dy. A function that has no complex derivative, s
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, primitive, rule
+from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
 @primitive
@@ -36,11 +36,11 @@ rule(np.real,       lambda g, _out, _x: g)
 rule(np.imag,       lambda g, _out, _x: g * -1j if _x.dtype.kind == "c" else g * 0)
 rule(np.nan_to_num, _nan_to_num)
 
-constant(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj, sign_of_real)
+nondifferentiable(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj, sign_of_real)
 # fmt: on
 
 
-@composed(np.sign)
+@composite(np.sign)
 def _sign(x):
     """Constant for a real number; a complex one turns on the unit circle."""
     if not np.iscomplexobj(x):
@@ -49,13 +49,13 @@ def _sign(x):
     return x / np.where(np.equal(size, 0), 1, size)
 
 
-@composed(np.angle)
+@composite(np.angle)
 def _angle(z, deg=False):
     angle = np.arctan2(np.imag(z), np.real(z))
     return np.degrees(angle) if deg else angle
 
 
-@composed(np.real_if_close)
+@composite(np.real_if_close)
 def _real_if_close(a, tol=100):
     """The real part if all imaginary ones are below `tol`, in machine epsilons where it is above 1."""
     if not np.iscomplexobj(a):

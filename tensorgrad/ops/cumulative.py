@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tensorgrad.rules import along_first_axis, composed, primitive, rule
+from tensorgrad.ops.common import along_first_axis
+from tensorgrad.rules import composite, primitive, rule
 
 
 def along_last(function):
@@ -95,14 +96,14 @@ def _from(start, running):
     return call
 
 
-composed(np.cumulative_sum, _from(0, np.cumsum))
-composed(np.cumulative_prod, _from(1, np.cumprod))
+composite(np.cumulative_sum, _from(0, np.cumsum))
+composite(np.cumulative_prod, _from(1, np.cumprod))
 
 
 # A ufunc's `accumulate` is the running form of its name.
 # fmt: off
-composed(np.add.accumulate,      along_first_axis(np.cumsum))
-composed(np.multiply.accumulate, along_first_axis(np.cumprod))
-composed(np.maximum.accumulate,  along_first_axis(cummax))
-composed(np.minimum.accumulate,  along_first_axis(cummin))
+composite(np.add.accumulate,      along_first_axis(np.cumsum))
+composite(np.multiply.accumulate, along_first_axis(np.cumprod))
+composite(np.maximum.accumulate,  along_first_axis(cummax))
+composite(np.minimum.accumulate,  along_first_axis(cummin))
 # fmt: on

@@ -15,7 +15,8 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, SVDResult
 
-from tensorgrad.rules import composed, primitive, rule, values
+from tensorgrad.ops.common import adjoint, values
+from tensorgrad.rules import composite, primitive, rule
 
 
 def pack(*parts):
@@ -38,15 +39,11 @@ def unpack(packed, *shapes):
         start = stop
 
 
-def adjoint(a):
-    return np.conj(np.matrix_transpose(a))
-
-
 def on_diagonal(d):
     return np.expand_dims(d, -1) * np.eye(d.shape[-1], dtype=d.dtype)
 
 
-def fold(h, lower):
+def fold_triangle(h, lower):
     """The gradient of the triangle that is read, from that of the Hermitian matrix which it stands for."""
     both = h + adjoint(h)
     both = np.tril(both) if lower else np.triu(both)
@@ -99,7 +96,7 @@ def _cholesky(g, out, _a, upper=False):
     L, g = (adjoint(out), adjoint(g)) if upper else (out, g)
     half = 1 - np.eye(L.shape[-1], dtype=L.dtype) / 2
     inner = np.triu(np.matmul(np.matrix_transpose(np.tril(g)), L)) * half
-    return fold(
+    return fold_triangle(
         np.linalg.solve(
             np.matrix_transpose(L), np.matrix_transpose(np.linalg.solve(adjoint(L), inner))
         ),
@@ -125,7 +122,7 @@ def _eigh(g, out, _a, UPLO="L"):
     refuse_phase("eigh", np.diagonal(inner, 0, -2, -1), inner)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
     middle = on_diagonal(np.real(gw)) + inner
-    return fold(
+    return fold_triangle(
         np.matrix_transpose(np.matmul(np.matmul(v, middle), adjoint(v))), UPLO.upper() == "L"
     )
 
@@ -224,30 +221,30 @@ rule(svd,                _svd)
 # fmt: on
 
 
-@composed(np.linalg.eigh)
+@composite(np.linalg.eigh)
 def _eigh_call(a, UPLO="L"):
     n = a.shape[-1]
     w, v = unpack(eigh(a, UPLO=UPLO), (n,), (n, n))
     return EighResult(np.real(w), v)
 
 
-@composed(np.linalg.eigvalsh)
+@composite(np.linalg.eigvalsh)
 def _eigvalsh(a, UPLO="L"):
     return np.linalg.eigh(a, UPLO)[0]
 
 
-@composed(np.linalg.eig)
+@composite(np.linalg.eig)
 def _eig_call(a):
     n = a.shape[-1]
     return EigResult(*unpack(eig(a), (n,), (n, n)))
 
 
-@composed(np.linalg.eigvals)
+@composite(np.linalg.eigvals)
 def _eigvals(a):
     return np.linalg.eig(a)[0]
 
 
-@composed(np.linalg.svd)
+@composite(np.linalg.svd)
 def _svd_call(a, full_matrices=True, compute_uv=True, hermitian=False):
     if hermitian:
         return _svd_of_hermitian(a, compute_uv)
@@ -269,6 +266,6 @@ def _svd_of_hermitian(a, compute_uv):
     return SVDResult(v, w * sign, adjoint(v * sign[..., None, :]))
 
 
-@composed(np.linalg.svdvals)
+@composite(np.linalg.svdvals)
 def _svdvals(x, /):
     return np.linalg.svd(x, compute_uv=False)

@@ -6,10 +6,10 @@ both sides are symmetric (abs, sqrt and norm at 0 when nothing arrives).
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, primitive, rule
+from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
-def over(g, d):
+def safe_divide(g, d):
     """g / d, but 0 where both are 0: nothing times an infinite slope is nothing, as behind a `where`."""
     if getattr(d, "ndim", 0) == 0 and d:
         return g / d
@@ -55,7 +55,7 @@ def _chosen(g, a, b, larger):
 def _turn(g, side, a, b):
     """g side / (a² + b²), without squares that overflow, and 0 at the origin."""
     radius = np.hypot(a, b)
-    return over(over(g * side, radius), radius)
+    return safe_divide(safe_divide(g * side, radius), radius)
 
 
 @primitive
@@ -88,25 +88,25 @@ def exponent(x):
 
 
 # fmt: off
-rule(np.add,         lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: g)
-rule(np.subtract,    lambda g, _out, _a, _b: g,                 lambda g, _out, _a, _b: -g)
-rule(np.multiply,    lambda g, _out, _a, b: g * b,              lambda g, _out, a, _b: g * a)
-rule(np.divide,      lambda g, _out, _a, b: over(g, b),         lambda g, _out, a, b: over(over(g, b) * a, -b))
-rule(np.power,       _power_base,                               _power_exponent)
+rule(np.add,         lambda g, _out, _a, _b: g,                       lambda g, _out, _a, _b: g)
+rule(np.subtract,    lambda g, _out, _a, _b: g,                       lambda g, _out, _a, _b: -g)
+rule(np.multiply,    lambda g, _out, _a, b: g * b,                    lambda g, _out, a, _b: g * a)
+rule(np.divide,      lambda g, _out, _a, b: safe_divide(g, b),        lambda g, _out, a, b: safe_divide(safe_divide(g, b) * a, -b))
+rule(np.power,       _power_base,                                     _power_exponent)
 rule(np.maximum,     lambda g, _out, a, b: _chosen(g, a, b, np.greater(a, b)),   lambda g, _out, a, b: _chosen(g, a, b, np.greater(b, a)))
 rule(np.minimum,     lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b)),      lambda g, _out, a, b: _chosen(g, a, b, np.less(b, a)))
 rule(np.fmax,        lambda g, _out, a, b: _chosen(g, a, b, np.greater(a, b) | np.isnan(b)),   lambda g, _out, a, b: _chosen(g, a, b, np.greater(b, a) | np.isnan(a)))
 rule(np.fmin,        lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b) | np.isnan(b)),      lambda g, _out, a, b: _chosen(g, a, b, np.less(b, a) | np.isnan(a)))
 rule(np.float_power, lambda g, out, a, b: _power_base(g, out, cast(a, dtype=g.dtype), b),      lambda g, out, a, b: _power_exponent(g, out, cast(a, dtype=g.dtype), b))
-rule(np.remainder,   lambda g, _out, _a, _b: g,                 lambda g, _out, a, b: -g * np.floor_divide(a, b))
-rule(np.fmod,        lambda g, _out, _a, _b: g,                 lambda g, _out, a, b: -g * np.trunc(np.divide(a, b)))
+rule(np.remainder,   lambda g, _out, _a, _b: g,                       lambda g, _out, a, b: -g * np.floor_divide(a, b))
+rule(np.fmod,        lambda g, _out, _a, _b: g,                       lambda g, _out, a, b: -g * np.trunc(np.divide(a, b)))
 rule(np.copysign,    lambda g, _out, a, b: g * np.sign(a) * np.copysign(1.0, b).astype(g.dtype),   lambda g, _out, _a, _b: g * 0)
-rule(np.heaviside,   lambda g, _out, _a, _b: g * 0,             lambda g, _out, a, _b: g * np.equal(a, 0))
+rule(np.heaviside,   lambda g, _out, _a, _b: g * 0,                   lambda g, _out, a, _b: g * np.equal(a, 0))
 rule(np.ldexp,       lambda g, _out, _x, n: np.ldexp(g, n),     None)
 rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(_share(a, out)),    lambda g, out, _a, b: g * np.exp(_share(b, out)))
 rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(_share(a, out)),   lambda g, out, _a, b: g * np.exp2(_share(b, out)))
-rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),   lambda g, _out, a, b: _turn(-g, a, a, b))
-rule(np.hypot,       lambda g, out, a, _b: over(g * a, out),    lambda g, out, _a, b: over(g * b, out))
+rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),         lambda g, _out, a, b: _turn(-g, a, a, b))
+rule(np.hypot,       lambda g, out, a, _b: safe_divide(g * a, out),   lambda g, out, _a, b: safe_divide(g * b, out))
 rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
 
 rule(np.positive,    lambda g, _out, _x: g)
@@ -119,33 +119,33 @@ rule(np.deg2rad,     lambda g, _out, _x: np.deg2rad(g))
 rule(np.unwrap,      lambda g, _out, _p, discont=None, axis=-1, period=2 * np.pi: g)
 rule(fraction,       lambda g, _out, _x: g)
 rule(mantissa,       lambda g, _out, x: np.ldexp(g, -exponent(x)))
-rule(np.reciprocal,  lambda g, _out, x: over(over(g, x), -x))
+rule(np.reciprocal,  lambda g, _out, x: safe_divide(safe_divide(g, x), -x))
 rule(np.square,      lambda g, _out, x: g * (2 * x))
-rule(np.sqrt,        lambda g, out, _x: over(g, 2 * out))
-rule(np.cbrt,        lambda g, out, _x: over(g, 3 * out * out))
+rule(np.sqrt,        lambda g, out, _x: safe_divide(g, 2 * out))
+rule(np.cbrt,        lambda g, out, _x: safe_divide(g, 3 * out * out))
 rule(np.exp,         lambda g, out, _x: g * out)
 rule(np.exp2,        lambda g, out, _x: g * out * float(np.log(2)))
 rule(np.expm1,       lambda g, _out, x: g * np.exp(x))   # out + 1 would lose all digits where out is near -1
-rule(np.log,         lambda g, _out, x: over(g, x))
-rule(np.log2,        lambda g, _out, x: over(g, x * float(np.log(2))))
-rule(np.log10,       lambda g, _out, x: over(g, x * float(np.log(10))))
-rule(np.log1p,       lambda g, _out, x: over(g, x + 1))
+rule(np.log,         lambda g, _out, x: safe_divide(g, x))
+rule(np.log2,        lambda g, _out, x: safe_divide(g, x * float(np.log(2))))
+rule(np.log10,       lambda g, _out, x: safe_divide(g, x * float(np.log(10))))
+rule(np.log1p,       lambda g, _out, x: safe_divide(g, x + 1))
 rule(np.sin,         lambda g, _out, x: g * np.cos(x))
 rule(np.cos,         lambda g, _out, x: -g * np.sin(x))
 rule(np.tan,         lambda g, out, _x: g * (1 + out * out))
-rule(np.arcsin,      lambda g, _out, x: over(g, np.sqrt((1 - x) * (1 + x))))   # 1 - x * x would lose the digits near 1
-rule(np.arccos,      lambda g, _out, x: -over(g, np.sqrt((1 - x) * (1 + x))))
+rule(np.arcsin,      lambda g, _out, x: safe_divide(g, np.sqrt((1 - x) * (1 + x))))   # 1 - x * x would lose the digits near 1
+rule(np.arccos,      lambda g, _out, x: -safe_divide(g, np.sqrt((1 - x) * (1 + x))))
 rule(np.arctan,      lambda g, _out, x: g / (1 + x * x))
 rule(np.sinh,        lambda g, _out, x: g * np.cosh(x))
 rule(np.cosh,        lambda g, _out, x: g * np.sinh(x))
 rule(np.tanh,        lambda g, out, _x: g * (1 - out * out))
 rule(np.arcsinh,     lambda g, _out, x: g / np.sqrt(1 + x * x))
-rule(np.arccosh,     lambda g, _out, x: over(g, np.sqrt(x - 1) * np.sqrt(x + 1)))   # two roots: of complex x, one has another branch
-rule(np.arctanh,     lambda g, _out, x: over(g, (1 - x) * (1 + x)))
+rule(np.arccosh,     lambda g, _out, x: safe_divide(g, np.sqrt(x - 1) * np.sqrt(x + 1)))   # two roots: of complex x, one has another branch
+rule(np.arctanh,     lambda g, _out, x: safe_divide(g, (1 - x) * (1 + x)))
 rule(cast,           lambda g, _out, _x, dtype=None: g)
 rule(np.copy,        lambda g, _out, _x, order="K": g)
 
-constant(
+nondifferentiable(
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
     np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.signbit, np.floor,
     np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide, np.isclose, np.allclose, np.array_equal,
@@ -155,7 +155,7 @@ constant(
 # fmt: on
 
 
-@composed(np.clip)
+@composite(np.clip)
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """A clipped value passes nothing on; at a bound, where both tie, half, as maximum and minimum do."""
     low = a_min if min is None or min is np._NoValue else min
@@ -168,22 +168,22 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     return np.copy(a) if clipped is a else clipped
 
 
-@composed(np.astype)
+@composite(np.astype)
 def _astype(x, dtype, copy=True):
     """Integers and booleans carry no gradient."""
     return (cast if np.dtype(dtype).kind in "fc" else cast_to_integers)(x, dtype=dtype)
 
 
-@composed(np.modf)
+@composite(np.modf)
 def _modf(x):
     return fraction(x), np.trunc(x)
 
 
-@composed(np.frexp)
+@composite(np.frexp)
 def _frexp(x):
     return mantissa(x), exponent(x)
 
 
-@composed(np.divmod)
+@composite(np.divmod)
 def _divmod(a, b):
     return np.floor_divide(a, b), np.remainder(a, b)

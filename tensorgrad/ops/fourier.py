@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, rule
+from tensorgrad.rules import composite, nondifferentiable, rule
 
 # What makes a transform of a conjugate into the conjugate of the opposite transform.
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
@@ -83,17 +83,17 @@ def lengths_of(a, s, axes):
     return axes, [None if s is None or n == -1 else n for n in (axes if s is None else s)]
 
 
-@composed(np.fft.fft2)
+@composite(np.fft.fft2)
 def _fft2(a, s=None, axes=(-2, -1), norm=None):
     return np.fft.fftn(a, s, axes, norm)
 
 
-@composed(np.fft.ifft2)
+@composite(np.fft.ifft2)
 def _ifft2(a, s=None, axes=(-2, -1), norm=None):
     return np.fft.ifftn(a, s, axes, norm)
 
 
-@composed(np.fft.rfftn)
+@composite(np.fft.rfftn)
 def _rfftn(a, s=None, axes=None, norm=None):
     """The real transform along the last axis first, which halves the work of the others."""
     axes, lengths = lengths_of(a, s, axes)
@@ -103,7 +103,7 @@ def _rfftn(a, s=None, axes=None, norm=None):
     return a
 
 
-@composed(np.fft.irfftn)
+@composite(np.fft.irfftn)
 def _irfftn(a, s=None, axes=None, norm=None):
     axes, lengths = lengths_of(a, s, axes)
     for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
@@ -112,37 +112,37 @@ def _irfftn(a, s=None, axes=None, norm=None):
     return np.fft.irfft(a, n, axes[-1], norm)
 
 
-@composed(np.fft.rfft2)
+@composite(np.fft.rfft2)
 def _rfft2(a, s=None, axes=(-2, -1), norm=None):
     return np.fft.rfftn(a, s, axes, norm)
 
 
-@composed(np.fft.irfft2)
+@composite(np.fft.irfft2)
 def _irfft2(a, s=None, axes=(-2, -1), norm=None):
     return np.fft.irfftn(a, s, axes, norm)
 
 
-@composed(np.fft.hfft)
+@composite(np.fft.hfft)
 def _hfft(a, n=None, axis=-1, norm=None):
     return np.fft.irfft(np.conj(a), n, axis, OPPOSITE[norm])
 
 
-@composed(np.fft.ihfft)
+@composite(np.fft.ihfft)
 def _ihfft(a, n=None, axis=-1, norm=None):
     return np.conj(np.fft.rfft(a, n, axis, OPPOSITE[norm]))
 
 
-@composed(np.fft.fftshift)
+@composite(np.fft.fftshift)
 def _fftshift(x, axes=None):
     """The frequency 0 goes to the middle."""
     axes = range(x.ndim) if axes is None else np.atleast_1d(axes).tolist()
     return np.roll(x, [x.shape[axis] // 2 for axis in axes], tuple(axes))
 
 
-@composed(np.fft.ifftshift)
+@composite(np.fft.ifftshift)
 def _ifftshift(x, axes=None):
     axes = range(x.ndim) if axes is None else np.atleast_1d(axes).tolist()
     return np.roll(x, [-(x.shape[axis] // 2) for axis in axes], tuple(axes))
 
 
-constant(np.fft.fftfreq, np.fft.rfftfreq)
+nondifferentiable(np.fft.fftfreq, np.fft.rfftfreq)

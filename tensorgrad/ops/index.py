@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, constant, primitive, refuse_out, rule, values
+from tensorgrad.ops.common import as_array, values
+from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
-FEW = 2000  # elements: with fewer, working out their positions would take longer than it saves
+FEW_ELEMENTS = (
+    2000  # elements: with fewer, working out their positions would take longer than it saves
+)
 TOGETHER = 1 << 16  # elements whose positions are worked out at a time: they stay in the cache
 
 
@@ -21,7 +24,7 @@ def put(v, index, shape):
     items = index if isinstance(index, tuple) else (index,)
     if not repeats(items):
         out[index] = v
-    elif v.size < FEW or len(shape) == 1 or not all(is_integer(item) for item in items):
+    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not all(is_integer(item) for item in items):
         np.add.at(out, index, v)  # a position named twice gets both
     else:  # along several axes NumPy is slow: as positions in one long row it adds them four times faster
         rest = math.prod(shape[len(items) :])
@@ -115,13 +118,13 @@ rule(shared,       lambda g, _out, _v, begins: shared(g, begins))
 rule(np.sort,      _sort)
 rule(np.partition, _partition)
 
-constant(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
+nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
          np.unravel_index, np.ravel_multi_index, np.isin, np.diag_indices_from, np.tril_indices_from,
          np.triu_indices_from)
 # fmt: on
 
 
-@composed(np.take_along_axis)
+@composite(np.take_along_axis)
 def _take_along_axis(arr, indices, axis=-1):
     arr, indices = as_array(arr), values(indices)
     if axis is None:
@@ -129,7 +132,7 @@ def _take_along_axis(arr, indices, axis=-1):
     return take(arr, _along(arr, indices, axis))
 
 
-@composed(np.take)
+@composite(np.take)
 def _take(a, indices, axis=None, out=None, mode="raise"):
     refuse_out("take", out)
     a, indices = as_array(a), values(indices)
@@ -143,24 +146,24 @@ def _take(a, indices, axis=None, out=None, mode="raise"):
 
 for _ufunc in (np.add, np.subtract):
 
-    @composed(_ufunc.at)
+    @composite(_ufunc.at)
     def _at(a, indices, b, ufunc=_ufunc):
         """A position named twice gets both, unlike in an assignment."""
         shape = np.empty(a.shape, bool)[indices].shape
         a[...] = ufunc(a, put(np.broadcast_to(as_array(b), shape), indices, a.shape))
 
 
-@composed(np.compress)
+@composite(np.compress)
 def _compress(condition, a, axis=None):
     return np.take(a, np.flatnonzero(values(condition)), axis)
 
 
-@composed(np.extract)
+@composite(np.extract)
 def _extract(condition, arr):
     return np.take(arr, np.flatnonzero(values(condition)))
 
 
-@composed(np.choose)
+@composite(np.choose)
 def _choose(a, choices, out=None, mode="raise"):
     refuse_out("choose", out)
     which, n = values(a), len(choices)
@@ -173,7 +176,7 @@ def _choose(a, choices, out=None, mode="raise"):
     return np.take_along_axis(np.stack(arrays), values(which)[None], 0)[0]
 
 
-@composed(np.select)
+@composite(np.select)
 def _select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(
@@ -186,7 +189,7 @@ def _select(condlist, choicelist, default=0):
     return result
 
 
-@composed(np.piecewise)
+@composite(np.piecewise)
 def _piecewise(x, condlist, funclist, *args, **kw):
     """Each function is called with the elements that meet its condition; the last one is for all others."""
     conditions = values(condlist)
@@ -207,12 +210,12 @@ def _piecewise(x, condlist, funclist, *args, **kw):
     return out
 
 
-@composed(np.sort_complex)
+@composite(np.sort_complex)
 def _sort_complex(a):
     return np.astype(np.sort(a), np.result_type(a.dtype, np.complex128))
 
 
-@composed(np.trim_zeros)
+@composite(np.trim_zeros)
 def _trim_zeros(filt, trim="fb", axis=None):
     found = np.nonzero(np.atleast_1d(values(filt)))
     axes = range(filt.ndim) if axis is None else [i % filt.ndim for i in np.atleast_1d(axis)]
@@ -228,7 +231,7 @@ def _trim_zeros(filt, trim="fb", axis=None):
     return filt[tuple(index)]
 
 
-@composed(np.bincount)
+@composite(np.bincount)
 def _bincount(x, /, weights=None, minlength=0):
     """Counts are constants; weights are added up."""
     counts = np.bincount(values(x), None, minlength)
@@ -237,7 +240,7 @@ def _bincount(x, /, weights=None, minlength=0):
     return np.astype(put(as_array(weights), (values(x),), counts.shape), float)
 
 
-@composed(np.histogram_bin_edges)
+@composite(np.histogram_bin_edges)
 def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     """From the least element to the greatest, and so moved by these two, unless they are given."""
     if np.ndim(bins):
@@ -251,7 +254,7 @@ def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     return np.linspace(low, high, len(edges))
 
 
-@composed(np.histogram)
+@composite(np.histogram)
 def _histogram(a, bins=10, range=None, density=None, weights=None):
     """Counts are constants, for a moved sample moves none that it does not cross; weights are added up."""
     a = np.ravel(as_array(a))
@@ -266,7 +269,7 @@ def _histogram(a, bins=10, range=None, density=None, weights=None):
     return (total / np.diff(edges) / np.sum(total) if density else total), edges
 
 
-@composed(np.apply_along_axis)
+@composite(np.apply_along_axis)
 def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
     rows = np.moveaxis(arr, axis, -1)
     lead = rows.shape[:-1]
@@ -276,7 +279,7 @@ def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
     return np.moveaxis(out, list(inner), [axis % arr.ndim + k for k, _ in enumerate(inner)])
 
 
-@composed(np.apply_over_axes)
+@composite(np.apply_over_axes)
 def _apply_over_axes(func, a, axes):
     for axis in np.atleast_1d(axes).tolist():
         result = func(a, axis)

@@ -7,11 +7,8 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from tensorgrad.rules import as_array, composed, constant, primitive, refuse_out, rule, values
-
-
-def adjoint(a):
-    return np.conj(np.matrix_transpose(a))
+from tensorgrad.ops.common import adjoint, as_array, values
+from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 
 def _inv(g, out, _a):
@@ -148,11 +145,11 @@ rule(cofactors,             _cofactors)
 rule(sign_and_logdet,       _sign_and_logdet)
 rule(np.linalg.vector_norm, _vector_norm)
 
-constant(np.linalg.matrix_rank)
+nondifferentiable(np.linalg.matrix_rank)
 # fmt: on
 
 
-@composed(np.linalg.slogdet)
+@composite(np.linalg.slogdet)
 def _slogdet(a):
     both = sign_and_logdet(a)
     if a.dtype.kind == "c":
@@ -160,7 +157,7 @@ def _slogdet(a):
     return SlogdetResult(values(both[0])[()], both[1])
 
 
-@composed(np.linalg.lstsq)
+@composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
     """The residuals are there if NumPy has them: for more equations than unknowns, and full rank."""
     a, b = as_array(a), as_array(b)
@@ -172,7 +169,7 @@ def _lstsq(a, b, rcond=None):
     return x, residuals, rank, np.linalg.svdvals(a)
 
 
-@composed(np.linalg.matrix_norm)
+@composite(np.linalg.matrix_norm)
 def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
     if x.size == 0:
         return np.linalg.matrix_norm(values(x), keepdims=keepdims, ord=ord)
@@ -192,7 +189,7 @@ def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
     return np.expand_dims(norm, (-2, -1)) if keepdims else norm
 
 
-@composed(np.linalg.norm)
+@composite(np.linalg.norm)
 def _norm(x, ord=None, axis=None, keepdims=False):
     """Of a vector or of a matrix, by the number of axes; of all elements if no order is asked for."""
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
@@ -213,7 +210,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
     return np.expand_dims(norm, tuple(i % x.ndim for i in axes)) if keepdims else norm
 
 
-@composed(np.linalg.cond)
+@composite(np.linalg.cond)
 def _cond(x, p=None):
     if p is None or p in (2, -2):
         s = np.linalg.svdvals(x)
@@ -227,7 +224,7 @@ def _cond(x, p=None):
     return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
 
 
-@composed(np.linalg.matrix_power)
+@composite(np.linalg.matrix_power)
 def _matrix_power(a, n):
     """By squares: about log2 n products."""
     n = operator.index(n)
@@ -245,7 +242,7 @@ def _matrix_power(a, n):
     )
 
 
-@composed(np.linalg.multi_dot)
+@composite(np.linalg.multi_dot)
 def _multi_dot(arrays, *, out=None):
     """In the order that needs the fewest multiplications."""
     refuse_out("multi_dot", out)
@@ -280,14 +277,14 @@ def _multi_dot(arrays, *, out=None):
     return np.reshape(result, kept) if row or column else result
 
 
-@composed(np.linalg.tensorinv)
+@composite(np.linalg.tensorinv)
 def _tensorinv(a, ind=2):
     shape = a.shape[ind:] + a.shape[:ind]
     square = math.prod(a.shape[:ind]), math.prod(a.shape[ind:])
     return np.reshape(np.linalg.inv(np.reshape(a, square)), shape)
 
 
-@composed(np.linalg.tensorsolve)
+@composite(np.linalg.tensorsolve)
 def _tensorsolve(a, b, axes=None):
     a, b = as_array(a), as_array(b)
     if axes is not None:

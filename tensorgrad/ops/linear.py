@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, constant, primitive, rule, rule_each
+from tensorgrad.ops.common import as_array
+from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 
 LETTERS = (
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # the subscripts of einsum, in its order
@@ -71,11 +72,11 @@ def _einsum(g, _out, i, *operands, subscripts):
 rule(np.matmul,  _matmul_a, _matmul_b)
 rule_each(einsum, _einsum)
 
-constant(np.einsum_path)
+nondifferentiable(np.einsum_path)
 # fmt: on
 
 
-@composed(np.einsum)
+@composite(np.einsum)
 def _einsum_call(*operands, optimize=False, **kwargs):
     """Write out the output and the ellipsis, so that the rule has only letters to deal with."""
     if kwargs:
@@ -116,7 +117,7 @@ def _in_letters(operands):
     return subscripts, *operands[: 2 * pairs : 2]
 
 
-@composed(np.dot)
+@composite(np.dot)
 def _dot(a, b):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
@@ -125,7 +126,7 @@ def _dot(a, b):
     return np.tensordot(a, b, (-1, -2))
 
 
-@composed(np.tensordot)
+@composite(np.tensordot)
 def _tensordot(a, b, axes=2):
     """One matrix product of a with the contracted axes last and b with them first."""
     a, b = as_array(a), as_array(b)
@@ -147,24 +148,24 @@ def _tensordot(a, b, axes=2):
     return np.reshape(np.matmul(rows, columns), shape)
 
 
-@composed(np.outer)
+@composite(np.outer)
 def _outer(a, b):
     return np.expand_dims(np.ravel(a), 1) * np.expand_dims(np.ravel(b), 0)
 
 
-@composed(np.inner)
+@composite(np.inner)
 def _inner(a, b):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, (-1, -1))
 
 
-@composed(np.vdot)
+@composite(np.vdot)
 def _vdot(a, b):
     return np.matmul(np.conj(np.ravel(as_array(a))), np.ravel(as_array(b)))
 
 
-@composed(np.vecdot)
+@composite(np.vecdot)
 def _vecdot(x1, x2, *, axis=-1):
     """Of complex vectors, the first is conjugated."""
     x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
@@ -181,11 +182,11 @@ def _vecmat(x1, x2):
 
 
 if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
-    composed(np.matvec, _matvec)
-    composed(np.vecmat, _vecmat)
+    composite(np.matvec, _matvec)
+    composite(np.vecmat, _vecmat)
 
 
-@composed(np.kron)
+@composite(np.kron)
 def _kron(a, b):
     """Every product, each axis of b inside the same axis of a."""
     a, b = as_array(a), as_array(b)
@@ -196,7 +197,7 @@ def _kron(a, b):
     return np.reshape(apart * inner, [i * j for i, j in zip(rows, columns, strict=True)])
 
 
-@composed(np.cross)
+@composite(np.cross)
 def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """A vector of two components lies in the plane; of two such, only the third component is returned."""
     if axis is not None:
@@ -218,12 +219,12 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     return np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, third], axis=axisc)
 
 
-@composed(np.linalg.cross)
+@composite(np.linalg.cross)
 def _linalg_cross(x1, x2, /, *, axis=-1):
     return np.cross(x1, x2, axis=axis)
 
 
-@composed(np.linalg.outer)
+@composite(np.linalg.outer)
 def _linalg_outer(x1, x2, /):
     x1, x2 = as_array(x1), as_array(x2)
     if x1.ndim != 1 or x2.ndim != 1:
@@ -233,16 +234,16 @@ def _linalg_outer(x1, x2, /):
     return np.outer(x1, x2)
 
 
-@composed(np.linalg.matmul)
+@composite(np.linalg.matmul)
 def _linalg_matmul(x1, x2, /):
     return np.matmul(x1, x2)
 
 
-@composed(np.linalg.tensordot)
+@composite(np.linalg.tensordot)
 def _linalg_tensordot(x1, x2, /, *, axes=2):
     return np.tensordot(x1, x2, axes)
 
 
-@composed(np.linalg.vecdot)
+@composite(np.linalg.vecdot)
 def _linalg_vecdot(x1, x2, /, *, axis=-1):
     return np.vecdot(x1, x2, axis=axis)

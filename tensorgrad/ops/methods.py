@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, refused
+from tensorgrad.rules import composite, nondifferentiable, unsupported
 
 # fmt: off
-DIFFERENTIABLE = (
+DIFFERENTIABLE_UFUNCS = (
     np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.remainder, np.fmod, np.maximum, np.minimum,
     np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.arctan2, np.hypot, np.copysign, np.heaviside,
 )
-CONSTANT = (
+NONDIFFERENTIABLE_UFUNCS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
     np.logical_xor, np.floor_divide, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift,
     np.gcd, np.lcm, np.nextafter,
@@ -42,7 +42,7 @@ def only(ufunc, method, unknown):
         )
 
 
-def _outer(ufunc):
+def _outer_method(ufunc):
     def outer(a, b, **unknown):
         only(ufunc, "outer", unknown)
         return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
@@ -95,32 +95,32 @@ def _reduceat(ufunc):
     return reduceat
 
 
-for _ufunc in DIFFERENTIABLE:
-    composed(_ufunc.outer, _outer(_ufunc))
+for _ufunc in DIFFERENTIABLE_UFUNCS:
+    composite(_ufunc.outer, _outer_method(_ufunc))
     if _ufunc not in UNRELIABLE:
-        composed(_ufunc.reduceat, _reduceat(_ufunc))
+        composite(_ufunc.reduceat, _reduceat(_ufunc))
 for _ufunc in FOLDED:
-    composed(_ufunc.accumulate, _accumulate(_ufunc))
+    composite(_ufunc.accumulate, _accumulate(_ufunc))
     if _ufunc not in UNRELIABLE:
-        composed(_ufunc.reduce, _reduce(_ufunc))
+        composite(_ufunc.reduce, _reduce(_ufunc))
 for _ufunc in UNRELIABLE:
-    refused(
+    unsupported(
         "NumPy's own value depends on how the array lies in memory; use functools.reduce, or accumulate",
         _ufunc.reduce,
         _ufunc.reduceat,
     )
 for _ufunc in (np.fmax, np.fmin, np.logaddexp):
-    composed(_ufunc.accumulate, _accumulate(_ufunc))
-for _ufunc in CONSTANT:
-    constant(_ufunc.outer, _ufunc.reduce, _ufunc.accumulate, _ufunc.reduceat)
+    composite(_ufunc.accumulate, _accumulate(_ufunc))
+for _ufunc in NONDIFFERENTIABLE_UFUNCS:
+    nondifferentiable(_ufunc.outer, _ufunc.reduce, _ufunc.accumulate, _ufunc.reduceat)
 
 UFUNCS = {f for f in vars(np).values() if isinstance(f, np.ufunc)}
-refused(
+unsupported(
     "it writes in place; assign to the tensor's elements, as in x[index] += y",
     *(f.at for f in UFUNCS - {np.add, np.subtract}),  # whose `at` is an assignment
 )
-for _ufunc in UFUNCS - {*DIFFERENTIABLE, *CONSTANT}:
-    refused(
+for _ufunc in UFUNCS - {*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS}:
+    unsupported(
         "NumPy has it for functions of two arguments and one result only",
         _ufunc.outer,
         _ufunc.reduce,

@@ -9,7 +9,7 @@ from tensorgrad.rules import primitive, rule
 SHORT = 4096  # ones that are kept: for more, making them does not count
 
 
-def size(x):
+def abs_real(x):
     """|x| of real numbers, where another formula than theirs would be needed for complex ones."""
     if np.iscomplexobj(x):
         raise TypeError(
@@ -36,17 +36,17 @@ def leaky_relu(x, slope=0.01):
 @primitive
 def sigmoid(x):
     """1 / (1 + exp(-x)), without overflow and with full relative precision at both ends."""
-    e = np.exp(-size(x))
+    e = np.exp(-abs_real(x))
     return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # a `where` would take ten times as long
 
 
 @primitive
 def softplus(x):
     """log(1 + exp(x)), without overflow."""
-    return relu(x) + np.log1p(np.exp(-size(x)))
+    return relu(x) + np.log1p(np.exp(-abs_real(x)))
 
 
-def upright(x, axis):
+def shift_by_max(x, axis):
     """x below its largest element along an axis, in a new array, and that axis there.
 
     NumPy reduces many short rows three times slower than a few long columns, so those are turned.
@@ -60,7 +60,7 @@ def upright(x, axis):
 def softmax(x, axis=-1):
     """exp(x) over its sum along `axis`, without overflow: positive, and summing to 1."""
     x = np.asarray(x)
-    shifted, along = upright(x, axis)
+    shifted, along = shift_by_max(x, axis)
     e = np.exp(shifted)
     e /= np.add.reduce(e, axis=along, keepdims=True)
     return e if along == axis else e.T
@@ -69,7 +69,7 @@ def softmax(x, axis=-1):
 @primitive
 def log_softmax(x, axis=-1):
     """The logarithm of the softmax, which stays finite where the softmax itself underflows to 0."""
-    out, along = upright(np.asarray(x), axis)
+    out, along = shift_by_max(np.asarray(x), axis)
     out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
     return out if along == axis else out.T
 
@@ -83,7 +83,7 @@ def cross_entropy_and_softmax(z, y):
             f"distributions of shape {z.shape}, but got targets of shape {shape}"
         )
     # From the logits, not from the softmax: a probability that underflows to 0 would cost infinity.
-    shifted, along = upright(z, 1)
+    shifted, along = shift_by_max(z, 1)
     rows = shifted if along == 1 else shifted.T
     indices = len(shape) == 1
     chosen = rows[np.arange(len(y)), y] if indices else np.add.reduce(rows * y, axis=1)
@@ -125,7 +125,7 @@ def sigmoid_cross_entropy(z, y):
     Shapes: z and y (...) -> (...).
     Units: nats.
     """
-    return relu(z) - z * y + np.log1p(np.exp(-size(z)))
+    return relu(z) - z * y + np.log1p(np.exp(-abs_real(z)))
 
 
 @primitive
@@ -152,7 +152,7 @@ def _linear_weights(g, _out, x, _W, _b):
 
 
 @functools.lru_cache(maxsize=64)
-def ones(n, dtype):
+def ones_row(n, dtype):
     """n ones, kept, for making them takes longer than summing a small array with them."""
     row = np.ones(n, dtype)
     row.setflags(write=False)
@@ -162,7 +162,7 @@ def ones(n, dtype):
 def sum_rows(x):
     """The sum of the rows of a matrix, as a product: three times as fast as np.sum."""
     n = len(x)
-    return np.dot((ones if n <= SHORT else np.ones)(n, x.dtype), x)
+    return np.dot((ones_row if n <= SHORT else np.ones)(n, x.dtype), x)
 
 
 def _linear_biases(g, _out, _x, _W, _b):
@@ -194,6 +194,6 @@ rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, ax
 rule(linear,          _linear_input,   _linear_weights,   _linear_biases)
 rule(dropout,         lambda g, _out, _x, mask: g * mask,   lambda g, _out, x, _mask: g * x)
 rule(softmax_cross_entropy, _softmax_cross_entropy,         lambda g, _p, z, _y: log_softmax(z) * (g / -len(z)),
-     keeps=(cross_entropy_and_softmax, lambda z, _y: softmax(z)))
+     residuals=(cross_entropy_and_softmax, lambda z, _y: softmax(z)))
 rule(sigmoid_cross_entropy, lambda g, _out, z, y: g * (sigmoid(z) - y),   lambda g, _out, z, _y: -g * z)
 # fmt: on

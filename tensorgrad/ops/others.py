@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import composed, constant, refused
+from tensorgrad.rules import composite, nondifferentiable, unsupported
 
 
 def known(*names):
@@ -11,7 +11,7 @@ def known(*names):
 
 
 # fmt: off
-constant(
+nondifferentiable(
     # arrays made of shapes and plain numbers
     np.arange, np.bartlett, np.blackman, np.diag_indices, np.empty, np.empty_like, np.eye, np.fromfunction, np.hamming, np.hanning,
     np.identity, np.indices, np.ix_, np.kaiser, np.mask_indices, np.nested_iters, np.ones, np.ones_like, np.tri, np.tril_indices,
@@ -30,17 +30,17 @@ constant(
     np.set_printoptions, np.setbufsize, np.seterr, np.seterrcall, np.show_config, np.show_runtime,
     np.test, np.linalg.test, np.fft.test,
 )
-refused(
+unsupported(
     "it makes an ndarray, which has no gradient; use np.copy for a tensor, np.stack for a list of tensors, or .data for the numbers",
     np.array, np.asanyarray, np.asarray, np.asarray_chkfinite, np.ascontiguousarray, np.asfortranarray, np.asmatrix, np.bmat, np.require,
 )
-refused("it makes an ndarray, which has no gradient; use np.broadcast_to", np.full)
-refused("counts carry no gradient, and weights only in np.histogram; pass .data", np.histogram2d, np.histogramdd)
-refused("NumPy has given it up, or will; use np.vstack, np.trapezoid or np.isin", *known("row_stack", "trapz", "in1d"))
+unsupported("it makes an ndarray, which has no gradient; use np.broadcast_to", np.full)
+unsupported("counts carry no gradient, and weights only in np.histogram; pass .data", np.histogram2d, np.histogramdd)
+unsupported("NumPy has given it up, or will; use np.vstack, np.trapezoid or np.isin", *known("row_stack", "trapz", "in1d"))
 # fmt: on
 
 
-@composed(np.full_like)
+@composite(np.full_like)
 def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     out = np.empty_like(a, dtype, order, subok, shape, device=device)
     out[...] = fill_value

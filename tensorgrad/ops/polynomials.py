@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, values
+from tensorgrad.ops.common import as_array, values
+from tensorgrad.rules import composite
 
 
 def _coefficients(x):
     return np.atleast_1d(as_array(x))
 
 
-@composed(np.polyval)
+@composite(np.polyval)
 def _polyval(p, x):
     """Horner's rule."""
     x = as_array(x)
@@ -19,19 +20,19 @@ def _polyval(p, x):
     return y
 
 
-@composed(np.polyadd)
+@composite(np.polyadd)
 def _polyadd(a1, a2):
     a1, a2 = _coefficients(a1), _coefficients(a2)
     n = max(a1.shape[0], a2.shape[0])
     return np.pad(a1, (n - a1.shape[0], 0)) + np.pad(a2, (n - a2.shape[0], 0))
 
 
-@composed(np.polysub)
+@composite(np.polysub)
 def _polysub(a1, a2):
     return np.polyadd(a1, -as_array(a2))
 
 
-@composed(np.polymul)
+@composite(np.polymul)
 def _polymul(a1, a2):
     return np.convolve(_leading(_coefficients(a1)), _leading(_coefficients(a2)))
 
@@ -42,7 +43,7 @@ def _leading(p):
     return p[found[0] :] if found.size else np.zeros(1, p.dtype)
 
 
-@composed(np.polydiv)
+@composite(np.polydiv)
 def _polydiv(u, v):
     """Long division: the quotient, and the remainder without its leading zeros."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
@@ -62,7 +63,7 @@ def _polydiv(u, v):
     return np.stack(quotient), rest
 
 
-@composed(np.polyder)
+@composite(np.polyder)
 def _polyder(p, m=1):
     p = _coefficients(p)
     for _ in range(m):
@@ -70,7 +71,7 @@ def _polyder(p, m=1):
     return p
 
 
-@composed(np.polyint)
+@composite(np.polyint)
 def _polyint(p, m=1, k=None):
     p = _coefficients(p)
     constants = (
@@ -83,7 +84,7 @@ def _polyint(p, m=1, k=None):
     return p
 
 
-@composed(np.poly)
+@composite(np.poly)
 def _poly(seq_of_zeros):
     """The product of (x - root) over the roots; of a matrix, over its eigenvalues."""
     roots = as_array(seq_of_zeros)
@@ -100,7 +101,7 @@ def _poly(seq_of_zeros):
     return p
 
 
-@composed(np.roots)
+@composite(np.roots)
 def _roots(p):
     """The eigenvalues of the companion matrix; zeros at the end of p are roots at 0."""
     p = _coefficients(p)
@@ -118,7 +119,7 @@ def _roots(p):
     return np.append(roots, np.zeros(at_zero, roots.dtype)) if at_zero else roots
 
 
-@composed(np.polyfit)
+@composite(np.polyfit)
 def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     """Least squares over the scaled columns of a Vandermonde matrix, as NumPy solves it."""
     if full or cov:

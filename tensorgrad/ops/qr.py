@@ -3,11 +3,8 @@
 import numpy as np
 from numpy.linalg._linalg import QRResult
 
-from tensorgrad.rules import composed, primitive, rule, values
-
-
-def adjoint(a):
-    return np.conj(np.matrix_transpose(a))
+from tensorgrad.ops.common import adjoint, values
+from tensorgrad.rules import composite, primitive, rule
 
 
 @primitive
@@ -47,7 +44,7 @@ def _qr(g, out, _a, mode="reduced"):
 rule(qr, _qr)
 
 
-@composed(np.linalg.qr)
+@composite(np.linalg.qr)
 def _qr_call(a, mode="reduced"):
     """Of a wide matrix, the square part is decomposed; Q turns the other columns too."""
     if mode not in ("reduced", "complete", "r"):

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tensorgrad.rules import along_first_axis, composed, constant, primitive, rule
+from tensorgrad.ops.common import along_first_axis
+from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
 def restore(v, x, axis, keepdims):
@@ -14,7 +15,7 @@ def restore(v, x, axis, keepdims):
     return np.expand_dims(v, axis)
 
 
-def count(x, axis, where=True):
+def reduced_count(x, axis, where=True):
     """How many elements of x a reduction over `axis` brings together."""
     if where is not True:
         return np.count_nonzero(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
@@ -43,7 +44,7 @@ def _sum(g, _out, _x, axis=None, dtype=None, keepdims=False, initial=0, where=Tr
 
 def _mean(g, _out, _x, axis=None, dtype=None, keepdims=False, where=True):
     """As the sum, divided by how many there are."""
-    g = per(restore(g, _x, axis, keepdims), count(_x, axis, where))
+    g = per(restore(g, _x, axis, keepdims), reduced_count(_x, axis, where))
     return masked(np.broadcast_to(g, _x.shape), where)
 
 
@@ -70,14 +71,14 @@ def _deviation(x, axis, where):
 
 def _var(g, _out, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """2 (x - mean) / (n - ddof): the mean's own share cancels, since deviations sum to 0."""
-    g = per(2 * restore(g, x, axis, keepdims), np.subtract(count(x, axis, where), ddof))
+    g = per(2 * restore(g, x, axis, keepdims), np.subtract(reduced_count(x, axis, where), ddof))
     return g * _deviation(x, axis, where)
 
 
 def _std(g, out, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """(x - mean) / ((n - ddof) std), and 0 where nothing varies."""
     out = restore(out, x, axis, keepdims)
-    g = per(restore(g, x, axis, keepdims), np.subtract(count(x, axis, where), ddof))
+    g = per(restore(g, x, axis, keepdims), np.subtract(reduced_count(x, axis, where), ddof))
     return g / np.where(np.equal(out, 0), 1, out) * _deviation(x, axis, where)
 
 
@@ -97,7 +98,7 @@ def _others(x, axis):
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
     order = [i for i in range(x.ndim) if i not in axes] + list(axes)
     moved = np.transpose(x, order)
-    n = count(x, axis)
+    n = reduced_count(x, axis)
     rows = np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], n))
     levels = []
     while rows.shape[-1] > 1:
@@ -161,22 +162,22 @@ rule(np.var,     _var)
 rule(np.std,     _std)
 rule(logsumexp,  _logsumexp)
 
-constant(np.all, np.any, np.argmax, np.argmin, np.count_nonzero, np.nanargmax, np.nanargmin)
+nondifferentiable(np.all, np.any, np.argmax, np.argmin, np.count_nonzero, np.nanargmax, np.nanargmin)
 # fmt: on
 
 
-@composed(np.ptp)
+@composite(np.ptp)
 def _ptp(a, axis=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 # A ufunc's `reduce` is the reduction of its name.
 # fmt: off
-composed(np.add.reduce,       along_first_axis(np.sum))
-composed(np.multiply.reduce,  along_first_axis(np.prod))
-composed(np.maximum.reduce,   along_first_axis(np.max))
-composed(np.minimum.reduce,   along_first_axis(np.min))
-composed(np.fmax.reduce,      along_first_axis(nan_max))
-composed(np.fmin.reduce,      along_first_axis(nan_min))
-composed(np.logaddexp.reduce, along_first_axis(logsumexp))
+composite(np.add.reduce,       along_first_axis(np.sum))
+composite(np.multiply.reduce,  along_first_axis(np.prod))
+composite(np.maximum.reduce,   along_first_axis(np.max))
+composite(np.minimum.reduce,   along_first_axis(np.min))
+composite(np.fmax.reduce,      along_first_axis(nan_max))
+composite(np.fmin.reduce,      along_first_axis(nan_min))
+composite(np.logaddexp.reduce, along_first_axis(logsumexp))
 # fmt: on

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 
-from tensorgrad.rules import as_array, composed, constant, primitive, values
+from tensorgrad.ops.common import as_array, values
+from tensorgrad.rules import composite, nondifferentiable, primitive
 
 
 @primitive
@@ -12,10 +13,10 @@ def places(ar, axis, equal_nan):
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
 
 
-constant(places)
+nondifferentiable(places)
 
 
-@composed(np.unique)
+@composite(np.unique)
 def _unique(
     ar,
     return_index=False,
@@ -35,45 +36,45 @@ def _unique(
     return result if len(result) > 1 else result[0]
 
 
-@composed(np.unique_values)
+@composite(np.unique_values)
 def _unique_values(x):
     return np.unique(x, equal_nan=False)
 
 
-@composed(np.unique_counts)
+@composite(np.unique_counts)
 def _unique_counts(x):
     return UniqueCountsResult(*np.unique(x, return_counts=True, equal_nan=False))
 
 
-@composed(np.unique_inverse)
+@composite(np.unique_inverse)
 def _unique_inverse(x):
     return UniqueInverseResult(*np.unique(x, return_inverse=True, equal_nan=False))
 
 
-@composed(np.unique_all)
+@composite(np.unique_all)
 def _unique_all(x):
     return UniqueAllResult(*np.unique(x, True, True, True, equal_nan=False))
 
 
-@composed(np.union1d)
+@composite(np.union1d)
 def _union1d(ar1, ar2):
     return np.unique(np.append(ar1, ar2))
 
 
-@composed(np.intersect1d)
+@composite(np.intersect1d)
 def _intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
     _, first, second = np.intersect1d(values(ar1), values(ar2), assume_unique, return_indices=True)
     both = np.take(as_array(ar1), first)
     return (both, first, second) if return_indices else both
 
 
-@composed(np.setdiff1d)
+@composite(np.setdiff1d)
 def _setdiff1d(ar1, ar2, assume_unique=False):
     kept = np.ravel(as_array(ar1)) if assume_unique else np.unique(as_array(ar1))
     return kept[np.isin(values(kept), values(ar2), invert=True)]
 
 
-@composed(np.setxor1d)
+@composite(np.setxor1d)
 def _setxor1d(ar1, ar2, assume_unique=False):
     """Of both sets together, what occurs once."""
     if assume_unique:

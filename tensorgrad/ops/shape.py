@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 
+from tensorgrad.ops.common import as_array
 from tensorgrad.rules import (
     RULES,
-    as_array,
-    composed,
-    constant,
+    composite,
+    nondifferentiable,
     primitive,
     refuse_out,
     rule,
@@ -54,7 +54,7 @@ rule(np.broadcast_to,     lambda g, _out, _x, shape=None: g)   # the engine undo
 rule_each(concatenate,    _concatenate)
 rule(np.linalg.matrix_transpose, lambda g, _out, _x: np.swapaxes(g, -1, -2))
 
-constant(np.shape, np.ndim, np.size, np.broadcast_shapes)
+nondifferentiable(np.shape, np.ndim, np.size, np.broadcast_shapes)
 # fmt: on
 
 
@@ -76,7 +76,7 @@ for _function in (np.reshape, np.ravel):
     RULES[_function].compute = _in_known_order(_function)
 
 
-@composed(np.concatenate)
+@composite(np.concatenate)
 def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     refuse_out("concatenate", out)
     arrays = [as_array(a) for a in arrays]
@@ -95,29 +95,29 @@ def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
     return concatenate(*arrays, axis=axis)
 
 
-@composed(np.stack)
+@composite(np.stack)
 def _stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     arrays = [np.expand_dims(as_array(a), axis) for a in arrays]
     return np.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
 
 
-@composed(np.hstack)
+@composite(np.hstack)
 def _hstack(tup, *, dtype=None, casting="same_kind"):
     arrays = [np.atleast_1d(a) for a in tup]
     return np.concatenate(arrays, min(arrays[0].ndim - 1, 1), dtype=dtype, casting=casting)
 
 
-@composed(np.vstack)
+@composite(np.vstack)
 def _vstack(tup, *, dtype=None, casting="same_kind"):
     return np.concatenate([np.atleast_2d(a) for a in tup], dtype=dtype, casting=casting)
 
 
-@composed(np.dstack)
+@composite(np.dstack)
 def _dstack(tup):
     return np.concatenate([np.atleast_3d(a) for a in tup], 2)
 
 
-@composed(np.column_stack)
+@composite(np.column_stack)
 def _column_stack(tup):
     """Vectors are columns."""
     arrays = [as_array(a) for a in tup]
@@ -126,12 +126,12 @@ def _column_stack(tup):
     )
 
 
-@composed(np.append)
+@composite(np.append)
 def _append(arr, values, axis=None):
     return np.concatenate([as_array(arr), as_array(values)], axis)
 
 
-@composed(np.block)
+@composite(np.block)
 def _block(arrays):
     """Lists at depth d are joined along the axis that many before the last, as Fortran counts them."""
 
@@ -164,19 +164,19 @@ def _of_each(function):
     return call
 
 
-@composed(np.atleast_1d)
+@composite(np.atleast_1d)
 @_of_each
 def _atleast_1d(a):
     return np.reshape(a, (1,)) if a.ndim == 0 else a
 
 
-@composed(np.atleast_2d)
+@composite(np.atleast_2d)
 @_of_each
 def _atleast_2d(a):
     return np.reshape(a, (1,) * (2 - a.ndim) + a.shape) if a.ndim < 2 else a
 
 
-@composed(np.atleast_3d)
+@composite(np.atleast_3d)
 @_of_each
 def _atleast_3d(a):
     if a.ndim > 2:
@@ -184,7 +184,7 @@ def _atleast_3d(a):
     return np.expand_dims(a, 2) if a.ndim == 2 else np.reshape(a, (1, a.size, 1))
 
 
-@composed(np.array_split)
+@composite(np.array_split)
 def _array_split(ary, indices_or_sections, axis=0):
     n = ary.shape[axis]
     if np.ndim(indices_or_sections) == 0:
@@ -201,7 +201,7 @@ def _array_split(ary, indices_or_sections, axis=0):
     return [ary[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
-@composed(np.split)
+@composite(np.split)
 def _split(ary, indices_or_sections, axis=0):
     if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
         raise ValueError(
@@ -211,38 +211,38 @@ def _split(ary, indices_or_sections, axis=0):
     return _array_split(ary, indices_or_sections, axis)
 
 
-@composed(np.hsplit)
+@composite(np.hsplit)
 def _hsplit(ary, indices_or_sections):
     return np.split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
-@composed(np.vsplit)
+@composite(np.vsplit)
 def _vsplit(ary, indices_or_sections):
     if ary.ndim < 2:
         raise ValueError(f"vsplit needs two axes or more, but the array has shape {ary.shape}")
     return np.split(ary, indices_or_sections, 0)
 
 
-@composed(np.dsplit)
+@composite(np.dsplit)
 def _dsplit(ary, indices_or_sections):
     if ary.ndim < 3:
         raise ValueError(f"dsplit needs three axes or more, but the array has shape {ary.shape}")
     return np.split(ary, indices_or_sections, 2)
 
 
-@composed(np.unstack)
+@composite(np.unstack)
 def _unstack(x, /, *, axis=0):
     return tuple(np.moveaxis(x, axis, 0))
 
 
-@composed(np.broadcast_arrays)
+@composite(np.broadcast_arrays)
 def _broadcast_arrays(*args, subok=False):
     arrays = [as_array(a) for a in args]
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
     return tuple(np.broadcast_to(a, shape) for a in arrays)
 
 
-@composed(np.meshgrid)
+@composite(np.meshgrid)
 def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     """Each vector along its own axis; of the first two, 'xy' swaps the axes."""
     if indexing not in ("xy", "ij"):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tensorgrad.rules import composed, primitive, rule
+from tensorgrad.rules import composite, primitive, rule
 
 
 @primitive
@@ -49,5 +49,5 @@ rule(sinc,    lambda g, _out, x, n=0: g * sinc(x, n=n + 1))
 rule(bessel,  lambda g, _out, x, n=0: g * (bessel(x, n=abs(n - 1)) + bessel(x, n=n + 1)) / 2)
 # fmt: on
 
-composed(np.sinc, sinc)
-composed(np.i0, bessel)
+composite(np.sinc, sinc)
+composite(np.i0, bessel)

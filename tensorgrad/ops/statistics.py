@@ -5,7 +5,8 @@ import warnings
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed
+from tensorgrad.ops.common import as_array
+from tensorgrad.rules import composite
 
 
 def rows(a, axis):
@@ -59,7 +60,7 @@ def _only(name, **given):
 
 
 def _declare_quantiles(name, whole, skip_nan):
-    @composed(getattr(np, name))
+    @composite(getattr(np, name))
     def quantile(
         a,
         q,
@@ -76,7 +77,7 @@ def _declare_quantiles(name, whole, skip_nan):
 
 
 def _declare_median(name, skip_nan):
-    @composed(getattr(np, name))
+    @composite(getattr(np, name))
     def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
         _only(name, out=out, overwrite_input=overwrite_input)
         return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan)
@@ -91,7 +92,7 @@ for _prefix in ("", "nan"):
 def _declare_filled(name, whole, filler):
     """A reduction in which NaN counts as what changes nothing."""
 
-    @composed(getattr(np, name))
+    @composite(getattr(np, name))
     def reduction(a, axis=None, **kwargs):
         return whole(np.where(np.isnan(a), filler, a), axis=axis, **kwargs)
 
@@ -99,13 +100,13 @@ def _declare_filled(name, whole, filler):
 def _declare_skipping(name, whole):
     """A reduction of what is not NaN."""
 
-    @composed(getattr(np, name))
+    @composite(getattr(np, name))
     def reduction(a, axis=None, *, where=True, **kwargs):
         return whole(a, axis=axis, where=np.logical_not(np.isnan(a)) & where, **kwargs)
 
 
 def _declare_extreme(name, ufunc):
-    @composed(getattr(np, name))
+    @composite(getattr(np, name))
     def reduction(a, axis=None, **kwargs):
         out = ufunc.reduce(a, axis=axis, **kwargs)
         if np.any(np.isnan(out)):
@@ -126,7 +127,7 @@ _declare_extreme("nanmin",     np.fmin)
 # fmt: on
 
 
-@composed(np.average)
+@composite(np.average)
 def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     a = as_array(a)
     if weights is None:
@@ -156,7 +157,7 @@ def _variables(x, rowvar, dtype):
     return np.reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar else np.transpose(x)
 
 
-@composed(np.cov)
+@composite(np.cov)
 def _cov(
     m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None
 ):
@@ -185,7 +186,7 @@ def _cov(
     return np.squeeze(np.matmul(x, np.conjugate(np.transpose(other))) / n)
 
 
-@composed(np.corrcoef)
+@composite(np.corrcoef)
 def _corrcoef(x, y=None, rowvar=True, *, dtype=None):
     """The covariance of variables scaled to a variance of 1."""
     c = np.cov(x, y, rowvar, dtype=dtype)

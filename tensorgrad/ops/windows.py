@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tensorgrad.rules import composed, primitive, rule
+from tensorgrad.rules import composite, primitive, rule
 
 
 @primitive
@@ -25,7 +25,7 @@ def windows(x, size, step=1):
 
 
 @primitive
-def overlap(w, shape, step=1):
+def fold(w, shape, step=1):
     """Windows put back in their places, and added where they overlap: the adjoint of `windows`.
 
     Shapes: w (..., W₁, ..., Wₙ, k₁, ..., kₙ), shape (L₁, ..., Lₙ) -> (..., L₁, ..., Lₙ).
@@ -52,12 +52,12 @@ def overlap(w, shape, step=1):
 
 
 # fmt: off
-rule(windows, lambda g, _out, _x, size=None, step=1: overlap(g, shape=_x.shape[_x.ndim - len(size) :], step=step))
-rule(overlap, lambda g, _out, _w, shape=None, step=1: windows(g, size=_w.shape[_w.ndim - len(shape) :], step=step))
+rule(windows, lambda g, _out, _x, size=None, step=1: fold(g, shape=_x.shape[_x.ndim - len(size) :], step=step))
+rule(fold, lambda g, _out, _w, shape=None, step=1: windows(g, size=_w.shape[_w.ndim - len(shape) :], step=step))
 # fmt: on
 
 
-@composed(sliding_window_view)
+@composite(sliding_window_view)
 def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
     """NumPy's own: windows over any axes, whose places come last."""
     if writeable:

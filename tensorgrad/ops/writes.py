@@ -5,10 +5,11 @@ An ndarray cannot take a tensor that requires a gradient, and says so.
 
 import numpy as np
 
-from tensorgrad.rules import as_array, composed, values
+from tensorgrad.ops.common import as_array, values
+from tensorgrad.rules import composite
 
 
-@composed(np.copyto)
+@composite(np.copyto)
 def _copyto(dst, src, casting="same_kind", where=True):
     src = as_array(src)
     if not np.can_cast(src.dtype, dst.dtype, casting):
@@ -22,7 +23,7 @@ def _copyto(dst, src, casting="same_kind", where=True):
         dst[mask] = np.broadcast_to(src, dst.shape)[mask]
 
 
-@composed(np.place)
+@composite(np.place)
 def _place(arr, mask, vals):
     """The values one after the other, and again from the first when there are too few."""
     mask = np.reshape(values(mask), arr.shape).astype(bool)
@@ -30,7 +31,7 @@ def _place(arr, mask, vals):
     arr[mask] = vals[np.arange(np.count_nonzero(mask)) % vals.size]
 
 
-@composed(np.putmask)
+@composite(np.putmask)
 def _putmask(a, /, mask, values):
     """The value that lies at the same place in an array of the same shape, made by repeating them."""
     where = np.flatnonzero(mask)
@@ -38,7 +39,7 @@ def _putmask(a, /, mask, values):
     a[np.unravel_index(where, a.shape)] = given[where % given.size]
 
 
-@composed(np.put)
+@composite(np.put)
 def _put(a, ind, v, mode="raise"):
     ind, v = np.ravel(values(ind)), np.ravel(as_array(v))
     if mode != "raise":
@@ -52,7 +53,7 @@ def _put(a, ind, v, mode="raise"):
         a[()] = given[-1]
 
 
-@composed(np.put_along_axis)
+@composite(np.put_along_axis)
 def _put_along_axis(arr, indices, values, axis):
     if axis is None:
         arr[np.unravel_index(indices, arr.shape)] = values
@@ -64,7 +65,7 @@ def _put_along_axis(arr, indices, values, axis):
     arr[tuple(grid)] = values
 
 
-@composed(np.fill_diagonal)
+@composite(np.fill_diagonal)
 def _fill_diagonal(a, val, wrap=False):
     """The positions are those that NumPy fills."""
     if a.ndim < 2:

@@ -4,17 +4,17 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensorgrad.engine.backward import boundary
+from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import NO_KEYWORDS, apply, gradients
-from tensorgrad.engine.state import STATE, under
+from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function, Op
 from tensorgrad.transforms.trees import (
     detached,
     dtype_of,
+    in_kind_of,
     leaves_of,
-    like,
     ones,
     recorded,
     tree_map,
@@ -32,7 +32,7 @@ def variable(x):
 VARIABLE = Op(variable, [lambda g, _out, _x: g])
 
 
-class Evaluation:
+class RecordedCall:
     """One call of a function on variables of its own, by which its result is differentiated."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Evaluation:
         self.variables: list[Node] = []
         self.given: list[Any] = []
         inputs = list(args)
-        with under(recording=True):
+        with with_state(recording=True):
             for i in positions:
                 self.given.append(args[i])
                 inputs[i] = tree_map(functools.partial(self.variable, i), args[i])
@@ -69,8 +69,8 @@ class Evaluation:
                     f"{self.y!r}"
                 )
             self.y, self.aux = self.y
-        made = [t.node for t in leaves_of((self.y, self.aux)) if self.made(t)]
-        self.linked = self.outer and bool(boundary(made, self.since))
+        recorded_here = [t.node for t in leaves_of((self.y, self.aux)) if self.recorded_here(t)]
+        self.linked = self.outer and bool(free_inputs(recorded_here, self.since))
 
     def variable(self, i: int, x: Any) -> Tensor:
         dtype = dtype_of(x)
@@ -84,7 +84,7 @@ class Evaluation:
         self.variables.append(t.node)  # not t, which the function may write to
         return t
 
-    def made(self, t: Any) -> bool:
+    def recorded_here(self, t: Any) -> bool:
         """Whether `t` was recorded in this call."""
         return recorded(t) and t.node.serial > self.since
 
@@ -93,7 +93,7 @@ class Evaluation:
     ) -> list[Tensor]:
         """The gradient in each variable, given outputs and the gradient arriving at each."""
         found = gradients(
-            [(y, g) for y, g in outputs if self.made(y)],
+            [(y, g) for y, g in outputs if self.recorded_here(y)],
             set(self.variables),
             since=self.since,
             retain_graph=not free,
@@ -106,9 +106,9 @@ class Evaluation:
 
         What is pulled back depends linearly on what arrives: to pull that back pushes forward.
         """
-        outputs = [y for y in leaves_of(self.y) if self.made(y)]
+        outputs = [y for y in leaves_of(self.y) if self.recorded_here(y)]
         arriving = [Tensor(ones(y), requires_grad=True) for y in outputs]
-        with under(recording=True):
+        with with_state(recording=True):
             pulled = self.pull(list(zip(outputs, arriving)), record=True)
 
         def push(moves: Sequence[Any]) -> list[Tensor]:
@@ -126,7 +126,7 @@ class Evaluation:
     def by_argument(self, values: Sequence[Any]) -> Any:
         """One value per variable, each in the place of its argument and of its kind."""
         items = iter(values)
-        trees = tree_map(lambda x: like(x, next(items)), self.given)
+        trees = tree_map(lambda x: in_kind_of(x, next(items)), self.given)
         return trees[0] if self.single else tuple(trees)
 
     @property
@@ -137,7 +137,7 @@ class Evaluation:
     def results(self, tree: Any) -> Any:
         """What the function returned, in the kind of its arguments."""
         value = tree if self.linked else tree_map(detached, tree)
-        return tree_map(functools.partial(like, self.kind), value)
+        return tree_map(functools.partial(in_kind_of, self.kind), value)
 
     def check(self, asked: str, holomorphic: bool) -> None:
         """Refuse a result without a derivative of the kind asked for.

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.backward import boundary
+from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.node import Node, serials
-from tensorgrad.engine.record import NO_KEYWORDS, apply, conjugated, gradients, tensor_of
-from tensorgrad.engine.state import STATE, under
+from tensorgrad.engine.record import NO_KEYWORDS, apply, conjugated, gradients, wrap
+from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.engine.tensor import Tensor
-from tensorgrad.rules import EachOp, Function, Spec
-from tensorgrad.transforms.trees import leaves_of, recorded, tree_map, twin, zeros
+from tensorgrad.rules import EachOp, Function, ShapeDtype
+from tensorgrad.transforms.trees import alias, leaves_of, recorded, tree_map, zeros
 
 
 class JointOp(EachOp):
@@ -136,22 +136,22 @@ def checkpoint(f: Function) -> Function:
         if not STATE.get().recording:
             return f(*args, **kwargs)
         # What is written to an argument, later or by f, concerns neither backward nor the caller.
-        kept = tree_map(twin, [list(args), kwargs])
+        kept = tree_map(alias, [list(args), kwargs])
 
         def run() -> tuple[int, Any, list[Tensor]]:
             """A serial number, the result of f, and what of it was recorded after that number."""
             since = next(serials)
-            inputs, keywords = tree_map(twin, kept)
+            inputs, keywords = tree_map(alias, kept)
             result = f(*inputs, **keywords)
-            made = [t for t in leaves_of(result) if recorded(t) and t.node.serial > since]
-            return since, result, made
+            recorded_here = [t for t in leaves_of(result) if recorded(t) and t.node.serial > since]
+            return since, result, recorded_here
 
         def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
             create_graph = isinstance(g, Tensor)
-            with under(recording=True):
-                since, _, made = run()
-                y = joined(made) if made else Tensor(np.empty(0))
-            if not alike(made, y, out):
+            with with_state(recording=True):
+                since, _, recorded_here = run()
+                y = joined(recorded_here) if recorded_here else Tensor(np.empty(0))
+            if not alike(recorded_here, y, out):
                 raise RuntimeError(
                     f"{name} computed something else when checkpoint ran it again; if it draws "
                     "random numbers or reads what changes, do so outside and pass the values in"
@@ -162,14 +162,14 @@ def checkpoint(f: Function) -> Function:
             steps = [conjugated(found[p] if p in found else zeros(p)) for p in parents]
             return steps if create_graph else [t._value for t in steps]
 
-        since, result, made = run()
-        nodes = [t.node for t in made if t.node]
-        parents = sorted(boundary(nodes, since), key=attrgetter("serial"))
+        since, result, recorded_here = run()
+        nodes = [t.node for t in recorded_here if t.node]
+        parents = sorted(free_inputs(nodes, since), key=attrgetter("serial"))
         if not parents:
             return result
-        value = joined(made)._value
-        pieces = split(record(JointOp(call, lambda *_values: value, pull), parents), made)
-        ids = set(map(id, made))
+        value = joined(recorded_here)._value
+        pieces = split(record(JointOp(call, lambda *_values: value, pull), parents), recorded_here)
+        ids = set(map(id, recorded_here))
         return tree_map(lambda t: next(pieces) if id(t) in ids else t, result)
 
     name = getattr(f, "__name__", type(f).__name__)
@@ -195,24 +195,24 @@ def split(whole: Tensor, tensors: list[Tensor]) -> Iterator[Tensor]:
         start += t.size
 
 
-def alike(made: list[Tensor], a: Tensor, b: Any) -> bool:
+def alike(recorded_here: list[Tensor], a: Tensor, b: Any) -> bool:
     """Whether two results are the same but for rounding, which may depend on where arrays lie.
 
     Rounding is that of the least precise of the tensors in them, and counts by the largest number.
     """
     b = b.data if isinstance(b, Tensor) else b
-    near = float(max((np.finfo(t.dtype).eps for t in made), default=0.0)) ** 0.5
+    near = float(max((np.finfo(t.dtype).eps for t in recorded_here), default=0.0)) ** 0.5
     size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a.data, b, near, near * size, equal_nan=True)
 
 
 def record(op: JointOp, parents: list[Node]) -> Tensor:
     """What `op` computes, recorded as made from these nodes."""
-    state, values = STATE.get(), [Spec(p.shape, p.dtype) for p in parents]
+    state, values = STATE.get(), [ShapeDtype(p.shape, p.dtype) for p in parents]
     out = op.compute() if state.observer is None else state.observer.compute(op, values, {})
     node = Node(out.shape, out.dtype)
     node.op, node.parents, node.args, node.out = op, parents, values, out
-    node.scope, node.notes = state.scope, None
+    node.scope, node.extras = state.scope, None
     if state.observer is not None:
         state.observer.recorded(node, out)
-    return tensor_of(out, node)
+    return wrap(out, node)

@@ -17,11 +17,11 @@ from tensorgrad.engine.record import conjugated
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function
-from tensorgrad.transforms.call import Argnums, Evaluation
-from tensorgrad.transforms.trees import leaves_of, like, ones, recorded, tree_map, zeros
+from tensorgrad.transforms.call import Argnums, RecordedCall
+from tensorgrad.transforms.trees import in_kind_of, leaves_of, ones, recorded, tree_map, zeros
 
 
-def single_number(call: Evaluation) -> Any:
+def single_number(call: RecordedCall) -> Any:
     """The single number that the function returned.
 
     Raises: TypeError or ValueError if it returned anything else.
@@ -49,7 +49,7 @@ def value_and_grad(
     """
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        call = Evaluation(f, args, kwargs, argnums, has_aux)
+        call = RecordedCall(f, args, kwargs, argnums, has_aux)
         y = single_number(call)
         call.check("grad", holomorphic)
         found = call.pull([(y, ones(y))], free=True)
@@ -94,7 +94,7 @@ def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
     The result is `(y, pullback)`, or `(y, pullback, aux)`; `pullback(g)` is a tuple.
     """
-    call = Evaluation(f, args, {}, range(len(args)), has_aux)
+    call = RecordedCall(f, args, {}, range(len(args)), has_aux)
 
     def pullback(g: Any) -> tuple[Any, ...]:
         outputs: list[tuple[Any, Any]] = []
@@ -108,12 +108,12 @@ def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """What `f(*primals)` returns, and its rate of change as the primals move along the tangents."""
-    call = Evaluation(f, primals, {}, range(len(primals)))
+    call = RecordedCall(f, primals, {}, range(len(primals)))
     moves: list[Any] = []
     tree_map(lambda x, v: moves.append(move_of(x, v)), tuple(primals), tuple(tangents))
     rates = iter(call.pusher()(moves))
-    rate = tree_map(lambda y: next(rates) if call.made(y) else zeros(y), call.y)
-    return call.results(call.y), tree_map(functools.partial(like, call.kind), rate)
+    rate = tree_map(lambda y: next(rates) if call.recorded_here(y) else zeros(y), call.y)
+    return call.results(call.y), tree_map(functools.partial(in_kind_of, call.kind), rate)
 
 
 def move_of(x: Any, v: Any) -> Any:
@@ -136,16 +136,20 @@ def jacobian(
     """
 
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        call = Evaluation(f, args, kwargs, argnums, has_aux)
+        call = RecordedCall(f, args, kwargs, argnums, has_aux)
         call.check("jacobian", holomorphic)
-        outputs = [y for y in leaves_of(call.y) if call.made(y)]
+        outputs = [y for y in leaves_of(call.y) if call.recorded_here(y)]
         height, width = sum(y.size for y in outputs), sum(x.size for x in call.variables)
         real = all(x.dtype.kind == "f" for x in call.variables)
         by_columns = height > 2 * width and (real or holomorphic)
-        blocks = columns(call, outputs) if by_columns else rows(call, outputs, holomorphic)
+        blocks = (
+            jacobian_columns(call, outputs)
+            if by_columns
+            else jacobian_rows(call, outputs, holomorphic)
+        )
 
         def block(y: Any) -> Any:
-            if call.made(y):
+            if call.recorded_here(y):
                 return call.by_argument(next(blocks))
             return call.by_argument([stack([], y, x, 0) for x in call.variables])
 
@@ -155,7 +159,9 @@ def jacobian(
     return jacobian_of
 
 
-def rows(call: Evaluation, outputs: list[Tensor], holomorphic: bool) -> Iterator[list[Tensor]]:
+def jacobian_rows(
+    call: RecordedCall, outputs: list[Tensor], holomorphic: bool
+) -> Iterator[list[Tensor]]:
     """Each output's derivative by each variable: a pull for each number in the outputs."""
     for y in outputs:
         found = [call.pull([(y, one)]) for one in units(y)]
@@ -163,7 +169,7 @@ def rows(call: Evaluation, outputs: list[Tensor], holomorphic: bool) -> Iterator
         yield list(map(conjugated, whole)) if holomorphic else whole
 
 
-def columns(call: Evaluation, outputs: list[Tensor]) -> Iterator[list[Tensor]]:
+def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list[Tensor]]:
     """Each output's derivative by each variable: a push for each number in the variables."""
     push, n = call.pusher(), len(call.variables)
     found = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import tensor_of
+from tensorgrad.engine.record import wrap
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function
 
@@ -49,12 +49,12 @@ def detached(t: Any) -> Any:
     return t.detach() if isinstance(t, Tensor) else t
 
 
-def twin(t: Any) -> Any:
+def alias(t: Any) -> Any:
     """Another tensor of the same value and node: writing to one does not change the other."""
-    return tensor_of(t._value, t.node) if isinstance(t, Tensor) else t
+    return wrap(t._value, t.node) if isinstance(t, Tensor) else t
 
 
-def like(given: Any, t: Any) -> Any:
+def in_kind_of(given: Any, t: Any) -> Any:
     """A result as an array, but as a tensor if `given` was one or if it can be differentiated."""
     if not isinstance(t, Tensor) or isinstance(given, Tensor) or recorded(t):
         return t

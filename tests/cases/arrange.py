@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops.arrange import spread_diagonal, surround
+from tensorgrad.ops.arrange import pad_constant, spread_diagonal
 from tests.cases import c, call, r
 
 # fmt: off
@@ -28,7 +28,7 @@ CASES = {
     np.trace:        [call(r(3, 3)), call(r(2, 3), 1), call(r(2, 3, 4), 0, 1, 2), call(r(2, 2), dtype=complex)],
     np.linalg.diagonal: [call(r(3, 3)), call(r(2, 3, 4), offset=1)],
     np.linalg.trace:    [call(r(3, 3)), call(r(2, 3, 4), offset=-1)],
-    surround:        [call(r(2, 3), ((1, 0), (2, 1))), call(r(2), ((1, 2),), constant_values=1.5)],
+    pad_constant:        [call(r(2, 3), ((1, 0), (2, 1))), call(r(2), ((1, 2),), constant_values=1.5)],
     np.pad:          [call(r(3), 2), call(r(2, 3), ((1, 0), (2, 1))), call(r(2, 3), 1, constant_values=2.0), call(r(2, 3), (1, 2), "constant", constant_values=((1, 2), (3, 4))),
                       *(call(r(3, 4), ((1, 2), (0, 3)), mode) for mode in ("edge", "reflect", "symmetric", "wrap", "linear_ramp", "mean", "maximum", "minimum", "median")),
                       call(r(3), 5, "reflect"), call(r(3), 7, "wrap"), call(r(4), 2, "reflect", reflect_type="odd"), call(r(2, 3), 2, "symmetric", reflect_type="odd"),

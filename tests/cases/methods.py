@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import COMPOSED
+from tensorgrad.rules import COMPOSITE
 from tests.cases import c, call, cumulative, index, r, reduce
 
 OWN = {*reduce.CASES, *cumulative.CASES, *index.CASES}
@@ -14,7 +14,7 @@ ROWS = {
     "accumulate": [call(r(4, low=0.5)), call(r(3, 2, low=0.5)), call(r(2, 3, low=0.5), 1), call(r(2, 3, low=0.5), axis=-1)],
     "reduceat":   [call(r(5, low=0.5), [0, 2, 4]), call(r(5, low=0.5), [3, 1]), call(r(2, 4, low=0.5), [0, 3], axis=1), call(r(3, 2, low=0.5), [1])],
 }
-METHODS = [f for f in COMPOSED if isinstance(getattr(f, "__self__", None), np.ufunc)]
+METHODS = [f for f in COMPOSITE if isinstance(getattr(f, "__self__", None), np.ufunc)]
 CASES = {f: ROWS[f.__name__] for f in METHODS if f.__name__ in ROWS and f not in OWN}
 CASES[np.multiply.outer] = [*ROWS["outer"], call(c(2), c(3))]
 CASES[np.add.reduceat] = [*ROWS["reduceat"], call(c(4), [0, 2])]

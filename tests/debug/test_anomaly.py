@@ -8,7 +8,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor
-from tensorgrad.engine.state import STATE, Observer, under
+from tensorgrad.engine.state import STATE, Observer, with_state
 
 
 def leaf(value):
@@ -227,7 +227,7 @@ def test_it_hands_on_to_the_observer_around_it():
             return super().compute(op, values, kwargs)
 
     names = Names()
-    with under(observer=names), pytest.raises(FloatingPointError), tg.detect_anomaly():
+    with with_state(observer=names), pytest.raises(FloatingPointError), tg.detect_anomaly():
         log_of_negative(leaf([1.0]))
     assert names.seen == ["negative", "log"]
 

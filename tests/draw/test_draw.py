@@ -17,7 +17,7 @@ from tensorgrad.draw.drawing import Drawing
 from tensorgrad.draw.formulas import FORMULAS, formula
 from tensorgrad.draw.stats import statistics, told
 from tensorgrad.engine.record import NAMES
-from tensorgrad.engine.state import Place
+from tensorgrad.engine.state import ScopePath
 from tensorgrad.rules import RULES, EachOp
 
 needs_dot = pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz's `dot` is not installed")
@@ -472,7 +472,7 @@ def test_modules_close_to_shorten_a_strip():
 def test_modules_nested_a_thousand_deep():
     place = None
     for i in range(1000):
-        place = Place(str(i), "Deep", place)
+        place = ScopePath(str(i), "Deep", place)
     y = np.exp(leaf(name="x"))
     y.node.scope = place
     assert tg.draw(y).dot.count("subgraph") == 1000

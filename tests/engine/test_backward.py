@@ -12,7 +12,7 @@ import tensorgrad as tg
 from tensorgrad.engine import backward
 from tensorgrad.engine.backward import toposort
 from tensorgrad.engine.node import Node
-from tensorgrad.engine.state import Observer, under
+from tensorgrad.engine.state import Observer, with_state
 
 DEEP = 100_000
 
@@ -53,7 +53,7 @@ def watched():
                 self.steps.append((node.op.name, i))
 
     watch = Watch()
-    with under(observer=watch):
+    with with_state(observer=watch):
         yield watch
 
 

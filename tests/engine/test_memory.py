@@ -19,8 +19,8 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from tensorgrad.engine.node import Node, Notes
-from tensorgrad.engine.state import Observer, under
+from tensorgrad.engine.node import Node, NodeExtras
+from tensorgrad.engine.state import Observer, with_state
 from tensorgrad.rules import EachOp
 from tests.cases.writes import WRITTEN
 from tests.ops.test_ops import CASES, changed, full_name, leaf
@@ -39,7 +39,7 @@ def no_collector():
 
 def census():
     """How many tensors and parts of graphs there are."""
-    return Counter(type(x) for x in gc.get_objects() if type(x) in (tg.Tensor, Node, Notes))
+    return Counter(type(x) for x in gc.get_objects() if type(x) in (tg.Tensor, Node, NodeExtras))
 
 
 # A thousand steps of a network
@@ -264,8 +264,8 @@ def reads(op, i, n):
     each = isinstance(op, EachOp)
     names = list(inspect.signature(op.gradient if each else op.rules[i]).parameters)
     args = [not name.startswith("_") for name in names[3 if each else 2 :]]
-    if op.kept is not None:
-        again = inspect.signature(op.kept).parameters
+    if op.residuals is not None:
+        again = inspect.signature(op.residuals).parameters
         args = [a or not name.startswith("_") for a, name in zip(args, again, strict=True)]
     return not names[1].startswith("_"), args[:1] * n if each else args
 
@@ -274,7 +274,7 @@ def reads(op, i, n):
 def test_a_node_keeps_only_what_its_rules_read(op):
     for row in CASES[op]:
         args, kwargs = changed(row, leaf)
-        with under(observer=Keeps()):
+        with with_state(observer=Keeps()):
             WRITTEN.get(op, op)(*args, **kwargs)
 
 
@@ -295,7 +295,7 @@ def test_the_check_finds_what_is_kept_needlessly():
     keeps = tg.primitive(lambda x: 2 * x)
     tg.rule(keeps, lambda g, _out, _x: 2 * g)
     x = tg.Tensor(V, requires_grad=True)
-    with under(observer=Keeps()):
+    with with_state(observer=Keeps()):
         node = keeps(x).node
         node.args = [V]
         with pytest.raises(AssertionError, match="keeps argument 0"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.engine.state import STATE, Observer, under
+from tensorgrad.engine.state import STATE, Observer, with_state
 
 x = tg.Tensor([1.0, 2.0], requires_grad=True)
 
@@ -252,7 +252,7 @@ def test_a_failing_backward_restores_the_state():
 
 def test_a_scope_does_not_keep_its_observer():
     scope, watch = tg.Scope("Dense"), Observer()
-    with under(observer=watch):
+    with with_state(observer=watch):
         assert scope.call(lambda: STATE.get().observer) is watch
     gone = weakref.ref(watch)
     del watch
@@ -289,9 +289,9 @@ class Count(Observer):
 
 def test_observers_hand_on_to_the_one_before():
     outer = Count()
-    with under(observer=outer):
+    with with_state(observer=outer):
         inner = Count(STATE.get().observer)
-        with under(observer=inner):
+        with with_state(observer=inner):
             loss = np.sum(x * x)
             loss.backward()
         np.exp(2.0 * tg.Tensor(1.0))

@@ -400,7 +400,7 @@ def test_a_name_stands_for_one_class():
     class Dense(nn.Module):
         pass
 
-    with pytest.raises(ValueError, match=r"Dense already stands for nn\.layers\.Dense"):
+    with pytest.raises(ValueError, match=r"Dense already stands for nn\.layers\.dense\.Dense"):
         nn.register(Dense)
 
 

@@ -75,7 +75,7 @@ def test_reading_by_any_index(case):
     picked.backward(weights, retain_graph=True)
     np.testing.assert_array_equal(t.grad.data, expected)
     t.zero_grad()
-    with mock.patch.multiple(indexing, FEW=0, TOGETHER=5):  # as of large arrays, in parts
+    with mock.patch.multiple(indexing, FEW_ELEMENTS=0, TOGETHER=5):  # as of large arrays, in parts
         picked.backward(weights)
     np.testing.assert_array_equal(t.grad.data, expected)
 

@@ -13,7 +13,7 @@ def leaf(x=(1.0, 2.0, 3.0), dtype=None):
 OUT = np.zeros(3)
 
 # fmt: off
-REFUSED = [
+UNSUPPORTED = [
     (lambda x: np.add(x, 1, out=OUT),                            r"add cannot write into out= with tensors"),
     (lambda x: np.exp(x, OUT),                                   r"exp cannot write into out= with tensors"),
     (lambda x: np.sum(x, out=OUT[0]),                            r"sum cannot write into out= with tensors"),
@@ -39,7 +39,7 @@ REFUSED = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("f", "message"), REFUSED, ids=[message for _, message in REFUSED])
+@pytest.mark.parametrize(("f", "message"), UNSUPPORTED, ids=[message for _, message in UNSUPPORTED])
 def test_what_would_be_lost_is_refused(f, message):
     with pytest.raises((TypeError, ValueError), match=message):
         f(leaf())

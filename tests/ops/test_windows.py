@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.ops.windows import overlap, windows
+from tensorgrad.ops.windows import fold, windows
 
 RNG = np.random.default_rng(0)
 
@@ -73,12 +73,12 @@ def test_overlap_is_the_adjoint_of_windows():
         x = RNG.standard_normal((2, 6, 7))
         seen = windows(x, size, step)
         w = RNG.standard_normal(seen.shape)
-        np.testing.assert_allclose(np.sum(seen * w), np.sum(x * overlap(w, x.shape[1:], step)))
+        np.testing.assert_allclose(np.sum(seen * w), np.sum(x * fold(w, x.shape[1:], step)))
 
 
 def test_windows_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"has \(4,\) windows of \(2,\) at steps of 1, but \(3,\)"):
-        overlap(np.zeros((3, 2)), (5,))
+        fold(np.zeros((3, 2)), (5,))
     with pytest.raises(TypeError, match="cannot be written to"):
         np.lib.stride_tricks.sliding_window_view(leaf(np.zeros(4)), 2, writeable=True)
     with pytest.raises(ValueError, match="need 2 axes, but axis=0 names 1"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.engine.state import Observer, under
+from tensorgrad.engine.state import Observer, with_state
 
 rng = np.random.default_rng(0)
 V = np.array([0.5, -1.2, 2.0])
@@ -258,7 +258,7 @@ def test_leaves_that_are_closed_over_keep_their_grad_and_are_not_walked_to():
     w = tg.Tensor(V, requires_grad=True)
     w.grad = tg.Tensor(np.full(3, 7.0))
     steps = Steps()
-    with tg.no_grad(), under(observer=steps):
+    with tg.no_grad(), with_state(observer=steps):
         g = tg.grad(lambda x: np.sum(np.exp(np.sin(w)) * x))(V)
     close(g, np.exp(np.sin(V)))
     assert w.grad.tolist() == [7, 7, 7]
@@ -271,7 +271,7 @@ def test_an_outer_graph_is_not_walked():
     for _ in range(50):
         outer = np.sin(outer)
     steps = Steps()
-    with under(observer=steps):
+    with with_state(observer=steps):
         g = tg.grad(lambda x: outer * x**2)(3.0)
     assert g.requires_grad
     assert len(steps.ops) < 10
@@ -286,7 +286,7 @@ def test_no_node_is_left_behind():
     gc.disable()
     try:
         steps = Steps()
-        with under(observer=steps):
+        with with_state(observer=steps):
             tg.grad(mixing)(V)
             tg.hvp(mixing, V, V)
             tg.hessian(mixing)(V)
@@ -431,7 +431,7 @@ TALL = {
 @pytest.mark.parametrize(("f", "x"), TALL.values(), ids=TALL)
 def test_a_tall_jacobian_takes_a_push_per_column(f, x):
     steps = Steps()
-    with under(observer=steps):
+    with with_state(observer=steps):
         found = tg.jacobian(f)(x)
     assert steps.ops.count("variable") <= 1 + np.size(x)
     assert found.shape == np.shape(f(x)) + np.shape(x)
@@ -505,7 +505,7 @@ def test_a_hvp_costs_a_few_gradients():
     counts = []
     for f in (lambda: tg.grad(mixing)(V), lambda: tg.hvp(mixing, V, V)):
         steps = Steps()
-        with under(observer=steps):
+        with with_state(observer=steps):
             f()
         counts.append(len(steps.ops))
     assert counts[1] < 6 * counts[0]
@@ -908,7 +908,7 @@ def test_checkpoint_frees_what_it_computed(monkeypatch):
     try:
         steps = Steps()
         x = tg.Tensor(V, requires_grad=True)
-        with under(observer=steps):
+        with with_state(observer=steps):
             y = np.sum(tg.checkpoint(chain)(x, 10))
             assert len([r for r in steps.nodes if r() is not None]) == 2
             y.backward()

@@ -31,7 +31,7 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
     No name can end the element of its document, in which there is no "<". The policy admits the
     page's own style and scripts by their hashes, and nothing else.
     """
-    style, script, code = _source()
+    style, script, code = _page_source()
     parts = {
         "SCRIPT_HASHES": f"{_hash(LOADER)} {_hash(script)}",
         "STYLE_HASH": _hash(style),
@@ -50,7 +50,7 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
 
 
 @functools.cache
-def _source() -> tuple[str, str, str]:
+def _page_source() -> tuple[str, str, str]:
     """The style, the script and the script compressed."""
     style = (HERE / "style.css").read_text("utf-8")
     files = sorted(HERE.glob("*.js"), key=lambda file: (file.name == "main.js", file.name))

@@ -8,8 +8,7 @@ import pytest
 
 import tensorgrad as tg
 from nn.config import build, describe
-from nn.optim import flat as arena
-from nn.optim import threads
+from nn.optim import flat, threads
 from nn.optim.algorithms import SGD, Adagrad, Adam, RMSprop
 from nn.optim.base import FLUSH, Optimizer
 from tests.examples import hand_derived as hand
@@ -102,9 +101,9 @@ def test_parameters_of_all_sizes_step_as_if_each_were_alone(kind, dtype):
 def three_threads(monkeypatch):
     """Arenas of any size cut into short blocks, for three threads."""
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(arena, "LARGE", 0)
-    monkeypatch.setattr(arena, "BLOCK", 1 << 12)
-    monkeypatch.setattr(arena, "SMALL", 1 << 9)
+    monkeypatch.setattr(flat, "LARGE", 0)
+    monkeypatch.setattr(flat, "CHUNK_BYTES", 1 << 12)
+    monkeypatch.setattr(flat, "SMALL_BYTES", 1 << 9)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,7 +138,7 @@ def test_large_parameters_have_threads_and_small_ones_have_none(three_threads, m
     assert threading.main_thread() in names
     assert len(names) in {2, 3}  # a thread that is done may take the next part
     names.clear()
-    monkeypatch.setattr(arena, "LARGE", 1 << 24)
+    monkeypatch.setattr(flat, "LARGE", 1 << 24)
     follow(Watched([leaf(np.zeros(5000))]), [np.ones(5000)])
     assert names == {threading.main_thread()}
 
