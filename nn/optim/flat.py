@@ -17,7 +17,7 @@ LARGE = 1 << 24  # bytes: from here on, another thread takes less time than it s
 
 
 class Chunk:
-    """A stretch of an flat array: weights, what the optimizer remembers of them, and room to work."""
+    """Part of a flat array: weights, the optimizer's states for them, and scratch memory."""
 
     __slots__ = ("_buffer", "_sources", "scratch", "states", "w")
 
