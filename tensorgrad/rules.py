@@ -13,7 +13,6 @@ of a real loss is its direction of steepest ascent.
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,8 @@ import numpy as np
 
 Function = Callable[..., Any]
 Residuals = tuple[Function, Function] | None
+# The arguments that no rule reads; if a rule reads the output; if the nodes alone tell all shapes.
+Plan = tuple[tuple[int, ...], bool, bool]
 
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSITE: dict[Function, Function] = {}  # differentiable, being made of functions that are
@@ -33,30 +34,14 @@ def numbers(x: Any) -> np.ndarray:
 
     Raises: TypeError if it holds objects, with which NumPy would calculate one by one.
     """
+    if type(x) is np.ndarray and x.dtype.kind in "fciub":
+        return x
     array = np.asarray(x)
     if array.dtype.kind not in "biufc":
         raise TypeError(
             f"a tensor calculates with numbers, but was given {x!r}; pass it as a float"
         )
     return array
-
-
-class ShapeDtype:
-    """The shape and dtype of an array that is not kept."""
-
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.shape = shape
-        self.dtype = dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
 
 
 class SavedArguments:
@@ -91,7 +76,7 @@ class Op:
         self.compute = getattr(function, "compute", function)
         # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
         self.operand: Function = numbers if self.compute is function else lambda x: x
-        self.plans: dict[int, tuple[tuple[int, ...], bool]] = {}
+        self.plans: dict[int, Plan] = {}
         if residuals is not None:
             self.compute, self.residuals = residuals
         self.declare(rules)
@@ -125,14 +110,12 @@ class Op:
         self.reads: Any = [*reads, *missing]
         self.keywords = frozenset[str]().union(*(r.keywords for r in known))
 
-    def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
-        """Which of n arguments the wanted ones' rules leave unread, and if they read the output.
-
-        `wanted` has bit i set if argument i wants a gradient.
-        """
+    def plan(self, wanted: int, n: int) -> Plan:
+        """Plan what a call of n arguments saves; bit i of `wanted` is set if i wants a gradient."""
         rows = [self.row(i) for i in range(n) if wanted >> i & 1]
         unread = tuple(i for i in range(n) if not any(row.args[i % len(row.args)] for row in rows))
-        self.plans[wanted] = plan = (unread, any(row.output for row in rows))
+        only_nodes = len(unread) == n and wanted == (1 << n) - 1
+        self.plans[wanted] = plan = (unread, any(row.output for row in rows), only_nodes)
         return plan
 
     def row(self, i: int) -> SavedArguments:
@@ -186,8 +169,8 @@ class EachOp(Op):
     def row(self, i: int) -> SavedArguments:
         return self.read
 
-    def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
-        return () if self.read.args[0] else tuple(range(n)), self.read.output
+    def plan(self, wanted: int, n: int) -> Plan:
+        return () if self.read.args[0] else tuple(range(n)), self.read.output, False
 
     def __getitem__(self, i: int) -> Function:
         return lambda g, out, *args, **kwargs: self.gradient(g, out, i, *args, **kwargs)
@@ -212,7 +195,7 @@ def rule(function: Function, *gradients: Function | None, residuals: Residuals =
     >>> tg.grad(lambda x, s: np.sum(scale(x, s)), (0, 1))(np.array([1.0, 2.0]), 3.0)
     (array([3., 3.]), np.float64(3.0))
     """
-    RULES[function] = Op(function, gradients, residuals)
+    RULES[function] = Op(function, [g and owned(g) for g in gradients], residuals)
 
 
 def rule_each(function: Function, gradient: Function) -> None:
@@ -224,7 +207,23 @@ def rule_each(function: Function, gradient: Function) -> None:
     >>> tg.grad(total, (0, 2))(1.0, 2.0, 3.0)
     (np.float64(1.0), np.float64(1.0))
     """
-    RULES[function] = EachOp(function, (gradient,))
+    RULES[function] = EachOp(function, (owned(gradient),))
+
+
+def owned(gradient: Function) -> Function:
+    """Return the rule with its result copied, so that a buffer of the user's stays the user's.
+
+    The library's own rules return new arrays, or the gradient that they were given.
+    """
+    if (getattr(gradient, "__module__", None) or "").partition(".")[0] == __name__.partition(".")[0]:
+        return gradient
+
+    @functools.wraps(gradient)
+    def call(g: Any, *args: Any, **kwargs: Any) -> Any:
+        result = gradient(g, *args, **kwargs)
+        return result.copy() if type(result) is np.ndarray and result is not g else result
+
+    return call
 
 
 def composite(function: Function, implementation: Function | None = None) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.debug.frames import place, users_frame
-from tensorgrad.engine.node import Node
+from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.record import TensorBase
 from tensorgrad.engine.state import STATE, Observer, with_state
-from tensorgrad.rules import Op, ShapeDtype
+from tensorgrad.rules import Op
 
 
 @contextlib.contextmanager

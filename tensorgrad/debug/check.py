@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import gradients
+from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.state import with_state
 from tensorgrad.engine.tensor import Tensor
 

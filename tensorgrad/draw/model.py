@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.draw.stats import Stats, statistics
-from tensorgrad.engine.node import Node
-from tensorgrad.engine.record import NAMES
+from tensorgrad.engine.node import NAMES, Node, ShapeDtype
 from tensorgrad.engine.state import ScopePath
-from tensorgrad.rules import Op, ShapeDtype
+from tensorgrad.rules import Op
 
 LONG = 40  # a keyword or an index is told in at most so many characters
 
@@ -159,14 +158,13 @@ class Reader:
 
     def vertex(self, node: Node, given: Sequence[Any] | None = None) -> Vertex:
         """The vertex of a node whose parents have theirs; `given` are its arguments, if known."""
-        extras = node.extras
         vertex = self.vertices[node.serial] = Vertex(
             "leaf" if node.op is None else "op",
             node.shape,
             node.dtype,
             node.serial,
             node.op,
-            None if extras is None else extras.name,
+            NAMES.get(node),
             node.scope,
             keywords={name: text(value) for name, value in node.kwargs.items()},
             out_saved=node.out is not None,
@@ -196,8 +194,7 @@ class Reader:
             vertex = Vertex("constant", given.shape, given.dtype)
             if isinstance(given, np.ndarray):
                 self.constants[id(given)] = (vertex, weakref.ref(given))
-                of, name = NAMES.get(id(given), (None, None))
-                vertex.name = name if of is not None and of() is given else None
+                vertex.name = NAMES.get(given)
         return vertex
 
     def parameter(self, node: Node) -> None:

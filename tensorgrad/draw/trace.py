@@ -15,7 +15,7 @@ from tensorgrad.draw.drawing import Drawing, tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
-from tensorgrad.engine.node import Node
+from tensorgrad.engine.node import NAMES, Node
 from tensorgrad.engine.state import STATE, Observer
 from tensorgrad.rules import Op
 
@@ -140,8 +140,8 @@ class Trace(Observer):
         return vertex
 
     def _name(self, node: Node | None) -> None:
-        if node is not None and node.extras is not None and node.extras.name:
-            self.reader.vertices[node.serial].name = node.extras.name
+        if node is not None and (name := NAMES.get(node)):
+            self.reader.vertices[node.serial].name = name
 
     def _settle(self) -> None:
         if self._computed is not None:

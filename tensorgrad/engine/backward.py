@@ -1,4 +1,4 @@
-"""The computation graph: what was recorded, its order, and the chain rule over it."""
+"""The chain rule over the graph: one loop, and the order in which it meets the nodes."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -7,8 +7,65 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.node import Node
-from tensorgrad.rules import ShapeDtype
+from tensorgrad.engine.node import NAMES, Node, ShapeDtype
+
+Saved = Callable[[Node], tuple[Any, Any]]
+Watch = Callable[[Node, int, Any], None]
+
+
+def backward(
+    cotangents: dict[Node, Any],
+    targets: set[Node] | None = None,
+    *,
+    since: int = 0,
+    free: bool = True,
+    saved: Saved | None = None,
+    watch: Watch | None = None,
+) -> dict[Node, Any]:
+    """Return the gradients in the targets, or else in all leaves and nodes that retain theirs.
+
+    Of nodes older than the serial number `since` only targets are reached, and not what lies under
+    them. `saved` gives the arguments and the output of a node that its rules read, if not those
+    that it saved; `watch` is told of each contribution.
+    """
+    order = toposort(cotangents, since)
+    useful = None if targets is None else leading_to(targets, order)
+    refuse_overwritten(order, useful)
+    grads, found = dict(cotangents), {}
+    sums: set[Node] = set()  # nodes whose gradient is an array made here
+    for node in order:
+        g = grads.pop(node, None)
+        if g is None:
+            continue  # no target lies under it
+        extras = node.extras
+        if extras is not None:
+            g = extras.run_hooks(g)
+        if node in targets if targets is not None else extras is not None and extras.retains:
+            found[node] = g
+        rules, kwargs = node.op and node.op.rules, node.kwargs
+        args, out = (node.args, node.out) if saved is None else saved(node)
+        for i, parent in enumerate(node.parents):
+            if parent is None or (useful is not None and parent not in useful):
+                continue
+            step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
+            if step.shape != parent.shape or step.dtype != parent.dtype:
+                step = unbroadcast(step, parent)
+            if watch is not None:
+                watch(node, i, step)
+            before = grads.get(parent)
+            grads[parent] = step if before is None else add(before, step, parent, sums)
+        if free and node.op is not None:
+            node.parents = node.args = node.out = None
+    return found | grads  # in which targets older than `since` were never taken up
+
+
+def add(before: Any, contribution: Any, node: Node, sums: set[Node]) -> Any:
+    """Return a node's gradient so far plus a contribution, in place if the node is in `sums`."""
+    if node in sums:
+        before += contribution
+        return before
+    sums.add(node)
+    return before + contribution
 
 
 def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
@@ -37,70 +94,6 @@ def free_inputs(roots: Iterable[Node], since: int) -> set[Node]:
     """The nodes older than `since` that calls recorded after it, under the roots, were given."""
     parents = itertools.chain.from_iterable(node.parents for node in toposort(roots, since))
     return {parent for parent in parents if parent is not None and parent.serial < since}
-
-
-def backward(
-    seeds: dict[Node, Any],
-    targets: set[Node] | None = None,
-    *,
-    since: int = 0,
-    free: bool = True,
-    lift: Callable[[Any, Node | None], Any] | None = None,
-    watch: Callable[[Node, int | None, Any], None] | None = None,
-) -> dict[Node, Any]:
-    """The gradients of the seeds, in the targets or else in all leaves and nodes that retain them.
-
-    Of nodes older than the serial number `since` only targets are reached, and not what lies under
-    them. With `lift`, which makes a Tensor of a value and its node, the rules record themselves.
-    """
-    order = toposort(seeds, since)
-    useful = None if targets is None else leading_to(targets, order)
-    kept: dict[Node, Any] = {}
-    grads = dict(seeds)
-    newest_write = max(
-        (node.extras.version for node in order if node.extras is not None), default=-1
-    )
-    sums: set[Node] = set()  # whose gradient is an array made here: more can be added in place
-    if watch is not None:
-        for node, seed in seeds.items():
-            watch(node, None, seed)
-    for node in order:
-        g = grads.pop(node, None)
-        if g is None:
-            continue  # no target lies under it
-        extras = node.extras
-        if extras is not None:
-            for hook in extras.hooks:
-                g = hook(g)
-        if node in targets if targets is not None else extras is not None and extras.retains:
-            kept[node] = g
-        if node.op is None:
-            continue
-        if newest_write > node.serial:
-            refuse_overwritten(node, order)
-        rules, args, out, kwargs = node.op.rules, node.args, node.out, node.kwargs
-        if lift is not None:
-            args, out = as_tensors(node, lift)
-        for i, parent in enumerate(node.parents):
-            if parent is None or (useful is not None and parent not in useful):
-                continue
-            step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
-            if step.shape != parent.shape or step.dtype != parent.dtype:
-                step = unbroadcast(step, parent)
-            if watch is not None:
-                watch(node, i, step)
-            before = grads.get(parent)
-            if before is None:
-                grads[parent] = step
-            elif parent in sums:
-                before += step
-                grads[parent] = before
-            else:
-                grads[parent] = before + step
-                sums.add(parent)
-        if free:
-            node.parents = node.args = node.out = None
-    return kept | grads  # in which targets older than `since` were never taken up
 
 
 def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
@@ -135,27 +128,29 @@ def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
     return step
 
 
-def as_tensors(node: Node, lift: Callable[[Any, Node | None], Any]) -> tuple[list[Any], Any]:
-    """What a node saved, as Tensors that know where they came from."""
-    pairs = zip(node.args, node.parents, strict=True)
-    args = [a if isinstance(a, ShapeDtype) or p is None else lift(a, p) for a, p in pairs]
-    if node.out is None:
-        return args, None
-    kept = node.op.residuals
-    return args, lift(node.out, node) if kept is None else kept(*args, **node.kwargs)
+def refuse_overwritten(order: list[Node], useful: set[Node] | None) -> None:
+    """Raise if a rule would read memory of a leaf that was written to after the rule's call."""
+    leaves: list[Any] = [n for n in order if n.extras is not None and n.extras.version >= 0]
+    if not leaves:
+        return
+    newest = max([leaf.extras.version for leaf in leaves], default=-1)
+    for node in reversed(order):  # the oldest first
+        if node.serial > newest:
+            break
+        if node.op is not None and (useful is None or node in useful):
+            for leaf in leaves:
+                if leaf.extras.version > node.serial:
+                    refuse_if_saved(leaf, node)
 
 
-def refuse_overwritten(node: Node, order: list[Node]) -> None:
-    """Raise if a rule of `node` would read memory of a leaf that was written to after the call."""
-    ensure_extras = [(leaf, leaf.extras) for leaf in order if leaf.extras is not None]
-    version = [(leaf, extras) for leaf, extras in ensure_extras if extras.version > node.serial]
+def refuse_if_saved(leaf: Any, node: Node) -> None:
+    """Raise if a call saved the memory of a leaf, which was written to after the call."""
     for i, value in enumerate(node.args):
-        for leaf, extras in version:
-            if isinstance(value, np.ndarray) and np.may_share_memory(value, extras.array):
-                name = f" {extras.name!r}" if extras.name else ""
-                raise RuntimeError(
-                    f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
-                    f"{leaf.shape}, which was written to in place after the call, whose gradient "
-                    "needs the value from before; run backward before writing to .data, as an "
-                    "optimizer's step does, or write to a copy"
-                )
+        if isinstance(value, np.ndarray) and np.may_share_memory(value, leaf.extras.array):
+            name = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
+            raise RuntimeError(
+                f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
+                f"{leaf.shape}, which was written to in place after the call, whose gradient needs "
+                "the value from before; run backward before writing to .data, as an optimizer's "
+                "step does, or write to a copy"
+            )

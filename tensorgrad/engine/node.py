@@ -1,61 +1,76 @@
-"""Node: a remembered call."""
+"""Node: a remembered call. Nodes refer to nodes and to what their rules read, never to a Tensor."""
 
 import itertools
+import math
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import ShapeDtype
-
 serials = itertools.count()
 
 
-class NodeExtras:
-    """What few nodes have: a name, hooks, a gradient that is kept. Every leaf has one."""
+class ShapeDtype:
+    """The shape and dtype of an array that is not saved."""
 
-    __slots__ = ("array", "grad", "hooks", "name", "retains", "version")
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class NodeExtras:
+    """Optional attributes that only a few nodes need: hooks, and a gradient to be retained."""
+
+    __slots__ = ("array", "grad", "hooks", "retains", "version")
 
     def __init__(self, retains: bool = False) -> None:
-        self.name: str | None = None
         self.hooks: list[Callable[[Any], Any]] = []
         self.retains = retains
         self.grad: Any = None
         self.array: Any = None  # a leaf's array that was written to in place, and
         self.version = -1  # the serial number at which it last was
 
+    def run_hooks(self, g: Any) -> Any:
+        """Return what the hooks make of the complete gradient."""
+        for hook in self.hooks:
+            g = hook(g)
+        return g
+
 
 class Node(ShapeDtype):
     """A remembered call: the op, the nodes of its arguments, and what its rules will read.
 
-    An argument that no rule reads is kept as its node or its Spec, which tell its shape. A leaf has
-    no op; a constant argument has no node.
+    An argument that no rule reads is saved as its node or as its ShapeDtype. A leaf has no op; a
+    constant argument has no node.
     """
 
     __slots__ = (
-        "__weakref__",
-        "args",
-        "extras",
-        "kwargs",
-        "op",
-        "out",
-        "parents",
-        "scope",
-        "serial",
-    )
+        "__weakref__", "args", "extras", "kwargs", "op", "out", "parents", "scope", "serial",
+    )  # fmt: skip
 
     op: Any
     # The arguments' nodes (None: a constant); itself None, like args, once backward consumed it.
     parents: Any
     args: Any
     kwargs: dict[str, Any]
-    out: Any  # the output, or what is kept in its place, if a rule reads it
+    out: Any  # the output, or the residuals in its place, if a rule reads it
     scope: Any
     extras: NodeExtras | None
     serial: int
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        """A leaf; `record.apply` fills in the nodes of calls itself, which is faster."""
+        """Make a leaf; `record.remember` makes the nodes of calls."""
         self.shape, self.dtype = shape, dtype
         self.op = self.out = self.scope = None
         self.parents = self.args = ()
@@ -64,7 +79,33 @@ class Node(ShapeDtype):
         self.serial = next(serials)
 
     def ensure_extras(self) -> NodeExtras:
-        """The node's notes, opened if there are none."""
+        """Return the node's extras, made now if there are none."""
         if self.extras is None:
             self.extras = NodeExtras()
         return self.extras
+
+
+class Names:
+    """The names that users gave: of recorded tensors by node, of constants by array.
+
+    A graph refers to nodes and arrays, not to tensors, and drawings show these names.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[weakref.ref[Any], str]] = {}
+
+    def get(self, owner: Any) -> str | None:
+        """Return the name of a node or array, or None."""
+        reference, name = self._found.get(id(owner), (None, None))
+        return name if reference is not None and reference() is owner else None
+
+    def set(self, owner: Any, name: str | None) -> None:
+        """Name a node or array, or with None take its name away."""
+        key = id(owner)
+        if name is None:
+            self._found.pop(key, None)
+        else:
+            self._found[key] = weakref.ref(owner, lambda _: self._found.pop(key, None)), name
+
+
+NAMES = Names()

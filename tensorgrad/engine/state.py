@@ -1,6 +1,6 @@
-"""What a call is recorded under: whether at all, in which scope, and who watches.
+"""The state that calls are recorded under: recording or not, the scope, and who watches.
 
-One per thread and context.
+Every thread and context has its own.
 """
 
 import functools
@@ -9,9 +9,14 @@ from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from typing import Any
 
+NONE: dict[str, Any] = {}
+
 
 class State:
-    """Immutable, so that a thread or a generator that holds one cannot be changed from outside."""
+    """What calls are recorded under. Entered by `with`, it holds until the block ends.
+
+    Immutable, so that a thread or a generator that holds one cannot be changed from outside.
+    """
 
     __slots__ = ("observer", "outer", "recording", "scope")
 
@@ -25,30 +30,52 @@ class State:
         self.recording = recording
         self.scope = scope
         self.observer = observer
-        self.outer = outer  # the state that `under` was entered from
+        self.outer = outer  # the state that it was entered from, to come back to
+
+    def inside(self, **changes: Any) -> "State":
+        """Return this state with changes, to be entered from it."""
+        get = changes.get
+        return State(
+            get("recording", self.recording),
+            get("scope", self.scope),
+            get("observer", self.observer),
+            self,
+        )
+
+    def run(self, function: Callable[..., Any], args: Any = (), kwargs: Any = NONE) -> Any:
+        """Call the function under this state, which is faster than `with`."""
+        STATE.set(self)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            STATE.set(self.outer or self)
+
+    def __enter__(self) -> None:
+        STATE.set(self)
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.set(self.outer or self)
 
 
 STATE: ContextVar[State] = ContextVar("tensorgrad.state", default=State())  # noqa: B039, never written to
 
 
 class with_state:  # noqa: N801, used as a verb
-    """The current state with changes: for the body of a `with`, or a function that it decorates.
+    """The current state with changes, for the body of a `with` or for a decorated function.
 
-    One `under` can be entered again inside itself, and by several threads at once, for the state to
-    come back to is kept in the state. Of a generator it covers the body, not the code that it
-    yields to.
+    One `with_state` can be entered again inside itself, and by several threads at once, because the
+    state to come back to is stored in the state. Of a generator it covers the body, not the code
+    that it yields to.
     """
 
     def __init__(self, **changes: Any) -> None:
         self.changes = changes
 
     def __enter__(self) -> None:
-        now = STATE.get()
-        kept = {"recording": now.recording, "scope": now.scope, "observer": now.observer}
-        STATE.set(State(**kept | self.changes, outer=now))
+        STATE.get().inside(**self.changes).__enter__()
 
     def __exit__(self, *exc: object) -> None:
-        STATE.set(STATE.get().outer or STATE.get())
+        STATE.get().__exit__(*exc)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isclass(function) or inspect.isasyncgenfunction(function):
@@ -79,7 +106,7 @@ class with_state:  # noqa: N801, used as a verb
         return call
 
     def _steps(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """The generator, each of whose steps is taken under the changed state."""
+        """Run the generator, each of its steps under the changed state."""
         step, sent = generator.send, None
         while True:
             try:
@@ -94,10 +121,10 @@ class with_state:  # noqa: N801, used as a verb
 
 
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Record nothing: results are constants. A context manager and a decorator.
+    """Record nothing, so that results are constants: a context manager and a decorator.
 
-    It holds for the thread that enters it. Decorate a generator rather than enter this inside one,
-    whose state would reach the code that it yields to.
+    It holds for the thread that enters it. Decorate a generator instead of entering this inside it,
+    because the state would reach the code that it yields to.
     """
     return (
         with_state(recording=False) if function is None else with_state(recording=False)(function)
@@ -105,35 +132,35 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
 
 
 def enable_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Record again, inside a no_grad. A context manager and a decorator."""
+    """Record again, inside a no_grad: a context manager and a decorator."""
     return with_state(recording=True) if function is None else with_state(recording=True)(function)
 
 
 class Observer:
-    """Watches what is computed; hands every event on to the observer that was there before it."""
+    """Watches what is computed, and hands every event on to the observer that was there before."""
 
     def __init__(self, before: "Observer | None" = None) -> None:
         self.before = before
 
     def compute(self, op: Any, values: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Compute an op, for which this is called."""
+        """Compute an op: every op is computed by a call of this."""
         if self.before is None:
             return op.compute(*values, **kwargs)
         return self.before.compute(op, values, kwargs)
 
     def recorded(self, node: Any, out: Any) -> None:
-        """Take note that the call just computed is part of the graph."""
+        """Note that the call just computed is part of the graph."""
         if self.before is not None:
             self.before.recorded(node, out)
 
-    def backward(self, node: Any, i: int | None, step: Any) -> None:
-        """Take note of what a node's rule gave for its argument `i`, or of a seed (i is None)."""
+    def backward(self, node: Any, i: int | None, contribution: Any) -> None:
+        """Note the gradient that a node's rule gave argument `i`, or a cotangent (i is None)."""
         if self.before is not None:
-            self.before.backward(node, i, step)
+            self.before.backward(node, i, contribution)
 
 
 class ScopePath:
-    """A step on the path of named parts, outermost first, under which operations are recorded."""
+    """A named part of the program that operations are recorded under, and the parts around it."""
 
     __slots__ = ("kind", "name", "outer")
 
@@ -144,23 +171,23 @@ class ScopePath:
 
     @property
     def path(self) -> tuple["ScopePath", ...]:
-        """The places from the outermost to this one."""
-        path, place = [self], self.outer
-        while place is not None:
-            path.append(place)
-            place = place.outer
+        """The parts from the outermost to this one."""
+        path, part = [self], self.outer
+        while part is not None:
+            path.append(part)
+            part = part.outer
         return tuple(reversed(path))
 
     def __repr__(self) -> str:
         return " > ".join(
-            f"{place.name} {place.kind}" if place.name else place.kind for place in self.path
+            f"{part.name} {part.kind}" if part.name else part.kind for part in self.path
         )
 
 
 class Scope:
-    """A named part of a program, such as a layer: what its calls record is drawn together.
+    """A named part of a program, such as a layer, whose calls are drawn together.
 
-    `name` is its place in the part around it ("0", "encoder", or "" at the top), `kind` what it is
+    `name` is its name in the part around it ("0", "encoder", or "" at the top), `kind` its type
     ("Dense").
     """
 
@@ -175,12 +202,8 @@ class Scope:
         """Call the function inside this scope."""
         now = STATE.get()
         around, inner = self._inside
-        if around is not now:
-            inner = State(now.recording, ScopePath(self.name, self.kind, now.scope), now.observer)
+        if around is not now or inner is None:
+            inner = now.inside(scope=ScopePath(self.name, self.kind, now.scope))
             if now.observer is None:  # which would be kept alive
                 self._inside = (now, inner)  # and met again at every step of a training loop
-        token = STATE.set(inner)  # type: ignore[arg-type]
-        try:
-            return function(*args, **kwargs)
-        finally:
-            STATE.reset(token)
+        return inner.run(function, args, kwargs)

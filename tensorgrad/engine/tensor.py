@@ -5,27 +5,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.engine.gradients import (
+    accumulate,
+    as_gradient,
+    conjugated,
+    cotangent_of,
+    gradients,
+)
 from tensorgrad.engine.interop import Interop
-from tensorgrad.engine.node import Node, serials
+from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
     NO_KEYWORDS,
     TensorBase,
     apply,
-    as_gradient,
-    conjugated,
     dispatch,
-    gradients,
-    name_array,
-    read_only,
     require_node,
-    seed_of,
     unwrap,
     wrap,
 )
-from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
-from tensorgrad.rules import RULES, Function, ShapeDtype
+from tensorgrad.rules import RULES, Function
 
 Operator = Callable[[Any, Any], Any]
 
@@ -77,7 +78,8 @@ class Tensor(Interop):
             )
         self._value = array if array.ndim else array[()]
         self.node = Node(array.shape, array.dtype) if requires_grad else None
-        self.name = name
+        if name is not None:
+            self.name = name
 
     # What it is
 
@@ -133,18 +135,12 @@ class Tensor(Interop):
 
     @property
     def name(self) -> str | None:
-        if self.node is None:
-            return getattr(self, "_name", None)
-        return self.node.extras.name if self.node.extras is not None else None
+        """The name that drawings and messages show."""
+        return NAMES.get(self._value if self.node is None else self.node)
 
     @name.setter
     def name(self, name: str | None) -> None:
-        if self.node is None:
-            self._name = name
-            if name is not None and type(self._value) is np.ndarray:
-                name_array(self._value, name)
-        elif name is not None or self.node.extras is not None:
-            self.node.ensure_extras().name = name
+        NAMES.set(self.data if self.node is None else self.node, name)
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -213,15 +209,10 @@ class Tensor(Interop):
         Raises: RuntimeError if nothing was recorded or the graph was freed; ValueError if the
         gradient's shape does not fit.
         """
-        arrived = gradients(
+        found = gradients(
             [(self, gradient)], None, retain_graph=retain_graph, create_graph=create_graph
         )
-        for node, g in arrived.items():
-            extras = node.ensure_extras()
-            if extras.grad is not None:
-                with with_state(recording=create_graph):
-                    g = read_only(extras.grad + g)
-            extras.grad = g
+        accumulate(found, create_graph)
 
     def zero_grad(self) -> None:
         if self.node is not None and self.node.extras is not None:
@@ -241,7 +232,7 @@ class Tensor(Interop):
             changed = hook(as_gradient(g))
             if changed is None:
                 return g
-            return conjugated(seed_of(g, changed, isinstance(g, Tensor)))
+            return conjugated(cotangent_of(g, changed, isinstance(g, Tensor)))
 
         hooks = require_node(self, "have a hook").ensure_extras().hooks
         hooks.append(call)

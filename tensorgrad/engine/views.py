@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import Step, TensorBase, apply, root_of, unwrap, wrap
+from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.ops.index import assign, take
 
@@ -28,9 +28,19 @@ def assign_(t: Any, result: Any) -> Any:
             )
         root.data = result._value
     else:
-        root._value, root.node = result._value, result.node
+        replace(root, result)
     replay_views(root)
     return t
+
+
+def replace(t: Any, new: Any) -> None:
+    """Give a tensor another's value and node; its name and its retain_grad() stay."""
+    name, old = t.name, t.node
+    t._value, t.node = new._value, new.node
+    if name is not None:
+        t.name = name
+    if t.node is not None and old is not None and old.extras is not None and old.extras.retains:
+        t.retain_grad()
 
 
 def is_view_at(t: Any, value: Any, index: Any) -> bool:
@@ -65,7 +75,7 @@ def cast_to_target(t: Any, result: Any) -> Any:
     return result if result.dtype == t.dtype else np.astype(result, t.dtype)
 
 
-def write_through(root: Any, steps: tuple[Step, ...], view: Any, value: Any) -> Any:
+def write_through(root: Any, steps: tuple[ViewStep, ...], view: Any, value: Any) -> Any:
     """The root with a value written where its view stands."""
     part = root.dtype.kind == "c" and any(op.function in (np.real, np.imag) for op, *_ in steps)
     if part or not view._value.flags.writeable:
@@ -88,4 +98,4 @@ def replay_views(root: Any) -> None:
         fresh = root
         for op, args, kwargs in root_of(view)[1]:
             fresh = apply(op, (fresh, *args), kwargs)
-        view._value, view.node = fresh._value, fresh.node
+        replace(view, fresh)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorgrad.engine.backward import free_inputs
+from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.node import Node, serials
-from tensorgrad.engine.record import NO_KEYWORDS, apply, gradients
+from tensorgrad.engine.record import NO_KEYWORDS, apply
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function, Op

@@ -8,25 +8,28 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
-from tensorgrad.engine.node import Node, serials
-from tensorgrad.engine.record import NO_KEYWORDS, apply, conjugated, gradients, wrap
+from tensorgrad.engine.gradients import conjugated, gradients
+from tensorgrad.engine.node import Node, ShapeDtype, serials
+from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.engine.tensor import Tensor
-from tensorgrad.rules import EachOp, Function, ShapeDtype
+from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.transforms.trees import alias, leaves_of, recorded, tree_map, zeros
 
 
 class JointOp(EachOp):
     """The op of a single call, whose `pull(g, out, *args)` gives the gradients of all arguments."""
 
-    def __init__(self, function: Function, compute: Function, pull: Function) -> None:
+    def __init__(
+        self, function: Function, compute: Function, pull: Function, reads_out: bool = False
+    ) -> None:
         self.function, self.name = function, function.__name__
-        self.compute, self.pull = compute, pull
+        self.compute, self.pull, self.reads_out = compute, pull, reads_out
         self.operand: Function = lambda x: x
         self.arity, self.keywords, self.plans = -1, frozenset(), {}
 
-    def plan(self, wanted: int, n: int) -> tuple[tuple[int, ...], bool]:
-        return (), False
+    def plan(self, wanted: int, n: int) -> Plan:
+        return (), self.reads_out, False
 
     @property
     def rules(self) -> "Rules":
@@ -94,7 +97,8 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     f"the gradient of {name} must give an array for each of its {len(args)} "
                     f"arguments, or None where none is wanted, but it gave {steps!r}"
                 )
-            return [s if isinstance(s, Tensor) or s is None else np.asarray(s) for s in steps]
+            # Copied, so that a buffer in which the gradient is computed stays the user's.
+            return [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
 
         if not any(isinstance(x, Tensor) for x in args):
             return pair_of(f, args, kwargs)[0]
@@ -168,7 +172,9 @@ def checkpoint(f: Function) -> Function:
         if not parents:
             return result
         value = joined(recorded_here)._value
-        pieces = split(record(JointOp(call, lambda *_values: value, pull), parents), recorded_here)
+        pieces = split(
+            record(JointOp(call, lambda *_values: value, pull, True), parents), recorded_here
+        )
         ids = set(map(id, recorded_here))
         return tree_map(lambda t: next(pieces) if id(t) in ids else t, result)
 
@@ -207,12 +213,9 @@ def alike(recorded_here: list[Tensor], a: Tensor, b: Any) -> bool:
 
 
 def record(op: JointOp, parents: list[Node]) -> Tensor:
-    """What `op` computes, recorded as made from these nodes."""
+    """Compute `op` and record the result as made from these nodes."""
     state, values = STATE.get(), [ShapeDtype(p.shape, p.dtype) for p in parents]
     out = op.compute() if state.observer is None else state.observer.compute(op, values, {})
-    node = Node(out.shape, out.dtype)
-    node.op, node.parents, node.args, node.out = op, parents, values, out
-    node.scope, node.extras = state.scope, None
-    if state.observer is not None:
-        state.observer.recorded(node, out)
+    plan = op.plan(0, len(parents))
+    node = remember(op, plan, [*parents], values, NO_KEYWORDS, out, out, state)
     return wrap(out, node)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import conjugated
+from tensorgrad.engine.gradients import conjugated
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function

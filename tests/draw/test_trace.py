@@ -9,7 +9,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from tensorgrad.engine.record import gradients
+from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.state import STATE
 
 

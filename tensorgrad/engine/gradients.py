@@ -1,0 +1,111 @@
+"""From tensors to their gradients: what surrounds the loop of backward."""
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.backward import backward
+from tensorgrad.engine.node import Node, ShapeDtype
+from tensorgrad.engine.record import TensorBase, require_node, wrap
+from tensorgrad.engine.state import STATE, State, with_state
+
+ACCUMULATING = threading.Lock()  # several threads may add to the .grad of one leaf
+
+
+def gradients(
+    outputs: list[tuple[Any, Any]],
+    targets: set[Node] | None,
+    *,
+    since: int = 0,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Node, Any]:
+    """Return the gradients of outputs, given the cotangent of each (None: 1).
+
+    They are those of the targets, or else of every leaf and every tensor that retains its own; the
+    walk ends at nodes older than the serial number `since`.
+    """
+    cotangents: dict[Node, Any] = {}
+    for t, g in outputs:
+        node = require_node(t, "be differentiated")
+        cotangent = conjugated(cotangent_of(t, g, create_graph))
+        cotangents[node] = cotangents[node] + cotangent if node in cotangents else cotangent
+    now = STATE.get()
+    watch = None if now.observer is None else now.observer.backward
+    if watch is not None:
+        for node, cotangent in cotangents.items():
+            watch(node, None, cotangent)
+    saved, free = (as_tensors, False) if create_graph else (None, not retain_graph)
+
+    def walk() -> dict[Node, Any]:
+        found = backward(cotangents, targets, since=since, free=free, saved=saved, watch=watch)
+        return {node: as_gradient(g) for node, g in found.items()}
+
+    return State(create_graph, now.scope, now.observer, now).run(walk)
+
+
+def as_tensors(node: Node) -> tuple[list[Any], Any]:
+    """Return what a node saved for its rules as Tensors that know where they came from."""
+    pairs = zip(node.args, node.parents, strict=True)
+    args = [a if isinstance(a, ShapeDtype) or p is None else wrap(a, p) for a, p in pairs]
+    if node.out is None:
+        return args, None
+    residuals = node.op.residuals
+    return args, wrap(node.out, node) if residuals is None else residuals(*args, **node.kwargs)
+
+
+def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:
+    """Check the gradient that backward starts from, and return it as the rules take it."""
+    if g is None:
+        if t.size != 1:
+            raise ValueError(
+                f"backward starts from a single number, but this tensor has shape {t.shape}; "
+                "reduce it first, with np.sum or np.mean, or pass gradient="
+            )
+        if t.dtype.kind == "c":
+            raise TypeError(
+                "backward starts from a real number, but this tensor is complex; take np.real or "
+                "np.abs of it first, or pass gradient="
+            )
+        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._value)
+        return wrap(one) if create_graph else one
+    value: Any = g if isinstance(g, TensorBase) else np.array(g)[()]
+    if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
+        raise ValueError(
+            f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape "
+            f"{value.shape} and dtype {value.dtype}"
+        )
+    value = value.astype(t.dtype)
+    if create_graph:
+        return value if isinstance(value, TensorBase) else wrap(value)
+    return value._value if isinstance(value, TensorBase) else value
+
+
+def conjugated(g: Any) -> Any:
+    """Conjugate a complex gradient: rules are transposed, users see the steepest ascent."""
+    return np.conj(g) if g.dtype.kind == "c" else g
+
+
+def as_gradient(g: Any) -> Any:
+    """Return a gradient as users see it: a read-only Tensor that points to steepest ascent."""
+    g = conjugated(g)
+    return read_only(g if isinstance(g, TensorBase) else wrap(g))
+
+
+def read_only(t: Any) -> Any:
+    """Return the tensor with its array read-only: arguments of one op share it, as in a + b."""
+    if type(t._value) is np.ndarray:
+        t._value.setflags(write=False)
+    return t
+
+
+def accumulate(found: dict[Node, Any], create_graph: bool) -> None:
+    """Add gradients to those that their nodes retain."""
+    with ACCUMULATING:
+        for node, g in found.items():
+            extras = node.ensure_extras()
+            if extras.grad is not None:
+                with with_state(recording=create_graph):
+                    g = read_only(extras.grad + g)
+            extras.grad = g
