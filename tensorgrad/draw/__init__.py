@@ -12,7 +12,7 @@ from tensorgrad.engine.state import STATE, with_state
 if TYPE_CHECKING:
     from tensorgrad.draw.drawing import Drawing
     from tensorgrad.draw.model import Graph
-    from tensorgrad.draw.trace import Trace
+    from tensorgrad.draw.tracing import Trace
 
 __all__ = ["draw", "trace"]
 
@@ -78,7 +78,7 @@ def trace(*, values: bool = True) -> "Iterator[Trace]":
     `t.draw()` draws the graph although backward has freed it, `t.draw().save("graph.html")` writes
     a page that shows the gradients arrive, and `t.summary()` shows where time and memory went.
     """
-    from tensorgrad.draw.trace import Trace
+    from tensorgrad.draw.tracing import Trace
 
     t = Trace(STATE.get().observer, values)
     with with_state(observer=t):
