@@ -1,4 +1,4 @@
-"""Memory, measured in a process of its own: `python -m benchmarks.isolated REQUEST` prints a number."""
+"""Memory, measured in a separate process: `python -m benchmarks.isolated REQUEST` prints a number."""
 
 import ctypes
 import gc

@@ -172,7 +172,7 @@ class Reader:
             out_saved=node.out is not None,
             freed=node.parents is None,
         )
-        if node.out is not None and node.op.residuals is None:
+        if node.out is not None and not vertex.saves_residuals:
             self.add_value(vertex, node.out)
         if node.parents is not None:
             slots = zip(node.parents, node.args, given or node.args, strict=True)

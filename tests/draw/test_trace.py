@@ -1,6 +1,7 @@
 """trace: every event with its numbers, compared with NumPy and the engine; and its costs."""
 
 import gc
+import inspect
 import threading
 import weakref
 
@@ -266,6 +267,16 @@ def test_a_part_of_a_trace():
             t.draw(stranger)
 
 
+def test_traces_and_tensors_are_drawn_with_the_same_options():
+    with tg.trace() as t:
+        y = leaf(2.0) * 3
+    assert inspect.signature(t.draw) == inspect.signature(tg.draw)
+    defaults = {p.name: p.default for p in inspect.signature(tg.draw).parameters.values()}
+    assert defaults["show"] == ("name", "shape", "dtype")
+    options = {"depth": 0, "show": "name", "direction": "TB", "title": "a title"}
+    assert t.draw(y, **options).dot == tg.draw(y, **options).dot
+
+
 def test_results_without_backward_are_the_roots():
     x = leaf(2.0)
     with tg.trace() as t:
@@ -390,25 +401,25 @@ def test_a_sum_of_gradients_counts_as_an_array():
 
 def test_a_trace_keeps_no_array_alive():
     x = leaf(np.ones(1000))
-    kept = []
+    watched = []
     gc.disable()
     try:
         with tg.trace() as t:
             y = np.exp(x)
-            kept += [weakref.ref(y.data), weakref.ref(y.node)]
+            watched += [weakref.ref(y.data), weakref.ref(y.node)]
             mask = np.ones(1000)
             z = y * mask
-            kept += [weakref.ref(z.data), weakref.ref(z.node), weakref.ref(mask)]
+            watched += [weakref.ref(z.data), weakref.ref(z.node), weakref.ref(mask)]
             del mask
             loss = np.sum(z)
             del y, z
-            assert kept[0]() is not None
+            assert watched[0]() is not None
             loss.backward()
-            assert all(reference() is None for reference in kept)
+            assert all(reference() is None for reference in watched)
             dropped = np.sin(x) * 2
-            kept.append(weakref.ref(dropped.data))
+            watched.append(weakref.ref(dropped.data))
             del dropped
-            assert kept[-1]() is None
+            assert watched[-1]() is None
         assert len(t.events) == 9
     finally:
         gc.enable()

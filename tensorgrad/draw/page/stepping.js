@@ -97,10 +97,10 @@ function drawMemory() {
     pen.fill();
     pen.font = FONTS.small;
     const text = `peak ${bytesText(memory.peak)} at step ${memory.at + 1}`;
-    const left = px + 8 + textWidth(text, "small") > width;
-    pen.textAlign = left ? "right" : "left";
+    const room = width - textWidth(text, "small"); // so that the text ends inside the canvas
+    const beside = px + 8 > room ? px - 8 - textWidth(text, "small") : px + 8;
     pen.fillStyle = colours.muted;
-    pen.fillText(text, left ? px - 8 : px + 8, 10);
+    pen.fillText(text, Math.max(0, Math.min(beside, room)), 10);
   }
   pen.fillStyle = colours.select;
   pen.fillRect(x(app.state.step) - 0.75, 0, 1.5, height);
