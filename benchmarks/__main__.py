@@ -76,8 +76,7 @@ def run(
             say(f"REFUSED: {why}")
             refused += 1
             continue
-        if measured:
-            result["rows"].append(report.row(family, workload, measured))
+        result["rows"].append(report.row(family, workload, measured))
         if file:
             Path(file).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return result, refused
