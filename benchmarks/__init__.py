@@ -1,1 +1,1 @@
-"""tensorgrad beside its peers: the same work, the same answers, interleaved in one run."""
+"""Benchmarks of tensorgrad and its peers: the same work and answers, interleaved in one run."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every workload against every peer that is installed."""
+"""`python -m benchmarks`: every workload, for tensorgrad and every peer that is installed."""
 
 import argparse
 import json
@@ -17,21 +17,21 @@ ROUNDS, QUICK_ROUNDS = 15, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     # fmt: off
-    parser.add_argument("--only", action="append", metavar="NAME", help="a family, or a part of workloads' names; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="small inputs and few rounds, to see that all works")
-    parser.add_argument("--rounds", type=int, help=f"how often everybody is timed in turn ({ROUNDS}; quick {QUICK_ROUNDS})")
-    parser.add_argument("--json", metavar="PATH", help="where to write everything that was measured")
-    parser.add_argument("--plot", metavar="PATH", help="where to draw the ratios (.png, .svg, .pdf)")
-    parser.add_argument("--from", metavar="PATH", dest="source", help="measure nothing: tables and picture of this JSON")
-    parser.add_argument("--pages", action="store_true", help="write the tables of README.md and benchmarks/README.md")
-    parser.add_argument("--list", action="store_true", help="name the workloads and stop")
+    parser.add_argument("--only", action="append", metavar="NAME", help="a family, or a part of the names of workloads; can be repeated")
+    parser.add_argument("--quick", action="store_true", help="small inputs and few rounds, to check that everything works")
+    parser.add_argument("--rounds", type=int, help=f"number of times that all peers are timed in turn ({ROUNDS}; quick {QUICK_ROUNDS})")
+    parser.add_argument("--json", metavar="PATH", help="file for all measurements")
+    parser.add_argument("--plot", metavar="PATH", help="file for a picture of the ratios (.png, .svg, .pdf)")
+    parser.add_argument("--from", metavar="PATH", dest="source", help="measure nothing; make the tables and the picture from this JSON file")
+    parser.add_argument("--pages", action="store_true", help="update the tables in README.md and benchmarks/README.md")
+    parser.add_argument("--list", action="store_true", help="list the workloads and exit")
     # fmt: on
     options = parser.parse_args(arguments)
     chosen = list(_chosen(options.only, options.quick))
     if not chosen:
-        parser.error(f"--only {' '.join(options.only)} names no workload; --list shows them all")
+        parser.error(f"--only {' '.join(options.only)} matches no workload; --list shows them all")
     if options.pages and not options.source and (options.only or options.quick):
-        parser.error("--pages shows a whole run: leave out --only and --quick, or give --from")
+        parser.error("--pages requires a complete run: omit --only and --quick, or give --from")
     if options.list:
         for family, workload in chosen:
             print(f"{family:14} {workload.name}")
@@ -64,7 +64,7 @@ def run(
     rounds: int | None = None,
     file: str | None = None,
 ) -> tuple[dict[str, Any], int]:
-    """The report of these workloads, written to a file after each, and how many were refused."""
+    """Measure workloads, writing a file after each; return the report and the number refused."""
     result: dict[str, Any] = {"machine": report.machine(), "quick": quick, "rows": []}
     refused = 0
     for family, workload in chosen:
@@ -76,8 +76,7 @@ def run(
             say(f"REFUSED: {why}")
             refused += 1
             continue
-        if measured:
-            result["rows"].append(report.row(family, workload, measured))
+        result["rows"].append(report.row(family, workload, measured))
         if file:
             Path(file).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return result, refused

@@ -1,7 +1,7 @@
-"""The book's way: layers that each know their own backward, in NumPy and float32, and the floor under everybody.
+"""Layers with hand-written backward passes, in NumPy and float32, and the floor, the least work of any engine.
 
 The layers, the loss and Adam follow *Neural Networks from Scratch in Python* (Kinsley and Kukieła, 2020) line by
-line as far as speed is concerned: the same calls and copies, in the same order.
+line in everything that affects speed: the same calls and copies, in the same order.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class CategoricalCrossentropy:
         return np.mean(-np.log(clipped[range(len(y_pred)), y_true]))
 
     def backward(self, y_pred, y_true):
-        """Through the softmax too."""
+        """Compute the gradient of the loss in the inputs of the softmax."""
         dinputs = y_pred.copy()
         dinputs[range(len(y_pred)), y_true] -= 1
         return dinputs / len(y_pred)
@@ -92,7 +92,7 @@ class Adam:
 
 
 class Network:
-    """Dense layers with ReLU between them, and softmax with cross-entropy behind."""
+    """A network of dense layers with ReLU between them, then softmax with cross-entropy."""
 
     def __init__(self, parameters: Sequence[np.ndarray]) -> None:
         pairs = zip(parameters[::2], parameters[1::2], strict=True)
@@ -118,7 +118,7 @@ class Network:
 
 
 class Products:
-    """The matrix products alone of a network's forward and backward, into arrays made beforehand."""
+    """The matrix products of a network's forward and backward passes, written into preallocated arrays."""
 
     def __init__(self, parameters: Sequence[np.ndarray], N: int) -> None:
         self.W = list(parameters[::2])
@@ -133,12 +133,12 @@ class Products:
             np.matmul(x, W, out=out)
         for i in reversed(range(len(self.W))):
             np.matmul(inputs[i].T, self.outputs[i], out=self.dW[i])
-            if i:  # nobody wants the gradient of the data
+            if i:  # the data need no gradient
                 np.matmul(self.outputs[i], self.W[i].T, out=self.dx[i])
 
 
 class AdamPass:
-    """Adam over one flat array, in blocks that fit the cache: as few passes over memory as NumPy allows."""
+    """Adam on one flat array, in blocks that fit the cache, with as few passes over memory as NumPy allows."""
 
     def __init__(self, size: int, block: int = 16_384) -> None:
         self.m, self.v = np.zeros((2, size), np.float32)

@@ -1,6 +1,6 @@
-"""One formula, every peer: how each says the functions of a network, and how each takes value and gradients.
+"""The peers' names of the functions of a network, and their ways to compute value and gradients.
 
-A formula is `f(xp, *leaves, *constants)`, with `xp` the peer's namespace; `ways(f)` makes of it a step for every
+A formula is `f(xp, *leaves, *constants)`, with `xp` the peer's namespace; `ways(f)` turns it into a step for every
 peer, which returns the value and the gradients in the leaves.
 """
 
@@ -175,9 +175,9 @@ DIALECTS = {
 
 
 def ways(formula: Formula, **others: Callable[[Inputs], Any]) -> dict[str, Callable[[Inputs], Any]]:
-    """Every dialect's way to do the formula, and those that are written out."""
-    spoken = {
+    """Return the steps of a formula by peer, for all dialects and some further peers."""
+    translated = {
         peer: lambda inputs, dialect=dialect: dialect(formula, inputs)
         for peer, dialect in DIALECTS.items()
     }
-    return spoken | others
+    return translated | others

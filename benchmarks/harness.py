@@ -1,4 +1,4 @@
-"""Measuring: set up every peer, see that all answer alike, then time them in turn, round by round."""
+"""Measuring: set up every peer, check that all give the same answers, then time them in turn, round by round."""
 
 import gc
 import os
@@ -16,19 +16,15 @@ CORES = os.cpu_count() or 1
 
 
 class DisagreementError(Exception):
-    """Two peers computed different things, so that their times cannot be compared."""
-
-
-class SkippedError(Exception):
-    """A peer cannot do this work here; the message says why."""
+    """A difference between the answers of two peers, whose times therefore cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A peer ready to work: `step` is timed, `answers` (by default the first step) is compared.
+    """A peer that is set up: `step` is timed, `answers` (by default the first step) is compared.
 
-    Answers are a tuple of arrays, the loss first. `sample`, if given, measures in its own way. What does a part of
-    the work only, as the floor does, has nothing to compare.
+    Answers are a tuple of arrays, the loss first. `sample`, if given, replaces the timing by its own measurement. A
+    run that does only part of the work, such as the floor, has no answers to compare.
     """
 
     step: Step | None = None
@@ -39,11 +35,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Workload:
-    """One row of the benchmarks: the work, each peer's way to do it, and what is hoped for.
+    """One row of the benchmarks: the work, each peer's implementation, and the goals.
 
-    `inputs(quick)` makes what every peer is given; `ways` maps a peer to a function of it that returns its step
-    or Run. A time is divided by `count` and told in `unit`. `goals` maps a peer to the ratio ours / theirs not to
-    be exceeded, `limit` is one for the value itself.
+    `inputs(quick)` makes the inputs of all peers; `ways` maps a peer to a function of them that returns its step or
+    Run. A time is divided by `count` and reported in `unit`. `goals` maps a peer to the largest ratio ours / theirs
+    to reach, `limit` is the largest value to reach.
     """
 
     name: str
@@ -54,10 +50,10 @@ class Workload:
     goals: Mapping[str, float] = field(default_factory=dict)
     limit: float | None = None
     tolerance: float = 1e-4
-    products: bool = False  # matrix products large enough for BLAS to use more than one thread
-    threads: bool = True  # whether numbers of threads are tried at all
-    rounds: int | None = None  # where one sample takes long enough for few to do
-    slow: bool = False  # left out of --quick unless named
+    products: bool = False  # has matrix products large enough for BLAS to use several threads
+    threads: bool = True  # is measured with different numbers of threads
+    rounds: int | None = None  # fewer rounds, if each sample takes long
+    slow: bool = False  # omitted by --quick unless named
 
 
 SECONDS = {"µs": 1e6, "ms": 1e3, "s": 1.0}
@@ -65,6 +61,8 @@ SECONDS = {"µs": 1e6, "ms": 1e3, "s": 1.0}
 
 @dataclass
 class Measured:
+    """The samples of one peer with one number of threads."""
+
     peer: str
     threads: int
     samples: list[float]
@@ -73,14 +71,12 @@ class Measured:
 def measure(
     workload: Workload, *, quick: bool, rounds: int, say: Callable[[str], None]
 ) -> list[Measured]:
-    """The samples of every peer that is here, or an empty list where tensorgrad itself cannot take part.
+    """Measure every peer that is installed.
 
-    Raises: DisagreementError if a peer computes something else.
+    Raises: DisagreementError if a peer computes different answers.
     """
     runs = dict(_set_up(workload, workload.inputs(quick), say))
-    if "tensorgrad" not in runs:
-        return []
-    agree(workload, runs)
+    check_answers(workload, runs)
     entrants = [(p, n, run) for p, run in runs.items() for n in _threads(workload, p)]
     results = [Measured(p, n, []) for p, n, _ in entrants]
     scale = SECONDS.get(workload.unit, 1.0) / workload.count
@@ -104,18 +100,14 @@ def _set_up(
 ) -> Iterator[tuple[str, Run]]:
     for peer, way in workload.ways.items():
         if package := missing(peer):
-            say(f"{workload.name}: {PEERS[peer].title} left out, for {package} is not installed")
+            say(f"{workload.name}: {PEERS[peer].title} omitted, because {package} is not installed")
             continue
-        try:
-            run = way(inputs)
-        except SkippedError as why:
-            say(f"{workload.name}: {PEERS[peer].title} left out: {why}")
-            continue
+        run = way(inputs)
         yield peer, run if isinstance(run, Run) else Run(run)
 
 
 def _threads(workload: Workload, peer: str) -> list[int]:
-    """PyTorch splits everything among threads, BLAS only large products; the others choose for themselves."""
+    """Return the numbers of threads to try: PyTorch uses them for everything, BLAS for large products only."""
     both = peer == "torch" or (
         workload.products and PEERS[peer].set_threads is PEERS["hand"].set_threads
     )
@@ -123,7 +115,7 @@ def _threads(workload: Workload, peer: str) -> list[int]:
 
 
 def _repeats(step: Step, least: float) -> int:
-    """How many steps to time together, so that the clock and its calls do not count."""
+    """Return the number of steps to time together, so that reading the clock does not count."""
     step()
     n = 1
     while (seconds := _time(step, n) * n) < least:
@@ -132,7 +124,7 @@ def _repeats(step: Step, least: float) -> int:
 
 
 def _time(step: Step, n: int) -> float:
-    """Seconds per step."""
+    """Return the seconds per step."""
     times = range(n)
     start = time.perf_counter()
     for _ in times:
@@ -141,16 +133,16 @@ def _time(step: Step, n: int) -> float:
 
 
 def as_array(x: Any) -> np.ndarray:
-    """Any peer's value as an ndarray."""
+    """Convert a value of any peer to an ndarray."""
     if hasattr(x, "detach"):
         return np.asarray(x.detach())
     return np.asarray(x if isinstance(x, (np.ndarray, np.generic)) else getattr(x, "data", x))
 
 
-def agree(workload: Workload, runs: Mapping[str, Run]) -> None:
-    """See that every peer's loss and gradients are tensorgrad's, relative to the largest entry of each.
+def check_answers(workload: Workload, runs: Mapping[str, Run]) -> None:
+    """Assert that every peer's loss and gradients agree with tensorgrad's, relative to the largest entry of each.
 
-    Raises: DisagreementError.
+    Raises: DisagreementError if they do not.
     """
     expected: list[np.ndarray] | None = None
     for peer in sorted(runs, key=lambda p: p != "tensorgrad"):
@@ -165,16 +157,16 @@ def agree(workload: Workload, runs: Mapping[str, Run]) -> None:
                 f"{workload.name}: {PEERS[peer].title} gives {len(found)} answers, tensorgrad {len(expected)}"
             )
         for i, (x, y) in enumerate(zip(found, expected, strict=True)):
-            what = f"gradient {i}" if i else "the loss"
+            answer_name = f"gradient {i}" if i else "the loss"
             if x.shape != y.shape:
                 raise DisagreementError(
-                    f"{workload.name}: {what} has shape {x.shape} in {PEERS[peer].title}, {y.shape} in tensorgrad"
+                    f"{workload.name}: {answer_name} has shape {x.shape} in {PEERS[peer].title}, {y.shape} in tensorgrad"
                 )
             error = _difference(x, y)
             if not error <= workload.tolerance:
                 raise DisagreementError(
-                    f"{workload.name}: {what} of {PEERS[peer].title} differs from tensorgrad's by {error:.1e} of its "
-                    f"largest entry, more than {workload.tolerance:.0e}: they compute different things"
+                    f"{workload.name}: {answer_name} of {PEERS[peer].title} differs from tensorgrad's by {error:.1e} of "
+                    f"its largest entry, more than {workload.tolerance:.0e}: they compute different things"
                 )
 
 

@@ -1,4 +1,4 @@
-"""How fast the page of a large graph is, in headless Chromium: `python -m benchmarks.page`."""
+"""The speed of the page of a large graph, in headless Chromium: `python -m benchmarks.page`."""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.draw import page_fixtures
 
 GOALS = {"layout": 100, "ready": 1000, "pan": 16, "zoom": 16, "heap": 150}
 UNITS = {"layout": "ms", "ready": "ms", "pan": "ms a frame", "zoom": "ms a frame", "heap": "MB"}
-PAGES = 3  # each measure is the best of as many pages: the machine's other work only adds
+PAGES = 3  # each measure is the best of this many pages, because other work on the machine only adds time
 
 MEASURE = """async () => {
   const timed = (work) => { const start = performance.now(); work(); return performance.now() - start; };
@@ -38,7 +38,7 @@ MEASURE = """async () => {
 
 
 def measured(browser: Any, document: dict[str, Any]) -> dict[str, float]:
-    """The best of each measure over a few pages of one document."""
+    """Measure a few pages of one document, and return the best of each measure."""
     best: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for open_page in page_fixtures.opener(browser, Path(folder)):

@@ -1,4 +1,4 @@
-"""The tables in the README and in benchmarks/README.md, from the JSON of a run, between marks that they keep."""
+"""The tables of README.md and benchmarks/README.md, written between marks from the JSON file of a run."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 MARKS = "<!-- measured -->", "<!-- end of measured -->"
 
-SHOWN = [  # in the README: what it measures best tells how fast this is
+SHOWN = [  # the workloads in the README
     "scalar graph: mul, add",
     "64×64 graph: mul, add, tanh",
     "10⁶ elements: mul, tanh, exp",
@@ -32,7 +32,7 @@ BESIDE = ("torch", "jax", "autograd", "mygrad")
 
 
 def latest() -> dict[str, Any]:
-    """The report of the last run that was kept."""
+    """Load the report of the latest run in the results folder."""
     return json.loads(max(RESULTS.glob("*.json")).read_text())
 
 
@@ -42,15 +42,17 @@ def source(result: dict[str, Any]) -> str:
 
 
 def comparison(result: dict[str, Any]) -> str:
-    """Ours, and ours over each peer's, of the workloads that the README shows.
+    """Format the table of the README: tensorgrad's times, and their ratios to each peer's.
 
-    Raises: ValueError if this was not a whole run.
+    Raises: ValueError if the run was not complete.
     """
     rows = {row["workload"]: row for row in result["rows"]}
     missing = [name for name in SHOWN if name not in rows]
     if missing or result["quick"]:
-        what = "was quick" if result["quick"] else f"left out {', '.join(missing)}"
-        raise ValueError(f"the pages show a whole run of the benchmarks, but this one {what}")
+        fault = "was quick" if result["quick"] else f"omitted {', '.join(missing)}"
+        raise ValueError(
+            f"the pages require a complete run of the benchmarks, but this one {fault}"
+        )
     body = []
     for name in SHOWN:
         row = rows[name]
@@ -73,20 +75,20 @@ PAGES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def filled(page: str, result: dict[str, Any]) -> str:
-    """The page with what was measured in its place.
+    """Return the text of a page with its table replaced.
 
-    Raises: ValueError if the page has no such place.
+    Raises: ValueError if the page has no marks.
     """
     text = (ROOT / page).read_text(encoding="utf-8")
     before, begin, rest = text.partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not end:
-        raise ValueError(f"{page} has no place between {MARKS[0]} and {MARKS[1]} for the tables")
+        raise ValueError(f"{page} needs the marks {MARKS[0]} and {MARKS[1]} around its table")
     return f"{before}{begin}\n{PAGES[page](result)}\n{end}{after}"
 
 
 def write(result: dict[str, Any]) -> None:
-    """Bring both pages up to date."""
+    """Update both pages."""
     texts = {page: filled(page, result) for page in PAGES}
     for page, text in texts.items():
         (ROOT / page).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Who is measured: one row per peer, with what it needs and how its threads are set."""
+"""The peers: one row each, with the packages that it needs and the function that sets its threads."""
 
 import importlib.util
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def _blas(n: int) -> None:
 
 @cache
 def _controller() -> Any:
-    import numpy  # noqa: F401  the controller sees only libraries that are loaded
+    import numpy  # noqa: F401  the controller finds only libraries that are loaded
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -26,11 +26,13 @@ def _torch(n: int) -> None:
 
 
 def _own(_n: int) -> None:
-    """JAX chooses its threads when it starts; the interpreter's own objects have one."""
+    """Do nothing: JAX chooses its threads when it starts, and micrograd has only one."""
 
 
 @dataclass(frozen=True)
 class Peer:
+    """A library or an implementation to compare with."""
+
     title: str
     needs: tuple[str, ...] = ()
     set_threads: Callable[[int], None] = _blas
@@ -54,5 +56,5 @@ PEERS = {
 
 
 def missing(peer: str) -> str:
-    """The first of the packages the peer needs that is not installed, or nothing."""
+    """Return the first required package that is not installed, or an empty string."""
     return next((m for m in PEERS[peer].needs if importlib.util.find_spec(m) is None), "")

@@ -1,4 +1,4 @@
-"""What was measured, as JSON, as tables and as a picture; the last two from the first."""
+"""Reports of the measurements: as JSON, and from it as tables and as a picture."""
 
 import datetime
 import importlib.metadata
@@ -19,7 +19,7 @@ PACKAGES = "numpy torch jax autograd mygrad micrograd threadpoolctl"
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores and versions: what a number depends on."""
+    """Describe the machine: processor, cores, versions and settings that affect the numbers."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES.split():
         try:
@@ -32,14 +32,14 @@ def machine() -> dict[str, Any]:
         "cores": CORES,
         "system": platform.system(),
         "blas": _blas(),
-        # Some of these halve the speed of every product, as OPENBLAS_CORETYPE=Haswell does on a newer processor.
+        # Some of these halve the speed of every product, such as OPENBLAS_CORETYPE=Haswell on a newer processor.
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
         "versions": versions,
     }
 
 
 def _blas() -> str:
-    """NumPy's BLAS and the kind of processor that it takes this one for."""
+    """Describe NumPy's BLAS and the architecture that it detects."""
     if importlib.util.find_spec("threadpoolctl") is None:
         return "unknown"
     from threadpoolctl import threadpool_info
@@ -69,7 +69,7 @@ def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, 
 
 
 def best(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each peer's samples at its best number of threads."""
+    """Return each peer's samples at its best number of threads."""
     chosen: dict[str, dict[str, Any]] = {}
     for m in row["measured"]:
         peer = m["peer"]
@@ -79,10 +79,10 @@ def best(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def ratios(row: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Ours / theirs in the lower quartile, the median and the upper, of the ratios of the rounds."""
+    """Return the quartiles (lower, median, upper) of the ratios ours / theirs of the rounds."""
     chosen = best(row)
     ours = np.array(chosen.pop("tensorgrad")["samples"])
-    # Both of a round were measured within a second or so, and under the same load.
+    # Both times of a round were measured within about a second, under the same load.
     return {
         peer: np.percentile(ours / np.array(m["samples"]), [25, 50, 75])
         for peer, m in chosen.items()
@@ -90,14 +90,14 @@ def ratios(row: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def number(x: float, digits: int = 3) -> str:
-    """So many digits, or as many as there are before the point."""
+    """Format a number with some significant digits, but all digits before the point."""
     if not np.isfinite(x) or x == 0:
         return "–" if x else "0"
     return f"{x:,.{max(0, digits - 1 - int(np.floor(np.log10(abs(x)))))}f}"
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Markdown whose columns also line up as they stand."""
+    """Format a Markdown table with aligned columns."""
     lines = [head, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     rule = ["-" * widths[0], *["-" * (w - 1) + ":" for w in widths[1:]]]
@@ -112,7 +112,7 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 def times(rows: list[dict[str, Any]]) -> str:
-    """Ours in its unit, and the ratio to every peer with its quartiles: below 1, tensorgrad needs less."""
+    """Format tensorgrad's results and their ratios to every peer, with quartiles: below 1, tensorgrad needs less."""
     peers = [p for p in PEERS if any(p in best(row) for row in rows) and p != "tensorgrad"]
     body = []
     for row in rows:
@@ -130,7 +130,7 @@ def times(rows: list[dict[str, Any]]) -> str:
 
 
 def goals(rows: list[dict[str, Any]]) -> str:
-    """Each goal, what was measured, and by how much it is missed."""
+    """Format each goal with its measurement, and the amount by which it is missed."""
     body = []
     for row in rows:
         ratio = ratios(row)
@@ -167,7 +167,7 @@ def _verdict(value: float, goal: float) -> str:
 
 
 def setting(report: dict[str, Any]) -> str:
-    """When, on what machine and with which versions it was measured."""
+    """Describe a run: its date, machine and versions."""
     m = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     return (
@@ -176,7 +176,7 @@ def setting(report: dict[str, Any]) -> str:
 
 
 def tables(report: dict[str, Any]) -> str:
-    """Everything in words, as Markdown."""
+    """Format the whole report as Markdown."""
     m = report["machine"]
     families = list(dict.fromkeys(row["family"] for row in report["rows"]))
     parts = [setting(report)]
@@ -186,7 +186,7 @@ def tables(report: dict[str, Any]) -> str:
         )
     if report["quick"]:
         parts.append(
-            "A quick run, of small inputs and few rounds: it shows that everything works, not how fast."
+            "A quick run, with small inputs and few rounds: it shows that everything works, but not the speed."
         )
     parts += [
         f"**{f}**\n\n{times([r for r in report['rows'] if r['family'] == f])}" for f in families
@@ -196,13 +196,13 @@ def tables(report: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 FASTER, SLOWER, GOAL = "#0072B2", "#E69F00", "#000000"
 DRAWN = ["torch", "jax", "autograd", "mygrad", "hand", "floor"]
 
 
 def plot(report: dict[str, Any], path: str) -> None:
-    """Ours / theirs as bars from 1, one panel per peer: to the left tensorgrad is faster."""
+    """Draw the ratios ours / theirs as bars from 1, a panel per peer: to the left tensorgrad is faster."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -240,7 +240,7 @@ def plot(report: dict[str, Any], path: str) -> None:
 
 def _panel(ax: Any, rows: list[dict[str, Any]], peer: str) -> None:
     ax.set_xscale("log")
-    ax.set_xlim(1 / 64, 100)  # bars end at 15: beyond stand the numbers
+    ax.set_xlim(1 / 64, 100)  # bars end at 15, numbers are beyond
     for y, row in enumerate(rows):
         if peer not in best(row):
             continue

@@ -171,3 +171,34 @@ def test_files_are_of_a_readable_length():
             assert lines <= 320, (
                 f"{file.relative_to(ROOT)} has {lines} lines: do two jobs live there?"
             )
+
+
+SOURCES = [file for package in ROOMS for file in sorted((ROOT / package).rglob("*.py"))]
+
+
+def defined(node):
+    """Yield the names that a statement at the top of a file defines; imports define none."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name
+    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            stored = (part for part in ast.walk(target) if isinstance(part, ast.Name))
+            yield from (part.id for part in stored if isinstance(part.ctx, ast.Store))
+
+
+@pytest.fixture(scope="module")
+def homes():
+    """Map every top-level name of tensorgrad and nn to the files that define it."""
+    found = {}
+    for file in SOURCES:
+        for node in ast.parse(file.read_text()).body:
+            for name in defined(node):
+                found.setdefault(name, set()).add(file)
+    return found
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_top_level_name_has_one_home(file, homes):
+    shared = {name: files for name, files in homes.items() if file in files and len(files) > 1}
+    shared.pop("__all__", None)
+    assert not shared, f"a name has one home in tensorgrad and nn, but these have several: {shared}"

@@ -1,4 +1,4 @@
-"""The workloads, one file per family; a new one is one row in its family's list."""
+"""The workloads, one file per family; a new workload is one row in the list of its family."""
 
 from benchmarks.harness import Workload
 from benchmarks.workloads import (

@@ -1,4 +1,4 @@
-"""Graphs of arrays: small ones, where overhead and arithmetic are of a size, and large ones, where memory is."""
+"""Graphs of arrays: small ones, with as much overhead as arithmetic, and large ones, bound by memory."""
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def square(quick: bool) -> Inputs:
     return (normal(n, n),), ()
 
 
-# Rows of a table by number, as an embedding takes them: about a third of them more than once
+# Rows of a table by number, as in an embedding: about a third of them more than once
 
 
 def rows(xp, table, index):

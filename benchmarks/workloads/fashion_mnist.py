@@ -1,4 +1,4 @@
-"""The main job: an epoch of 784-128-128-10 on Fashion-MNIST, batches of 128, Adam; and the time to 0.87."""
+"""The main workload: an epoch of 784-128-128-10 on Fashion-MNIST, batches of 128, Adam; and the time to 0.87."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,17 +11,19 @@ import numpy as np
 import nn
 import tensorgrad as tg
 from benchmarks.by_hand import Adam, AdamPass, Network, Products
-from benchmarks.harness import Run, SkippedError, Workload
+from benchmarks.harness import Run, Workload
 from benchmarks.workloads.mlp import parameters
 
 WIDTHS = (784, 128, 128, 10)
 BATCH = 128
 LEARNING_RATE, DECAY, EPSILON = 0.001, 1e-3, 1e-7
 GOAL, MOST_EPOCHS = 0.87, 30
-COMPARED = 20  # steps, whose losses are compared: later, rounding has its way
+COMPARED = 20  # steps whose losses are compared, before rounding errors grow
 
 
 class Data(NamedTuple):
+    """Images, as rows, and labels of the training and the test set."""
+
     X: np.ndarray
     y: np.ndarray
     X_test: np.ndarray
@@ -30,7 +32,7 @@ class Data(NamedTuple):
 
 @cache
 def data(quick: bool) -> Data:
-    """Scaled to [-1, 1] as the book does; drawn garments where the real ones are not at hand."""
+    """Load the data, scaled to [-1, 1] as in the book; synthetic images where the real ones are missing."""
     if quick:
         rng = np.random.default_rng(0)
         X, y = rng.uniform(-1, 1, size=(1280, 784)).astype(np.float32), rng.integers(10, size=1280)
@@ -43,14 +45,14 @@ def data(quick: bool) -> Data:
 
 
 def batches(n: int, epoch: int) -> Iterator[np.ndarray]:
-    """The same order for everybody, another in each epoch."""
+    """Yield the rows of each batch, in the same order for all peers, and another in each epoch."""
     order = np.random.default_rng(epoch).permutation(n)
     for i in range(0, n, BATCH):
         yield order[i : i + BATCH]
 
 
 class Trainer:
-    """A network in training: `step` takes a batch's row numbers and returns its loss."""
+    """A network in training: `step` takes the row numbers of a batch and returns its loss."""
 
     def __init__(
         self, step: Callable[[np.ndarray], Any], weights: Callable[[], list[np.ndarray]]
@@ -65,8 +67,6 @@ class Trainer:
 
 
 def ours(d: Data) -> Trainer:
-    if not hasattr(nn, "Adam"):
-        raise SkippedError("there is no nn.Adam yet")
     p = [tg.Tensor(x, requires_grad=True) for x in parameters(WIDTHS)]
     optimizer = nn.Adam(p, learning_rate=LEARNING_RATE, decay=DECAY, epsilon=EPSILON)
     W1, b1, W2, b2, W3, b3 = p
@@ -126,7 +126,7 @@ def jax(d: Data) -> Trainer:
     def update(p, m, v, t, rows, X, y):
         loss, g = jax.value_and_grad(loss_of)(p, X[rows], y[rows])
         rate = (LEARNING_RATE / (1 + DECAY * t) / (1 - 0.9 ** (t + 1))).astype("float32")
-        c2 = (1 - 0.999 ** (t + 1)).astype("float32")  # which float32 itself would round badly
+        c2 = (1 - 0.999 ** (t + 1)).astype("float32")  # float32 would round it badly
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
         p = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v / c2) + EPSILON), p, m, v)
@@ -144,7 +144,7 @@ def jax(d: Data) -> Trainer:
 
 
 def _flat_adam(size: int) -> Callable[[np.ndarray, np.ndarray], None]:
-    """For peers that bring no optimizer: the floor's."""
+    """Return an optimizer for peers that have none: the floor's."""
     adam = AdamPass(size)
     return lambda p, g: adam.run(p, g, LEARNING_RATE / (1 + DECAY * adam.t))
 
@@ -194,7 +194,7 @@ def by_hand(d: Data) -> Trainer:
 
 
 def floor(d: Data) -> Trainer:
-    """Gathers, products and Adam; a last, shorter batch is done as if it were whole."""
+    """Do gathers, products and Adam only; the shorter last batch is filled up to full size."""
     arrays = parameters(WIDTHS)
     products = Products(arrays, BATCH)
     p = np.concatenate([x.ravel() for x in arrays])
@@ -213,12 +213,10 @@ def floor(d: Data) -> Trainer:
 
 
 def model(d: Data) -> Run:
-    """nn.Model with all that a user gets of it: metrics, history, and its own choice of threads.
+    """Train nn.Model with everything that users get: metrics, history, and its choice of threads.
 
-    An epoch's time is its own: the data are checked once for as many epochs as one trains.
+    The time of an epoch is that of its history, because the data are checked once, not in every epoch.
     """
-    if not hasattr(nn, "Model"):
-        raise SkippedError("there is no nn.Model yet")
     net = nn.Model()
     for i, (D, H) in enumerate(pairwise(WIDTHS)):
         net.add(nn.Dense(D, H))
@@ -245,7 +243,7 @@ def epoch(make: Callable[[Data], Trainer]) -> Callable[[Data], Run]:
 
         def answers():
             losses = [trial.step(rows) for rows, _ in zip(batches(len(d.X), 0), range(COMPARED))]
-            # Not the weights themselves: Adam's first steps make a step of a gradient's rounding error.
+            # Logits instead of weights, because Adam's first steps turn a gradient's rounding error into a full step.
             return np.array(losses, float), logits(trial.weights(), d.X_test[:1000])
 
         return Run(lambda: trainer.epoch(len(d.X)), answers, compared=make is not floor)
@@ -264,7 +262,7 @@ def accuracy(weights: list[np.ndarray], X: np.ndarray, y: np.ndarray) -> float:
 
 
 def until_accurate(make: Callable[[Data], Trainer]) -> Callable[[Data], Run]:
-    """Seconds of training, without the testing after each epoch, until the test accuracy is reached."""
+    """Measure the seconds of training, without the tests after each epoch, until the test accuracy is reached."""
 
     def sample(d: Data) -> float:
         trainer, seconds = make(d), 0.0

@@ -1,10 +1,10 @@
-"""Long chains: time per node must not grow with their length, and a recorded operation is a few hundred bytes."""
+"""Long chains: the time per node must not grow with the length, and a recorded operation takes a few hundred bytes."""
 
 from typing import Any
 
 import tensorgrad as tg
 from benchmarks.harness import Run, Workload
-from benchmarks.isolated import ask
+from benchmarks.processes import measure_isolated
 
 
 def chain(n: int, z: Any, x: Any, y: Any) -> Any:
@@ -31,7 +31,7 @@ def leaves(peer: str) -> list[Any]:
 
 
 def nodes(peer: str, n: int | None = None):
-    """Build a chain and go back through it; n in place of the number that is given to all."""
+    """Build a chain and run backward through it; `n` replaces the length that all peers are given."""
 
     def way(given: int) -> Run:
         length, start = n or given, leaves(peer)
@@ -44,17 +44,19 @@ def nodes(peer: str, n: int | None = None):
             return out, *[p.grad for p in start]
 
         def step():
-            for _ in range(max(1, given // length)):  # as many nodes in all
+            for _ in range(max(1, given // length)):  # the same number of nodes in total
                 once()
 
-        # A shorter chain has other answers, which the row of its own length compares.
+        # A shorter chain has different answers, which the row of its length compares.
         return Run(step, once, compared=n is None)
 
     return way
 
 
 def held(peer: str, traced: bool):
-    return lambda n: Run(sample=lambda: ask(what="held", peer=peer, n=n, traced=traced))
+    return lambda n: Run(
+        sample=lambda: measure_isolated(measure="held", peer=peer, n=n, traced=traced)
+    )
 
 
 def always(n: int):

@@ -1,9 +1,9 @@
-"""What an import costs, each in a new interpreter."""
+"""The time of imports, each in a new interpreter."""
 
 import tempfile
 
 from benchmarks.harness import Run, Workload
-from benchmarks.isolated import seconds_to_import
+from benchmarks.processes import seconds_to_import
 
 MODULES = {
     "tensorgrad": "tensorgrad",

@@ -1,38 +1,39 @@
-"""The memory of a step at its peak, beyond parameters and data, each in a process of its own.
+"""The peak memory of a step, beyond parameters and data, each in its own process.
 
-Resident is what the system sees, and can be compared with PyTorch; traced is what Python's and NumPy's allocators
-say, exactly, and can not.
+Resident memory is that of the system, and comparable with PyTorch. Traced memory is reported by Python's and NumPy's
+allocators: it is exact, but PyTorch has no counterpart.
 """
 
 from benchmarks.harness import Run, Workload
-from benchmarks.isolated import ask
+from benchmarks.processes import measure_isolated
 
 PEERS = ("torch", "autograd", "mygrad")
 
 
-def peak(what: str, workload: str, peer: str):
+def peak(measure: str, workload: str, peer: str):
     def sample(quick: bool) -> float:
-        return ask(what=what, workload=workload, peer=peer, quick=quick) / 2**20
+        request = {"workload": workload, "peer": peer, "quick": quick}
+        return measure_isolated(measure=measure, **request) / 2**20
 
     return lambda quick: Run(sample=lambda: sample(quick))
 
 
-def row(what: str, workload: str) -> Workload:
-    peers = ["tensorgrad", *(PEERS if what == "resident" else PEERS[1:])]
+def row(measure: str, workload: str) -> Workload:
+    peers = ["tensorgrad", *(PEERS if measure == "resident" else PEERS[1:])]
     return Workload(
-        f"peak memory, {what}: {workload}",
+        f"peak memory, {measure}: {workload}",
         lambda quick: quick,
-        {peer: peak(what, workload, peer) for peer in peers},
+        {peer: peak(measure, workload, peer) for peer in peers},
         "MiB",
-        goals={"torch": 1.1} if what == "resident" else {},
-        rounds=3 if what == "resident" else 1,
+        goals={"torch": 1.1} if measure == "resident" else {},
+        rounds=3 if measure == "resident" else 1,
         threads=False,
         slow=True,
     )
 
 
 WORKLOADS = [
-    row(what, workload)
+    row(measure, workload)
     for workload in (
         "MLP 784-256-10, batch 128",
         "MLP 784-256-10, batch 4096",
@@ -41,5 +42,5 @@ WORKLOADS = [
         "rows of a table: take, put",
         "cross-entropy, 10,000 classes",
     )
-    for what in ("resident", "traced")
+    for measure in ("resident", "traced")
 ]

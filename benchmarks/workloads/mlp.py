@@ -11,7 +11,7 @@ from benchmarks.harness import Run, Step, Workload
 
 
 def parameters(widths: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, ...]:
-    """W, b, W, b, …: He's weights, so that gradients are of a size in every layer."""
+    """Draw W, b, W, b, … with He's initialization, so that gradients have the same scale in all layers."""
     rng = np.random.default_rng(seed)
     pairs = pairwise(widths)
     return tuple(
@@ -22,7 +22,7 @@ def parameters(widths: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, ...]
 
 
 def network(xp, *args):
-    """The loss of W, b, W, b, …, x, y."""
+    """Compute the loss from W, b, W, b, …, x, y."""
     *layers, x, y = args
     for i in range(0, len(layers), 2):
         x = xp.linear(x if i == 0 else xp.relu(x), layers[i], layers[i + 1])

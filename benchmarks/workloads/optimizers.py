@@ -1,4 +1,4 @@
-"""Each optimizer alone: steps with the same gradient, on as many parameters as a small and a large network have."""
+"""Each optimizer alone: steps with the same gradient, on the parameters of a small and a large network."""
 
 from typing import Any, NamedTuple
 
@@ -7,18 +7,20 @@ import numpy as np
 import nn
 import tensorgrad as tg
 from benchmarks.by_hand import Adam, AdamPass
-from benchmarks.harness import Run, SkippedError, Workload
+from benchmarks.harness import Run, Workload
 
-STEPS = 3  # compared after so many
+STEPS = 3  # after which the parameters are compared
 
 
 class Inputs(NamedTuple):
+    """Parameters and their gradients."""
+
     arrays: list[np.ndarray]
     gradients: list[np.ndarray]
 
 
 def sized(n: int):
-    """Three matrices, of a half, a third and the rest of n, each with a bias."""
+    """Return a maker of three matrices, of a half, a third and the rest of n, each with a bias."""
 
     def inputs(quick: bool) -> Inputs:
         size = n // 100 if quick else n
@@ -33,9 +35,6 @@ def sized(n: int):
 
 def ours(name: str, **settings: float):
     def way(inputs: Inputs) -> Run:
-        if not hasattr(nn, name):
-            raise SkippedError(f"there is no nn.{name} yet")
-
         def fresh():
             parameters = [tg.Tensor(x, requires_grad=True) for x in inputs.arrays]
             for p, g in zip(parameters, inputs.gradients, strict=True):
@@ -75,7 +74,7 @@ def torch(name: str, **settings: Any):
 
 
 class Layer:
-    """What the book's optimizers want of a layer."""
+    """A layer as the book's optimizers expect it."""
 
     def __init__(self, W, b, dW, db):
         self.weights, self.biases, self.dweights, self.dbiases = W.copy(), b.copy(), dW, db
@@ -110,7 +109,7 @@ def floor(inputs: Inputs) -> Run:
 
 
 # fmt: off
-ROWS = [  # name, ours, PyTorch's: fused where it has a fused one
+ROWS = [  # name, ours, PyTorch's (fused where there is a fused version), other peers
     ("SGD",               ours("SGD", learning_rate=0.01),                torch("SGD", lr=0.01, fused=True), {}),
     ("SGD with momentum", ours("SGD", learning_rate=0.01, momentum=0.9),  torch("SGD", lr=0.01, momentum=0.9, fused=True), {}),
     ("Adagrad",           ours("Adagrad", learning_rate=0.01),            torch("Adagrad", lr=0.01, eps=1e-7, fused=True), {}),

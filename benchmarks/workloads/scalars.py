@@ -1,4 +1,4 @@
-"""Graphs of single numbers, where only the overhead of an operation counts."""
+"""Graphs of single numbers, which measure only the overhead of an operation."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.dialects import Formula, Inputs, ways
 from benchmarks.harness import Step, Workload
 
-N = 100  # times three operations: micrograd's recursive sort bears no deeper chain than about 1,000
+N = 100  # times three operations: micrograd's recursive sort fails beyond about 1,000
 
 
 def straight(_xp, z, x, y):
@@ -34,7 +34,7 @@ def micrograd(formula: Formula) -> Callable[[Inputs], Step]:
 
         class Namespace:
             @staticmethod
-            def tanh(a):  # not among its operations, and written as they are
+            def tanh(a):  # micrograd lacks it; written like its other operations
                 out = Value(math.tanh(a.data), (a,), "tanh")
 
                 def _backward():

@@ -1,4 +1,4 @@
-"""The line of the user's code that led here."""
+"""The line of the user's code that led to the present call."""
 
 import linecache
 import sys
@@ -7,11 +7,11 @@ from typing import Any
 
 from tensorgrad.engine import backward
 
-LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # whose frames are not the user's
+LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # packages whose frames are not the user's
 
 
 def users_frame() -> tuple[FrameType | None, bool]:
-    """The innermost frame of the user's code, and whether it is in a backward that it called."""
+    """Return the innermost frame of the user's code, and if it is inside a call of backward."""
     frame: FrameType | None = sys._getframe(1)
     in_backward = False
     while frame is not None:
@@ -23,9 +23,9 @@ def users_frame() -> tuple[FrameType | None, bool]:
 
 
 def place(frame: FrameType | None, scope: Any) -> str:
-    """A line of the user's code as a traceback shows it."""
+    """Format a line of the user's code as a traceback does."""
     if frame is None:
-        return "  called from no line of a file"
+        return "  at an unknown line"
     file, number = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, number, frame.f_globals).strip()
     inside = f", inside {scope!r}" if scope is not None else ""

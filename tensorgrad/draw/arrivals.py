@@ -1,4 +1,4 @@
-"""Gradients while their contributions arrive, also when one backward runs inside another."""
+"""Partial sums of gradients while contributions arrive, for nested backward passes too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tensorgrad.draw.model import Event, Vertex
 
 @dataclass(slots=True)
 class GradientSum:
-    """What has arrived at a vertex so far."""
+    """The sum of the contributions that have arrived at a vertex so far."""
 
     g: Any  # None if no values are recorded
     last: Event
@@ -18,11 +18,11 @@ class GradientSum:
 
 @dataclass(slots=True)
 class Pass:
-    """One backward: the gradients that are not complete, and whose rules are being applied."""
+    """One backward pass: its incomplete gradients, and the vertex whose rules are being applied."""
 
     sums: dict[Vertex, GradientSum] = field(default_factory=dict)
     applied: Vertex | None = None
-    slots: int = 0  # of its operands, those whose rules were not applied yet
+    slots: int = 0  # its operands whose rules have not been applied yet
 
     @property
     def unfinished(self) -> bool:
@@ -30,9 +30,9 @@ class Pass:
 
 
 class Arrivals:
-    """The backwards that run: a rule can run one of its own, as that of a checkpoint does.
+    """The running backward passes, nested where a rule runs its own, as a checkpoint's does.
 
-    What arrives in an inner one is not counted in the outer one, to which its result goes.
+    Contributions of an inner pass do not count in the outer one, which receives its result.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,10 @@ class Arrivals:
         if self.passes[-1].unfinished:
             self.passes.append(Pass())
 
-    def turn(self, vertex: Vertex, parents: Sequence[Any]) -> GradientSum | None:
-        """A rule of the vertex was applied; if it is its first, the complete gradient there."""
+    def apply_rule(self, vertex: Vertex, parents: Sequence[Any]) -> GradientSum | None:
+        """Register that a rule was applied; at a vertex's first, return its complete gradient."""
         while len(self.passes) > 1 and not self._runs(vertex):
-            self.passes.pop()  # the inner one has ended
+            self.passes.pop()  # the inner pass has ended
         now, complete = self.passes[-1], None
         if now.applied is not vertex:
             now.applied, complete = vertex, now.sums.pop(vertex, None)
@@ -57,18 +57,18 @@ class Arrivals:
         return vertex in self.passes[-1].sums or self.passes[-1].applied is vertex
 
     def add(self, vertex: Vertex, g: Any, event: Event) -> GradientSum:
-        """One more contribution; leaves add up over backwards that follow one another."""
+        """Add a contribution; at a leaf, those of successive backward passes add up."""
         sums = self.passes[-1].sums
         if vertex in sums:
-            there = sums[vertex]
-            there.g = None if g is None else there.g + g
-            there.count, there.last = there.count + 1, event
+            total = sums[vertex]
+            total.g = None if g is None else total.g + g
+            total.count, total.last = total.count + 1, event
         else:
             sums[vertex] = GradientSum(g, event)
         return sums[vertex]
 
-    def left(self) -> dict[Vertex, GradientSum]:
-        """What arrived where no rule was applied afterwards: in leaves, and in targets."""
+    def remaining(self) -> dict[Vertex, GradientSum]:
+        """Return the gradients to which no rule was applied: those of leaves and targets."""
         sums: dict[Vertex, GradientSum] = {}
         for part in self.passes:
             sums |= part.sums

@@ -1,7 +1,7 @@
 """The graph as the JSON document that the page reads.
 
-Whatever would be null, false or empty is left out. Statistics, sources and formulas stand in tables
-and are referred to, so that what is told twice is stored once.
+Values that are null, false or empty are omitted. Statistics, sources and formulas are in tables and
+are referred to by position or key, so that nothing is stored twice.
 """
 
 import json
@@ -18,7 +18,7 @@ Document = dict[str, Any]
 def document(
     graph: Graph, title: str | None = None, direction: str = "LR", depth: int | None = None
 ) -> Document:
-    """The graph as plain data: dicts, lists, numbers and strings, all of it and never folded."""
+    """Return the whole graph, never folded, as plain dicts, lists, numbers and strings."""
     writer = Writer(graph)
     nodes = [writer.node(vertex) for vertex in graph.vertices]
     events = [writer.event(event) for event in graph.events]
@@ -40,7 +40,7 @@ def document(
 
 
 class Writer:
-    """Fills the tables while nodes and events are written."""
+    """A writer of nodes and events that fills the tables on its way."""
 
     def __init__(self, graph: Graph) -> None:
         self.ids = graph.names()
@@ -51,19 +51,19 @@ class Writer:
         self.keys: dict[Any, str] = {}
         self.modules: list[dict[str, Any]] = []
         self.places: dict[ScopePath, str] = {}
-        for vertex in graph.vertices:  # in the order of their calls: parameters are older
+        for vertex in graph.vertices:  # operations only, because parameters are older than any call
             if vertex.op is not None:
                 self.module(vertex.scope)
 
     def node(self, vertex: Vertex) -> dict[str, Any]:
-        told = {
+        details = {
             "op": vertex.op and vertex.op.name,
             "name": vertex.name,
             "module": self.module(vertex.scope),
             "inputs": [self.operand(operand) for operand in vertex.inputs],
             "keywords": vertex.keywords,
-            "out_saved": vertex.out_saved and not vertex.keeps,
-            "kept": vertex.out_saved and vertex.keeps,
+            "out_saved": vertex.out_saved and not vertex.saves_residuals,
+            "residuals_saved": vertex.out_saved and vertex.saves_residuals,
             "freed": vertex.freed,
             "formula": self.formula(vertex),
             "source": self.source(vertex.source),
@@ -72,14 +72,14 @@ class Writer:
             "forward_seconds": _microseconds(vertex.forward_seconds),
             "backward_seconds": _microseconds(vertex.backward_seconds),
         }
-        fixed = {
+        required = {
             "id": self.ids[vertex],
             "kind": vertex.kind,
             "shape": list(vertex.shape),
             "dtype": str(vertex.dtype),
             "bytes": vertex.nbytes,
         }
-        return fixed | _given(told)
+        return required | _nonempty(details)
 
     def operand(self, operand: Operand) -> dict[str, Any]:
         if operand.source is None:
@@ -87,7 +87,7 @@ class Writer:
         return {"node": self.ids[operand.source]} | ({"saved": True} if operand.saved else {})
 
     def event(self, event: Event) -> dict[str, Any]:
-        told = {
+        details = {
             "slot": event.slot,
             "to": None if event.to is None else self.ids[event.to],
             "contribution": self.statistics(event.contribution),
@@ -95,8 +95,12 @@ class Writer:
             "grad": self.statistics(event.grad),
             "seconds": _microseconds(event.seconds),
         }
-        fixed = {"type": event.type, "node": self.ids[event.vertex], "live_bytes": event.live_bytes}
-        return fixed | {name: value for name, value in told.items() if value is not None}
+        required = {
+            "type": event.type,
+            "node": self.ids[event.vertex],
+            "live_bytes": event.live_bytes,
+        }
+        return required | {name: value for name, value in details.items() if value is not None}
 
     def statistics(self, stats: Stats | None) -> int | None:
         if stats is None:
@@ -110,7 +114,7 @@ class Writer:
         return None if source is None else self.sources.setdefault(source, len(self.sources))
 
     def formula(self, vertex: Vertex) -> str | None:
-        """The key of its op's formula; two ops of one name have two keys."""
+        """Return the key of the formula of its op; two ops of the same name get different keys."""
         op = vertex.op
         if op is None:
             return None
@@ -136,8 +140,8 @@ class Writer:
         return self.places[place]
 
 
-def _given(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: v for name, v in told.items() if v or (v == 0 and v is not False)}
+def _nonempty(details: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in details.items() if v or (v == 0 and v is not False)}
 
 
 def _microseconds(seconds: float | None) -> float | None:
@@ -145,5 +149,5 @@ def _microseconds(seconds: float | None) -> float | None:
 
 
 def encoded(data: Document) -> str:
-    """As JSON. Numbers that are not finite have been made words before."""
+    """Encode the document as JSON, in which NaN and infinity are already strings."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from tensorgrad.draw.fold import Edge, Group, Item, View
 from tensorgrad.draw.formulas import slot_name
 from tensorgrad.draw.model import Graph, Vertex
-from tensorgrad.draw.stats import told
+from tensorgrad.draw.stats import stats_text
 from tensorgrad.engine.state import ScopePath
 
-# Told apart by shape as well as by colour; dark text on each has a contrast of at least 12.
+# Kinds differ in shape as well as in colour; dark text on each has a contrast of at least 12.
 # fmt: off
 STYLES = {
     "op":        'shape=box style="rounded,filled" fillcolor="#eaf1fb" color="#3a6ea5"',
@@ -26,14 +26,14 @@ FONT = 'fontname="Helvetica,Arial,sans-serif"'
 BOX = (
     'labeljust=l labelloc=t margin=10 style="rounded,filled" fillcolor="#00000008" color="#b5b5b5"'
 )
-MANY = 6  # operands are told one by one up to this number
-LEGEND = "● kept for backward"
+MANY = 6  # beyond this number of operands, a label omits some
+LEGEND = "● saved for backward"
 
 
 def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: str | None) -> str:
-    """The text, each node and each edge on a line of its own.
+    """Write the text, with each node and each edge on its own line.
 
-    Names are n0, n1, … and c0, c1, … (constants) in the order of recording, and g0, g1, … (groups).
+    Names are n0, n1, … and c0, c1, … (constants) in recording order, and g0, g1, … (groups).
     """
     ids, groups = graph.names(), itertools.count()
     names = {
@@ -59,7 +59,7 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
 
 
 def _clusters(view: View, names: dict[Item, str], shown: set[str], roots: set[Item]) -> list[str]:
-    """The nodes, inside the boxes of their modules; iterative, however deep modules are nested."""
+    """Write the nodes inside the boxes of their modules, without recursion at any depth."""
     inside: dict[ScopePath | None, list[Item | ScopePath]] = {None: []}
     for item in view.items:
         part: Item | ScopePath = item
@@ -110,30 +110,29 @@ def _sums(group: Group) -> str:
 
 
 def _rows(vertex: Vertex, shown: set[str]) -> list[str]:
-    """What is written in a node, line by line."""
+    """Return the lines of text in a node."""
     name = html(vertex.name) if vertex.name and "name" in shown else ""
-    what = html(call(vertex)) if vertex.op is not None else ""
+    expression = html(call_text(vertex)) if vertex.op is not None else ""
     mark = " ●" if vertex.out_saved else ""
-    if not name and not what:
-        what = vertex.kind
-    rows = [f"<b>{f'{name} = {what}' if name and what else name or what}</b>{mark}"]
+    title = " = ".join(filter(None, (name, expression))) or vertex.kind
+    rows = [f"<b>{title}</b>{mark}"]
     number = "value" in shown and vertex.value is not None and vertex.shape == ()
     spec = [str(vertex.shape)] * ("shape" in shown and not number)
     spec += [str(vertex.dtype)] * ("dtype" in shown)
     small = [" ".join(spec)]
     if "bytes" in shown:
-        small.append(size(vertex.nbytes))
+        small.append(bytes_text(vertex.nbytes))
     if "value" in shown and vertex.value is not None:
-        small.append("value " + told(vertex.value, vertex.shape))
+        small.append("value " + stats_text(vertex.value, vertex.shape))
     if "grad" in shown and vertex.grad is not None:
-        small.append("grad " + told(vertex.grad, vertex.shape))
+        small.append("grad " + stats_text(vertex.grad, vertex.shape))
     if "source" in shown and vertex.source:
         small.append(vertex.source if len(vertex.source) <= 60 else vertex.source[:59] + "…")
     return rows + [f'<font point-size="9">{html(row)}</font>' for row in small if row]
 
 
-def call(vertex: Vertex) -> str:
-    """The op, and what it was given besides tensors: sum(·, axis=0), power(·, 2)."""
+def call_text(vertex: Vertex) -> str:
+    """Return the op with its arguments other than tensors: sum(·, axis=0), power(·, 2)."""
     assert vertex.op is not None
     texts = [operand.text if operand.source is None else "·" for operand in vertex.inputs]
     if len(texts) > MANY:
@@ -170,8 +169,8 @@ def _caption(view: View, title: str | None) -> str:
     return f"<{'<br/>'.join(rows)}>" if rows else '""'
 
 
-def size(nbytes: int) -> str:
-    """Bytes as people say them."""
+def bytes_text(nbytes: int) -> str:
+    """Return a number of bytes in B, KB, MB or GB."""
     value, unit = float(nbytes), "B"
     for unit in ("B", "KB", "MB", "GB"):
         if value < 1000 or unit == "GB":
@@ -182,12 +181,12 @@ def size(nbytes: int) -> str:
 
 ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "<br/>", "\t": " ", "\r": ""}
-    # What XML cannot hold is shown by Unicode's pictures of control characters, or as unknown.
+    # XML excludes control characters, for which Unicode has pictures, and a few others.
     | {chr(c): chr(0x2400 + c) for c in range(32) if chr(c) not in "\n\t\r"}
     | {chr(c): "\ufffd" for c in (*range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
 )
 
 
 def html(text: str) -> str:
-    """Any text as Graphviz's labels in angle brackets take it."""
+    """Escape any text for Graphviz's labels in angle brackets."""
     return text.translate(ESCAPES)

@@ -1,4 +1,4 @@
-"""Drawing: a graph that is shown in a notebook, saved as a picture, as a page, or as text."""
+"""Drawing: a graph that notebooks display and that is saved as a picture, a page, or text."""
 
 import functools
 import html
@@ -8,6 +8,7 @@ import re
 import tempfile
 import webbrowser
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,52 +23,50 @@ DIRECTIONS = ("LR", "TB", "RL", "BT")
 SUFFIXES = ".dot, .svg, .png, .pdf, .html or .json"
 INSTALL = (
     "install it with `apt install graphviz`, `brew install graphviz`, `conda install graphviz` or "
-    "from graphviz.org, or save as .html, .dot or .json, which need nothing"
+    "from graphviz.org, or save as .html, .dot or .json, which need no other program"
 )
 drawings = itertools.count()
 
 
+@dataclass(eq=False, repr=False)
 class Drawing:
-    """A picture of a graph as it was when it was drawn; `tensorgrad.draw` makes it.
+    """A picture of a graph at the moment of drawing; `tensorgrad.draw` returns one.
 
-    As the last expression of a notebook cell it shows itself. `save` writes a file, `view` opens
-    the browser.
-    Raises: ValueError for options that are none.
+    A notebook displays it as the last expression of a cell. `save` writes a file, `view` opens the
+    browser.
+    Raises: ValueError for an invalid option.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        depth: int | None,
-        show: tuple[str, ...],
-        direction: str,
-        max_nodes: int,
-        title: str | None,
-    ) -> None:
-        for word in show:
+    graph: Graph
+    depth: int | None
+    show: tuple[str, ...]
+    direction: str
+    max_nodes: int
+    title: str | None
+
+    def __post_init__(self) -> None:
+        for word in self.show:
             if word not in SHOW:
-                raise ValueError(f"show takes {', '.join(SHOW)}, and {word!r} is none of them")
-        if direction not in DIRECTIONS:
-            raise ValueError(f"direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
-        if depth is not None and depth < 0:
-            raise ValueError(f"depth is a number of levels of modules, 0 or more, not {depth}")
-        if max_nodes < 1:
-            raise ValueError(f"max_nodes is at least 1, not {max_nodes}")
-        self.graph = graph
-        self.depth = depth
-        self.show = show
-        self.direction = direction
-        self.max_nodes = max_nodes
-        self.title = title
+                raise ValueError(f"show accepts {', '.join(SHOW)}, but not {word!r}")
+        if self.direction not in DIRECTIONS:
+            raise ValueError(
+                f"direction must be one of {', '.join(DIRECTIONS)}, but is {self.direction!r}"
+            )
+        if self.depth is not None and self.depth < 0:
+            raise ValueError(
+                f"depth must be a number of levels of modules, 0 or more, but is {self.depth}"
+            )
+        if self.max_nodes < 1:
+            raise ValueError(f"max_nodes must be at least 1, but is {self.max_nodes}")
 
     @functools.cached_property
     def folded(self) -> View:
-        """What is drawn: the graph, or what it is folded to."""
+        """The nodes and edges to draw: the graph itself, or a folded form of it."""
         return view(self.graph, self.depth, self.max_nodes)
 
     @property
     def notes(self) -> list[str]:
-        """What the reader should know: what was folded, what was freed."""
+        """Remarks for the reader about parts that were folded or freed."""
         return self.folded.notes
 
     @functools.cached_property
@@ -77,20 +76,20 @@ class Drawing:
 
     @functools.cached_property
     def document(self) -> dict[str, Any]:
-        """The whole graph, never folded, as plain data: what the page reads and .json holds."""
+        """The whole graph, never folded, as plain data, for the page and for .json."""
         return document(self.graph, self.title, self.direction, self.depth)
 
     def page(self, before: "Drawing | None" = None) -> str:
-        """One HTML file that needs no network, no server and no `dot`.
+        """Return a self-contained HTML page, which needs no network, server or `dot`.
 
-        With an earlier drawing as `before` it shows the difference, too.
+        Given an earlier drawing as `before`, the page shows the differences from it.
         """
         from tensorgrad.draw.page import render
 
         return render(self.document, None if before is None else before.document)
 
     def render(self, format: str) -> bytes:
-        """The picture as "svg", "png" or "pdf", made by Graphviz.
+        """Render the picture as "svg", "png" or "pdf" with Graphviz.
 
         Raises: ImportError without the graphviz package, RuntimeError without the program `dot`.
         """
@@ -98,27 +97,29 @@ class Drawing:
             import graphviz
         except ImportError as error:
             raise ImportError(
-                f"a .{format} is made with the graphviz package, which is not installed: "
-                f"`pip install graphviz`; it needs the program `dot` as well: {INSTALL}"
+                f"Saving as .{format} requires the graphviz package, which is not installed: "
+                f"`pip install graphviz`; it also requires the program `dot`: {INSTALL}"
             ) from error
         try:
             return graphviz.Source(self.dot).pipe(format=format)
         except graphviz.ExecutableNotFound as error:
             raise RuntimeError(
-                f"a .{format} is made with Graphviz's program `dot`, which is not on the PATH: "
+                f"Saving as .{format} requires Graphviz's program `dot`, which is not on the PATH: "
                 f"{INSTALL}"
             ) from error
 
     def save(self, path: str | os.PathLike[str], *, before: "Drawing | None" = None) -> Path:
         """Write a file in the format of its suffix: .dot, .svg, .png, .pdf, .html or .json.
 
-        A page (.html) shows the difference from an earlier drawing given as `before`.
-        Raises: ValueError for another suffix, and as `render` does for .svg, .png and .pdf.
+        A page (.html) shows the differences from an earlier drawing given as `before`.
+        Raises: ValueError for any other suffix; the errors of `render` for .svg, .png and .pdf.
         """
         path = Path(path)
         suffix = path.suffix.lower()
         if before is not None and suffix != ".html":
-            raise ValueError(f"only a page, .html, shows a difference, and {str(path)!r} is none")
+            raise ValueError(
+                f"only a page (.html) can show differences, but the path is {str(path)!r}"
+            )
         if suffix in (".svg", ".png", ".pdf"):
             content = self.render(suffix[1:])
         elif suffix == ".dot":
@@ -128,7 +129,7 @@ class Drawing:
         elif suffix == ".json":
             content = encoded(self.document).encode(errors="replace")
         else:
-            raise ValueError(f"a drawing is saved as {SUFFIXES}, and {str(path)!r} is none of them")
+            raise ValueError(f"a drawing can be saved as {SUFFIXES}, but not as {str(path)!r}")
         return _write_drawing(path, content)
 
     def view(self) -> Path:
@@ -141,31 +142,30 @@ class Drawing:
 
     def __repr__(self) -> str:
         n = sum(vertex.kind == "op" for vertex in self.graph.vertices)
-        what = f"{n:,} operation{'s' * (n != 1)}"
-        return f"<Drawing of {what}; .save('graph.html'), .view()>"
+        return f"<Drawing of {n:,} operation{'s' * (n != 1)}; .save('graph.html'), .view()>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """For notebooks: the picture if `dot` can make one of the whole graph, else the page."""
-        told = {"text/plain": repr(self)}
+        """Return the picture for a notebook, or the page if `dot` cannot draw the graph."""
+        bundle = {"text/plain": repr(self)}
         try:
             if len(self.graph.vertices) <= self.max_nodes:
-                return told | {"image/svg+xml": self._svg()}
-        except Exception:  # no `dot`, or one that fails: the page needs none
+                return bundle | {"image/svg+xml": self._svg()}
+        except Exception:  # `dot` is missing or fails: the page does not need it
             pass
         try:
-            return told | {"text/html": self._frame()}
-        except Exception as error:  # a notebook would show a traceback for a picture
-            return {"text/plain": f"{self!r}, which cannot be shown here: {error}"}
+            return bundle | {"text/html": self._frame()}
+        except Exception as error:  # or the notebook would show a traceback in place of a picture
+            return {"text/plain": f"{self!r}, which cannot be displayed here: {error}"}
 
     def _svg(self) -> str:
-        """The picture, with ids of its own, so that two in one notebook do not clash."""
+        """Return the picture with unique ids, so that two in one notebook do not clash."""
         prefix = f"tensorgrad-{os.getpid()}-{next(drawings)}-"
         svg = self.render("svg").decode()
         svg = svg[svg.index("<svg") :]
         return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
 
     def _frame(self) -> str:
-        """The page, sandboxed, so that it can neither read nor change the notebook around it."""
+        """Return the page in a sandbox, where it can neither read nor change the notebook."""
         return (
             f'<iframe title="{html.escape(self.title or "computation graph")}" '
             'sandbox="allow-scripts allow-downloads" '
@@ -175,23 +175,25 @@ class Drawing:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested lists, tuples and dicts."""
+    """Yield the tensors in nested lists, tuples and dicts."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple, Mapping)):
         for part in value.values() if isinstance(value, Mapping) else value:
             yield from tensors_in(part)
     else:
-        raise TypeError(f"a drawing is of a Tensor, or of several in a list or dict, not {value!r}")
+        raise TypeError(
+            f"draw needs a Tensor, or several in a list or dict, but was given {value!r}"
+        )
 
 
 def _write_drawing(path: Path, content: bytes) -> Path:
-    """All of the file or nothing: beside its place first, then into it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{next(drawings)}")
+    """Write the whole file or nothing: to a neighbouring file first, which then replaces it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(drawings)}")
     try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path

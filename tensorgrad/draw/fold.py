@@ -1,4 +1,4 @@
-"""Groups of vertices, for a graph that is too large to draw, or is asked for down to a depth."""
+"""Groups of vertices, for a graph that is too large to draw or is drawn down to a given depth."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from tensorgrad.draw.model import Graph, Vertex
 from tensorgrad.engine.state import ScopePath
 
-RANKS = 40  # drawn nodes in a row: beyond that, a picture is a strip, and modules close
-STRIP = 120  # but a picture that no closing makes shorter may be one, up to this length
-STRETCHES = 16  # what a graph without enough modules is cut into
+RANKS = 40  # the longest path, in nodes, of a picture that modules need not be closed for
+STRIP = 120  # the longest path of a picture that closing modules does not shorten enough
+STRETCHES = 16  # the number of groups for a graph without enough modules
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +37,7 @@ class Group:
 
     @property
     def parameters(self) -> int:
-        """How many numbers its parameters hold."""
+        """The number of elements in its parameters."""
         return sum(
             v.nbytes // v.dtype.itemsize for v in self.members if v.kind in ("parameter", "leaf")
         )
@@ -48,7 +48,7 @@ Item = Vertex | Group
 
 @dataclass(slots=True, eq=False)
 class Edge:
-    """One operand of one call, or all that go from one item to another where either is a group."""
+    """One operand of a call, or all operands between two items of which at least one is a group."""
 
     tail: Item
     head: Item
@@ -68,9 +68,9 @@ class View:
 
 
 def view(graph: Graph, depth: int | None, max_nodes: int) -> View:
-    """The graph with modules below `depth` closed, and more of them if there are too many nodes.
+    """Close the modules below `depth`, and more of them if there are too many nodes.
 
-    Without a `depth` modules are also closed to shorten what would be a strip.
+    Without a `depth`, modules are also closed to shorten a graph that would be a long strip.
     """
     levels = {v: 0 if v.scope is None else len(v.scope.path) for v in graph.vertices}
     deepest = max(levels.values(), default=0)
@@ -88,25 +88,25 @@ def view(graph: Graph, depth: int | None, max_nodes: int) -> View:
     if shown is None:
         owner = _cut(graph)
         notes.append(
-            f"{_many(graph)} are too many to draw: neighbours in the order of recording are drawn "
-            "as one. save('graph.html') shows them all"
+            f"{_operations(graph)} are too many to draw: operations that were recorded one after "
+            "another are drawn as one node. save('graph.html') shows them all"
         )
     else:
         owner = _close(graph, levels, shown, True)
         if shown < wanted:
             notes.append(
-                f"{_many(graph)} are too many to draw: modules below level {shown} are closed. "
-                "save('graph.html') shows them all"
+                f"{_operations(graph)} are too many to draw: modules below level {shown} are "
+                "closed. save('graph.html') shows them all"
             )
     return View(list(dict.fromkeys(owner.values())), _edges(graph, owner), owner, notes)
 
 
-def _many(graph: Graph) -> str:
+def _operations(graph: Graph) -> str:
     return f"{sum(v.kind == 'op' for v in graph.vertices):,} operations"
 
 
 def _largest(top: int, good: Callable[[int], bool]) -> int | None:
-    """The largest level up to `top` that is good, where those below a good one are good too."""
+    """Return the largest good level up to `top`, if every level below a good one is good."""
     if good(top):
         return top
     low, high = -1, top
@@ -117,7 +117,7 @@ def _largest(top: int, good: Callable[[int], bool]) -> int | None:
 
 
 def _length(graph: Graph, owner: dict[Vertex, Item]) -> int:
-    """How many items stand in a row."""
+    """Return the number of items on the longest path."""
     ranks = dict.fromkeys(owner.values(), 1)
     for vertex in graph.vertices:
         item = owner[vertex]
@@ -130,7 +130,7 @@ def _length(graph: Graph, owner: dict[Vertex, Item]) -> int:
 def _close(
     graph: Graph, levels: dict[Vertex, int], level: int, repeats: bool
 ) -> dict[Vertex, Item]:
-    """Every vertex with the item it is drawn in, when modules deeper than `level` are closed."""
+    """Map every vertex to the item that shows it if modules deeper than `level` are closed."""
     owner: dict[Vertex, Item] = {}
     groups: dict[ScopePath, Group] = {}
     for vertex in graph.vertices:
@@ -147,7 +147,7 @@ def _close(
 
 
 def _merge_repeated(graph: Graph, owner: dict[Vertex, Item]) -> None:
-    """Draw identical modules as one where they follow one another with nothing recorded between."""
+    """Draw identical modules as one if they run in succession, with no operation between them."""
     runs: list[Item] = []
     for vertex in graph.vertices:
         if vertex.kind == "op" and (not runs or runs[-1] is not owner[vertex]):
@@ -169,7 +169,7 @@ def _merge_repeated(graph: Graph, owner: dict[Vertex, Item]) -> None:
 
 
 def signature(group: Group) -> Hashable:
-    """What a module computes, whatever its place and its names."""
+    """Return a description of what a module computes, without its position and names."""
     inside = {vertex: i for i, vertex in enumerate(group.members)}
     return tuple(
         (
@@ -185,9 +185,9 @@ def signature(group: Group) -> Hashable:
 
 
 def _cut(graph: Graph) -> dict[Vertex, Item]:
-    """Stretches of the recording order, and the last few vertices as they are.
+    """Cut the recording order into groups, and leave the last few vertices as they are.
 
-    Neighbours in a topological order make an acyclic picture, whatever the graph.
+    Groups of neighbours in a topological order form an acyclic picture of any graph.
     """
     order: dict[Vertex, None] = {}  # every leaf just before its first use
     for vertex in graph.vertices:

@@ -1,4 +1,4 @@
-"""The local rules of the ops as a reader writes them: ∂a = g · b."""
+"""The local rules of the ops in mathematical notation: ∂a = g · b."""
 
 import ast
 import functools
@@ -9,10 +9,10 @@ from typing import Any
 
 from tensorgrad.rules import EachOp, Op
 
-# `g` is the gradient arriving at `out`. A test computes the elementwise ones as they are written,
-# and compares them with the engine.
+# `g` is the gradient that arrives at `out`. A test evaluates the elementwise formulas as text, and
+# compares the results with the engine.
 # fmt: off
-FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
+FORMULAS = {  # op -> its formula, then the gradient of each operand
     "add":          ("a + b",            "g",                            "g"),
     "subtract":     ("a − b",            "g",                            "−g"),
     "multiply":     ("a · b",            "g · b",                        "g · a"),
@@ -55,41 +55,41 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand in turn
     "softplus":     ("log(1 + exp(x))",  "g · sigmoid(x)"),
     "dropout":      ("x · mask",         "g · mask"),
     "matmul":       ("a b",              "g bᵀ",                         "aᵀ g"),
-    "linear":       ("x W + b",          "g Wᵀ",   "xᵀ g",   "Σ g, over the rows"),
-    "sum":          ("Σ x",              "g, to every element of x"),
-    "mean":         ("Σ x / n",          "g / n, to every element of x"),
-    "max":          ("max(x)",           "g, to the largest; those that tie share it"),
-    "min":          ("min(x)",           "g, to the smallest; those that tie share it"),
-    "prod":         ("Π x",              "g · the product of the others"),
+    "linear":       ("x W + b",          "g Wᵀ",   "xᵀ g",   "Σ g over the rows"),
+    "sum":          ("Σ x",              "g for every element of x"),
+    "mean":         ("Σ x / n",          "g / n for every element of x"),
+    "max":          ("max(x)",           "g for the largest element, shared by ties"),
+    "min":          ("min(x)",           "g for the smallest element, shared by ties"),
+    "prod":         ("Π x",              "g · product of the other elements"),
     "var":          ("Σ (x − mean) ^ 2 / n",         "g · 2 · (x − mean) / n"),
     "std":          ("sqrt(Σ (x − mean) ^ 2 / n)",   "g · (x − mean) / (n · out)"),
-    "sort":         ("x, in order",      "g, each to where its element stood"),
-    "cumsum":       ("running sum of x", "sum of g from there to the end"),
+    "sort":         ("x in ascending order",   "g in the original order of x"),
+    "cumsum":       ("cumulative sum of x",    "sum of g from each element to the end"),
     "softmax":      ("exp(x) / Σ exp(x)",   "out · (g − Σ g · out)"),
     "log_softmax":  ("x − log Σ exp(x)", "g − exp(out) · Σ g"),
     "logsumexp":    ("log Σ exp(x)",     "g · exp(x − out)"),
     "softmax_cross_entropy": ("−mean log softmax(z)[y]",   "g · (softmax(z) − onehot(y)) / N"),
     "sigmoid_cross_entropy": ("log(1 + exp(z)) − z · y",   "g · (sigmoid(z) − y)"),
-    "reshape":      ("x, in another shape",         "g, in the shape of x"),
-    "ravel":        ("x, as one row",               "g, in the shape of x"),
-    "squeeze":      ("x, without axes of 1",        "g, in the shape of x"),
-    "expand_dims":  ("x, with an axis of 1 more",   "g, in the shape of x"),
+    "reshape":      ("x in another shape",          "g in the shape of x"),
+    "ravel":        ("x in one dimension",          "g in the shape of x"),
+    "squeeze":      ("x without axes of length 1",  "g in the shape of x"),
+    "expand_dims":  ("x with a new axis",           "g in the shape of x"),
     "transpose":    ("xᵀ",                          "gᵀ"),
-    "broadcast_to": ("x, repeated",                 "g, summed over the repeats"),
-    "swapaxes":     ("x, with two axes swapped",    "g, with them swapped back"),
-    "moveaxis":     ("x, with axes moved",          "g, with them moved back"),
-    "concatenate":  ("arrays, one after another",   "the stretch of g that came from there"),
-    "take":         ("x[index]",                    "g, put at index into zeros"),
-    "put":          ("v, put at index into zeros",  "g[index]"),
+    "broadcast_to": ("x repeated along axes",       "g summed over the repeats"),
+    "swapaxes":     ("x with two axes swapped",     "g with the axes swapped back"),
+    "moveaxis":     ("x with axes moved",           "g with the axes moved back"),
+    "concatenate":  ("arrays joined along an axis", "the slice of g that belongs to the operand"),
+    "take":         ("x[index]",                    "g at index, 0 elsewhere"),
+    "put":          ("v at index, 0 elsewhere",  "g[index]"),
     "einsum":       ("einsum(operands)",            "einsum of g and the other operands"),
-    "cast":         ("x, in another dtype",         "g, in the dtype of x"),
+    "cast":         ("x in another dtype",          "g in the dtype of x"),
 }
 # fmt: on
 
 
 @functools.cache
 def operands(op: Op) -> tuple[str, ...]:
-    """The names that the rules of an op give its operands; a variadic op has one for all."""
+    """Return the operands' names in the rules of an op; a variadic op has one name for all."""
     rule = op.gradient if isinstance(op, EachOp) else next(r for r in op.rules if r is not None)
     names = list(inspect.signature(rule).parameters)
     skip, arity = (3, 1) if isinstance(op, EachOp) else (2, op.arity)
@@ -98,7 +98,7 @@ def operands(op: Op) -> tuple[str, ...]:
 
 @functools.cache
 def formula(op: Op) -> dict[str, Any]:
-    """The op's formula, its operands' names, and the gradient of each; None: there is none."""
+    """Return the op's formula, its operands' names and the gradient of each (or None)."""
     names = operands(op)
     if op.name in FORMULAS and len(FORMULAS[op.name]) <= len(names) + 1:
         whole, *parts = FORMULAS[op.name]
@@ -115,16 +115,16 @@ def formula(op: Op) -> dict[str, Any]:
 
 
 def slot_name(op: Op, slot: int) -> str:
-    """The name of an operand; those of a variadic op are numbered."""
+    """Return the name of an operand; the operands of a variadic op are numbered."""
     names = operands(op)
     return f"{names[0]}{slot}" if isinstance(op, EachOp) else names[slot]
 
 
 def _rule_source(rule: Any) -> str:
-    """A rule as its own text says it: a lambda's expression, or the first line of a docstring."""
+    """Return the expression of a lambda, or the first line of a function's docstring."""
     if rule.__doc__:
         return rule.__doc__.strip().splitlines()[0].rstrip(".")
-    # A row of a table can hold several lambdas: they are told apart by where their bodies begin.
+    # A row of a table can hold several lambdas, which differ in the position of their bodies.
     begins = {(line, column) for line, _, column, _ in rule.__code__.co_positions()}
     for body in _lambdas(rule.__code__.co_filename):
         if (body.lineno, body.col_offset) in begins:
@@ -135,7 +135,7 @@ def _rule_source(rule: Any) -> str:
 
 @functools.cache
 def _lambdas(file: str) -> list[ast.expr]:
-    """The bodies of a file's lambdas; none of what was typed at a prompt."""
+    """Return the bodies of the lambdas in a file; none for input typed at a prompt."""
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except SyntaxError:
@@ -144,10 +144,10 @@ def _lambdas(file: str) -> list[ast.expr]:
 
 
 class Quotient(ast.NodeTransformer):
-    """The tables' `over(a, b)`, which is 0 for 0 / 0, as a / b."""
+    """A rewriting of `safe_divide(a, b)`, which is 0 for 0 / 0, as a / b."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "over":
+        if isinstance(node.func, ast.Name) and node.func.id == "safe_divide":
             return ast.BinOp(node.args[0], ast.Div(), node.args[1])
         return node

@@ -1,4 +1,4 @@
-"""The graph as plain records: what is told of each node, free of arrays and of nodes."""
+"""The graph as plain records, which describe each node but hold neither arrays nor nodes."""
 
 import weakref
 from collections.abc import Iterable, Sequence
@@ -12,33 +12,33 @@ from tensorgrad.engine.node import NAMES, Node, ShapeDtype
 from tensorgrad.engine.state import ScopePath
 from tensorgrad.rules import Op
 
-LONG = 40  # a keyword or an index is told in at most so many characters
+LONG = 40  # the largest number of characters for a keyword or an index
 
 
 @dataclass(slots=True, eq=False)
 class Operand:
-    """What stands in one slot of a call: another vertex, or a number, index or shape as text."""
+    """An argument in one slot of a call: another vertex, or a number, index or shape as text."""
 
     source: "Vertex | None"
     text: str = ""
-    saved: bool = False  # whether the rules keep its array for backward
+    saved: bool = False  # its array is saved for backward
 
 
 @dataclass(slots=True, eq=False)
 class Vertex:
-    """What is told of one node."""
+    """A description of one node."""
 
     kind: str  # "op", "parameter", "leaf", "constant"
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    serial: int = -1  # its place in the order of recording; a constant has none
+    serial: int = -1  # its position in recording order; a constant has none
     op: Op | None = None
     name: str | None = None
     scope: ScopePath | None = None
     inputs: list[Operand] = field(default_factory=list)
     keywords: dict[str, str] = field(default_factory=dict)
     out_saved: bool = False
-    freed: bool = False  # a backward has consumed it, and what it was made from is forgotten
+    freed: bool = False  # a backward pass has freed its inputs
     value: Stats | None = None
     grad: Stats | None = None
     source: str | None = None
@@ -50,8 +50,8 @@ class Vertex:
         return int(np.prod(self.shape, dtype=int)) * self.dtype.itemsize
 
     @property
-    def keeps(self) -> bool:
-        """Whether what it saves is not its output, but what it computed on its way."""
+    def saves_residuals(self) -> bool:
+        """True if it saves intermediate results for backward in place of its output."""
         return self.op is not None and self.op.residuals is not None
 
 
@@ -61,26 +61,26 @@ class Event:
 
     type: str  # "forward", "seed", "backward", "leaf"
     vertex: Vertex
-    live_bytes: int  # of the arrays made since the trace began, those alive after this step
+    live_bytes: int  # of the arrays made since the trace began that are alive after this step
     seconds: float | None = None
-    slot: int | None = None  # backward: the gradient comes out of this slot of the vertex
-    to: Vertex | None = None  # … and goes to this one
+    slot: int | None = None  # backward: the gradient leaves through this slot of the vertex
+    to: Vertex | None = None  # … and flows to this vertex
     contribution: Stats | None = None
-    accumulated: Stats | None = None  # the gradient there, with this contribution
+    accumulated: Stats | None = None  # the sum of the contributions, up to this one
     grad: Stats | None = None  # leaf: its .grad
 
 
 @dataclass(slots=True, eq=False)
 class Graph:
-    """Every vertex after its inputs, in recording order, and those that were asked for."""
+    """Vertices in recording order, each after its inputs, and the roots that were requested."""
 
     vertices: list[Vertex]
     roots: list[Vertex]
     notes: list[str]
-    events: list[Event] = field(default_factory=list)  # in time order, of a trace
+    events: list[Event] = field(default_factory=list)  # of a trace, in time order
 
     def names(self) -> dict[Vertex, str]:
-        """n0, n1, … for what was recorded, c0, c1, … for constants; the same in every run."""
+        """Name recorded vertices n0, n1, … and constants c0, c1, …, the same in every run."""
         counts = {"n": 0, "c": 0}
         ids = {}
         for vertex in self.vertices:
@@ -91,23 +91,23 @@ class Graph:
 
 
 FREED = (
-    "A backward has freed what lies behind the dotted outlines: draw before backward, call "
+    "backward has freed the inputs of the dotted nodes: draw before backward, call "
     "backward(retain_graph=True), or run both inside `with tensorgrad.trace() as t:` and t.draw()"
 )
 
 
-def read(
+def read_graph(
     outputs: list[tuple[Node | None, Any]], also: Iterable[Node], *, values: bool, grads: bool
 ) -> Graph:
-    """The graph under outputs, each a node (None: a constant) and its value; and other nodes.
+    """Read the graph under outputs, given as nodes (None: a constant) with values, and other nodes.
 
-    Linear in time, and iterative.
+    Takes linear time, without recursion.
     """
     reader = Reader(values)
     roots = []
     for node, value in outputs:
         root = reader.constant(value) if node is None else reader.add(node)
-        reader.saw(root, value)
+        reader.add_value(root, value)
         roots.append(root)
     for node in also:
         reader.parameter(node)
@@ -119,7 +119,7 @@ def read(
 
 
 def assembled(recorded: Iterable[Vertex], roots: list[Vertex]) -> Graph:
-    """Vertices by serial number, each constant before its first use, every leaf in its module."""
+    """Sort vertices by serial number, put constants before their use, and leaves into modules."""
     order: dict[Vertex, None] = {}
     for vertex in sorted(recorded, key=lambda v: v.serial):
         for operand in vertex.inputs:
@@ -132,17 +132,17 @@ def assembled(recorded: Iterable[Vertex], roots: list[Vertex]) -> Graph:
 
 
 class Reader:
-    """Makes vertices of nodes, each once; with `values`, statistics of the arrays it meets."""
+    """A converter of nodes to vertices; with `values`, it also takes statistics of their arrays."""
 
     def __init__(self, values: bool) -> None:
         self.values = values
         self.vertices: dict[int, Vertex] = {}  # by serial number
         self.nodes: list[tuple[Node, Vertex]] = []
-        # Constants by the id of their array, which the reference tells to be still that one.
+        # Constants by the id of their array; the reference shows if the id still means that array.
         self.constants: dict[int, tuple[Vertex, weakref.ref[np.ndarray]]] = {}
 
     def add(self, node: Node) -> Vertex:
-        """The vertex of a node, after all that is under it."""
+        """Return the vertex of a node, after converting everything under it."""
         if node.serial in self.vertices:
             return self.vertices[node.serial]
         new = {node: None}
@@ -157,7 +157,7 @@ class Reader:
         return self.vertices[node.serial]
 
     def vertex(self, node: Node, given: Sequence[Any] | None = None) -> Vertex:
-        """The vertex of a node whose parents have theirs; `given` are its arguments, if known."""
+        """Convert a node whose parents are converted; `given` are its arguments, if known."""
         vertex = self.vertices[node.serial] = Vertex(
             "leaf" if node.op is None else "op",
             node.shape,
@@ -170,25 +170,25 @@ class Reader:
             out_saved=node.out is not None,
             freed=node.parents is None,
         )
-        if node.out is not None and node.op.residuals is None:
-            self.saw(vertex, node.out)
+        if node.out is not None and not vertex.saves_residuals:
+            self.add_value(vertex, node.out)
         if node.parents is not None:
             slots = zip(node.parents, node.args, given or node.args, strict=True)
             vertex.inputs = [self.operand(*slot) for slot in slots]
         return vertex
 
-    def operand(self, parent: Node | None, kept: Any, given: Any) -> Operand:
-        """A slot of a call: its node (None: a constant), what the call keeps of it, its value."""
-        saved = not isinstance(kept, ShapeDtype)
+    def operand(self, parent: Node | None, residual: Any, given: Any) -> Operand:
+        """Convert a slot of a call: its node (None: a constant), what is saved, and its value."""
+        saved = not isinstance(residual, ShapeDtype)
         if parent is None and not (isinstance(given, (ShapeDtype, np.ndarray)) and given.ndim):
             return Operand(None, text(given))
         source = self.constant(given) if parent is None else self.vertices[parent.serial]
         if not isinstance(given, ShapeDtype):
-            self.saw(source, given)
+            self.add_value(source, given)
         return Operand(source, saved=saved)
 
     def constant(self, given: Any) -> Vertex:
-        """One array given to several calls is one constant."""
+        """Return the vertex of a constant; an array given to several calls is one constant."""
         vertex, array = self.constants.get(id(given), (None, None))
         if vertex is None or array is None or array() is not given:
             vertex = Vertex("constant", given.shape, given.dtype)
@@ -198,18 +198,19 @@ class Reader:
         return vertex
 
     def parameter(self, node: Node) -> None:
-        """The vertex of a leaf that belongs to a module, used or not."""
+        """Add a leaf that belongs to a module, used or not."""
         self.add(node).kind = "parameter"
 
-    def saw(self, vertex: Vertex, value: Any) -> None:
+    def add_value(self, vertex: Vertex, value: Any) -> None:
+        """Add the statistics of a value, if values are wanted and the vertex has none."""
         if self.values and vertex.value is None:
             vertex.value = statistics(value)
 
 
 def place_leaves(vertices: Iterable[Vertex]) -> None:
-    """Put a named leaf that modules use into the innermost around all these uses: a parameter.
+    """Place named leaves, as parameters, in the innermost module that contains all their uses.
 
-    Uses outside of modules, such as a penalty on the weights, do not count.
+    Uses outside any module, such as a penalty on the weights, do not count.
     """
     users: dict[Vertex, list[ScopePath]] = {}
     for vertex in vertices:
@@ -233,7 +234,7 @@ def _common(a: list[ScopePath], b: list[ScopePath]) -> list[ScopePath]:
 
 
 def text(value: Any) -> str:
-    """A number, index, shape or other plain argument as one would write it, not too long."""
+    """Write a number, index, shape or other plain argument as Python does, not too long."""
     written = _written(value)
     return written if len(written) <= LONG else written[: LONG - 1] + "…"
 

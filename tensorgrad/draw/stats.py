@@ -1,20 +1,21 @@
-"""What is told of an array: its numbers if they are few, and its statistics."""
+"""A description of an array: its numbers if they are few, and its statistics."""
 
 import contextlib
 from typing import Any
 
 import numpy as np
 
-LISTED = 64  # arrays up to this size are told number by number
+LISTED = 64  # the largest size of an array whose numbers are listed
 BINS = 32
 
 Stats = dict[str, Any]
 
 
 def statistics(value: Any, histogram: bool = True) -> Stats:
-    """Size, numbers, range, mean, deviation, histogram; NaN and infinities only counted.
+    """Compute size, numbers, range, mean, standard deviation and histogram.
 
-    Of complex numbers they are of the absolute values. One number is told by itself alone.
+    NaN and infinity are counted, and take no part in the rest. Complex arrays are described by
+    their absolute values. A single number has no statistics but itself.
     """
     x = np.asarray(value)
     stats: Stats = {"size": x.size}
@@ -27,7 +28,7 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
 
 
 def _summary(x: np.ndarray, histogram: bool) -> Stats:
-    wide = x.astype(np.float64).ravel()  # so that float16 does not overflow in its own sum
+    wide = x.astype(np.float64).ravel()  # so that a sum of float16 does not overflow
     finite = wide[np.isfinite(wide)]
     found: Stats = {
         "zeros": int(np.sum(wide == 0)),
@@ -37,22 +38,22 @@ def _summary(x: np.ndarray, histogram: bool) -> Stats:
     if finite.size:
         found |= {"mean": plain_number(np.mean(finite)), "std": plain_number(np.std(finite))}
         low, high = finite.min(), finite.max()
-        # Back in the array's own precision, in which they are exact and short.
+        # Converted back to the array's own precision, in which they are exact and short.
         found |= {
             name: plain_number(v.astype(x.dtype) if x.dtype.kind == "f" else v)
             for name, v in (("min", low), ("max", high))
         }
         if low < high and histogram:
-            with contextlib.suppress(ValueError):  # a range too narrow or too wide for 32 bins
+            with contextlib.suppress(ValueError):  # the range is too narrow or too wide for 32 bins
                 found["histogram"] = np.histogram(finite, BINS)[0].tolist()
     return {name: v for name, v in found.items() if v not in (0, "nan", "inf") or name in SIGNED}
 
 
-SIGNED = ("min", "max", "mean", "std")  # of these 0 is told, of the counts it is understood
+SIGNED = ("min", "max", "mean", "std")  # included even if 0, which counts are not
 
 
 def plain_number(v: Any) -> int | float | str:
-    """A number as JSON has it, no longer than its precision; NaN, infinity and complex as words."""
+    """Convert a number for JSON: rounded to its precision; NaN, infinity and complex as strings."""
     v = v[()] if isinstance(v, np.ndarray) else v
     kind = np.asarray(v).dtype.kind
     if kind in "biu":
@@ -64,8 +65,8 @@ def plain_number(v: Any) -> int | float | str:
     return float(str(v)) if np.asarray(v).dtype == np.float32 else float(f"{v:.9g}")
 
 
-def told(stats: Stats, shape: tuple[int, ...]) -> str:
-    """A line for a small picture: a few numbers themselves, or range, mean and deviation."""
+def stats_text(stats: Stats, shape: tuple[int, ...]) -> str:
+    """Describe an array in one line: its few numbers, or range, mean and standard deviation."""
     if stats["size"] == 0:
         return "empty"
     if "numbers" in stats and stats["size"] <= 6:
@@ -89,7 +90,7 @@ def _short(v: Any) -> str:
 
 
 def _nested(words: list[str], shape: tuple[int, ...]) -> str:
-    """Words in row-major order, in the brackets of their shape."""
+    """Join words, given in row-major order, inside nested brackets of the shape."""
     for n in reversed(shape):
         words = [f"[{', '.join(words[i : i + n])}]" for i in range(0, len(words), n)]
     return words[0]

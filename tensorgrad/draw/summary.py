@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tensorgrad.draw.dot import size
+from tensorgrad.draw.dot import bytes_text
 from tensorgrad.engine.state import ScopePath
 
 
 @dataclass(slots=True)
 class Call:
-    """One operation of a run; backward is 0 where none went through it."""
+    """One operation of a run; its backward time is 0 if backward did not pass through it."""
 
     op: str
     scope: ScopePath | None
@@ -20,6 +20,8 @@ class Call:
 
 @dataclass(slots=True)
 class Totals:
+    """The sums over several calls."""
+
     calls: int = 0
     forward: float = 0.0
     backward: float = 0.0
@@ -33,7 +35,7 @@ class Totals:
 
 
 def table(calls: Iterable[Call]) -> str:
-    """One row per operation, the slowest first, then one per module, with all that is in it."""
+    """Format a row per operation, the slowest first, and a row per module with its contents."""
     ops: dict[str, Totals] = {}
     modules: dict[tuple[str, ...], Totals] = {}
     total = Totals()
@@ -47,7 +49,7 @@ def table(calls: Iterable[Call]) -> str:
     slowest = sorted(ops.items(), key=lambda item: -item[1].forward - item[1].backward)
     rows = [("operation", None), *slowest, ("total", total)]
     if modules:
-        # Sorted by path with a parent before its children, but in the order of first calls.
+        # Each parent before its children, and siblings in the order of their first calls.
         first = {path: i for i, path in enumerate(modules)}
         ordered = sorted(modules, key=lambda path: [first[path[: n + 1]] for n in range(len(path))])
         rows += [("", None), ("module", None)]
@@ -61,4 +63,4 @@ def _row(name: str, row: Totals | None, width: int) -> str:
         heads = f"{'calls':>7} {'forward':>12} {'backward':>12} {'output':>10}" if name else ""
         return f"{name:<{width}} {heads}".rstrip()
     times = f"{1e3 * row.forward:>9.3f} ms {1e3 * row.backward:>9.3f} ms"
-    return f"{name:<{width}} {row.calls:>7} {times} {size(row.nbytes):>10}"
+    return f"{name:<{width}} {row.calls:>7} {times} {bytes_text(row.nbytes):>10}"

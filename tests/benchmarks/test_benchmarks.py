@@ -1,5 +1,7 @@
-"""The benchmarks run, refuse whoever computes something else, and tell honestly what was reached."""
+"""The benchmarks: they run, refuse peers with different answers, and report which goals were reached."""
 
+import ast
+import graphlib
 import json
 
 import numpy as np
@@ -11,9 +13,8 @@ from benchmarks.harness import (
     DisagreementError,
     Measured,
     Run,
-    SkippedError,
     Workload,
-    agree,
+    check_answers,
     measure,
 )
 from benchmarks.peers import PEERS, Peer
@@ -26,7 +27,7 @@ def said():
 
 
 def square(factor: float = 1.0):
-    """A peer that answers x² and its gradient, the latter times a factor."""
+    """Return a peer that answers x² and its gradient, the latter times a factor."""
     return lambda x: lambda: (np.sum(x * x), factor * 2 * x)
 
 
@@ -77,10 +78,10 @@ def test_a_wrong_peer_is_refused(said):
         (lambda: (np.float64(5), np.array([0, np.nan, 4])), "gradient 1 of by hand differs"),
     ],
 )
-def test_what_is_no_answer(answer, message):
+def test_wrong_answers_are_refused(answer, message):
     x = np.arange(3.0)
     with pytest.raises(DisagreementError, match=message):
-        agree(workload(), {"hand": Run(answer), "tensorgrad": Run(square()(x))})
+        check_answers(workload(), {"hand": Run(answer), "tensorgrad": Run(square()(x))})
 
 
 def test_a_refused_workload_is_not_reported_and_fails_the_command(monkeypatch, capsys):
@@ -92,19 +93,12 @@ def test_a_refused_workload_is_not_reported_and_fails_the_command(monkeypatch, c
     assert "square" not in captured.out
 
 
-def test_missing_peers_are_said_and_left_out(monkeypatch, said):
-    def unable(_x):
-        raise SkippedError("there is no such function yet")
-
+def test_missing_peers_are_reported_and_omitted(monkeypatch, said):
     monkeypatch.setitem(PEERS, "torch", Peer("PyTorch", ("a_package_nobody_has",)))
-    monkeypatch.setitem(PEERS, "autograd", Peer("HIPS autograd"))  # as if it were installed
-    ways = {"tensorgrad": square(), "torch": square(), "autograd": unable}
+    ways = {"tensorgrad": square(), "torch": square()}
     measured = measure(workload(**ways), quick=True, rounds=2, say=said.append)
     assert {m.peer for m in measured} == {"tensorgrad"}
-    assert said == [
-        "square: PyTorch left out, for a_package_nobody_has is not installed",
-        "square: HIPS autograd left out: there is no such function yet",
-    ]
+    assert said == ["square: PyTorch omitted, because a_package_nobody_has is not installed"]
 
 
 def rows(ours: list[float], *theirs: Measured) -> dict:
@@ -122,7 +116,7 @@ def test_goals_say_by_how_much_they_are_missed():
     assert "missed by 50 %" in report.goals([rows([1.5], Measured("hand", 1, [2.0]))])
 
 
-def test_every_workload_has_a_name_of_its_own_and_known_peers():
+def test_every_workload_has_a_unique_name_and_known_peers():
     names = [w.name for family in FAMILIES.values() for w in family]
     assert len(names) == len(set(names))
     for family in FAMILIES.values():
@@ -132,22 +126,22 @@ def test_every_workload_has_a_name_of_its_own_and_known_peers():
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
-def test_the_pages_show_what_was_measured_last(page):
-    """Else: python -m benchmarks --from benchmarks/results/<the latest>.json --pages."""
+def test_the_pages_show_the_latest_run(page):
+    """If it fails: python -m benchmarks --from benchmarks/results/<the latest>.json --pages."""
     assert (pages.ROOT / page).read_text(encoding="utf-8") == pages.filled(page, pages.latest())
 
 
-def test_a_page_without_a_place_for_the_tables(monkeypatch):
+def test_a_page_without_marks_is_refused(monkeypatch):
     monkeypatch.setitem(pages.PAGES, "CHANGELOG.md", pages.goals)
-    with pytest.raises(ValueError, match=r"CHANGELOG\.md has no place between <!-- measured -->"):
+    with pytest.raises(ValueError, match=r"CHANGELOG\.md needs the marks <!-- measured --> and"):
         pages.filled("CHANGELOG.md", pages.latest())
 
 
-def test_the_pages_take_nothing_but_a_whole_run(capsys):
+def test_the_pages_require_a_complete_run(capsys):
     whole = pages.latest()
     part = whole | {"rows": [row for row in whole["rows"] if row["workload"] != "import"]}
     with pytest.raises(
-        ValueError, match="a whole run of the benchmarks, but this one left out import"
+        ValueError, match="a complete run of the benchmarks, but this one omitted import"
     ):
         pages.filled("README.md", part)
     with pytest.raises(ValueError, match="this one was quick"):
@@ -155,4 +149,25 @@ def test_the_pages_take_nothing_but_a_whole_run(capsys):
     for some in (["--quick"], ["--only", "mlp"]):
         with pytest.raises(SystemExit):
             main([*some, "--pages"])
-        assert "--pages shows a whole run" in capsys.readouterr().err
+        assert "--pages requires a complete run" in capsys.readouterr().err
+
+
+def imported_modules(file):
+    """Yield the modules of benchmarks that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "benchmarks":
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield node.module
+
+
+def test_the_files_do_not_import_each_other_in_a_circle():
+    folder = pages.ROOT / "benchmarks"
+    files = {
+        ".".join(file.relative_to(pages.ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in folder.rglob("*.py")
+    }
+    graph = {
+        name: set(imported_modules(file)) & files.keys() - {name, "benchmarks"}
+        for name, file in files.items()
+    }
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises graphlib.CycleError

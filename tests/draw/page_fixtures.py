@@ -1,4 +1,4 @@
-"""Graphs for the page's tests, and a browser to open them in."""
+"""Graphs for the tests of the page, and a browser to open them in."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from tensorgrad.draw.page import render
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--enable-precise-memory-info"]
-READY = "() => window.tg && tg.ready"  # a function, for the page forbids evaluating text
+READY = "() => window.tg && tg.ready"  # a function, because the page forbids evaluating text
 
 
 def browser() -> Iterator[Any]:
-    """A headless Chromium; skips where there is none."""
+    """Start a headless Chromium; skip where there is none."""
     api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
     program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if program is None:
@@ -30,7 +30,7 @@ def browser() -> Iterator[Any]:
 
 
 class Opened:
-    """A page that is ready, with what the browser complained of and asked for."""
+    """A page that is ready, with the browser's messages and requests."""
 
     def __init__(self, browser: Any, path: Path, anchor: str = "", **context: Any) -> None:
         self.context = browser.new_context(viewport={"width": 1280, "height": 800}, **context)
@@ -63,7 +63,7 @@ Open = Callable[..., Opened]
 
 
 def opener(browser: Any, folder: Path) -> Iterator[Open]:
-    """Opens documents, and closes the pages afterwards."""
+    """Open documents, and close the pages afterwards."""
     pages: list[Opened] = []
 
     def open_page(
@@ -83,7 +83,7 @@ def opener(browser: Any, folder: Path) -> Iterator[Open]:
 
 
 def scalars() -> dict[str, Any]:
-    """y = x·x·w + sin x at x = 0.7, w = -1.5: x is used three times, twice by one op."""
+    """Trace y = x·x·w + sin x at x = 0.7, w = -1.5: x is used three times, twice by one op."""
     with tg.trace() as t:
         x = tg.Tensor(0.7, requires_grad=True, name="x")
         w = tg.Tensor(-1.5, requires_grad=True, name="w")
@@ -93,7 +93,7 @@ def scalars() -> dict[str, Any]:
 
 
 def network(depth: int = 2, width: int = 8) -> tuple[nn.Sequential, dict[str, Any]]:
-    """A healthy MLP, and the document of one step of its training."""
+    """Make a healthy MLP, and the document of one step of its training."""
     rng = np.random.default_rng(0)
     layers: list[Any] = []
     for _ in range(depth):
@@ -108,7 +108,7 @@ def network(depth: int = 2, width: int = 8) -> tuple[nn.Sequential, dict[str, An
 
 
 def troubled() -> dict[str, Any]:
-    """A dead ReLU, saturated sigmoids, zero, vanishing and exploding gradients, and a log of 0."""
+    """Trace a dead ReLU, saturated sigmoids, vanishing and exploding gradients, and a log of 0."""
     rng = np.random.default_rng(0)
 
     def leaf(value: Any, name: str) -> tg.Tensor:
@@ -128,7 +128,7 @@ def troubled() -> dict[str, Any]:
 
 
 def chain(length: int) -> dict[str, Any]:
-    """A document of one operation after another, written by hand."""
+    """Write a document of operations in a chain."""
     nodes: list[dict[str, Any]] = [
         {"id": "n0", "kind": "leaf", "name": "x", "shape": [], "dtype": "float64", "bytes": 8}
     ]
@@ -146,7 +146,7 @@ def chain(length: int) -> dict[str, Any]:
 
 
 def lattice(count: int) -> dict[str, Any]:
-    """About `count` operations, each of two that stand before it: wide, and with long edges."""
+    """Write a wide document of `count` operations, each of two earlier ones, with long edges."""
     rng = np.random.default_rng(0)
     document = chain(count)
     for k in range(2, count):
@@ -156,4 +156,5 @@ def lattice(count: int) -> dict[str, Any]:
 
 
 def whole(parts: dict[str, Any]) -> dict[str, Any]:
+    """Complete a document by its format and direction."""
     return {"format": "tensorgrad-graph", "version": 1, "direction": "LR"} | parts

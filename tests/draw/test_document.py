@@ -1,4 +1,4 @@
-"""The JSON document: complete, small, and equal to what the engine computed."""
+"""The JSON document: complete, small, and with the numbers of the engine."""
 
 import json
 import math
@@ -11,7 +11,7 @@ import tensorgrad as tg
 from tensorgrad.draw.document import encoded
 
 NODE = {
-    "id", "kind", "op", "name", "shape", "dtype", "bytes", "module", "inputs", "keywords", "out_saved", "kept", "freed",
+    "id", "kind", "op", "name", "shape", "dtype", "bytes", "module", "inputs", "keywords", "out_saved", "residuals_saved", "freed",
     "formula", "source", "value", "grad", "forward_seconds", "backward_seconds",
 }  # fmt: skip
 EVENT = {
@@ -34,7 +34,7 @@ def network(seed=0):
 
 @pytest.fixture
 def step():
-    """A traced training step: the network, its loss and the document."""
+    """Trace a training step: the network, its loss and the document."""
     rng = np.random.default_rng(1)
     net, X, y = network(), rng.normal(size=(10, 12)).astype("f4"), rng.integers(0, 3, 10)
     with tg.trace() as t:
@@ -47,16 +47,16 @@ def step():
     return net, X, logits, loss, document
 
 
-def test_what_a_node_keeps_is_its_output_or_what_it_computed_on_its_way(step):
+def test_a_node_saves_its_output_or_residuals(step):
     *_, document = step
     nodes = {node.get("op"): node for node in document["nodes"]}
     assert nodes["relu"]["out_saved"]
-    assert "kept" not in nodes["relu"]
-    assert nodes["softmax_cross_entropy"]["kept"]
+    assert "residuals_saved" not in nodes["relu"]
+    assert nodes["softmax_cross_entropy"]["residuals_saved"]
     assert "out_saved" not in nodes["softmax_cross_entropy"]
 
 
-def test_the_document_is_what_the_schema_says(step):
+def test_the_document_follows_the_schema(step):
     *_, document = step
     assert document["format"] == "tensorgrad-graph"
     assert document["version"] == 1
@@ -101,7 +101,7 @@ def test_modules_and_names(step):
 
 
 def close(stats, array):
-    """Whether statistics are those of an array, to six digits, as NumPy computes them."""
+    """Assert that statistics are those of an array, computed by NumPy, to six digits."""
     x = np.asarray(array, float)
     assert stats["size"] == x.size
     if x.size == 1:
@@ -118,7 +118,7 @@ def close(stats, array):
         np.testing.assert_allclose(stats["numbers"], x.ravel(), rtol=1e-6)
 
 
-def test_values_and_gradients_are_the_engines(step):
+def test_values_and_gradients_are_those_of_the_engine(step):
     net, X, logits, loss, document = step
     nodes, stats = {n["id"]: n for n in document["nodes"]}, document["stats"]
     parameters = [n for n in nodes.values() if n["kind"] == "parameter"]
@@ -161,7 +161,7 @@ def test_seconds_add_up(step):
         assert node.get("backward_seconds", 0) == pytest.approx(spent[node["id"]], abs=1e-6)
 
 
-def test_what_is_shared_is_stored_once():
+def test_shared_parts_are_stored_once():
     x = tg.Tensor(np.arange(100.0), requires_grad=True)
     with tg.trace() as t:
         np.sum(np.sin(np.sin(x))).backward()
@@ -172,7 +172,7 @@ def test_what_is_shared_is_stored_once():
     assert all(e["contribution"] == e["accumulated"] for e in (seed, *backward))
 
 
-def test_two_ops_of_one_name_have_two_formulas():
+def test_two_ops_of_the_same_name_have_two_formulas():
     ops = [tg.primitive(lambda x, k=k: k * x) for k in (2, 3)]
     for k, op in zip((2, 3), ops, strict=True):
         op.compute.__name__ = op.__name__ = "scale"
@@ -180,24 +180,24 @@ def test_two_ops_of_one_name_have_two_formulas():
     try:
         x = tg.Tensor(1.0, requires_grad=True)
         document = tg.draw(ops[0](ops[1](x))).document
-        rules = {key: told["rules"] for key, told in document["formulas"].items()}
+        rules = {key: entry["rules"] for key, entry in document["formulas"].items()}
         assert rules == {"scale": ["∂x = 3 · g"], "scale'": ["∂x = 2 · g"]}
     finally:
         for op in ops:
             del tg.rules.RULES[op]
 
 
-def test_numbers_that_json_has_not_are_words():
+def test_numbers_that_json_lacks_are_strings():
     x = tg.Tensor([0.0, -1.0, 1.0], requires_grad=True)
     with np.errstate(all="ignore"), tg.trace() as t:
         np.sum(np.log(x) / 0).backward()
     text = encoded(t.draw().document)
-    told = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
-    numbers = [s["numbers"] for s in told["stats"] if "numbers" in s]
+    document = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    numbers = [s["numbers"] for s in document["stats"] if "numbers" in s]
     assert ["-inf", "nan", "nan"] in numbers
 
 
-def test_plain_arguments_stand_as_text_in_their_slot():
+def test_plain_arguments_are_text_in_their_slot():
     x = tg.Tensor(np.ones((2, 3)), requires_grad=True)
     nodes = tg.draw(np.sum(2.5 * x[1:, 0], axis=0)).document["nodes"]
     assert [node.get("inputs") for node in nodes] == [
@@ -209,7 +209,7 @@ def test_plain_arguments_stand_as_text_in_their_slot():
     assert nodes[-1]["keywords"] == {"axis": "0"}
 
 
-def test_without_a_trace_what_the_graph_keeps_is_told_if_asked_for():
+def test_without_a_trace_saved_values_are_shown_on_request():
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
     y = np.exp(x)
     plain = tg.draw(y).document
@@ -230,13 +230,13 @@ def test_a_document_holds_any_name():
 def test_saved_files_hold_the_document(tmp_path):
     x = tg.Tensor(1.0, requires_grad=True, name="\ud800 é")
     drawing = tg.draw(np.exp(x))
-    told = json.loads(drawing.save(tmp_path / "graph.json").read_text("utf-8"))
-    assert told["nodes"][0]["name"] == "? é"
+    document = json.loads(drawing.save(tmp_path / "graph.json").read_text("utf-8"))
+    assert document["nodes"][0]["name"] == "? é"
     drawing.save(tmp_path / "graph.html")
     later = tg.draw(np.exp(x) * 2)
     later.save(tmp_path / "both.html", before=drawing)
     assert len((tmp_path / "both.html").read_text("utf-8")) > len(later.page())
-    with pytest.raises(ValueError, match=r"only a page, .html, shows a difference"):
+    with pytest.raises(ValueError, match=r"only a page \(.html\) can show differences"):
         later.save(tmp_path / "both.svg", before=drawing)
 
 

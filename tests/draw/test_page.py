@@ -1,4 +1,4 @@
-"""The page in a browser: what it shows against what Python computes."""
+"""The page in a browser, compared with the numbers that Python computes."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def test_the_shell_and_a_page_of_a_hundred_nodes_are_small():
     assert len(render(document).encode()) <= 200_000
 
 
-def test_the_page_loads_one_resource_and_complains_of_nothing(open_page, network):
+def test_the_page_loads_one_resource_and_logs_nothing(open_page, network):
     opened = open_page(network[1])
     opened.step(3)
     opened.page.keyboard.press("o")
@@ -64,7 +64,7 @@ def test_the_page_loads_one_resource_and_complains_of_nothing(open_page, network
     assert opened.complaints == []
 
 
-def test_the_policy_stops_scripts_that_are_not_the_pages_own(open_page, scalars):
+def test_the_policy_blocks_foreign_scripts(open_page, scalars):
     opened = open_page(scalars)
     policy = opened("document.querySelector('meta[http-equiv]').content")
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
@@ -91,7 +91,7 @@ def test_hostile_names_are_text(open_page, name):
     assert len(opened.requests) == 1
 
 
-def test_what_is_not_a_graph_is_told(open_page, scalars, browser, tmp_path):
+def test_an_unknown_document_is_reported(open_page, scalars, browser, tmp_path):
     path = tmp_path / "old.html"
     path.write_text(render(scalars | {"version": 2}), "utf-8")
     page = browser.new_page()
@@ -127,7 +127,7 @@ def test_gradients_arrive_one_by_one(open_page, scalars):
     assert opened.node(ids["x"])["gradient"]["mean"] == pytest.approx(np.cos(x) + 2 * w * x)
 
 
-def test_every_gradient_of_a_network_is_the_sum_so_far(open_page, network):
+def test_every_gradient_of_a_network_is_its_partial_sum(open_page, network):
     model, document = network
     opened = open_page(document)
     stats = document["stats"]
@@ -181,13 +181,13 @@ def test_the_panel_shows_the_rule_with_this_nodes_numbers(open_page, scalars):
     assert "page_fixtures.py" in text
 
 
-def test_the_panel_tells_what_backward_keeps(open_page, network):
+def test_the_panel_shows_what_backward_saves(open_page, network):
     document = network[1]
     opened = open_page(document)
     opened("id => tg.select(id)", by_op(document, "softmax_cross_entropy"))
-    assert "what it computed on its way" in opened.panel()
+    assert "intermediate results" in opened.panel()
     opened("id => tg.select(id)", by_op(document, "relu"))
-    assert "its output" in opened.panel()
+    assert re.search(r"Saved\s+output", opened.panel())
 
 
 def test_statistics_and_histogram_are_numpys(open_page):
@@ -324,7 +324,7 @@ def test_boxes_hold_their_nodes_and_nothing_overlaps(open_page, network):
         assert apart_x or apart_y
 
 
-# Hotspots, health, search, difference
+# Hotspots, health, search, differences
 
 
 @pytest.mark.parametrize("kind", ["forward", "backward", "bytes"])
@@ -380,7 +380,7 @@ def test_troubles_are_marked(open_page):
     assert firsts == [by_op(document, "log")]
 
 
-def test_the_first_producer_leads_to_the_loss(open_page):
+def test_the_first_nan_leads_to_the_loss(open_page):
     document = fixtures.troubled()
     opened = open_page(document)
     opened.page.locator("#panel .troubles button").first.click()
@@ -437,7 +437,7 @@ def test_search(open_page, network, query, found):
     expected = [n["id"] for n in network[1]["nodes"] if found(n)]
     hits = opened("query => tg.search(query)", query)
     if query == "relu":
-        hits = [hit for hit in hits if opened.node(hit)["op"] == "relu"]  # modules match as well
+        hits = [hit for hit in hits if opened.node(hit)["op"] == "relu"]  # modules match too
     assert hits == expected
 
 
@@ -483,7 +483,7 @@ def test_a_graph_does_not_differ_from_itself(open_page, network):
     assert difference == {"added": [], "removed": [], "changed": []}
 
 
-# Links, files, keys, readers
+# Links, files, keys, screen readers
 
 
 def test_a_link_shares_the_state(open_page, network):
@@ -508,7 +508,7 @@ def test_a_link_shares_the_state(open_page, network):
 def test_export(open_page, scalars, kind, tmp_path):
     opened = open_page(scalars)
     with opened.page.expect_download() as download:
-        opened.page.get_by_label("Save what is seen").select_option(kind)
+        opened.page.get_by_label("Save the view").select_option(kind)
     path = tmp_path / f"saved.{kind}"
     download.value.save_as(path)
     if kind == "json":
@@ -550,7 +550,7 @@ def test_keys_reach_everything(open_page, network):
     assert opened("document.activeElement.id") == "search"
 
 
-def test_readers_find_roles_and_names(open_page, network):
+def test_screen_readers_find_roles_and_names(open_page, network):
     opened = open_page(network[1])
     page = opened.page
     assert page.get_by_role("application").count() == 1

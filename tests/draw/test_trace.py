@@ -1,6 +1,7 @@
-"""trace: every event with its numbers, against what NumPy and the engine say; and its costs."""
+"""trace: every event with its numbers, compared with NumPy and the engine; and its costs."""
 
 import gc
+import inspect
 import threading
 import weakref
 
@@ -38,11 +39,11 @@ def test_events_come_in_the_order_of_the_run_with_their_values():
         loss = np.sum(np.exp(x) * x)
         loss.name = "loss"
         loss.backward()
-    told = [
+    described = [
         (e.type, e.vertex.name or e.vertex.op.name, e.slot, e.to and (e.to.name or e.to.op.name))
         for e in t.draw().graph.events
     ]
-    assert told == [
+    assert described == [
         ("forward", "exp", None, None),
         ("forward", "multiply", None, None),
         ("forward", "loss", None, None),
@@ -79,7 +80,7 @@ def test_a_tensor_used_twice_by_one_call_shows_both_contributions():
     assert numbers(second.accumulated) == numbers(second.to.grad) == [6.0]
 
 
-def test_every_gradient_of_a_network_is_what_retain_grad_would_say():
+def test_every_gradient_of_a_network_agrees_with_retain_grad():
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Dense(3, 4, rng=rng), nn.Tanh(), nn.Dense(4, 2, rng=rng))
     X, y = rng.normal(size=(5, 3)).astype("f4"), np.array([0, 1, 1, 0, 1])
@@ -101,7 +102,7 @@ def test_every_gradient_of_a_network_is_what_retain_grad_would_say():
 def test_constants_have_their_values_too():
     x, data = leaf(np.ones((2, 2))), np.array([[1.0, 2.0], [3.0, 4.0]])
     with tg.trace() as t:
-        np.sum(x + data).backward()  # of a sum nothing is kept, and yet it is told
+        np.sum(x + data).backward()  # a sum saves no value, but the trace has it
     (constant,) = [v for v in t.draw().graph.vertices if v.kind == "constant"]
     assert numbers(constant.value) == [1.0, 2.0, 3.0, 4.0]
 
@@ -116,7 +117,7 @@ def test_without_values_there_are_events_and_times_only():
     assert all(e.seconds > 0 for e in t.events if e.type != "seed")
 
 
-def test_names_given_late_and_after_the_run_ended():
+def test_names_given_late_are_shown():
     x = leaf(2.0)
     with tg.trace() as t:
         y = x * 3
@@ -141,7 +142,7 @@ def test_the_source_is_the_users_line():
     assert second.endswith(": return nn.Sequential(nn.Tanh())(x)")
 
 
-def test_a_graph_made_before_the_trace_is_there():
+def test_a_graph_recorded_before_the_trace_is_shown():
     x = leaf([1.0, 2.0], name="x")
     y = np.exp(x)
     with tg.trace() as t:
@@ -156,7 +157,7 @@ def test_a_graph_made_before_the_trace_is_there():
     assert kinds(t) == ["seed", "backward", "backward", "leaf"]
 
 
-def test_two_backwards_add_up_in_the_leaves_and_start_anew_above():
+def test_two_backward_passes_add_up_in_the_leaves_only():
     x = leaf(2.0)
     with tg.trace() as t:
         y = x * 3
@@ -179,7 +180,7 @@ def test_two_outputs_differentiated_together():
     assert numbers(events(t, "backward")[-1].vertex.grad) == [12.0 + 5.0]
 
 
-def test_a_backward_inside_of_a_rule_is_not_counted_twice():
+def test_a_backward_pass_inside_a_rule_is_not_counted_twice():
     w = leaf(np.array([0.5, 1.0, 2.0]), name="w")
     with tg.trace() as t:
         h = tg.checkpoint(lambda a: np.tanh(a * w))(w * 2)
@@ -192,7 +193,7 @@ def test_a_backward_inside_of_a_rule_is_not_counted_twice():
     np.testing.assert_allclose(numbers(events(t, "leaf")[0].grad), w.grad.data, rtol=1e-8)
 
 
-def test_hooks_change_what_arrives_below():
+def test_hooks_change_the_gradients_below():
     x = leaf(2.0)
     with tg.trace() as t:
         y = x * 3
@@ -212,7 +213,7 @@ def test_a_gradient_of_a_gradient():
     assert t.draw(y).graph.roots[0].op.name == "power"
 
 
-def test_complex_gradients_are_told_as_grad_has_them():
+def test_complex_gradients_are_those_of_grad():
     z = leaf(np.array([1 + 2j]))
     with tg.trace() as t:
         np.sum(np.abs(z) ** 2).backward()
@@ -228,7 +229,7 @@ def test_a_traced_training_step_that_clears_the_gradients_shows_them():
     assert numbers(events(t, "leaf")[0].grad) == [2.0, 4.0]
 
 
-def test_a_gradient_from_before_is_no_event():
+def test_an_earlier_gradient_is_no_event():
     x = leaf([1.0, 2.0])
     np.sum(x * x).backward()
     with tg.trace() as t:
@@ -239,7 +240,7 @@ def test_a_gradient_from_before_is_no_event():
 # Drawing
 
 
-def test_a_trace_is_drawn_though_backward_freed_the_graph():
+def test_a_trace_is_drawn_although_backward_freed_the_graph():
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Dense(3, 4, rng=rng), nn.ReLU(), nn.Dense(4, 2, rng=rng))
     X, y = np.ones((5, 3), "f4"), np.array([0, 1, 1, 0, 1])
@@ -266,7 +267,17 @@ def test_a_part_of_a_trace():
             t.draw(stranger)
 
 
-def test_results_without_a_backward_are_the_roots():
+def test_traces_and_tensors_are_drawn_with_the_same_options():
+    with tg.trace() as t:
+        y = leaf(2.0) * 3
+    assert inspect.signature(t.draw) == inspect.signature(tg.draw)
+    defaults = {p.name: p.default for p in inspect.signature(tg.draw).parameters.values()}
+    assert defaults["show"] == ("name", "shape", "dtype")
+    options = {"depth": 0, "show": "name", "direction": "TB", "title": "a title"}
+    assert t.draw(y, **options).dot == tg.draw(y, **options).dot
+
+
+def test_results_without_backward_are_the_roots():
     x = leaf(2.0)
     with tg.trace() as t:
         y = x * 2
@@ -286,7 +297,7 @@ def test_drawing_inside_the_trace():
     assert numbers(events(t, "leaf")[0].grad) == [6.0]
 
 
-def test_parameters_that_nothing_used_can_be_drawn():
+def test_unused_parameters_can_be_drawn():
     rng = np.random.default_rng(0)
     used, unused = nn.Dense(2, 2, rng=rng), nn.Dense(2, 2, rng=rng)
     with tg.trace() as t:
@@ -301,7 +312,7 @@ def test_parameters_that_nothing_used_can_be_drawn():
 # The summary
 
 
-def test_the_summary_tells_calls_times_and_bytes():
+def test_the_summary_shows_calls_times_and_bytes():
     rng = np.random.default_rng(0)
     net = nn.Sequential(nn.Dense(3, 4, rng=rng), nn.ReLU(), nn.Dense(4, 4, rng=rng))
     with tg.trace() as t:
@@ -320,7 +331,7 @@ def test_the_summary_tells_calls_times_and_bytes():
     assert rows["Sequential"].split()[1] == "3"
 
 
-def test_the_summary_of_nothing():
+def test_the_summary_of_an_empty_trace():
     with tg.trace() as t:
         pass
     assert t.summary().splitlines()[-1].split()[:2] == ["total", "0"]
@@ -330,21 +341,21 @@ def test_the_summary_of_nothing():
 # Memory
 
 
-def test_live_bytes_are_of_the_arrays_that_are_alive():
+def test_live_bytes_are_those_of_live_arrays():
     x = leaf(np.ones(1000))
     with tg.trace() as t:
-        y = x + 1  # 8000 bytes, which nothing reads later
-        y = y * 2  # 8000 more; then y + 1 is gone
-        y = np.exp(y)  # is read in backward, y * 2 is not
+        y = x + 1  # 8000 bytes, which nothing reads afterwards
+        y = y * 2  # 8000 more; then x + 1 is freed
+        y = np.exp(y)  # backward reads it, but not y * 2
         np.sum(y).backward()
     live = [event.live_bytes for event in t.events if event.type == "forward"]
     assert live == [8000, 16000, 16000, 8000]
 
 
-def test_what_an_op_keeps_for_its_rule_is_alive_as_long():
+def test_residuals_of_an_op_are_live_until_backward():
     z, y = leaf(np.ones((100, 10))), np.zeros(100, int)
     with tg.trace() as t:
-        loss = tg.softmax_cross_entropy(z, y)  # keeps the softmax
+        loss = tg.softmax_cross_entropy(z, y)  # saves the softmax
         held = t.memory.live
         loss.backward()
         z.grad = None
@@ -352,7 +363,7 @@ def test_what_an_op_keeps_for_its_rule_is_alive_as_long():
     assert t.memory.live == 0
 
 
-def test_views_are_counted_once_and_what_was_there_before_not_at_all():
+def test_views_are_counted_once_and_earlier_arrays_not_at_all():
     x, data = leaf(np.ones((10, 100))), np.ones(100)
     with tg.trace() as t:
         y = x.T  # a view of the leaf
@@ -362,7 +373,7 @@ def test_views_are_counted_once_and_what_was_there_before_not_at_all():
     del y, z, w
 
 
-def test_a_sum_of_gradients_counts_as_the_array_it_is():
+def test_a_sum_of_gradients_counts_as_an_array():
     x, twos = leaf(np.ones(1000)), np.full(1000, 2.0)
     with tg.trace() as t:
         y = np.exp(x)
@@ -379,42 +390,42 @@ def test_a_sum_of_gradients_counts_as_the_array_it_is():
         ("seed", 1),
         ("backward", 1),
         ("backward", 1),
-        ("backward", 1),  # of the second sum: a number, broadcast
+        ("backward", 1),  # through the second sum: a number, broadcast
         ("backward", 2),  # into y
         ("backward", 2),
-        ("backward", 4),  # into y again: the two while they are added, and the sum
-        ("backward", 4),  # y, both gradients, and the first of the two, which the loop still holds
+        ("backward", 4),  # into y again: the two summands and the sum
+        ("backward", 4),  # y, both gradients, and the first summand, which the loop still holds
         ("leaf", 1),
     ]
 
 
 def test_a_trace_keeps_no_array_alive():
     x = leaf(np.ones(1000))
-    kept = []
+    watched = []
     gc.disable()
     try:
         with tg.trace() as t:
             y = np.exp(x)
-            kept += [weakref.ref(y.data), weakref.ref(y.node)]
+            watched += [weakref.ref(y.data), weakref.ref(y.node)]
             mask = np.ones(1000)
             z = y * mask
-            kept += [weakref.ref(z.data), weakref.ref(z.node), weakref.ref(mask)]
+            watched += [weakref.ref(z.data), weakref.ref(z.node), weakref.ref(mask)]
             del mask
             loss = np.sum(z)
             del y, z
-            assert kept[0]() is not None
+            assert watched[0]() is not None
             loss.backward()
-            assert all(reference() is None for reference in kept)
+            assert all(reference() is None for reference in watched)
             dropped = np.sin(x) * 2
-            kept.append(weakref.ref(dropped.data))
+            watched.append(weakref.ref(dropped.data))
             del dropped
-            assert kept[-1]() is None
+            assert watched[-1]() is None
         assert len(t.events) == 9
     finally:
         gc.enable()
 
 
-# Costs, and manners
+# Costs and side effects
 
 
 def test_nothing_is_observed_outside():
@@ -445,7 +456,7 @@ def test_results_are_the_same_bit_for_bit():
         np.testing.assert_array_equal(a, b)
 
 
-def test_an_error_inside_leaves_a_trace_of_what_came_before():
+def test_an_error_inside_leaves_the_trace_up_to_it():
     x = leaf(np.ones((2, 3)))
     with pytest.raises(ValueError, match="matmul"), tg.trace() as t:
         np.matmul(np.exp(x), x)

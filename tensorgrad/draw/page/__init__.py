@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds the viewer and a graph, and loads nothing else."""
+"""The page: one HTML file that contains the viewer and a graph, and loads nothing else."""
 
 import base64
 import functools
@@ -12,7 +12,7 @@ from tensorgrad.draw.document import encoded
 
 HERE = Path(__file__).parent
 
-# The viewer is stored compressed, to a third, and unpacks itself.
+# The viewer is compressed to a third of its size, and decompresses itself.
 LOADER = """
 const text = document.getElementById("code").textContent;
 const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -26,10 +26,10 @@ new Response(unpacked).text().then((code) => {
 
 
 def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str:
-    """The page of a graph document; with an earlier one it opens with their difference.
+    """Write the page of a graph document; given an earlier one, it opens with their differences.
 
-    No name can end the element of its document, in which there is no "<". The policy admits the
-    page's own style and scripts by their hashes, and nothing else.
+    The embedded document contains no "<", so that no name can close its element. The content
+    security policy allows only the page's own style and scripts, by their hashes.
     """
     style, script, code = _page_source()
     parts = {
@@ -43,15 +43,15 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
         "<!--OTHER-->": "" if other is None else _json("other", other),
     }
     text = (HERE / "index.html").read_text("utf-8")
-    for mark, content in parts.items():  # no content has "<" and a later mark
+    for mark, content in parts.items():  # no content contains a later mark
         text = text.replace(mark, content, 1)
-    # A lone surrogate can stand in a name, but not in a file.
+    # A name can contain a lone surrogate, but a file cannot.
     return text.encode("utf-8", "replace").decode()
 
 
 @functools.cache
 def _page_source() -> tuple[str, str, str]:
-    """The style, the script and the script compressed."""
+    """Return the style, the script and the compressed script."""
     style = (HERE / "style.css").read_text("utf-8")
     files = sorted(HERE.glob("*.js"), key=lambda file: (file.name == "main.js", file.name))
     script = '"use strict";\n' + "\n".join(file.read_text("utf-8") for file in files)

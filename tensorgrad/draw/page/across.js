@@ -1,6 +1,6 @@
-// Across the layers: where each vertex stands in its layer.
+// Coordinates across the layers: the position of each vertex within its layer.
 
-// Sweeps that pull each vertex towards its neighbours, as near as the order and the sizes allow.
+// Sweep over the layers, and move each vertex towards its neighbours as far as order and sizes allow.
 function placeAcross(level, layers) {
   const v = (level.v = new Float64Array(level.layer.length));
   for (const layer of layers) {
@@ -35,8 +35,8 @@ function placeAcross(level, layers) {
 
 const gap = (level, i) => (i < level.n ? 16 : 7);
 
-// The nearest places to the wished ones that keep the order: isotonic regression, by pooling adjacent violators.
-// The blocks of equal shift lie on a stack: where each starts in the layer, the sum of its wishes, their weight.
+// Find the positions nearest to the desired ones that preserve the order: isotonic regression by pooling adjacent
+// violators. Blocks of equal shift are on a stack: their start in the layer, sum of desired positions, and weight.
 function pullLayer(level, layer, up, down) {
   const { v, dv } = level;
   const { offset, from, sum, weight } = level.pools;

@@ -1,7 +1,7 @@
-// Two graphs: which nodes were added, removed, or changed in shape or value. `before` is the one compared with.
+// The differences of two graphs: nodes added, removed, or changed in shape or value. `before` is the earlier one.
 
-// The longest common run of signatures, after Myers (1986), "An O(ND) Difference Algorithm and Its Variations".
-// Beyond MOST differences the rest is matched by position among equals, so that no pair of graphs takes long.
+// The longest common subsequence of signatures, by Myers (1986), "An O(ND) Difference Algorithm and Its Variations".
+// Beyond MOST differences, equal signatures are matched in order instead, so that no pair of graphs takes long.
 const MOST = 400;
 
 function compareGraphs(before, after) {
@@ -115,7 +115,7 @@ function endComparison() {
   app.diff = null;
 }
 
-// The graph with what was removed beside it, so that it is seen where it was: behind its inputs.
+// Add the removed nodes to the graph, each after its inputs, so that they are shown in their old places.
 function withRemoved(graph, { match, removed, before }) {
   const { doc } = graph;
   const now = new Map(
@@ -143,7 +143,7 @@ function diffNote(i) {
   if (!status || status === "same") return null;
   if (status === "added") return h("p", { class: "note added" }, "+ added");
   if (status === "removed")
-    return h("p", { class: "note removed" }, "− removed: it is in the earlier graph only");
+    return h("p", { class: "note removed" }, "− removed: only in the earlier graph");
   const rows = changesBetween(app.diff.before.nodes[app.diff.match[i]], app.graph.nodes[i]);
   return h(
     "div",

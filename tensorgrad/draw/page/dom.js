@@ -1,4 +1,4 @@
-// Elements. Text is only ever set as text, so a name can hold any characters.
+// Creation of elements. Text is always set as text, never as HTML, so that names can contain any characters.
 
 function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
@@ -23,7 +23,7 @@ function fill(element, attributes, children) {
 
 const $ = (id) => document.getElementById(id);
 
-// Tell those who listen to the page rather than look at it.
+// Announce a text to screen readers.
 function announce(text) {
   $("live").textContent = text;
 }

@@ -1,4 +1,4 @@
-// Draws the scene with a pen: a canvas, or the SVG writer with the same methods. `zoom` decides how much detail.
+// Draw the scene with a pen: a canvas, or the SVG writer with the same methods. `zoom` sets the level of detail.
 
 function drawScene(pen, app, zoom, window) {
   const { scene, looks } = app;
@@ -18,7 +18,7 @@ function drawScene(pen, app, zoom, window) {
   if (zoom > 0.4) drawEdgeLabels(pen, app, seen);
 }
 
-// Far away, an item is a rectangle in the colour of what it is.
+// At a small scale, an item is a rectangle in the colour of its kind.
 function drawDots(pen, app, seen) {
   const { scene, looks } = app;
   let [alpha, last] = [1, null];
@@ -52,7 +52,7 @@ function drawBox(pen, app, item, look, zoom) {
   if (zoom > 0.25) drawHeader(pen, app, item, "−");
 }
 
-// The sign and the name of a module: at the same place open and closed, so that a click leaves them where they are.
+// Draw the sign and the name of a module, at the same place open and closed, so that a click does not move them.
 function drawHeader(pen, app, item, sign) {
   const { title, name } = moduleLabel(app.graph, item.of);
   pen.strokeStyle = colours.muted;
@@ -116,12 +116,12 @@ function drawNode(pen, app, item, look, zoom) {
   pen.stroke();
   if (look.dash) pen.setLineDash([]);
   if (zoom > 0.25) drawNodeText(pen, app, item, look, node);
-  if ((node.out_saved || node.kept) && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
+  if ((node.out_saved || node.residuals_saved) && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
 }
 
-// A result has a second line around it, a closed module with a result in it too.
+// Draw a second outline around a result, or around a closed module that contains one.
 function drawRing(pen, shape, x, y, w, h) {
   const before = pen.strokeStyle;
   outline(pen, shape, x, y, w, h, 10);
@@ -130,7 +130,7 @@ function drawRing(pen, shape, x, y, w, h) {
   pen.strokeStyle = before;
 }
 
-// A glow around what the present event is about.
+// Draw a glow around the item of the current event.
 function drawGlow(pen, app, { x, y, w, h }) {
   pen.globalAlpha = 0.4;
   outline(pen, "round", x - 3, y - 3, w + 6, h + 6, 10);
@@ -157,7 +157,7 @@ function drawNodeText(pen, app, item, look, node) {
   }
   if (!hasGradRow(app.graph, item.of)) return;
   const text = look.gradient ? statsText(look.gradient) : "·";
-  const colour = look.heat === undefined ? colours.gradient : colours.ink; // to be read on any heat
+  const colour = look.heat === undefined ? colours.gradient : colours.ink; // readable on any heat colour
   label(pen, "∂", x + inset, row, "number", colour);
   label(pen, text, x + inset + 12, row, "number", look.gradient ? colour : colours.muted);
 }
@@ -169,7 +169,7 @@ function label(pen, text, x, y, font, colour) {
   return textWidth(text, font);
 }
 
-// Selection, search hits, what differs, and what is wrong: each by its own shape.
+// Mark the selection, search hits, differences and problems, each by its own shape.
 function drawMarks(pen, app, item, look) {
   const { x, y, w, h } = item;
   const hit = app.hitKind(item);

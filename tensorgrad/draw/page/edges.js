@@ -1,4 +1,4 @@
-// Edges: smooth curves, arrowheads in the direction of what flows, counts, marks of saved values, contributions.
+// Edges: smooth curves, arrowheads in the direction of the flow, counts, marks of saved values, contributions.
 
 function drawEdges(pen, app, zoom, window) {
   const { scene, edgeKinds } = app;
@@ -40,7 +40,7 @@ function traceCurve(pen, path, coarse) {
   }
 }
 
-// A head where the value arrives, or, once a gradient has flowed back, where that arrives.
+// Add an arrowhead at the end where the value arrives or, after a gradient has flowed back, where the gradient does.
 function arrow(pen, path, back) {
   const end = path.length;
   const [x, y] = back ? [path[0], path[1]] : [path[end - 2], path[end - 1]];
@@ -53,7 +53,7 @@ function arrow(pen, path, back) {
   pen.closePath();
 }
 
-// A diamond at the slot whose value the rules will read, and so keep.
+// Draw a diamond at a slot whose value is saved because the rules read it.
 function drawSaved(pen, app, edge) {
   if (edge.slots.length > 1 || app.scene.items[edge.to].kind !== NODE) return;
   const { target, slot } = edge.slots[0];
@@ -64,7 +64,7 @@ function drawSaved(pen, app, edge) {
   else diamond(pen, x - 12, y, 3.4, colours.ink);
 }
 
-// The point at a share of a path's curves.
+// Return the point at a fraction of a path's curves.
 function pointOn(path, share) {
   const curves = (path.length - 2) / 6;
   const at = Math.min(curves - 1, Math.floor(share * curves));
@@ -111,7 +111,7 @@ function drawEdgeLabels(pen, app, seen) {
   }
 }
 
-// Where a label that does not fit on its edge is tried, above and below.
+// Shifts, up and down, to try for a label that does not fit on its edge.
 const BESIDE = [0, -22, 22, -40, 40, -58, 58, -76, 76, -94, 94];
 
 function leader(pen, x, from, to) {
@@ -136,7 +136,7 @@ function tagText(pen, text, x, y, colour) {
   pen.textAlign = "left";
 }
 
-// The gradient on its way: a bright drop that runs back along the edge of the present event.
+// Draw the moving gradient: a bright drop that runs back along the edge of the current event.
 function drawPulse(pen, app, share) {
   if (app.nowEdge < 0) return;
   const { path } = app.scene.edges[app.nowEdge];

@@ -1,8 +1,8 @@
-// What is seen, as SVG, PNG or JSON.
+// Export of the current view as SVG or PNG, or of the graph as JSON.
 
 const TO_SVG = { textAlign: { left: "start", center: "middle", right: "end" } };
 
-// A pen with the canvas methods that draw.js uses, which writes SVG.
+// A pen that writes SVG, with the canvas methods that draw.js uses.
 class SvgPen {
   constructor() {
     Object.assign(this, {

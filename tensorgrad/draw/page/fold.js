@@ -1,10 +1,10 @@
-// What is visible when some modules are open: items (nodes, closed modules, open boxes) and the edges between them.
+// The visible part of the graph for a set of open modules: items (nodes, closed modules, open boxes) and edges.
 
 const NODE = 0;
 const CLOSED = 1;
 const BOX = 2;
 
-// The module that hides each module's nodes: itself or its outermost closed ancestor, -1 where all are open.
+// Return the module that hides each module's nodes: its outermost closed ancestor or itself, -1 if all are open.
 function hiders(graph, open) {
   const { order, parent } = graph.tree;
   const hider = new Int32Array(graph.modules.length);
@@ -40,7 +40,7 @@ function foldGraph(graph, open) {
   return { items, itemOfNode, itemOfModule, ...foldEdges(graph, items, itemOfNode) };
 }
 
-// One edge per operand slot between nodes; one edge with a count where a closed module is at either end.
+// Return one edge per operand slot between nodes, and one edge with a count between items if one is a closed module.
 function foldEdges(graph, items, itemOfNode) {
   const edges = [];
   const bundles = new Map();
@@ -69,7 +69,7 @@ function foldEdges(graph, items, itemOfNode) {
   return { edges, slotEdge, inside };
 }
 
-// The modules open at first: as many levels as leave a picture that can be read, or as were asked for.
+// Return the modules that are open at the start: as many levels as fit a readable picture, or the requested depth.
 function openAtFirst(graph) {
   const { depth, members, children, order } = graph.tree;
   let deepest = graph.doc.depth ?? 0;

@@ -1,5 +1,5 @@
-// The document as indexes: who feeds whom, the tree of modules, what happened to each node and when.
-// Nodes and modules are numbers from here on; only the document and the outside world use ids.
+// Indexes over the document: inputs and consumers, the tree of modules, the events of each node.
+// Nodes and modules are numbers from here on; only the document and the public interface use ids.
 
 function makeGraph(doc) {
   const nodes = doc.nodes;
@@ -43,7 +43,7 @@ function addModules(graph, modules) {
   Object.assign(graph, { tree: { parent, depth, order, path, children, members, total } });
 }
 
-// The position of each node's forward event, the arrivals of its gradient, and the writing of its `.grad`.
+// Add the position of each node's forward event, of its gradient's contributions, and of the write to `.grad`.
 function addEvents(graph, events) {
   const forwardAt = new Int32Array(graph.nodes.length).fill(-1);
   const leafAt = new Int32Array(graph.nodes.length).fill(-1);
@@ -59,7 +59,7 @@ function addEvents(graph, events) {
   Object.assign(graph, { events, forwardAt, leafAt, arrivals, backwardAt });
 }
 
-// How many of the rising numbers lie below a bound.
+// Count the numbers of a sorted array that are below a bound.
 function countBelow(numbers, bound) {
   let low = 0;
   let high = numbers.length;
@@ -71,7 +71,7 @@ function countBelow(numbers, bound) {
   return low;
 }
 
-// The gradient accumulated in a node after the first `step` events; the document's where nothing was traced.
+// Return the gradient accumulated in a node after the first `step` events; without a trace, the document's.
 function gradientAt(graph, i, step) {
   if (graph.leafAt[i] >= 0 && graph.leafAt[i] < step) return graph.events[graph.leafAt[i]].grad;
   const arrived = countBelow(graph.arrivals[i], step);
@@ -85,7 +85,7 @@ function contributionsAt(graph, i, step) {
   return graph.arrivals[i].filter((k) => k < step).map((k) => ({ k, ...graph.events[k] }));
 }
 
-// Everything reachable from the starting nodes, in one direction, as a mask.
+// Return a mask of all nodes that can be reached from the starting nodes in one direction.
 function reachable(graph, starts, neighbours) {
   const seen = new Uint8Array(graph.nodes.length);
   const stack = [...starts];
@@ -105,14 +105,14 @@ const ancestors = (graph, starts) => reachable(graph, starts, (i) => graph.input
 const descendants = (graph, starts) =>
   reachable(graph, starts, (i) => graph.consumers[i].map((use) => use.node));
 
-// What lies between the nodes and the results: their descendants from which a result is reached.
+// Return a mask of the nodes between the given ones and the results.
 function pathToLoss(graph, starts) {
   const below = descendants(graph, starts);
   const above = ancestors(graph, graph.roots);
   return below.map((seen, i) => seen & above[i]);
 }
 
-// The nodes in a module and in all modules inside it.
+// Return the nodes in a module and in all modules inside it.
 function membersOf(graph, module) {
   const found = [];
   const stack = [module];
@@ -124,7 +124,7 @@ function membersOf(graph, module) {
   return found;
 }
 
-// The modules around a module, from the outermost in, and itself.
+// Return the modules around a module, outermost first, and the module itself.
 function outerModules(graph, module) {
   const path = [];
   for (let m = module; m >= 0; m = graph.tree.parent[m]) path.unshift(m);

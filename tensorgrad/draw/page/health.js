@@ -1,20 +1,20 @@
-// What looks wrong in the values and gradients, by rules with plain bounds. A healthy network has no marks.
+// Probable problems in values and gradients, found by fixed thresholds. A healthy network has none.
 
-const DEAD = 0.95; // share of a ReLU's outputs that are 0
-const SATURATED = 0.9; // share of a sigmoid's or tanh's outputs within 1 % of its bounds
-const VANISHING = 1e-5; // of the largest root mean square among the parameters' gradients
-const EXPLODING = 1e3; // root mean square of a parameter's gradient
+const DEAD = 0.95; // fraction of a ReLU's outputs that are 0
+const SATURATED = 0.9; // fraction of a sigmoid's or tanh's outputs within 1 % of its bounds
+const VANISHING = 1e-5; // relative to the largest root mean square among the gradients of parameters and inputs
+const EXPLODING = 1e3; // root mean square of the gradient of a parameter or input
 
 const TROUBLES = {
-  first: "NaN or ∞ first arises here",
+  first: "NaN or ∞ first appears here",
   nonfinite: "NaN or ∞ in the value",
-  firstgradient: "NaN or ∞ first arises in the gradient here",
+  firstgradient: "NaN or ∞ first appears in a gradient here",
   nonfinitegradient: "NaN or ∞ in the gradient",
   dead: "dead ReLU: nearly all outputs are 0",
-  saturated: "saturated: nearly all outputs at the bounds",
+  saturated: "saturated: nearly all outputs are at the bounds",
   unused: "unused parameter: no gradient reaches it",
-  zero: "zero gradient: nothing will be learned here",
-  vanishing: "vanishing gradient: far smaller than the others",
+  zero: "zero gradient: every element is 0",
+  vanishing: "vanishing gradient: much smaller than the others",
   exploding: "exploding gradient: very large",
 };
 
@@ -79,7 +79,7 @@ function shareAtBounds(value, [low, high]) {
   return count / value.size;
 }
 
-// A gradient that is not finite, where it first arises: at an event whose own gradient and values were finite.
+// Mark gradients that are not finite, and the first: from a node whose own gradient and value are finite.
 function markGradients(graph, mark) {
   let found = false;
   for (const event of graph.events) {

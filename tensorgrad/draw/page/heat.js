@@ -1,4 +1,4 @@
-// Hotspots: each item's share of the largest time or size in view. A closed module is the sum of its members.
+// Hotspots: each item's fraction of the largest time or size in view. A closed module counts as the sum of its members.
 
 const HEATS = {
   kind: { name: "Kind" },
@@ -53,7 +53,7 @@ function legend() {
   ].filter(([kind]) => present.has(kind));
   rows.push(["result", "double", "Result"]);
   if (app.graph.modules.length) rows.push(["module", "stack", "Closed module"]);
-  rows.push(["saved", "diamond", "Value kept for backward"]);
+  rows.push(["saved", "diamond", "Value saved for backward"]);
   if (app.graph.backwardAt < app.graph.events.length)
     rows.push(["gradient", "back", "Gradient, flowing back"]);
   if (app.diff)
@@ -62,7 +62,7 @@ function legend() {
       ["removed", "minus", "Removed"],
       ["changed", "unequal", "Changed"],
     );
-  if (app.health.list.length) rows.push(["bad", "warn", "Something looks wrong"]);
+  if (app.health.list.length) rows.push(["bad", "warn", "Possible problem"]);
   return rows.map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
 }
 

@@ -1,23 +1,23 @@
-// Everything the pointer can do, the keyboard can.
+// The keyboard, which can do everything that the pointer can.
 
 const KEYS = [
-  ["← →", "one event back, forward"],
+  ["← →", "previous, next event"],
   ["Home End", "first, last event"],
   ["Space", "play, pause"],
-  ["b", "to the start of backward"],
-  ["↑ ↓", "node before, after"],
-  ["i c", "to an input, to a consumer"],
+  ["b", "start of backward"],
+  ["↑ ↓", "previous, next node"],
+  ["i c", "go to an input, a consumer"],
   ["Enter", "open or close a module"],
-  ["x", "close the module around"],
+  ["x", "close the enclosing module"],
   ["e E", "open, close all modules"],
   ["a d p", "ancestors, descendants, path to the loss"],
   ["/", "search; n N next, previous hit"],
   ["+ − 0", "zoom in, out, fit"],
-  ["Shift+arrows", "move the picture"],
+  ["Shift+arrows", "pan"],
   ["h", "colour by kind, time, bytes"],
   ["o", "outline"],
   ["t", "dark or light"],
-  ["Esc", "let go"],
+  ["Esc", "clear selection and search"],
 ];
 
 const keyTable = () =>
@@ -96,7 +96,7 @@ function act(key, shift) {
   return true;
 }
 
-// The visible items in recording order, which the arrows walk through.
+// Select the previous or next visible item in recording order.
 function walk(step) {
   const { scene, graph } = app;
   const item = selectedItem();
@@ -123,7 +123,7 @@ function itemText(item) {
   ].join(", ");
 }
 
-// To the first neighbour; again on the way back from it, to the next one.
+// Go to the first neighbour or, if the last one came from here too, to the next neighbour.
 function follow(neighbours) {
   const i = app.graph.index.get(app.state.node);
   const next = i === undefined ? [] : neighbours(i);

@@ -1,6 +1,6 @@
 // A layered layout of one level, after Sugiyama, Tagawa & Toda (1981): layers along u, order within them along v.
 // Vertices are `{ du, dv, pin }` (pin -1: in the first layer, 1: in the last), edges `{ a, b, oa, ob, weight }` with
-// the offsets along v at which they leave and arrive. Written with loops only, for graphs of any depth.
+// the offsets along v of their ends. Without recursion, for graphs of any depth.
 
 const LAYER_GAP = 42;
 const DUMMY_HEIGHT = 7;
@@ -27,8 +27,8 @@ function addVertex(level, du, dv, layer = 0) {
   return level.layer.push(layer) - 1;
 }
 
-// The links of each vertex in one direction, flat: those of vertex i are at first[i] up to first[i + 1], each with the
-// vertex at its other end, how far across that wishes this one to be from itself, and how much.
+// Return the links of each vertex in one direction as flat arrays: those of vertex i are at first[i] to first[i + 1],
+// each with the vertex at its other end, the desired offset from that vertex along v, and a weight.
 function neighbours(level, own, far, ownShift, farShift) {
   const first = new Int32Array(level.layer.length + 1);
   for (const i of own) first[i + 1]++;
@@ -46,7 +46,7 @@ function neighbours(level, own, far, ownShift, farShift) {
   return { first, other, shift, weight };
 }
 
-// Each vertex after all that feed it. A cycle, which folding can make, is cut at its earliest vertex.
+// Place each vertex after all its inputs. A cycle, which folding can create, is cut at its earliest vertex.
 function assignLayers(level, vertices, edges) {
   const { n, layer } = level;
   const out = vertices.map(() => []);
@@ -80,7 +80,7 @@ function assignLayers(level, vertices, edges) {
   const last = layer.reduce((most, l) => Math.max(most, l), 0);
   const end = vertices.some((vertex, i) => vertex.pin !== 1 && layer[i] === last) ? last + 1 : last;
   vertices.forEach((vertex, i) => vertex.pin === 1 && (layer[i] = end));
-  // What has fewer inputs than uses, such as a parameter, stands next to its use.
+  // A vertex with fewer inputs than uses, such as a parameter, is next to its use.
   for (let k = n - 1; k >= 0; k--) {
     const i = order[k];
     if (vertices[i].pin || !out[i].length || into[i].length > out[i].length) continue;
@@ -90,8 +90,8 @@ function assignLayers(level, vertices, edges) {
   }
 }
 
-// Long edges bend through a dummy in each layer that they cross; those of one vertex share theirs. A budget keeps
-// graphs with very many very long edges linear: the longest ones are then drawn without.
+// Lead long edges through a dummy vertex in each layer that they cross; edges from one vertex share dummies. A budget
+// keeps the work linear for graphs with many long edges, the longest of which then have no dummies.
 function addDummies(level, edges) {
   const { n, layer } = level;
   const bySource = Array.from({ length: n }, () => []);

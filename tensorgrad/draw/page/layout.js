@@ -1,5 +1,5 @@
-// The layout of a folded graph: each open box is laid out by itself, innermost first, then placed as one vertex of
-// the box around it. An edge that crosses a box passes through a port on its border.
+// The layout of a folded graph: each open box is laid out separately, innermost first, then placed as one vertex in
+// the enclosing box. An edge that crosses a box passes through a port on its border.
 
 const PAD = 18;
 const HEADER = 26;
@@ -29,7 +29,7 @@ function layoutScene(graph, scene, sizes, direction) {
 
 const newLevel = () => ({ vertices: [], byKey: new Map(), edges: [], byEnds: new Map() });
 
-// The vertex of an item, or of the port (pin ∓1) through which an outside item's edges come in or go out.
+// Return the vertex of an item, or of the port (pin ∓1) through which an outside item's edges enter or leave.
 function vertexOf(level, item, pin) {
   const key = 3 * item + pin;
   let at = level.byKey.get(key);
@@ -40,7 +40,7 @@ function vertexOf(level, item, pin) {
   return at;
 }
 
-// The steps of one edge through the boxes from its source to its target: pairs of a box and an edge of its level.
+// Return the route of an edge through the boxes, from source to target: pairs of a box and an edge of its level.
 function route(graph, scene, levels, depth, edge) {
   const { items } = scene;
   const [from, to] = [items[edge.from], items[edge.to]];
@@ -55,7 +55,7 @@ function route(graph, scene, levels, depth, edge) {
     const level = levels.get(from.box);
     return [add(from.box, vertexOf(level, edge.from, 0), vertexOf(level, edge.to, 0), 0, arrives)];
   }
-  // What passes a port is shared by all edges of the same source.
+  // All edges from the same source share the parts that pass through a port.
   const share = (box, a, b, oa, ob) => {
     const { byEnds } = levels.get(box);
     const key = `${a},${b},${oa.port},${ob.port ?? ob}`;
@@ -91,7 +91,7 @@ function route(graph, scene, levels, depth, edge) {
   return [...before, across, ...after.reverse()];
 }
 
-// Where along its target's border the edge of a slot arrives: the slots with edges, evenly, in order.
+// Return the offset at which a slot's edge meets its target's border: slots with edges are evenly spaced, in order.
 function slotShift(sources, slot) {
   let [at, drawn] = [0, 0];
   for (let k = 0; k < sources.length; k++) {
@@ -102,8 +102,8 @@ function slotShift(sources, slot) {
   return (at - (drawn - 1) / 2) * Math.min(SLOT_STEP, 30 / drawn);
 }
 
-// Lay out one box, in rows if it is longer than the longest that is easily read: then its size is known, the places
-// of its items in it, and those of its ports.
+// Lay out one box, in rows if it is too long to be readable, and set its size and the positions of its items and
+// ports.
 function arrange(scene, levels, box, vertical, sizes, longest) {
   const level = levels.get(box);
   for (const vertex of level.vertices) {
@@ -139,7 +139,7 @@ function portShift(level, { port, pin }) {
   return level.plan.v[at] + level.v - level.box.dv / 2;
 }
 
-// From the outermost in: every item's place in the whole picture.
+// Set every item's position in the whole picture, outermost boxes first.
 function placeInside(scene, levels, boxes, vertical) {
   for (const box of boxes) {
     const level = levels.get(box);
@@ -156,7 +156,7 @@ function placeInside(scene, levels, boxes, vertical) {
   }
 }
 
-// The curves of every edge end to end, with the rectangle around them.
+// Join the curves of every edge, and set its bounding box.
 function joinPaths(scene, levels, hops, vertical) {
   scene.edges.forEach((edge, e) => {
     const path = [];
@@ -175,7 +175,7 @@ function joinPaths(scene, levels, hops, vertical) {
   });
 }
 
-// A box wider than what is in it leaves a stretch between its port and its border.
+// Bridge the distance between a port and the border of a box that is wider than its contents.
 function bridge(path, u, v) {
   const [pu, pv] = path.slice(-2);
   if (Math.abs(pu - u) > 0.01 || Math.abs(pv - v) > 0.01) line(path, u, v);

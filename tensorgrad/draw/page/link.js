@@ -1,4 +1,4 @@
-// The link that shares the state: #step=42&open=m0,m3&node=n17.
+// The state in the address, for sharing: #step=42&open=m0,m3&node=n17.
 
 let written = null;
 
@@ -19,17 +19,17 @@ function writeLink() {
   const text = `#${parts.map(([key, value]) => `${key}=${encodeURIComponent(value).replaceAll("%2C", ",")}`).join("&")}`;
   if (text === written) return;
   written = text;
-  clearTimeout(writeLink.timer); // browsers refuse more than some hundred changes a minute
+  clearTimeout(writeLink.timer); // browsers limit the number of changes per minute
   writeLink.timer = setTimeout(() => {
     try {
       history.replaceState(null, "", text);
     } catch {
-      // a page inside a notebook has no address of its own
+      // a page inside a notebook has no address
     }
   }, 150);
 }
 
-// The changes that a link asks for; what it does not know or name stays as it is.
+// Return the changes that a link requests; unknown and missing parts change nothing.
 function readLink(hash) {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
   const changes = {};
@@ -44,13 +44,13 @@ function readLink(hash) {
   return changes;
 }
 
-// What a name in a link opens: an id that module alone, as it was; a path all around it too, so that it is seen.
+// Return the modules that a name opens: only that module for an id; the enclosing ones too for a path.
 function openedBy(name) {
   const found = findModules(name);
   return app.graph.moduleIndex.has(name) ? found : found.flatMap((m) => outerModules(app.graph, m));
 }
 
-// A module by its id, or all calls of it by its path.
+// Find a module by its id, or all its calls by its path.
 function findModules(name) {
   const m = app.graph.moduleIndex.get(name);
   if (m !== undefined) return [m];

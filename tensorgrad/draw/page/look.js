@@ -1,4 +1,4 @@
-// How every item and edge looks in the present state: one object or class each, so that drawing only draws.
+// The appearance of every item and edge in the current state, computed here so that drawing needs no decisions.
 
 const COLOURS = [
   "page",
@@ -88,7 +88,7 @@ function lookAt(app) {
   lookAtEdges(app, mask);
 }
 
-// The node that the present event is about: what was computed, or whom a gradient reached.
+// Return the node of the current event: the one computed, or the one that a gradient reached.
 function presentNode({ graph, state }) {
   const event = state.step < graph.events.length ? graph.events[state.step - 1] : null;
   return event ? graph.index.get(event.to ?? event.node) : -1;
@@ -108,7 +108,7 @@ function baseLook(graph, item) {
   return { shape: "round", fill: colours.card, stroke: root ? colours.result : colours.line, root };
 }
 
-// Edges over which a gradient has flowed back are coloured; the one of the present event most of all.
+// Colour the edges over which a gradient has flowed back, and highlight that of the current event.
 function lookAtEdges(app, mask) {
   const { graph, scene, state } = app;
   const kinds = new Uint8Array(scene.edges.length);

@@ -1,4 +1,4 @@
-// Starts the page, and gives tests and the curious `window.tg`.
+// The start of the page, and its public interface `window.tg`.
 
 function refreshTools() {
   const { state, graph } = app;
@@ -15,7 +15,7 @@ function refreshTools() {
   $("next").disabled = $("previous").disabled = !length;
   const troubles = app.health.list.length;
   $("health").hidden = !troubles;
-  $("health").textContent = `▲ ${counted(troubles, "mark")}`;
+  $("health").textContent = `▲ ${counted(troubles, "warning")}`;
   $("open-all").hidden = !graph.modules.length;
   $("legend").replaceChildren(...legend());
 }
@@ -46,7 +46,7 @@ function addTools() {
     try {
       if (file) compareWith(JSON.parse(await file.text()));
     } catch (error) {
-      showError(`The comparison needs a graph saved as .json: ${error.message}`);
+      showError(`Comparing requires a graph saved as .json: ${error.message}`);
     }
     $("compare").value = "";
   });

@@ -5,7 +5,7 @@ function short(x, digits = 4) {
   if (typeof x === "string") return { inf: "∞", "-inf": "−∞", nan: "NaN" }[x] ?? x;
   if (x === 0 || (Number.isInteger(x) && Math.abs(x) < 1e6)) return String(x).replace("-", "−");
   const size = Math.abs(x);
-  const places = digits > 4 ? digits - 1 : digits - 2; // where room is short, the power takes some
+  const places = digits > 4 ? digits - 1 : digits - 2; // leaves room for the exponent in short labels
   const text = size >= 1e6 || size < 1e-3 ? x.toExponential(places) : x.toPrecision(digits);
   const [body, power] = text.split("e");
   const plain = body.includes(".") ? body.replace(/\.?0+$/, "") : body;
@@ -30,7 +30,7 @@ function secondsText(s) {
 
 const counted = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
-// One line for a value: the number, a few numbers, or mean ± standard deviation.
+// Describe a value in one line: the number itself, or mean ± standard deviation, and the number of NaN and ∞.
 function statsText(stats, digits = 4) {
   if (!stats) return "–";
   if (stats.size === 1 && stats.numbers) return short(stats.numbers[0], digits);
@@ -39,7 +39,7 @@ function statsText(stats, digits = 4) {
   return [body, ...bad].filter(Boolean).join(", ") || "empty";
 }
 
-// The numbers of a small tensor in nested brackets, else its statistics.
+// Write the numbers of a small tensor in nested brackets, or the statistics of a larger one.
 function valueText(stats, shape, limit = 16) {
   if (!stats || !stats.numbers || stats.size > limit) return statsText(stats);
   if (!shape.length) return short(stats.numbers[0]);
@@ -69,7 +69,7 @@ function statsTable(stats) {
   );
 }
 
-// Bars for the bins, drawn as one SVG path; NaN and infinity are counted beside it, not binned.
+// Draw the bars of all bins as one SVG path; NaN and infinity are in no bin, but in the table above.
 function histogram(stats, kind) {
   const { low, high, counts } = stats.histogram;
   const most = Math.max(...counts, 1);

@@ -1,6 +1,6 @@
-// The order of the vertices in each layer, with few crossings.
+// The order of the vertices in each layer, chosen for few crossings.
 
-// Sweeps that put each vertex at the mean place of its neighbours in the layer before, then after.
+// Sweep over the layers, and sort each by the mean position of its vertices' neighbours, on alternating sides.
 function orderLayers(level) {
   const count = level.layer.reduce((most, l) => Math.max(most, l), 0) + 1;
   let layers = Array.from({ length: count }, () => []);
@@ -53,7 +53,7 @@ function crossings(level, layers, place) {
         targets.push(place[other[at]] + shift[at] / 1000);
       for (const target of targets.sort((p, q) => p - q)) ends.push(target);
     }
-    if (ends.length > 400) return Infinity; // dense: counting pairs would cost more than it gives
+    if (ends.length > 400) return Infinity; // too dense: counting pairs would take too long
     for (let i = 1; i < ends.length; i++) for (let j = 0; j < i; j++) count += ends[j] > ends[i];
   }
   return count;

@@ -1,4 +1,4 @@
-// The graph as a tree of text: for screen readers, and for whoever looks for a thing by its name.
+// The graph as a tree of text, for screen readers and for finding nodes by name.
 
 const OUTLINE_MOST = 400;
 
@@ -16,7 +16,7 @@ function refreshOutline(changed) {
   if (tree.firstChild && !tree.querySelector('[tabindex="0"]')) tree.firstChild.tabIndex = 0;
 }
 
-// Modules and nodes in recording order, each module before what is in it.
+// List modules and nodes in recording order, each module before its contents.
 function fillOutline(tree) {
   const { graph, state } = app;
   const { parent, depth, members, children } = graph.tree;
@@ -49,7 +49,7 @@ function fillOutline(tree) {
   }
   if (stack.length)
     rows.push(
-      h("div", { role: "treeitem", class: "note", "aria-level": 1 }, "… more: search for it"),
+      h("div", { role: "treeitem", class: "note", "aria-level": 1 }, "… more: use the search"),
     );
   tree.replaceChildren(...rows);
 }

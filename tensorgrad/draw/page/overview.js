@@ -1,4 +1,4 @@
-// The panel while nothing is selected: the whole graph, what looks wrong, the keys.
+// The panel while nothing is selected: the whole graph, its possible problems, the keys.
 
 function troubleList(list) {
   if (!list.length) return null;
@@ -22,7 +22,7 @@ function troubleList(list) {
 function healthPanel() {
   if (app.health.list.length) return troubleList(app.health.list);
   const known = app.graph.nodes.some((node) => node.value || node.grad);
-  const text = known ? "✓ nothing looks wrong" : "values and gradients were not recorded";
+  const text = known ? "✓ no problems found" : "values and gradients were not recorded";
   return h("p", { class: "kind" }, text);
 }
 
@@ -41,7 +41,7 @@ function overview() {
     ]),
     traced
       ? null
-      : h("p", { class: "note" }, "Drawn without a trace: no events, times and source lines."),
+      : h("p", { class: "note" }, "Drawn without a trace: there are no events, times or source lines."),
     ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
     section("Health", healthPanel()),
     diffPanel(),

@@ -1,4 +1,4 @@
-// The panel beside the graph: what is selected, with its numbers at the present step.
+// The panel beside the graph: the selected item, with its numbers at the current step.
 
 function refreshPanel() {
   const { graph, state } = app;
@@ -34,7 +34,7 @@ function nodePanel(i) {
     h("h2", {}, nodeTitle(node)),
     h("p", { class: "kind" }, `${kind} · ${node.id}`),
     node.freed &&
-      h("p", { class: "note" }, "A backward has freed this operation: its inputs are not known."),
+      h("p", { class: "note" }, "backward has freed the inputs of this operation."),
     troubleList(app.health.byNode.get(i)?.map((mark) => ({ node: i, kind: mark })) ?? []),
     diffNote(i),
     facts([
@@ -83,8 +83,8 @@ function moduleLinks(i) {
 
 function savedText(node) {
   const saved = node.inputs.flatMap((input, slot) => (input.saved ? [`input ${slot}`] : []));
-  if (node.out_saved) saved.push("its output");
-  if (node.kept) saved.push("what it computed on its way");
+  if (node.out_saved) saved.push("output");
+  if (node.residuals_saved) saved.push("intermediate results");
   return node.kind === "op" ? saved.join(", ") || "nothing" : null;
 }
 
@@ -97,7 +97,7 @@ function linkList(nodes, none) {
   return h("ul", {}, ...shown);
 }
 
-// The formula, then the same with this node's numbers in place of its letters.
+// Show the formula, then the same formula with this node's numbers in place of the letters.
 function rulePanel(i, node) {
   const { formula } = node;
   const letters = formulaLetters(i, node);
@@ -118,7 +118,7 @@ function rulePanel(i, node) {
   return [h("div", { class: "formula" }, ...lines)];
 }
 
-// No gradient goes to a constant.
+// True for constants, which receive no gradient.
 const graphless = (i, slot) => {
   const j = app.graph.inputs[i][slot];
   return j < 0 || app.graph.nodes[j].kind === "constant";
@@ -169,7 +169,7 @@ function statsPanel(stats, shape, kind) {
   ];
 }
 
-// The gradient gathered so far, and each contribution to it with the edge that it came by.
+// Show the gradient accumulated so far, and each contribution with the edge that it arrived by.
 function gradientPanel(i, node) {
   const { graph, state } = app;
   if (!hasGradRow(graph, i)) return null;
@@ -193,7 +193,7 @@ function gradientPanel(i, node) {
   );
   return section(
     written ? "Gradient (.grad)" : "Gradient",
-    shown ? null : h("p", { class: "kind" }, "none has arrived yet"),
+    shown ? null : h("p", { class: "kind" }, "no contribution has arrived yet"),
     ...(shown
       ? statsPanel(
           complete ? { ...node.grad, ...shown, histogram: node.grad.histogram } : shown,

@@ -1,8 +1,8 @@
-// What the pointer does: drag to move, wheel or two fingers to zoom, click to select, open and close.
+// The pointer: drag to pan, wheel or two fingers to zoom, click to select, open and close.
 
 function addPointer() {
   const stage = $("canvas");
-  const held = new Map(); // where each finger, or the mouse, is
+  const held = new Map(); // the position of each finger or of the mouse
   let moved = 0;
   const apart = () => {
     const [a, b] = [...held.values()];
@@ -61,7 +61,7 @@ function addPointer() {
   mini.addEventListener("pointermove", go);
 }
 
-// A click on a module's sign or header opens or closes it; on anything else, selects it.
+// Open or close a module for a click on its sign or header; select any other item.
 function click(item, event) {
   if (!item) return set({ node: null });
   if (item.kind === NODE) return set({ node: app.graph.nodes[item.of].id });

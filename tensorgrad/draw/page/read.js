@@ -1,4 +1,4 @@
-// The document as it is written leaves out what is empty and stores shared parts once; here it is made whole.
+// Reading of the document: restores omitted defaults, and replaces references to shared parts by the parts.
 
 function readDocument(raw) {
   if (raw?.format !== "tensorgrad-graph" || raw.version !== 1) {
@@ -37,7 +37,7 @@ function readDocument(raw) {
   };
 }
 
-// Counts that are 0 and statistics of a single number are understood.
+// Restore counts that are 0 and the statistics of a single number.
 function wholeStats(stats) {
   const whole = {
     min: null,

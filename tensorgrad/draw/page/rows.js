@@ -1,6 +1,6 @@
-// Along the layers: how far apart they stand, and where a long graph is broken into rows, as a text into lines.
+// Coordinates along the layers: their distances, and the breaks of a long graph into rows, like lines of text.
 
-const TURN = 32; // room beside the rows for an edge to turn
+const TURN = 32; // space beside the rows for edges to turn
 
 function placeAlong(level, layers, vertices, shape) {
   const width = layers.map((layer) => layer.reduce((most, i) => Math.max(most, level.du[i]), 0));
@@ -51,7 +51,7 @@ function placeAlong(level, layers, vertices, shape) {
 
 const linksOf = ({ first }, i) => first[i + 1] - first[i];
 
-// How far the edges from a layer go across, on average: where they go far, more room keeps them from being steep.
+// Return the mean distance that edges from a layer go across; more space keeps long ones from being steep.
 function rise(level, layer) {
   const { first, other } = level.down;
   let [sum, count] = [0, 0];
@@ -73,7 +73,7 @@ function extent(level, layer) {
   return layer.length ? [low, high] : [0, 0];
 }
 
-// The row of each layer: of one row, two, and so on, whichever shows the graph largest on a screen.
+// Choose the row of each layer, with the number of rows that shows the graph largest on a screen.
 function chooseRows(width, space, lines, height, { longest, aspect }) {
   const total = width.reduce((sum, w, l) => sum + w + space[l], 0);
   let best = new Int32Array(width.length);
@@ -92,7 +92,7 @@ function chooseRows(width, space, lines, height, { longest, aspect }) {
   return best;
 }
 
-// Rows of about the length aimed at, broken where few edges cross.
+// Break the layers into rows of about the given length, where few edges cross.
 function breakRows(width, space, lines, aim) {
   const row = new Int32Array(width.length);
   let at = 0;
@@ -127,8 +127,8 @@ function shownAt(width, space, height, row, aspect) {
   return Math.min(aspect / length, 1 / across);
 }
 
-// An edge as cubic curves, flat: u, v, then per curve two control points and an end. Rows are joined by a turn at the
-// right border, a line between the rows, and a turn at the left.
+// Return an edge as cubic curves in a flat array: u, v, then two control points and an end per curve. Between rows it
+// turns at the right border, runs back between the rows, and turns at the left border.
 function pathOf(level, edge, chain) {
   const { u, v, du, layer, row, start, width, rows } = level;
   const path = [u[edge.a] + du[edge.a] / 2, v[edge.a] + edge.oa];

@@ -1,4 +1,4 @@
-// Search: words and `field:word` terms, all of which must hold.
+// Search for words and `field:word` terms, all of which must match.
 
 const FIELDS = {
   op: (node, word) => (node.op ?? "").toLowerCase().includes(word),
@@ -60,7 +60,7 @@ function findHits() {
 
 function search(query) {
   set({ query });
-  announce(app.hits.length ? counted(app.hits.length, "hit") : "nothing found");
+  announce(app.hits.length ? counted(app.hits.length, "hit") : "no hits");
   return app.hits.map((i) => app.graph.nodes[i].id);
 }
 

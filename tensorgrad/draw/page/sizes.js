@@ -1,4 +1,4 @@
-// What an item says, and how large it must be to say it.
+// The text of an item, and the size that it needs.
 
 const FONT = 'system-ui, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif';
 const FONTS = {
@@ -36,7 +36,7 @@ function nodeLabel(node) {
   return { title: clipText(title, 28), name: clipText(name, 24), detail: shapeText(node.shape) };
 }
 
-// A number, index or shape that is told in the label, not as a node.
+// Return the text of a number, index or shape, which is part of the label and has no node.
 function shortText(text) {
   if (!text) return [];
   return [Number.isNaN(Number(text)) ? text : short(Number(text))];

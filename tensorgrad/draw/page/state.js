@@ -1,4 +1,4 @@
-// The one state of the page, and the one way to change it.
+// The state of the page, and `set`, the only way to change it.
 
 const app = {
   graph: null,
@@ -31,7 +31,7 @@ const app = {
     app.memberLists[m] ??= membersOf(app.graph, m);
     return app.memberLists[m];
   },
-  // The edge over which a backward event's contribution flows, -1 if it is hidden in a closed module.
+  // Return the edge of a backward event's contribution, -1 if it is hidden in a closed module.
   edgeOfEvent(k) {
     const event = app.graph.events[k];
     if (event.type !== "backward") return -1;
@@ -58,7 +58,7 @@ function arrangeScene() {
   layoutScene(app.graph, app.scene, (item) => itemSize(app.graph, item), app.graph.doc.direction);
 }
 
-// Change the state: what follows from the change is computed, drawn, written to the link.
+// Change the state, then compute, draw and write to the link everything that depends on it.
 function set(changes, { keep = null } = {}) {
   const before = { ...app.state };
   Object.assign(app.state, changes);
@@ -91,7 +91,7 @@ const placeOf = (m) => {
   return item && { x: item.x * view.scale + view.x, y: item.y * view.scale + view.y };
 };
 
-// Move the window so that a module's header is where it was on the screen.
+// Move the view so that a module's header stays at its position on the screen.
 function stayAt(m, { x, y }) {
   const now = placeOf(m);
   if (!now) return;
@@ -106,7 +106,7 @@ function toggle(m) {
   announce(`${app.graph.tree.path[m]} ${open.has(m) ? "opened" : "closed"}`);
 }
 
-// Open all modules around a node, so that it is seen.
+// Open all modules around a node, so that it is visible.
 function uncover(i) {
   const path = modulePath(app.graph, i);
   if (path.some((m) => !app.state.open.has(m))) {
@@ -130,7 +130,7 @@ function selectedItem() {
   return m === undefined ? null : (scene.items[scene.itemOfModule[m]] ?? null);
 }
 
-// The nodes that stay bright: ancestors, descendants or the way to the loss of the selected one, or of a trouble.
+// Return a mask of the nodes to highlight: the selection's ancestors, descendants or path to the loss.
 function highlighted() {
   const { graph, state } = app;
   if (!state.trace) return null;

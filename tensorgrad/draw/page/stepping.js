@@ -1,7 +1,7 @@
-// Forward and backward, event by event: a slider over the live memory, keys, and play.
+// Stepping through the events: a slider over the live memory, keys, and playback.
 
-const PULSE = 420; // milliseconds for which a gradient is seen on its way
-const LONGEST = 30; // seconds that a play takes at most
+const PULSE = 420; // milliseconds that a gradient is shown moving
+const LONGEST = 30; // the longest playback in seconds
 let player = null;
 
 function stepTo(step) {
@@ -60,7 +60,7 @@ function refreshStepper() {
   drawMemory();
 }
 
-// Live memory over the events, with its peak marked and the present step.
+// Draw the live memory over the events, with its peak and the current step.
 function drawMemory() {
   const { events, backwardAt } = app.graph;
   const canvas = $("memory");
@@ -71,7 +71,7 @@ function drawMemory() {
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
   const memory = liveMemory();
-  const inset = 8; // half of the slider's thumb, so that step and curve stand above each other
+  const inset = 8; // half of the slider's thumb, so that the slider and the curve are aligned
   const x = (k) => inset + (k / events.length) * (width - 2 * inset);
   const y = (bytes) => height - 2 - (bytes / (memory.peak || 1)) * (height - 16);
   const area = (from, to, colour) => {
@@ -97,10 +97,10 @@ function drawMemory() {
     pen.fill();
     pen.font = FONTS.small;
     const text = `peak ${bytesText(memory.peak)} at step ${memory.at + 1}`;
-    const left = px + 8 + textWidth(text, "small") > width;
-    pen.textAlign = left ? "right" : "left";
+    const room = width - textWidth(text, "small"); // so that the text ends inside the canvas
+    const beside = px + 8 > room ? px - 8 - textWidth(text, "small") : px + 8;
     pen.fillStyle = colours.muted;
-    pen.fillText(text, left ? px - 8 : px + 8, 10);
+    pen.fillText(text, Math.max(0, Math.min(beside, room)), 10);
   }
   pen.fillStyle = colours.select;
   pen.fillRect(x(app.state.step) - 0.75, 0, 1.5, height);
@@ -108,7 +108,7 @@ function drawMemory() {
   $("live-bytes").textContent = memory.peak ? `${bytesText(now)} live` : "";
 }
 
-// The bytes alive after each event; an event that says nothing leaves them as they were.
+// Return the live bytes after each event; an event without a number changes nothing.
 function liveMemory() {
   if (app.memory?.graph === app.graph) return app.memory;
   let [last, peak, at] = [0, 0, -1];

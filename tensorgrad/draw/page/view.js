@@ -1,4 +1,4 @@
-// The window onto the scene: pan, zoom, fit, what lies under the pointer, and when to draw.
+// The view of the scene: pan, zoom, fit, the item under the pointer, and the scheduling of drawing.
 
 const view = { x: 0, y: 0, scale: 1, width: 0, height: 0, queued: false, pulse: 0 };
 
@@ -28,7 +28,7 @@ function drawNow(time) {
   drawMinimap();
 }
 
-// The part of the scene that is seen: left, top, right, bottom.
+// Return the visible part of the scene: left, top, right, bottom.
 function seenWindow() {
   const { x, y, scale, width, height } = view;
   return [-x / scale, -y / scale, (width - x) / scale, (height - y) / scale];
@@ -69,7 +69,7 @@ function panBy(dx, dy) {
   draw();
 }
 
-// Bring an item into view, at a scale where it can be read.
+// Bring an item into view, at a readable scale.
 function reveal(item) {
   const [left, top, right, bottom] = seenWindow();
   const inside =

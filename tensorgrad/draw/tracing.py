@@ -1,4 +1,4 @@
-"""trace: what a run computed, when, how long it took, and the gradients as they arrived."""
+"""trace: the operations of a run with their times, and the gradients as they arrive."""
 
 import linecache
 import os
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.debug.frames import users_frame
+from tensorgrad.draw import Drawable
 from tensorgrad.draw.arrivals import Arrivals, GradientSum
-from tensorgrad.draw.drawing import Drawing, tensors_in
+from tensorgrad.draw.drawing import tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
@@ -20,10 +21,11 @@ from tensorgrad.engine.state import STATE, Observer
 from tensorgrad.rules import Op
 
 
-class Trace(Observer):
+class Trace(Drawable, Observer):
     """The record of a run under `trace()`: `draw()` it, or print its `summary()`.
 
-    It holds no array of the run but gradients that are being summed: what the run frees is freed.
+    It holds no array of the run except gradients that are being summed, so that the run can free
+    its memory.
     """
 
     def __init__(self, before: Observer | None, values: bool) -> None:
@@ -31,28 +33,28 @@ class Trace(Observer):
         self.values = values
         self.reader = Reader(values)
         self.events: list[Event] = []
-        self.unrecorded: list[Call] = []  # calls that no gradient was wanted of
+        self.unrecorded: list[Call] = []  # calls without a gradient
         self.memory = Memory()
         self._leaves: dict[int, Node] = {}
-        self._nodes: list[weakref.ref[Node]] = []  # they may be given names later
+        self._nodes: list[weakref.ref[Node]] = []  # which can get names later
         self._computed: tuple[Call, list[Any]] | None = None
         self._arrivals = Arrivals()
-        self._seeding = False  # between the seeds that one backward starts from
-        self._consumed = 0  # bytes of the sum that the rules applied now read
+        self._seeding = False  # between the seeds of one backward pass
+        self._consumed = 0  # bytes of the sum that the current rules read
         self._clock = time.perf_counter()
         self._ended: list[Event] | None = None
 
-    # What the engine tells
+    # Called by the engine
 
     def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
         given = list(values)
         for value in values:
-            self.memory.know(value)
+            self.memory.ignore(value)
         start = time.perf_counter()
         computed = super().compute(op, values, kwargs)
         seconds = time.perf_counter() - start
         out = op.output(computed)
-        self._settle()
+        self._finish_call()
         self._consume(0)
         self._seeding = False
         self.memory.add(out)
@@ -68,9 +70,9 @@ class Trace(Observer):
         self._computed = None
         for parent in node.parents:
             if parent is not None:
-                self._met(parent)
+                self._vertex_of(parent)
         vertex = self.reader.vertex(node, given)
-        self.reader.saw(vertex, out)
+        self.reader.add_value(vertex, out)
         self._nodes.append(weakref.ref(node))
         vertex.forward_seconds = call.forward
         vertex.source = _line()
@@ -79,18 +81,18 @@ class Trace(Observer):
     def backward(self, node: Node, i: int | None, step: Any) -> None:
         seconds = time.perf_counter() - self._clock
         super().backward(node, i, step)
-        vertex = self._met(node)
-        g = getattr(step, "_value", step)  # with create_graph it is a Tensor
+        vertex = self._vertex_of(node)
+        g = getattr(step, "_value", step)  # a Tensor, if create_graph is set
         self.memory.add(g)
         if i is None:
-            self._settle()
+            self._finish_call()
             if not self._seeding:
                 self._arrivals.begin()
             event = Event("seed", vertex, 0)
         else:
             self._complete(vertex, node)
             vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
-            event = Event("backward", vertex, 0, seconds, i, self._met(node.parents[i]))
+            event = Event("backward", vertex, 0, seconds, i, self._vertex_of(node.parents[i]))
         self._seeding = i is None
         self._accumulate(event.to or vertex, g, event)
         event.live_bytes = self.memory.live
@@ -99,108 +101,95 @@ class Trace(Observer):
 
     def _accumulate(self, to: Vertex, g: Any, event: Event) -> None:
         if not self.values:
-            there = self._arrivals.add(to, None, event)
+            total = self._arrivals.add(to, None, event)
         else:
-            g = np.conj(g) if g.dtype.kind == "c" else g  # steepest ascent, as in .grad
+            if g.dtype.kind == "c":
+                g = np.conj(g)  # the direction of steepest ascent, as in .grad
             event.contribution = event.accumulated = statistics(g, histogram=False)
-            there = self._arrivals.add(to, g, event)
-            if there.g is not g:
-                event.accumulated = statistics(there.g, histogram=False)
-        if there.count == 2:
+            total = self._arrivals.add(to, g, event)
+            if total.g is not g:
+                event.accumulated = statistics(total.g, histogram=False)
+        if total.count == 2:
             self.memory.live += to.nbytes  # the engine has made an array for the sum
 
     def _complete(self, vertex: Vertex, node: Node) -> None:
-        """Note a gradient to which nothing more will be added, for it goes on."""
-        there = self._arrivals.turn(vertex, node.parents)
-        if there is None:
+        """Register a gradient as complete, because a rule now reads it."""
+        total = self._arrivals.apply_rule(vertex, node.parents)
+        if total is None:
             return
-        self._consume(vertex.nbytes if there.count > 1 else 0)
+        self._consume(vertex.nbytes if total.count > 1 else 0)
         if self.values:
-            self._grad(vertex, there, there.g)
+            self._set_grad(vertex, total, total.g)
 
     def _consume(self, nbytes: int) -> None:
-        """A sum that the engine made lives while the rules that read it are applied."""
+        """Count the bytes of a sum as live while the rules that read it are applied."""
         self.memory.live -= self._consumed
         self._consumed = nbytes
 
-    def _grad(self, vertex: Vertex, there: GradientSum, g: Any) -> None:
-        """The gradient with its histogram, which the last event shares if it told the same."""
+    def _set_grad(self, vertex: Vertex, total: GradientSum, g: Any) -> None:
+        """Set the gradient with its histogram; the last event shares it if they are equal."""
         vertex.grad = statistics(g)
-        last = there.last
+        last = total.last
         if last.accumulated == {k: v for k, v in vertex.grad.items() if k != "histogram"}:
             if last.contribution is last.accumulated:
                 last.contribution = vertex.grad
             last.accumulated = vertex.grad
 
-    def _met(self, node: Node) -> Vertex:
+    def _vertex_of(self, node: Node) -> Vertex:
         vertex = self.reader.add(node)
-        self._name(node)
+        self._update_name(node)
         if node.op is None:
             self._leaves[node.serial] = node
         return vertex
 
-    def _name(self, node: Node | None) -> None:
+    def _update_name(self, node: Node | None) -> None:
         if node is not None and (name := NAMES.get(node)):
             self.reader.vertices[node.serial].name = name
 
-    def _settle(self) -> None:
+    def _finish_call(self) -> None:
+        """Count the last call as unrecorded, if the engine did not record it."""
         if self._computed is not None:
             self.unrecorded.append(self._computed[0])
             self._computed = None
 
     def end(self) -> None:
-        """Note the names and the leaves' gradients as they are now, and let go of the leaves."""
-        self._settle()
+        """Store the current names and gradients of the leaves, and release the leaves."""
+        self._finish_call()
         self._consume(0)
-        self._ended = self._last()
+        self._ended = self._leaf_events()
         self._leaves.clear()
         self._arrivals = Arrivals()
         self._nodes.clear()
 
-    def _last(self) -> list[Event]:
+    def _leaf_events(self) -> list[Event]:
+        """Return the events that write the gradients of the leaves, the last of a run."""
         if self._ended is not None:
             return self._ended
         for reference in self._nodes:
-            self._name(reference())
+            self._update_name(reference())
         for leaf in self._leaves.values():
-            self._name(leaf)
+            self._update_name(leaf)
         events = []
-        for vertex, there in self._arrivals.left().items() if self.values else ():
+        for vertex, total in self._arrivals.remaining().items() if self.values else ():
             node = self._leaves.get(vertex.serial)
-            # A training step may have set .grad to None again: then it was the sum.
+            # If a training step has reset .grad to None since, the gradient was the sum.
             grad = None if node is None or node.extras is None else node.extras.grad
-            self._grad(vertex, there, there.g if grad is None else grad.data)
+            self._set_grad(vertex, total, total.g if grad is None else grad.data)
             if node is not None:
                 events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))
         return sorted(events, key=lambda event: event.vertex.serial)
 
-    # What the user asks
+    # Called by the user
 
-    def draw(
-        self,
-        tensors: Any = (),
-        *,
-        depth: int | None = None,
-        show: Iterable[str] = ("name", "shape", "dtype"),
-        direction: str = "LR",
-        max_nodes: int = 200,
-        title: str | None = None,
-        parameters: Iterable[Any] = (),
-    ) -> Drawing:
-        """All that was recorded, or what is under some of its tensors, with the events of the run.
-
-        The options are those of `tensorgrad.draw`.
-        Raises: ValueError for a tensor that the trace did not see.
-        """
+    def read(self, tensors: Any, parameters: Iterable[Any], show: tuple[str, ...]) -> Graph:
+        """Return all that was recorded, or the part under some tensors, with the events."""
         for p in parameters:
             if p.node is not None:
                 self.reader.parameter(p.node)
-        show = (show,) if isinstance(show, str) else tuple(show)
-        graph = self._graph([t.node for t in tensors_in(tensors)])
-        return Drawing(graph, depth, show, direction, max_nodes, title)
+        return self._graph([t.node for t in tensors_in(() if tensors is None else tensors)])
 
     def summary(self) -> str:
-        """A table of calls, times and bytes, of each operation and of each module as a whole."""
+        """Return a table of the calls, times and bytes of each operation and each module."""
         calls = [
             Call(v.op.name, v.scope, v.forward_seconds, v.backward_seconds or 0.0, v.nbytes)
             for v in self.reader.vertices.values()
@@ -209,12 +198,13 @@ class Trace(Observer):
         return table(calls + self.unrecorded)
 
     def _graph(self, nodes: list[Node | None]) -> Graph:
-        events = self.events + self._last()
+        events = self.events + self._leaf_events()
         vertices = self.reader.vertices
         unknown = [node for node in nodes if node is None or node.serial not in vertices]
         if unknown:
             raise ValueError(
-                "this tensor is not part of the trace: it is a constant, or made before or after it"
+                "this tensor is not part of the trace: it is a constant, or it was computed before "
+                "or after the trace; compute it inside `with tensorgrad.trace() as t:`"
             )
         if nodes:
             roots = [vertices[node.serial] for node in nodes]  # type: ignore[union-attr]
@@ -232,22 +222,23 @@ class Trace(Observer):
 
 
 class Memory:
-    """The bytes of arrays while they are alive; a view counts with the array that it looks at."""
+    """A count of the bytes of live arrays; a view counts as part of its base array."""
 
     def __init__(self) -> None:
         self.live = 0
         self._known: dict[int, weakref.ref[np.ndarray]] = {}
 
-    def know(self, value: Any) -> None:
-        """An array that was there already, and is not counted."""
-        self._meet(value, 0)
+    def ignore(self, value: Any) -> None:
+        """Exclude an array, because it existed before the trace."""
+        self._register(value, 0)
 
     def add(self, value: Any) -> None:
-        self._meet(value, None)
+        """Count an array until it is freed."""
+        self._register(value, None)
 
-    def _meet(self, value: Any, nbytes: int | None) -> None:
+    def _register(self, value: Any, nbytes: int | None) -> None:
         if not isinstance(value, np.ndarray):
-            return  # NumPy's scalars cannot be watched, and weigh nothing
+            return  # NumPy's scalars have no weak references, and hardly any size
         while isinstance(value.base, np.ndarray):
             value = value.base
         key = id(value)
@@ -255,11 +246,11 @@ class Memory:
             return
         counted = value.nbytes if nbytes is None else nbytes
 
-        def gone(_: Any) -> None:
+        def release(_: Any) -> None:
             self.live -= counted
             del self._known[key]
 
-        self._known[key] = weakref.ref(value, gone)
+        self._known[key] = weakref.ref(value, release)
         self.live += counted
 
 
@@ -275,7 +266,7 @@ def _under(roots: list[Vertex]) -> set[Vertex]:
 
 
 def _line() -> str | None:
-    """The line of the user's program that is being run."""
+    """Return the line of the user's program that is running."""
     frame, _ = users_frame()
     if frame is None:
         return None
