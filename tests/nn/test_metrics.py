@@ -98,11 +98,11 @@ def test_the_mean_weighs_batches_by_their_samples():
 # fmt: off
 ERRORS = [
     (lambda: Mean().result(),                                 ValueError,   "no mean yet"),
-    (lambda: nn.CategoricalAccuracy().result(),               ValueError,   r"CategoricalAccuracy\(\) has no accuracy, for it was given no predictions"),
+    (lambda: nn.CategoricalAccuracy().result(),               ValueError,   r"CategoricalAccuracy\(\) has no accuracy, because it was given no predictions"),
     (lambda: nn.CategoricalAccuracy().calculate(p[:0], y[:0]), ValueError,  "given no predictions"),
     (lambda: nn.CategoricalAccuracy().compare(p, y[:3]),      ValueError,   r"shapes are \(4,\) and \(3,\)"),
     (lambda: nn.CategoricalAccuracy().compare(p, y[:, None]), ValueError,   r"shapes are \(4, 3\) and \(4, 1\)"),
-    (lambda: nn.CategoricalAccuracy().compare(p[:, :1], y),   ValueError,   r"predictions of shape \(4, 1\) have one; use CategoricalAccuracy\(binary=True\)"),
+    (lambda: nn.CategoricalAccuracy().compare(p[:, :1], y),   ValueError,   r"predictions of shape \(4, 1\) have one output; use CategoricalAccuracy\(binary=True\)"),
     (lambda: nn.CategoricalAccuracy(True).compare(p, bits[:, 0]), ValueError, r"CategoricalAccuracy\(binary=True\) compares .* \(4, 3\) and \(4,\)"),
     (lambda: regression.compare(p[:, :1], p[:, 0]),           ValueError,   r"\(4, 1\) and \(4,\)"),
     (lambda: nn.RegressionAccuracy().compare(p, p),           RuntimeError, r"no precision yet; give one, or call init\(y\)"),

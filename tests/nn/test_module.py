@@ -400,7 +400,9 @@ def test_a_name_stands_for_one_class():
     class Dense(nn.Module):
         pass
 
-    with pytest.raises(ValueError, match=r"Dense already stands for nn\.layers\.dense\.Dense"):
+    with pytest.raises(
+        ValueError, match=r"Dense in saved files already stands for nn\.layers\.dense\.Dense"
+    ):
         nn.register(Dense)
 
 
@@ -433,9 +435,9 @@ def test_arguments_that_cannot_be_saved(part, message):
 
 # fmt: off
 UNBUILDABLE = [
-    ({"kind": "Convolution", "config": {}},          "no registered class 'Convolution'.*import the module.*Dense, "),
+    ({"kind": "Convolution", "config": {}},          "no registered class 'Convolution'.*import its module.*Dense, "),
     ({"kind": "Dense", "config": {"width": 3}},      r"Dense does not take the arguments \{'width': 3\}: .*unexpected keyword"),
-    ({"kind": "Dropout", "config": {"rate": 2}},     "Dropout does not take .*fraction of units dropped"),
+    ({"kind": "Dropout", "config": {"rate": 2}},     "Dropout does not take .*fraction of dropped units"),
     ({"kind": "Sequential", "config": {"layers": [1]}}, "Sequential takes modules, but number 0 is 1"),
     ({"kind": "Dense"},                              "a description is .*, not"),
     ("os.system",                                    "a description is .*, not 'os.system'"),

@@ -101,7 +101,7 @@ def test_parameters_of_all_sizes_step_as_if_each_were_alone(kind, dtype):
 def three_threads(monkeypatch):
     """Arenas of any size cut into short blocks, for three threads."""
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(flat, "LARGE", 0)
+    monkeypatch.setattr(flat, "THREADED_BYTES", 0)
     monkeypatch.setattr(flat, "CHUNK_BYTES", 1 << 12)
     monkeypatch.setattr(flat, "SMALL_BYTES", 1 << 9)
 
@@ -138,7 +138,7 @@ def test_large_parameters_have_threads_and_small_ones_have_none(three_threads, m
     assert threading.main_thread() in names
     assert len(names) in {2, 3}  # a thread that is done may take the next part
     names.clear()
-    monkeypatch.setattr(flat, "LARGE", 1 << 24)
+    monkeypatch.setattr(flat, "THREADED_BYTES", 1 << 24)
     follow(Watched([leaf(np.zeros(5000))]), [np.ones(5000)])
     assert names == {threading.main_thread()}
 
@@ -172,7 +172,7 @@ def test_where_no_thread_can_start_all_is_done_here(three_threads, monkeypatch):
     ],
 )
 def test_threads_are_as_many_as_the_environment_says(said, expected, monkeypatch):
-    for name in threads.CHOSEN:
+    for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in said.items():
         monkeypatch.setenv(name, value)
@@ -181,7 +181,7 @@ def test_threads_are_as_many_as_the_environment_says(said, expected, monkeypatch
 
 @pytest.mark.parametrize("said", [None, "", "0", "many"])
 def test_or_as_many_as_there_are_cores_for_this_process(said, monkeypatch):
-    for name in threads.CHOSEN:
+    for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     if said is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
@@ -432,7 +432,7 @@ def test_step_before_backward():
 @pytest.mark.parametrize(
     ("parameters", "error", "words"),
     [
-        (0.01, TypeError, r"but got float; a setting goes by its keyword, as in Adam\(learning_rate=0.01\)"),
+        (0.01, TypeError, r"but got float; give settings by keyword, as in Adam\(learning_rate=0.01\)"),
         (leaf(np.ones(2)), TypeError, "but got Tensor"),
         ([], ValueError, "empty list"),
         ([np.ones(2)], TypeError, "its parameter 0 is ndarray"),

@@ -223,7 +223,7 @@ def test_a_layer_added_later_is_trained():
     model.set(loss=nn.CategoricalCrossentropy(from_logits=True))
     model.train(X, y, print_every=0)
     model.add(nn.Dense(3, 3, initializer="glorot"))
-    with pytest.raises(RuntimeError, match=r"it has 4 layers; .* then call model.finalize\(\)"):
+    with pytest.raises(RuntimeError, match=r"it has 4 layers; .* then model.finalize\(\)"):
         model.train(X, y)
     model.finalize()
     before = model.get_parameters()["3.weights"]
@@ -420,7 +420,7 @@ def test_modes_are_restored():
 @pytest.mark.parametrize("chosen", [None, "2"])
 def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    for name in threads.CHOSEN:
+    for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     if chosen:
         monkeypatch.setenv("OMP_NUM_THREADS", chosen)
@@ -488,7 +488,7 @@ REFUSED = [  # call, error, words
     (lambda m: nn.Model().predict(X),                   RuntimeError, r"predict was called before .* it has 0 layers"),
     (lambda m: nn.Model().save("x"),                    RuntimeError, r"save was called before"),
     (lambda m: m.add(nn.ReLU),                          TypeError,    r"write ReLU\(\)"),
-    (lambda m: nn.Model(nn.ReLU()).add(nn.ReLU()),      TypeError,    r"made of a ReLU, to which no layer can"),
+    (lambda m: nn.Model(nn.ReLU()).add(nn.ReLU()),      TypeError,    r"made from a ReLU, to which no layer can"),
     (lambda m: nn.Model(nn.ReLU),                       TypeError,    r"the class ReLU; write ReLU\(\)"),
     (lambda m: m.set(loss=nn.MeanSquaredError),         TypeError,    r"loss must be an nn.Loss, but .* write MeanSq"),
     (lambda m: m.set(optimizer="adam"),                 TypeError,    r"optimizer must be an nn.Optimizer, but got 'adam'"),
@@ -498,7 +498,7 @@ REFUSED = [  # call, error, words
     (lambda m: m.train(X, y / 2),                       TypeError,    r"y does not fit .* must be integers"),
     (lambda m: m.train(X, np.eye(4)[y]),                ValueError,   r"y does not fit .*shape \(150, 4\)"),
     (lambda m: m.train(NAN, y),                         ValueError,   r"X holds 1 values that are NaN .* the first at \(2, 1\)"),
-    (lambda m: m.train(X * np.float64(1e300), y),       ValueError,   r"beyond what float32 can hold"),
+    (lambda m: m.train(X * np.float64(1e300), y),       ValueError,   r"which float32 cannot hold"),
     (lambda m: m.train(X[:, :3], y),                    ValueError,   r"X, of shape \(150, 3\), does not fit .* shape \(1, 3\)"),
     (lambda m: m.train(X[:0], y[:0]),                   ValueError,   r"X has shape \(0, 4\), which holds no samples"),
     (lambda m: m.train(5.0, y),                         ValueError,   r"X has shape \(\), which holds no samples"),
@@ -545,7 +545,7 @@ def test_a_module_must_return_a_row_for_each_sample():
         def forward(self, x):
             return np.sum(x)
 
-    with pytest.raises(TypeError, match="a row for each sample, but for one sample Sum returned"):
+    with pytest.raises(TypeError, match="one row per sample, but for one sample Sum returned"):
         nn.Model(Sum()).predict(X)
 
 
