@@ -133,11 +133,14 @@ class CategoricalAccuracy(Accuracy):
 
 @register
 class RegressionAccuracy(Accuracy):
-    """The fraction of predictions within `precision` of their targets, by default std(y) / 250."""
+    """The fraction of predictions within `precision` of their targets, by default std(y) / 250.
+
+    Raises: ValueError if the precision is negative.
+    """
 
     def __init__(self, precision: float | None = None) -> None:
         if precision is not None and not (isinstance(precision, NUMBER) and precision >= 0):
-            raise ValueError(f"precision is a distance, None or at least 0, not {precision!r}")
+            raise ValueError(f"precision must be None or at least 0, not {precision!r}")
         self.precision = precision
 
     def init(self, y: Any, reinit: bool = False) -> None:

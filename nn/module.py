@@ -74,9 +74,9 @@ class Module(Configured):
 
     def children(self) -> list["Module"]:
         """List the modules directly under this one."""
-        return [part for _, part in self._parts() if isinstance(part, Module)]
+        return [part for _, part in self._members() if isinstance(part, Module)]
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
+    def _members(self) -> Iterator[tuple[str, Any]]:
         """Iterate over the tensors and modules among the attributes, with their names."""
         return _items(vars(self))
 
@@ -84,7 +84,7 @@ class Module(Configured):
         """Iterate over this module, its parameters and submodules, except those in `seen`."""
         seen.add(id(self))
         yield path, self
-        for name, part in self._parts():
+        for name, part in self._members():
             if (_is_parameter(part) or isinstance(part, Module)) and id(part) not in seen:
                 below = f"{path}.{name}" if path else name
                 if isinstance(part, Module):
@@ -111,7 +111,7 @@ class Module(Configured):
 
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
-        children = [(name, part) for name, part in self._parts() if isinstance(part, Module)]
+        children = [(name, part) for name, part in self._members() if isinstance(part, Module)]
         if not children:
             return super().__repr__()
         lines = [f"{name}: {child!r}".replace("\n", "\n  ") for name, child in children]
@@ -133,7 +133,8 @@ class Module(Configured):
         """
         with tg.enable_grad(), tg.trace() as trace:
             self(*inputs)
-        return trace.draw(**({"parameters": self.parameters()} | options))
+        settings: dict[str, Any] = {"parameters": self.parameters(), **options}
+        return trace.draw(**settings)
 
     # State
 

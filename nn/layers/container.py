@@ -54,5 +54,5 @@ class Sequential(Module):
         """Return one module, or for a slice a Sequential that shares its modules."""
         return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
+    def _members(self) -> Iterator[tuple[str, Any]]:
         return ((str(i), layer) for i, layer in enumerate(self.layers))

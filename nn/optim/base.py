@@ -128,7 +128,9 @@ class Optimizer(Configured):
         for flat in flats:
             flat.mark_written()
 
-    def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *states: Any) -> None:
+    def update(
+        self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *states: Any, **_: Any
+    ) -> None:
         """Change part of the weights `w` and states in place, with their gradient `g`.
 
         A subclass defines it. It may write to `scratch`, but must not write to `g`.

@@ -169,4 +169,4 @@ def _unit(name: str) -> str:
 def _columns(names: tuple[str, ...], rows: list[tuple[float, ...]]) -> dict[str, list[float]]:
     """Transpose rows to a list per name."""
     columns: Iterable[tuple[float, ...]] = zip(*rows) if rows else [()] * len(names)
-    return dict(zip(names, map(list, columns)))
+    return {name: list(column) for name, column in zip(names, columns)}

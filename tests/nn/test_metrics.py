@@ -119,5 +119,5 @@ def test_errors(call, error, message):
 
 @pytest.mark.parametrize("precision", [-1, "0.1", float("nan")])
 def test_a_precision_is_a_distance(precision):
-    with pytest.raises(ValueError, match="precision is a distance, None or at least 0, not"):
+    with pytest.raises(ValueError, match="precision must be None or at least 0, not"):
         nn.RegressionAccuracy(precision)
