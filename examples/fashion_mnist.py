@@ -66,9 +66,8 @@ def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
         data = nn.datasets.fashion_mnist(args.data)
     for warning in caught:
         print(f"\n*** {warning.message} ***\n", file=sys.stderr)
-    print(
-        f"data: {data.source}: {len(data.X_train):,} training images, {len(data.X_test):,} test images"
-    )
+    print(f"data: {data.source}")
+    print(f"{len(data.X_train):,} training images, {len(data.X_test):,} test images")
     return data
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+BAR = "{percentage:3.0f}%|{bar:10}| {remaining} left{postfix}"  # fits into 80 columns
 REFRESH = 0.1  # seconds between two updates of the bar, because one costs as much as a small step
 
 
@@ -58,9 +59,7 @@ class Progress:
             except ImportError:
                 return  # without tqdm there are lines only
             # disable=None: no bar where the output is not a terminal
-            self._bar = tqdm(
-                total=samples, unit=" samples", unit_scale=True, leave=False, disable=None
-            )
+            self._bar = tqdm(total=samples, bar_format=BAR, leave=False, disable=None)
 
     def print(self, line: str) -> None:
         """Print a line above the bar, unless silent."""
