@@ -1,4 +1,4 @@
-"""Metrics: what counts as right, and figures over an epoch that do not depend on its batches."""
+"""Metrics: their values, which over an epoch do not depend on its batches, and their errors."""
 
 from itertools import pairwise
 
@@ -69,7 +69,7 @@ def test_regression_learns_its_precision_from_the_targets():
     targets = np.linspace(0, 1000, 11, dtype=np.float32)
     metric.init(targets)
     assert metric.precision == pytest.approx(np.std(targets) / 250)
-    metric.init(targets / 2)  # as for a second training: kept
+    metric.init(targets / 2)  # as before a second training: the precision stays
     assert metric.precision == pytest.approx(np.std(targets) / 250)
     assert metric.calculate(targets + 1, targets) == 1
     assert metric.calculate(targets + 2, targets) == 0

@@ -1,4 +1,4 @@
-"""Data sets: what is read, in which order places are searched, and what damaged files say."""
+"""Data sets: their contents, the order in which places are searched, and errors of damaged files."""
 
 import contextlib
 import gzip
@@ -40,7 +40,7 @@ needs_real = pytest.mark.skipif(
 
 
 def idx(values):
-    """The bytes of an IDX file, put together from the description of the format."""
+    """Write the bytes of an IDX file from the description of the format."""
     header = bytes([0, 0, CODES[values.dtype.str[1:]], values.ndim])
     return header + struct.pack(f">{values.ndim}I", *values.shape) + values.astype(
         values.dtype.newbyteorder(">")
@@ -52,7 +52,7 @@ def png(value=0, shape=(28, 28)):
 
 
 def write_idx(place, *, mark=0, zipped=True):
-    """A small Fashion-MNIST of 20 and 10 images, the first pixel of all of them `mark`."""
+    """Write a small Fashion-MNIST of 20 and 10 images, whose first pixels are all `mark`."""
     place.mkdir(parents=True, exist_ok=True)
     for split, n in (("train", 20), ("t10k", 10)):
         images = np.zeros((n, 28, 28), np.uint8)
@@ -68,7 +68,7 @@ def write_idx(place, *, mark=0, zipped=True):
 
 
 def pictures():
-    """train/<label>/<n>.png with 11 pictures a class, test/ with 1; each is 20 * label + n gray."""
+    """List train/<label>/<n>.png, 11 per class, and test/, 1 per class, with their gray levels."""
     for label in range(10):
         for n in (10, *range(10)):  # out of order, and 10 sorts before 2 as text
             yield f"train/{label}/{n}.png", 20 * label + n
@@ -99,7 +99,7 @@ def mark(data):
 
 
 class Network:
-    """Stands in for pooch's downloader: serves files, or raises what it was given."""
+    """A replacement of pooch's downloader, which serves files or raises an error."""
 
     def __init__(self, monkeypatch, served):
         self.served, self.asked = served, []
@@ -115,7 +115,7 @@ class Network:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache, no TENSORGRAD_DATA, no network, and few synthetic garments."""
+    """Set up an empty cache, no TENSORGRAD_DATA, no network, and few synthetic garments."""
     monkeypatch.delenv("TENSORGRAD_DATA", raising=False)
     monkeypatch.setattr(datasets, "_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(datasets, "synthetic_garments", lambda rng: synthetic_garments(20, 10, rng))
@@ -142,7 +142,7 @@ def test_spiral_winds_from_the_centre_by_ten_radians():
     radius = np.hypot(*X.T)
     assert np.allclose(radius, np.tile(np.linspace(0, 1, 2001), 2), atol=1e-6)
     turn = np.unwrap(np.arctan2(X[1000:2001, 0], X[1000:2001, 1]))
-    # Its outer half turns by 5, with a deviation of 0.5 in each angle.
+    # The outer half turns by 5 radians, with a deviation of 0.5 in each angle.
     assert np.polyfit(np.linspace(0, 1, 1001), turn, 1)[0] == pytest.approx(5, abs=0.2)
 
 
@@ -273,7 +273,7 @@ def test_image_folder_says_what_is_wrong(tmp_path, contents, path, error, words)
         image_folder(write_folder(tmp_path, contents) / path)
 
 
-# Fashion-MNIST: what is read
+# Fashion-MNIST: its contents
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -436,7 +436,7 @@ def test_a_file_that_is_no_zip_is_an_error(tmp_path):
         fashion_mnist(tmp_path / "data.txt")
 
 
-# Fashion-MNIST: where it is looked for
+# Fashion-MNIST: the places that are searched
 
 
 def test_data_comes_before_the_environment_and_that_before_the_cache(tmp_path, monkeypatch, cache):
@@ -480,11 +480,11 @@ def test_the_cache_follows_the_operating_system(monkeypatch):
     assert datasets._cache() == Path("/local/tensorgrad/fashion-mnist")
 
 
-# Fashion-MNIST: the network, and what happens without
+# Fashion-MNIST: with and without a network
 
 
 def serve(tmp_path, monkeypatch):
-    """A network that serves a small Fashion-MNIST with its right checksums."""
+    """Serve a small Fashion-MNIST with right checksums."""
     files = {p.name: p.read_bytes() for p in write_idx(tmp_path / "served", mark=5).iterdir()}
     known = {
         name: (hashlib.md5(files[f"{name}.gz"]).hexdigest(), md5)
@@ -604,7 +604,7 @@ def test_synthetic_garments_can_be_learnt_but_not_by_their_means():
     means = np.stack([X[y == label].mean(0) for label in range(10)])
     distance = ((X_test[:, None] - means) ** 2).sum(2)
     assert 0.6 < np.mean(distance.argmin(1) == y_test) < 0.9
-    # Least squares with a little weight decay, onto one column per class.
+    # Least squares with slight weight decay, one column per class.
     features, ridge = np.c_[X, np.ones(len(X))], 10 * np.eye(785)
     W = np.linalg.solve(features.T @ features + ridge, features.T @ np.eye(10)[y])
     assert np.mean((np.c_[X_test, np.ones(1000)] @ W).argmax(1) == y_test) > 0.8

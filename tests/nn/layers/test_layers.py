@@ -1,4 +1,4 @@
-"""Layers, activations and first weights."""
+"""Layers, activations and initializers."""
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_what_is_of_no_use_at_all(make, message):
         make()
 
 
-# First weights
+# Initializers
 
 
 @pytest.mark.parametrize(

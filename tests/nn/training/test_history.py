@@ -1,4 +1,4 @@
-"""What a training remembers of itself, and its curves."""
+"""History: the numbers of a training and their curves."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""The Model: the book's methods on any module, what it prints, and what it refuses."""
+"""Model: the book's methods on any module, its output and its errors."""
 
 import copy
 import io
@@ -292,7 +292,7 @@ def test_summary_finds_the_shape_of_a_sample():
     assert flat.summary() == flat.summary(input_shape=(2, 2))
 
 
-# What it says
+# Output
 
 
 def lines(capsys) -> list[str]:
@@ -366,11 +366,11 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     assert said == ["epoch: 1", "step: 0", "step: 5", "step: 9", "training"]
 
 
-# Trouble on the way
+# Errors during training
 
 
 class Failing(nn.Module):
-    """Raises at one call while training."""
+    """A layer that raises at one call in training mode."""
 
     def __init__(self, error: BaseException, at: int) -> None:
         self.error, self.left = error, at
@@ -397,7 +397,7 @@ def test_an_interruption_leaves_the_model_and_its_history():
 
 
 class Watching(nn.Module):
-    """Notes what `look` returns at each call while training."""
+    """A layer that stores the result of `look` at each call in training mode."""
 
     def __init__(self, look) -> None:
         self.look, self.seen = look, []
@@ -469,7 +469,7 @@ def test_outputs_that_become_nan_are_told_as_such():
         model.train(X, y, print_every=0)
 
 
-# What is refused at the call
+# Errors at the call
 
 
 def bare(**parts) -> nn.Model:
@@ -559,7 +559,7 @@ def test_predict_before_training_says_what_to_do(tmp_path):
     assert nn.Model(classifier().module).predict(X).shape == (
         150,
         3,
-    )  # who knows where it was trained
+    )  # it may have been trained in another way
 
 
 def test_a_training_that_was_refused_leaves_the_accuracy_as_it_was():

@@ -1,4 +1,4 @@
-"""Files of parameters and models: complete, exact, without code, and refused when they are wrong."""
+"""Files of parameters and models: complete, exact, without code, with errors for wrong files."""
 
 import json
 import os
@@ -21,7 +21,7 @@ X = (2 * np.eye(3)[y] @ data.normal(size=(3, 5)) + data.normal(size=(90, 5))).as
 
 
 def network(rng: np.random.Generator) -> nn.Sequential:
-    """Two dropouts that share a generator with the first weights, and one with its own."""
+    """Make a network in which two dropouts share a generator with the layers; a third has its own."""
     return nn.Sequential(
         nn.Dense(5, 16, weight_regularizer_l2=1e-3, rng=rng),
         nn.ReLU(),
@@ -50,7 +50,7 @@ def timeless(history: nn.History) -> dict[str, np.ndarray]:
 
 
 def assert_same(model: nn.Model, other: nn.Model) -> None:
-    """Bit for bit, in all that a training depends on."""
+    """Assert that everything a training depends on is equal bit for bit."""
     np.testing.assert_equal(model.get_parameters(), other.get_parameters())
     np.testing.assert_equal(model.optimizer.state_dict(), other.optimizer.state_dict())
     np.testing.assert_equal(timeless(model.history), timeless(other.history))
@@ -63,7 +63,7 @@ def assert_same(model: nn.Model, other: nn.Model) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Of one model: its file, its parameters' file."""
+    """Save a model and its parameters in two files of a folder."""
     folder = tmp_path_factory.mktemp("files")
     model = trained()
     model.save(folder / "a.model")
@@ -71,7 +71,7 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-# Coming back
+# Loading
 
 
 def test_training_resumed_in_a_new_process_equals_training_not_interrupted(folder, tmp_path):
@@ -249,7 +249,7 @@ def test_what_cannot_be_saved_is_told_before_the_file_is_touched(tmp_path):
 
 
 def test_a_module_that_could_not_be_loaded_is_not_saved(tmp_path):
-    """A file has the arguments of each layer, which do not tell that one stands in two places."""
+    """The description has each layer's arguments, but not that one layer is in two places."""
     layer = nn.Dense(5, 5)
     model = nn.Model(nn.Sequential(layer, nn.ReLU(), layer))
     with pytest.raises(TypeError, match=r"other parameters \(2.biases, 2.weights\), because one"):
@@ -301,7 +301,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def rewritten(path: Path, change) -> bytes:
-    """The file with its arrays and our metadata changed, as a forger would."""
+    """Change the arrays and the metadata of a file, as a forger would."""
     import safetensors.numpy
 
     arrays, metadata = saving._read(path)
