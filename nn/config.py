@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 
 # The remedy in every error about an optional package that is missing.
-INSTALL = "pip install '.[examples]' in the clone of tensorgrad"
+INSTALL_EXTRAS = "pip install '.[examples]' in the clone of tensorgrad"
 
 NUMBER = (int, float, np.integer, np.floating)  # the types of a number among the arguments
 Seed: TypeAlias = np.random.Generator | int | None

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nn.config import INSTALL, Seed, count
+from nn.config import INSTALL_EXTRAS, Seed, count
 from nn.data.files import FRESH, decode_image, image_folder, natural, read_idx
 from nn.data.synthetic import synthetic_garments
 
@@ -264,7 +264,7 @@ def _download(folder: Path) -> str | None:
         import pooch
         from requests.exceptions import ChunkedEncodingError, RequestException
     except ImportError:
-        return f"pooch is not installed; run {INSTALL}"
+        return f"pooch is not installed; run {INSTALL_EXTRAS}"
     known = {f"{name}.gz": f"md5:{md5}" for name, (md5, _) in IDX_FILES.items()}
     fetcher = pooch.create(folder, URL, registry=known, retry_if_failed=2)
     try:

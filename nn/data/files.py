@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from nn.config import INSTALL
+from nn.config import INSTALL_EXTRAS
 
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 FRESH = "replace it with a fresh copy (a file in the cache is downloaded again after you delete it)"
@@ -133,7 +133,7 @@ def import_cv2() -> ModuleType:
         import cv2
     except ImportError as error:
         raise ImportError(
-            f"pictures are read and drawn with OpenCV, which is not installed; run {INSTALL}"
+            f"pictures are read and drawn with OpenCV, which is not installed; run {INSTALL_EXTRAS}"
         ) from error
     return cv2
 

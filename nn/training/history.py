@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import INSTALL
+from nn.config import INSTALL_EXTRAS
 from nn.training.progress import Figures
 
 FIGURES = ("loss", "data_loss", "regularization_loss", "accuracy", "learning_rate")
@@ -102,7 +102,7 @@ class History:
             from matplotlib.layout_engine import ConstrainedLayoutEngine
         except ImportError as error:
             raise ImportError(
-                f"curves are drawn with Matplotlib, which is not installed; run {INSTALL}"
+                f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
             ) from error
         panels = [name for name in ("loss", "accuracy") if self._measured(name)]
         n = len(panels) + 1

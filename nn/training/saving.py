@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import INSTALL, build, describe
+from nn.config import INSTALL_EXTRAS, build, describe
 from nn.losses import Loss
 from nn.metrics import Accuracy
 from nn.module import Module
@@ -311,6 +311,7 @@ def _import_safetensors() -> ModuleType:
         import safetensors.numpy
     except ImportError as error:
         raise ImportError(
-            f"models are saved and loaded with safetensors, which is not installed; run {INSTALL}"
+            "models are saved and loaded with safetensors, which is not installed; "
+            f"run {INSTALL_EXTRAS}"
         ) from error
     return safetensors
