@@ -1,4 +1,4 @@
-"""Fashion-MNIST end to end: train the book's network, evaluate it, show it pictures of your own.
+"""Fashion-MNIST: train the book's network, evaluate it, and classify your own pictures.
 
 Run: python -m examples.fashion_mnist [train|evaluate|predict] [--help]
 """
@@ -18,9 +18,9 @@ from examples.photo import read_photo
 from examples.pictures import (
     confusion_figure,
     confusion_matrix,
+    input_figure,
     predictions_figure,
     save_figure,
-    seen_figure,
 )
 
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
@@ -29,7 +29,7 @@ MODEL = "model.safetensors"
 
 
 def scaled(images: np.ndarray) -> np.ndarray:
-    """Pixels as the network takes them.
+    """Scale pixels to the range of the network's inputs.
 
     Shapes: (N, 28, 28) -> (N, 784).
     Units: 0..255 -> -1..1.
@@ -38,7 +38,7 @@ def scaled(images: np.ndarray) -> np.ndarray:
 
 
 def build(args: argparse.Namespace) -> nn.Model:
-    """The book's network: Dense and ReLU as often as there are hidden sizes, then Softmax."""
+    """Build the book's network: Dense and ReLU for each hidden size, then Dense and Softmax."""
     rng = np.random.default_rng(args.seed)
     model = nn.Model()
     sizes = [784, *args.hidden]
@@ -60,24 +60,25 @@ def build(args: argparse.Namespace) -> nn.Model:
 
 
 def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
-    """The data set, with a word on where it came from; garments drawn here are announced loudly."""
+    """Load the data set and print its source, with a clear warning if the garments are drawn."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", nn.datasets.SyntheticDataWarning)
         data = nn.datasets.fashion_mnist(args.data)
     for warning in caught:
         print(f"\n*** {warning.message} ***\n", file=sys.stderr)
-    print(f"data: {data.source}: {len(data.X_train):,} to learn from, {len(data.X_test):,} to test")
+    print(f"data: {data.source}")
+    print(f"{len(data.X_train):,} training images, {len(data.X_test):,} test images")
     return data
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train, save the model, and draw what happened."""
+    """Train a network, save it, and draw its results."""
     model = nn.Model.load(args.resume) if args.resume else build(args)
     args.out.mkdir(parents=True, exist_ok=True)
     data = load_data(args)
     X, X_test = scaled(data.X_train), scaled(data.X_test)
     print(model.summary((784,)))
-    # Going on from a file goes on with its order of samples, too, as if there had been no pause.
+    # A resumed training continues with the order of samples of the file, as if not interrupted.
     seed = None if args.resume else args.seed
     try:
         model.train(
@@ -92,7 +93,7 @@ def train(args: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         if not model.history.steps["loss"]:
             raise
-        print("\ninterrupted: keeping what was learned so far")
+        print("\ninterrupted: the model is saved as it is now")
     model.save(args.out / MODEL)
     print("wrote", args.out / MODEL)
     draw_results(model, data, args.out)
@@ -100,11 +101,11 @@ def train(args: argparse.Namespace) -> None:
 
 
 def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> None:
-    """The curves, some predictions, and what was taken for what."""
+    """Draw the training curves, some predictions and the confusion matrix."""
     model.history.plot(out / "history.png")
     probabilities = model.predict(scaled(data.X_test))
     wrong = probabilities.argmax(axis=1) != data.y_test
-    # As they come, then some of the wrong ones, which teach more.
+    # The first 24 predictions, then some wrong ones, which are more instructive.
     shown = np.concatenate([np.arange(len(wrong))[:24], np.flatnonzero(wrong[24:])[:16] + 24])
     save_figure(
         predictions_figure(data.X_test[shown], probabilities[shown], data.y_test[shown], NAMES),
@@ -117,7 +118,7 @@ def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> 
 
 
 def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
-    """The graph of one training step, which leaves the parameters as they are."""
+    """Draw the graph of one training step, without changing the parameters."""
     model.module.zero_grad()
     with tg.trace() as step:
         pictures, labels = tg.Tensor(X, name="pictures"), tg.Tensor(y, name="labels")
@@ -129,12 +130,12 @@ def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
     for name in ("graph.dot", "graph.svg", "graph.html"):
         try:
             print("wrote", drawing.save(out / name))
-        except (ImportError, RuntimeError) as note:
-            print(f"no {name}: {note}")
+        except (ImportError, RuntimeError) as error:
+            print(f"no {name}: {error}")
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """The loss and accuracy of a saved model on the test pictures, class by class."""
+    """Print the loss of a saved model on the test images, and its accuracy for each class."""
     model = load_model(args)
     data = load_data(args)
     model.evaluate(scaled(data.X_test), data.y_test)
@@ -146,53 +147,55 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """What a saved model makes of pictures from files."""
+    """Classify pictures, of any size, with a saved model."""
     model = load_model(args)
-    seen = np.stack([read_photo(path) for path in args.images])
-    probabilities = model.predict(scaled(seen))
+    inputs = np.stack([read_photo(path) for path in args.images])
+    probabilities = model.predict(scaled(inputs))
     args.out.mkdir(parents=True, exist_ok=True)
     stems = [path.stem for path in args.images]
-    for k, (path, image, p) in enumerate(zip(args.images, seen, probabilities, strict=True)):
+    for k, (path, image, p) in enumerate(zip(args.images, inputs, probabilities, strict=True)):
         print(f"\n{path}: {NAMES[p.argmax()]}")
         for c in np.argsort(-p):
             print(f"  {NAMES[c]:>12} {'█' * round(30 * float(p[c])):<30} {p[c]:7.2%}")
         number = f"_{k}" if stems.count(path.stem) > 1 else ""
         picture = args.out / f"seen_{path.stem}{number}.png"
-        save_figure(seen_figure(image, p, NAMES), picture)
-        print(f"  what the network saw: {picture}")
+        save_figure(input_figure(image, p, NAMES), picture)
+        print(f"  the network's input: {picture}")
 
 
 def load_model(args: argparse.Namespace) -> nn.Model:
+    """Load the saved model; exit with an error if there is none."""
     path = args.model or args.out / MODEL
     if not Path(path).exists():
         raise SystemExit(
-            f"error: there is no model at {path}; train one first, with "
+            f"error: there is no model at {path}; train one first with "
             "python -m examples.fashion_mnist train"
         )
     return nn.Model.load(path)
 
 
 def positive(text: str) -> int:
+    """Parse an integer of at least 1."""
     if (n := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {n}")
     return n
 
 
 # fmt: off
-OUT_FOLDER = {"--out": dict(type=Path, default=OUT, help="folder of the model and the pictures")}
-DATA = {"--data": dict(type=Path, help="folder or zip of the data, instead of $TENSORGRAD_DATA, the cache or a download")}
-SAVED = {"--model": dict(type=Path, help=f"the model's file, instead of {MODEL} in --out")}
+OUT_FOLDER = {"--out": dict(type=Path, default=OUT, help="folder for the model and the pictures")}
+DATA = {"--data": dict(type=Path, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download")}
+SAVED = {"--model": dict(type=Path, help=f"file of the model, instead of {MODEL} in --out")}
 TRAIN = {
-    "--epochs":        dict(type=positive, default=10, help="how often to go through the data"),
+    "--epochs":        dict(type=positive, default=10, help="number of passes through the data"),
     "--batch-size":    dict(type=positive, default=128, help="samples per step"),
     "--hidden":        dict(type=positive, nargs="+", default=[128, 128], help="sizes of the hidden layers"),
-    "--initializer":   dict(choices=["book", "he", "glorot"], default="book", help="how weights start"),
-    "--learning-rate": dict(type=float, default=1e-3, help="of Adam"),
-    "--decay":         dict(type=float, default=1e-3, help="learning rate / (1 + decay * steps)"),
-    "--dropout":       dict(type=float, default=0.0, help="fraction dropped after each hidden layer"),
+    "--initializer":   dict(choices=["book", "he", "glorot"], default="book", help="initial values of the weights"),
+    "--learning-rate": dict(type=float, default=1e-3, help="learning rate of Adam"),
+    "--decay":         dict(type=float, default=1e-3, help="the learning rate at a step is rate / (1 + decay * step)"),
+    "--dropout":       dict(type=float, default=0.0, help="fraction of units dropped after each hidden layer"),
     "--l2":            dict(type=float, default=0.0, help="L2 regularization of the hidden weights"),
-    "--seed":          dict(type=int, default=0, help="of weights, dropout and the order of samples"),
-    "--resume":        dict(type=Path, help="a saved model to go on from; its own settings hold"),
+    "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
+    "--resume":        dict(type=Path, help="saved model to continue from, with its own settings"),
 }
 IMAGES = {"images": dict(type=Path, nargs="+", metavar="IMAGE", help="picture files of any size")}
 COMMANDS = {
@@ -204,6 +207,7 @@ COMMANDS = {
 
 
 def parser() -> argparse.ArgumentParser:
+    """Build the parser from the table of commands and their options."""
     top = argparse.ArgumentParser(
         prog="python -m examples.fashion_mnist", description=__doc__.splitlines()[0]
     )
@@ -223,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse and run; without a command, train."""
+    """Parse the command line and run the command, `train` if there is none."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
         argv.insert(0, "train")

@@ -1,4 +1,4 @@
-"""The expression with which micrograd introduces itself, recorded, differentiated and drawn.
+"""The expression of micrograd's README: recorded, differentiated and drawn.
 
 Run: python -m examples.first_graph [FOLDER]
 """
@@ -10,7 +10,10 @@ import tensorgrad as tg
 
 
 def expression(a: tg.Tensor, b: tg.Tensor) -> tg.Tensor:
-    """A tangle of two numbers: sums, products, powers, ReLUs, and names used again and again."""
+    """Compute sums, products, powers and ReLUs of two numbers, reusing names again and again.
+
+    Shapes: a (), b () -> ().
+    """
     c = a + b
     d = a * b + b**3
     c += c + 1
@@ -22,6 +25,7 @@ def expression(a: tg.Tensor, b: tg.Tensor) -> tg.Tensor:
 
 
 def main(folder: str = "runs/first_graph") -> None:
+    """Print the value and its gradients, and save the graph in a folder."""
     a = tg.Tensor(-4.0, requires_grad=True, name="a")
     b = tg.Tensor(2.0, requires_grad=True, name="b")
     with tg.trace() as trace:
@@ -37,8 +41,8 @@ def main(folder: str = "runs/first_graph") -> None:
     for name in ("graph.dot", "graph.svg", "graph.html"):
         try:
             print("wrote", drawing.save(Path(folder) / name))
-        except RuntimeError as note:
-            print(f"no {name}: {note}")
+        except RuntimeError as error:
+            print(f"no {name}: {error}")
 
 
 if __name__ == "__main__":

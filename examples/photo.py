@@ -1,4 +1,4 @@
-"""From any picture file to what a network trained on Fashion-MNIST expects to see."""
+"""Conversion of picture files of any kind to images like those of Fashion-MNIST."""
 
 import os
 from pathlib import Path
@@ -9,16 +9,17 @@ from nn.data.files import import_cv2
 
 
 def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
-    """The picture as Fashion-MNIST shows garments: gray, light on black, filling a square.
+    """Read a picture and convert it to the form of Fashion-MNIST: gray, light on black, square.
 
     Shapes: -> (size, size), uint8.
-    Raises: FileNotFoundError; ValueError if the file is no picture, or shows one colour only.
+    Raises: FileNotFoundError if there is no file; ValueError if it is not a picture, or has one
+    colour only; ImportError if OpenCV is not installed.
     """
     cv2 = import_cv2()
     data = np.frombuffer(Path(path).read_bytes(), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if picture is not None and picture.shape[2:] != (4,):
-        # UNCHANGED, which keeps what is transparent, leaves a photograph as the camera was held.
+        # UNCHANGED keeps transparency, but does not rotate a photograph as its camera says.
         picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ValueError(
@@ -28,10 +29,11 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     if picture.dtype == np.uint16:
         picture = (picture // 257).astype(np.uint8)
     gray = on_black(_gray(picture))
-    rows, columns = np.nonzero(gray > 25)  # a tenth of the full range: paper is never quite even
+    rows, columns = np.nonzero(gray > 25)  # a tenth of the full range, because paper is uneven
     if rows.size == 0:
         raise ValueError(
-            f"{path} shows one colour only ({picture.shape[1]}x{picture.shape[0]} pixels)"
+            f"{path} has one colour only ({picture.shape[1]}x{picture.shape[0]} pixels); give a "
+            "picture of a garment on a background of another colour"
         )
     garment = gray[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     scale = size / max(garment.shape)
@@ -39,7 +41,7 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     small = cv2.resize(
         garment, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     )
-    # Padding, not stretching: the aspect ratio is half of what tells a boot from a shirt.
+    # Padding instead of stretching, because the aspect ratio distinguishes garments.
     out = np.zeros((size, size), np.uint8)
     top, left = (size - height) // 2, (size - width) // 2
     out[top : top + height, left : left + width] = small
@@ -47,7 +49,10 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
 
 
 def _gray(picture: np.ndarray) -> np.ndarray:
-    """Gray levels, with white paper behind what is transparent, or black behind what is white."""
+    """Convert to gray levels; transparent pixels become white, or black if the picture is light.
+
+    Shapes: (H, W) or (H, W, 3 or 4) -> (H, W), float32.
+    """
     if picture.ndim == 2:
         return picture.astype(np.float32)
     gray = picture[..., :3].astype(np.float32) @ np.float32([0.114, 0.587, 0.299])  # BGR
@@ -60,7 +65,9 @@ def _gray(picture: np.ndarray) -> np.ndarray:
 
 
 def on_black(gray: np.ndarray) -> np.ndarray:
-    """The picture with its background, known by its border, made black, and its contrast full.
+    """Make the background black, and scale the contrast to the full range.
+
+    The background is the median of the border.
 
     Shapes: (H, W) -> (H, W), uint8.
     """

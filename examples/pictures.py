@@ -1,15 +1,19 @@
-"""The pictures that the Fashion-MNIST run leaves behind."""
+"""The figures of the Fashion-MNIST run."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion: told apart by colour-blind eyes
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion, distinct with any colour vision
 
 
-def save_figure(figure, path: Path) -> None:
-    """Write a figure to a temporary name and rename it, so that no half picture is ever seen."""
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure to a temporary file and rename it, so that no incomplete file appears."""
     temporary = path.with_name(f".{path.name}")
     try:
         figure.savefig(temporary, dpi=120, format=path.suffix[1:])
@@ -20,8 +24,8 @@ def save_figure(figure, path: Path) -> None:
 
 def predictions_figure(
     images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]
-):
-    """A grid of images with the predicted name and its confidence; wrong ones framed and corrected.
+) -> "Figure":
+    """Draw a grid of images with predicted names and confidences, and the right name if wrong.
 
     Shapes: images (N, 28, 28), probabilities (N, C), labels (N,).
     """
@@ -52,8 +56,8 @@ def predictions_figure(
     return figure
 
 
-def seen_figure(image: np.ndarray, probabilities: np.ndarray, names: Sequence[str]):
-    """A picture as the network saw it, and beside it a bar for what it makes of it.
+def input_figure(image: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> "Figure":
+    """Draw the input of the network beside a bar chart of its probabilities.
 
     Shapes: image (28, 28), probabilities (C,).
     """
@@ -62,17 +66,17 @@ def seen_figure(image: np.ndarray, probabilities: np.ndarray, names: Sequence[st
     figure = Figure(figsize=(6.4, 2.8), layout="constrained")
     picture, bars = figure.subplots(1, 2, width_ratios=(1, 1.3))
     picture.imshow(image, cmap="gray", vmin=0, vmax=255)
-    picture.set(xticks=[], yticks=[], title="what the network saw")
+    picture.set(xticks=[], yticks=[], title="input of the network")
     shown = bars.barh(names, probabilities, color=RIGHT)
     bars.bar_label(shown, [f"{p:.0%}" for p in probabilities], padding=2, fontsize=8)
-    bars.set(xlim=(0, 1.15), xticks=[], title=f"what it sees: {names[probabilities.argmax()]}")
+    bars.set(xlim=(0, 1.15), xticks=[], title=f"prediction: {names[probabilities.argmax()]}")
     bars.invert_yaxis()
     bars.spines[["top", "right", "bottom"]].set_visible(False)
     return figure
 
 
 def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """How often class i (row) was taken for class j (column).
+    """Count how often class i (row) was predicted as class j (column).
 
     Shapes: predicted (N,), labels (N,) -> (classes, classes).
     """
@@ -81,8 +85,11 @@ def confusion_matrix(predicted: np.ndarray, labels: np.ndarray, classes: int) ->
     return matrix
 
 
-def confusion_figure(matrix: np.ndarray, names: Sequence[str]):
-    """The confusion matrix in shares of each true class, with the numbers written in."""
+def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> "Figure":
+    """Draw the confusion matrix in percent of each true class.
+
+    Shapes: matrix (C, C).
+    """
     from matplotlib.figure import Figure
 
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)

@@ -1,4 +1,4 @@
-"""The pictures of the README, drawn anew: python -m examples.readme_pictures."""
+"""The pictures of the README; to draw them again, run python -m examples.readme_pictures."""
 
 import argparse
 import shutil
@@ -14,7 +14,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def small_graph() -> tg.Tensor:
-    """The expression of the README's first lines."""
+    """Compute the expression of the README's first lines."""
     x = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="x")
     w = tg.Tensor([0.5, -1.0, 0.25], requires_grad=True, name="w")
     y = np.sum(np.tanh(x * w) ** 2)
@@ -23,8 +23,9 @@ def small_graph() -> tg.Tensor:
 
 
 def main() -> None:
+    """Draw the pictures and save them in docs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=10, help="of the run that the curves are of")
+    parser.add_argument("--epochs", type=int, default=10, help="of the Fashion-MNIST run")
     epochs = parser.parse_args().epochs
     with tg.trace() as trace:
         small_graph().backward()

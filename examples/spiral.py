@@ -1,22 +1,29 @@
-"""The book's spiral: three intertwined arms, and where a small network draws the line.
+"""The book's spiral: three intertwined arms, and the decision boundary of a small network.
 
 Run: python -m examples.spiral [FOLDER]
 """
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import nn
 from examples.pictures import save_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 COLOURS = ["#0072B2", "#E69F00", "#CC79A7"]
 MARKERS = ["o", "^", "s"]
 
 
 def train(epochs: int = 2000, seed: int = 0) -> tuple[nn.Module, np.ndarray, np.ndarray]:
-    """A 2-64-3 network, by a plain loop: forward, backward, step."""
+    """Train a 2-64-3 network in an explicit loop: forward, backward, step.
+
+    Shapes: -> the network, X (300, 2) float32, y (300,).
+    """
     X, y = nn.datasets.spiral(100, 3, rng=seed)
     net = nn.Sequential(
         nn.Dense(2, 64, initializer="he", rng=seed),
@@ -33,15 +40,18 @@ def train(epochs: int = 2000, seed: int = 0) -> tuple[nn.Module, np.ndarray, np.
             accuracy = accuracy_of.calculate(predictions, y)
             print(f"epoch: {epoch}, acc: {accuracy:.3f}, loss: {loss.item():.3f}")
         if epoch == epochs:
-            break  # what was printed last is what is drawn
+            break  # the network that is drawn is the one whose accuracy was printed last
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     return net, X, y
 
 
-def boundary_figure(net: nn.Module, X: np.ndarray, y: np.ndarray):
-    """Which class the network sees at every point of the plane, and how sure it is."""
+def boundary_figure(net: nn.Module, X: np.ndarray, y: np.ndarray) -> "Figure":
+    """Draw the predicted class at every point of the plane, in a stronger colour if more certain.
+
+    Shapes: X (N, 2), y (N,).
+    """
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
@@ -50,7 +60,7 @@ def boundary_figure(net: nn.Module, X: np.ndarray, y: np.ndarray):
     p = np.asarray(net(plane).data).reshape(len(u), len(u), -1)
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     ax = figure.subplots()
-    sure = (p.max(axis=-1) - 1 / 3) * 1.5  # 0 where all classes are alike, 1 where one is certain
+    sure = (p.max(axis=-1) - 1 / 3) * 1.5  # 0 if all classes are equally likely, up to 1
     square = (u[0], u[-1], u[0], u[-1])
     colours = ListedColormap(COLOURS)
     ax.imshow(
@@ -70,13 +80,14 @@ def boundary_figure(net: nn.Module, X: np.ndarray, y: np.ndarray):
     ax.set(
         xlabel="$x_0$",
         ylabel="$x_1$",
-        title=f"What the network sees: training accuracy {accuracy:.3f}",
+        title=f"Predicted classes: training accuracy {accuracy:.3f}",
     )
     ax.legend(loc="upper right")
     return figure
 
 
 def main(folder: str = "runs/spiral") -> None:
+    """Train the network, and save the picture of its decision boundary in a folder."""
     net, X, y = train()
     Path(folder).mkdir(parents=True, exist_ok=True)
     path = Path(folder) / "boundary.png"

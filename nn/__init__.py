@@ -1,4 +1,4 @@
-"""Neural networks on tensorgrad, in the vocabulary of the book Neural Networks from Scratch."""
+"""Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
 from nn import datasets, init
 from nn.config import build, describe, register

@@ -1,4 +1,4 @@
-"""What a file says of a layer, a loss or a metric: its kind and its arguments, never code."""
+"""Descriptions of layers, losses and metrics in files: a class and its arguments, never code."""
 
 import inspect
 from collections.abc import Callable
@@ -6,7 +6,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
-NUMBER = (int, float, np.integer, np.floating)  # what a setting may be
+# The remedy in every error about an optional package that is missing.
+INSTALL_EXTRAS = "pip install '.[examples]' in the clone of tensorgrad"
+
+NUMBER = (int, float, np.integer, np.floating)  # the types of a number among the arguments
 Seed: TypeAlias = np.random.Generator | int | None
 Description = dict[str, Any]  # {"kind": a registered class's name, "config": its arguments}
 
@@ -14,7 +17,7 @@ KINDS: dict[str, type["Configured"]] = {}
 
 
 def count(value: Any, name: str) -> int:
-    """The value as a number of things.
+    """Return a number of things as an int, after checking it.
 
     Raises: ValueError if it is not an integer of at least 1.
     """
@@ -23,15 +26,25 @@ def count(value: Any, name: str) -> int:
     return int(value)
 
 
-class Configured:
-    """What can be built again from its arguments, which it keeps as attributes of their names."""
+def argument_text(value: Any) -> str:
+    """Describe a wrong argument; for a class, show the call that was forgotten."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}; write {value.__name__}()"
+    return repr(value) if isinstance(value, str | float) else f"a value of {type(value)}"
 
-    transient: ClassVar[tuple[str, ...]] = ("rng",)  # arguments that matter only while it is made
+
+class Configured:
+    """Base of classes that can be rebuilt from their constructor's arguments.
+
+    Each argument is stored as the attribute of the same name, but those named in `transient`.
+    """
+
+    transient: ClassVar[tuple[str, ...]] = ("rng",)  # arguments that only the constructor needs
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, as JSON can hold them.
+        """Return the constructor's arguments in a form that JSON can hold.
 
-        Raises: TypeError if one was not kept under its name, or JSON has no form for it.
+        Raises: TypeError if an argument is not stored under its name, or JSON cannot hold it.
         """
         kind, config = type(self).__name__, {}
         for name in _parameters(type(self)):
@@ -40,16 +53,16 @@ class Configured:
             if not hasattr(self, name):
                 raise TypeError(
                     f"{kind} cannot be saved: its constructor takes {name}, but there is no "
-                    f"attribute self.{name} to read it from; keep it there, or define config()"
+                    f"attribute self.{name} to read it from; store it there, or define config()"
                 )
-            config[name] = _plain(getattr(self, name), f"{kind} cannot be saved: its {name}")
+            config[name] = _to_json(getattr(self, name), f"{kind} cannot be saved: its {name}")
         return config
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self._shown())})"
+        return f"{type(self).__name__}({', '.join(self._shown_arguments())})"
 
-    def _shown(self) -> list[str]:
-        """The arguments worth reading: those required, and those that are not at their defaults."""
+    def _shown_arguments(self) -> list[str]:
+        """Format the required arguments and those that differ from their defaults."""
         try:
             config = self.config()
         except TypeError:
@@ -62,7 +75,7 @@ class Configured:
                 continue
             if p.default is p.empty:
                 shown.append(repr(value))
-            elif value != _plain(p.default, name):
+            elif value != _to_json(p.default, name):
                 shown.append(f"{name}={value!r}")
         return shown
 
@@ -71,22 +84,22 @@ C = TypeVar("C", bound=type[Configured])
 
 
 def register(cls: C) -> C:
-    """Let files name this class, so that what is made of it can be saved and loaded: a decorator.
+    """Decorate a class so that its instances can be saved in files and loaded again.
 
-    Raises: ValueError if another class has the name.
+    Raises: ValueError if another class is registered under the same name.
     """
     known = KINDS.setdefault(cls.__name__, cls)
     if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
         raise ValueError(
-            f"in saved files the name {cls.__name__} already stands for "
+            f"the name {cls.__name__} in saved files already stands for "
             f"{known.__module__}.{known.__qualname__}; give your class another name"
         )
-    KINDS[cls.__name__] = cls  # the same class again, from a notebook's cell that ran twice
+    KINDS[cls.__name__] = cls  # the same class may come again: a notebook's cell can run twice
     return cls
 
 
 def describe(part: Configured) -> Description:
-    """The kind and arguments of a part, from which `build` makes another like it.
+    """Return the class name and arguments of a part, from which `build` makes an equal one.
 
     Raises: TypeError if its class is not registered or its arguments cannot be saved.
     """
@@ -100,9 +113,9 @@ def describe(part: Configured) -> Description:
 
 
 def build(description: Description) -> Any:
-    """A new part of the kind and with the arguments that `describe` told.
+    """Make a new part from the class name and arguments that `describe` returned.
 
-    Raises: ValueError if the kind is not registered or does not take these arguments.
+    Raises: ValueError if the class is not registered or does not take these arguments.
     """
     if not _is_description(description):
         raise ValueError(
@@ -112,11 +125,11 @@ def build(description: Description) -> Any:
     cls = KINDS.get(kind)
     if cls is None:
         raise ValueError(
-            f"there is no registered class {kind!r}; if it is one of your own, import the module "
-            "that defines it, with @nn.register above the class, before loading "
+            f"there is no registered class {kind!r}; if it is your own, put @nn.register above it "
+            "and import its module before loading "
             f"(registered: {', '.join(sorted(KINDS))})"
         )
-    arguments = {name: _revived(value) for name, value in config.items()}
+    arguments = {name: _from_json(value) for name, value in config.items()}
     starred = [p.name for p in _parameters(cls).values() if p.kind is p.VAR_POSITIONAL]
     positional = arguments.pop(starred[0], ()) if starred else ()
     try:
@@ -138,8 +151,11 @@ def _is_description(value: Any) -> bool:
     )
 
 
-def _plain(value: Any, what: str) -> Any:
-    """The value in the form of JSON."""
+def _to_json(value: Any, what: str) -> Any:
+    """Convert a value to a form that JSON can hold.
+
+    Raises: TypeError, which begins with `what`, if there is none.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):
@@ -149,21 +165,20 @@ def _plain(value: Any, what: str) -> Any:
     if isinstance(value, Configured):
         return describe(value)
     if isinstance(value, list | tuple):
-        return [_plain(item, what) for item in value]
+        return [_to_json(item, what) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _plain(item, what) for key, item in value.items()}
+        return {key: _to_json(item, what) for key, item in value.items()}
     raise TypeError(
-        f"{what} is a {type(value).__name__}, which JSON cannot hold; "
-        "define config() to give it another form"
+        f"{what} is a {type(value).__name__}, which JSON cannot hold; define config() to convert it"
     )
 
 
-def _revived(value: Any) -> Any:
-    """The value that `_plain` gave this form."""
+def _from_json(value: Any) -> Any:
+    """Convert the result of `_to_json` back to the value."""
     if _is_description(value):
         return build(value)
     if isinstance(value, list):
-        return [_revived(item) for item in value]
+        return [_from_json(item) for item in value]
     if isinstance(value, dict):
-        return {key: _revived(item) for key, item in value.items()}
+        return {key: _from_json(item) for key, item in value.items()}
     return value

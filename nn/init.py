@@ -1,4 +1,4 @@
-"""The initializers, under the name by which users import them: `from nn.init import he`."""
+"""The public module of initializers: `from nn.init import he`."""
 
 from nn.layers.init import Initializer, book, fans, glorot, he
 

@@ -1,4 +1,4 @@
-"""Losses: how far predictions are from targets, as one number to minimize."""
+"""Losses: one number to minimize, the distance of predictions from targets."""
 
 from typing import Any
 
@@ -8,11 +8,14 @@ import tensorgrad as tg
 from nn.config import Configured, register
 from nn.module import Module
 
-CLIP = 1e-7  # the book keeps probabilities this far from 0 and 1 before it takes a logarithm
+CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
 
 class Loss(Configured):
-    """The mean over a batch; one of your own defines `forward(y_pred, y)` on a Tensor, an array."""
+    """Base of losses, each the mean over a batch.
+
+    A subclass defines `forward(y_pred, y)`, which takes a Tensor and an array.
+    """
 
     _scope: tg.Scope
 
@@ -20,13 +23,18 @@ class Loss(Configured):
         cls._scope = tg.Scope(cls.__name__)
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the loss; to be defined by a subclass.
+
+        Shapes: y_pred (N, ...), y as the loss requires -> ().
+        Raises: NotImplementedError if the subclass does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(y_pred, y)")
 
     def __call__(self, y_pred: Any, y_true: Any) -> tg.Tensor:
-        """The mean loss of predictions, without penalties.
+        """Return the mean loss of predictions, without penalties.
 
-        Shapes: y_pred (N, ...), y_true as each loss says -> ().
-        Raises: TypeError or ValueError for what does not fit, and for a loss of NaN.
+        Shapes: y_pred (N, ...), y_true as the loss requires -> ().
+        Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         y = np.asarray(y_true)
@@ -39,29 +47,33 @@ class Loss(Configured):
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
         loss = self._scope.call(self.forward, y_pred, y)
         if loss.item() != loss.item():
-            raise ValueError(self._nan(y_pred.data, y))
+            raise ValueError(self._nan_message(y_pred.data, y))
         return loss
 
     def regularization_loss(self, module: Module) -> tg.Tensor:
-        """The penalties of the module and all under it, l1 Σ|w| + l2 Σw²; a constant 0 without."""
+        """Return the penalties l1 Σ|w| + l2 Σw² of a module and its submodules; 0 without any.
+
+        Shapes: -> ().
+        """
         return module.regularization_loss()
 
-    def _nan(self, y_pred: np.ndarray, y: np.ndarray) -> str:
+    def _nan_message(self, y_pred: np.ndarray, y: np.ndarray) -> str:
         counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
         return (
             f"{self!r} is NaN: {counts[0]} predictions and {counts[1]} targets are NaN or infinite;"
-            " look for NaN in the data, and if there is none, lower the learning rate, for the "
-            "training has diverged"
+            " look for NaN in the data; if there is none, the training has diverged: lower the "
+            "learning rate"
         )
 
 
 @register
 class CategoricalCrossentropy(Loss):
-    """-log of the probability of the right class; targets are class indices or one-hot rows.
+    """Categorical cross-entropy: -log of the probability of the right class.
 
-    After a softmax it is computed from the softmax's input, and the gradient goes there directly,
-    as (p - y) / N: no logit overflows. Other predictions, and all that were made under no_grad, are
-    taken as probabilities and clipped at 1e-7, or with `from_logits=True` as the logits themselves.
+    Targets are class indices or one-hot rows. If the predictions are the output of a softmax, the
+    loss is computed from the softmax's input, and its gradient there is (p - y) / N, so no logit
+    overflows. Other predictions, and all that were computed under no_grad, are clipped at 1e-7 as
+    probabilities; with `from_logits=True` predictions are the logits themselves.
 
     Shapes: y_pred (N, C), y_true (N,) of integers or (N, C) -> ().
     Units: nats.
@@ -71,6 +83,11 @@ class CategoricalCrossentropy(Loss):
         self.from_logits = from_logits
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of -log p over the right classes.
+
+        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> ().
+        Raises: ValueError if a shape or a target is wrong; TypeError if indices are not integers.
+        """
         if y_pred.ndim != 2:
             raise ValueError(
                 f"{self!r} takes predictions of shape (N, C), but got shape {y_pred.shape}"
@@ -86,11 +103,12 @@ class CategoricalCrossentropy(Loss):
 
 @register
 class BinaryCrossentropy(Loss):
-    """-log of the probability of the right answer, yes or no, the mean over outputs and samples.
+    """Binary cross-entropy: -log of the probability of the right answer, the mean over all outputs.
 
-    After a sigmoid it is computed from the sigmoid's input, and the gradient goes there directly,
-    as (p - y) / N: no logit overflows. Other predictions, and all that were made under no_grad, are
-    taken as probabilities and clipped at 1e-7, or with `from_logits=True` as the logits themselves.
+    If the predictions are the output of a sigmoid, the loss is computed from the sigmoid's input,
+    and its gradient there is (p - y) / N, so no logit overflows. Other predictions, and all that
+    were computed under no_grad, are clipped at 1e-7 as probabilities; with `from_logits=True`
+    predictions are the logits themselves.
 
     Shapes: y_pred and y_true (N, ...), targets in [0, 1] -> ().
     Units: nats.
@@ -100,6 +118,11 @@ class BinaryCrossentropy(Loss):
         self.from_logits = from_logits
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of -(y log p + (1 - y) log(1 - p)).
+
+        Shapes: y_pred and y (N, ...) -> ().
+        Raises: ValueError if the shapes differ or a target lies outside [0, 1].
+        """
         y = match_targets(y_pred, y)
         if not (y.min() >= 0 and y.max() <= 1):
             raise ValueError(
@@ -114,23 +137,33 @@ class BinaryCrossentropy(Loss):
 
 @register
 class MeanSquaredError(Loss):
-    """(y_pred - y)², the mean over outputs and samples.
+    """The mean of (y_pred - y)² over outputs and samples.
 
     Shapes: y_pred and y_true (N, ...) -> ().
     """
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of (y_pred - y)².
+
+        Shapes: y_pred and y (N, ...) -> ().
+        Raises: ValueError if the shapes differ.
+        """
         return np.mean(np.square(y_pred - match_targets(y_pred, y)))
 
 
 @register
 class MeanAbsoluteError(Loss):
-    """|y_pred - y|, the mean over outputs and samples.
+    """The mean of |y_pred - y| over outputs and samples.
 
     Shapes: y_pred and y_true (N, ...) -> ().
     """
 
     def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of |y_pred - y|.
+
+        Shapes: y_pred and y (N, ...) -> ().
+        Raises: ValueError if the shapes differ.
+        """
         return np.mean(np.abs(y_pred - match_targets(y_pred, y)))
 
 
@@ -144,13 +177,14 @@ def behind(activation: Any, y_pred: tg.Tensor) -> tg.Tensor | None:
 
 
 def clipped(p: tg.Tensor) -> tg.Tensor:
+    """Clip probabilities away from 0 and 1, where a logarithm is infinite."""
     return np.clip(p, CLIP, 1 - CLIP)
 
 
 def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
-    """The targets in the dtype of the predictions, so that float32 stays float32.
+    """Return the targets in the dtype of the predictions, so that float32 stays float32.
 
-    Raises: ValueError if the shapes differ, which would broadcast to a wrong number.
+    Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
     """
     if y.shape != y_pred.shape:
         remedy = f"; write y.reshape({y_pred.shape})" if y.size == y_pred.size else ""
@@ -162,9 +196,9 @@ def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
 
 
 def check_classes(y: np.ndarray, N: int, C: int) -> np.ndarray:
-    """Class indices, if they are.
+    """Return the targets, after checking that they are N indices of C classes.
 
-    Raises: ValueError or TypeError if they are not.
+    Raises: ValueError if their number or a value is wrong; TypeError if they are not integers.
     """
     if len(y) != N:
         raise ValueError(f"there are {N} predictions but {len(y)} targets; each needs one")
@@ -182,9 +216,9 @@ def check_classes(y: np.ndarray, N: int, C: int) -> np.ndarray:
 
 
 def check_rows(y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
-    """Rows of probabilities, such as one-hot ones, if they are.
+    """Return the targets in the predictions' dtype, after checking that each row sums to 1.
 
-    Raises: ValueError if they are not.
+    Raises: ValueError if the shapes differ or a row holds no probabilities.
     """
     if y.shape != y_pred.shape:
         N, C = y_pred.shape
@@ -196,7 +230,7 @@ def check_rows(y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
     if not (y.min() >= 0 and abs(y.sum(axis=1) - 1).max() < 1e-2):
         sums = y.sum(axis=1)
         raise ValueError(
-            f"targets of shape {y.shape} are one-hot rows, or others of probabilities, but these "
+            f"targets of shape {y.shape} must be rows of probabilities, such as one-hot rows, but "
             f"go from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
         )
     return y

@@ -1,4 +1,4 @@
-"""Module: parameters, other modules, and a function of them."""
+"""Module: the base of layers and networks, a tree of parameters with a forward pass."""
 
 import functools
 import operator
@@ -14,28 +14,37 @@ from nn.summary import summary
 
 
 class Module(Configured):
-    """A function with parameters; what its `forward` records is drawn together.
+    """Base of layers and networks: a function with parameters, defined by `forward`.
 
-    Its parameters are those of its attributes that are leaves requiring a gradient, its children
-    those that are modules; lists, tuples and dicts of them count too.
+    Attributes that are leaves requiring a gradient are its parameters, and attributes that are
+    modules are its children, also in lists, tuples and dicts. The operations that a call records
+    are drawn together as one box.
     """
 
-    training = True
+    training: bool = True
     _scope: tg.Scope | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; to be defined by a subclass, and called through the module itself.
+
+        Raises: NotImplementedError if the subclass does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a method forward")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        scope = self._scope or self._named("")
+    def __call__(self, *args: Any, **kwargs: Any) -> tg.Tensor:
+        """Call `forward`, and record its operations as those of this module."""
+        scope = self._scope or self._scope_named("")
         return scope.call(self.forward, *args, **kwargs)
 
     def penalty(self) -> tg.Tensor | None:
-        """What this module alone, without its children, adds to the loss; None for nothing."""
+        """Return the regularization of this module without its children, or None for none."""
         return None
 
     def regularization_loss(self) -> tg.Tensor:
-        """The sum of all penalties in this tree; without any, a constant 0, best not added."""
+        """Return the sum of the penalties of this module and its submodules, 0 without any.
+
+        Shapes: -> ().
+        """
         penalties = [p for module in self.modules() if (p := module.penalty()) is not None]
         if not penalties:
             dtype = next((p.dtype for _, p in self.named_parameters()), np.float32)
@@ -45,32 +54,37 @@ class Module(Configured):
     # The tree
 
     def parameters(self) -> list[tg.Tensor]:
-        """Every parameter at and under this module, once each, in the order of definition."""
+        """List the parameters of this module and its submodules, once each, in definition order."""
         return [p for _, p in self.named_parameters()]
 
     def named_parameters(self) -> Iterator[tuple[str, tg.Tensor]]:
-        """The parameters with dotted names ("0.weights"), a shared one under its first name."""
+        """Iterate over the parameters with their dotted names, such as "0.weights".
+
+        A parameter in several places comes once, under its first name.
+        """
         return ((name, p) for name, p in self._tree("", set()) if isinstance(p, tg.Tensor))
 
     def modules(self) -> Iterator["Module"]:
-        """This module and every one under it, once each, a parent before its children."""
+        """Iterate over this module and its submodules, once each, parents before children."""
         return (m for _, m in self.named_modules())
 
     def named_modules(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules with their dotted names; this one's is ""."""
+        """Iterate over the modules with their dotted names; the name of this one is ""."""
         return ((name, m) for name, m in self._tree("", set()) if isinstance(m, Module))
 
     def children(self) -> list["Module"]:
-        return [part for _, part in self._parts() if isinstance(part, Module)]
+        """List the modules directly under this one."""
+        return [part for _, part in self._members() if isinstance(part, Module)]
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
-        """Everything that could be a parameter or a child, with its name here."""
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over the tensors and modules among the attributes, with their names."""
         return _items(vars(self))
 
     def _tree(self, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+        """Iterate over this module, its parameters and submodules, except those in `seen`."""
         seen.add(id(self))
         yield path, self
-        for name, part in self._parts():
+        for name, part in self._members():
             if (_is_parameter(part) or isinstance(part, Module)) and id(part) not in seen:
                 below = f"{path}.{name}" if path else name
                 if isinstance(part, Module):
@@ -84,67 +98,74 @@ class Module(Configured):
     def __setattr__(self, name: str, value: Any) -> None:
         for label, part in _items({name: value}):
             if isinstance(part, Module):
-                part._named(label)
+                part._scope_named(label)
             elif _is_parameter(part) and part.name is None:
                 part.name = label
         object.__setattr__(self, name, value)
 
-    def _named(self, name: str) -> tg.Scope:
-        """The scope of this module, under its first name: slices and shared modules keep theirs."""
+    def _scope_named(self, name: str) -> tg.Scope:
+        """Return this module's scope, named on first use: a module in two places has one name."""
         if self._scope is None or not self._scope.name:
             object.__setattr__(self, "_scope", tg.Scope(type(self).__name__, name))
         return self._scope  # type: ignore[return-value]
 
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
-        children = [(name, part) for name, part in self._parts() if isinstance(part, Module)]
+        children = [(name, part) for name, part in self._members() if isinstance(part, Module)]
         if not children:
             return super().__repr__()
         lines = [f"{name}: {child!r}".replace("\n", "\n  ") for name, child in children]
-        arguments = ", ".join(self._shown())
+        arguments = ", ".join(self._shown_arguments())
         return "\n  ".join([f"{type(self).__name__}({arguments}", *lines]) + "\n)"
 
     def summary(self, *input_shapes: tuple[int, ...]) -> str:
-        """A table of the modules: what each returns for N inputs of these shapes, parameters."""
+        """Return a table of the modules: output shapes for N inputs of these shapes, parameters.
+
+        Shapes: each of `input_shapes` is that of one sample, without N.
+        Raises: TypeError if one of them is not a shape.
+        """
         return summary(self, *input_shapes)
 
     def draw(self, *inputs: Any, **options: Any) -> Any:
-        """A Drawing of one forward pass, in the mode the module is in, with all its values.
+        """Return a Drawing of one forward pass with its values, in the module's current mode.
 
         The options are those of `tensorgrad.draw`.
         """
         with tg.enable_grad(), tg.trace() as trace:
             self(*inputs)
-        return trace.draw(**{"parameters": self.parameters()} | options)
+        settings: dict[str, Any] = {"parameters": self.parameters(), **options}
+        return trace.draw(**settings)
 
     # State
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy takes along: the scope's name, but not the states that it has met."""
+        """Return the attributes to copy, with a new scope of the same name."""
         scope = self._scope and tg.Scope(self._scope.kind, self._scope.name)
         return vars(self) | {"_scope": scope}
 
     def train(self, mode: bool = True) -> Self:
-        """Switch the whole tree to training (dropout drops) or, with False, to evaluation."""
+        """Switch this module and its submodules to training mode, or with False to evaluation."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
+        """Switch this module and its submodules to evaluation mode."""
         return self.train(False)
 
     def zero_grad(self) -> None:
+        """Reset the gradients of all parameters."""
         for p in self.parameters():
             p.zero_grad()
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """A copy of every parameter's array, by name."""
+        """Return a copy of every parameter's array, by name."""
         return {name: p.data.copy() for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy arrays into the parameters of the same names.
 
-        Raises: ValueError that lists all that does not fit, with nothing copied.
+        Raises: ValueError, before anything is copied, that lists every array that does not fit.
         """
         parameters = dict(self.named_parameters())
         arrays = {name: np.asarray(value) for name, value in state.items()}
@@ -164,11 +185,11 @@ class Module(Configured):
         for name, p in parameters.items():
             data = p.data
             data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
-            p.data = data  # tells the engine that a graph recorded earlier no longer has its values
+            p.data = data  # the engine learns that a graph recorded earlier has lost these values
 
 
 def _items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The tensors and modules in attributes, also in lists, tuples and dicts, with their names."""
+    """Iterate over attributes and the items of lists, tuples and dicts, with dotted names."""
     for name, value in attributes.items():
         if isinstance(value, (tg.Tensor, Module)):
             yield name, value

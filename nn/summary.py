@@ -1,4 +1,4 @@
-"""A table of what a network is made of."""
+"""The table of a network's modules, output shapes and parameters."""
 
 from typing import Any
 
@@ -8,18 +8,19 @@ import tensorgrad as tg
 
 
 def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
-    """The modules of a tree, what each returns for N samples of these shapes, and its parameters.
+    """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
     A parameter in several places is counted in the first.
-    Raises: TypeError for what is no shape.
+    Shapes: each of `input_shapes` is that of one sample, without N.
+    Raises: TypeError if one of them is not a shape.
     """
     for shape in input_shapes:
         if not isinstance(shape, (tuple, list)) or not all(
             isinstance(n, int | np.integer) for n in shape
         ):
             raise TypeError(
-                f"an input's shape is that of one sample, a tuple of integers such as (784,), but "
-                f"{shape!r} was given"
+                "an input shape is that of one sample, a tuple of integers such as (784,), not "
+                f"{shape!r}"
             )
     rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes")]
     shapes = output_shapes(module, input_shapes)
@@ -43,11 +44,26 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def first_input_shape(module: Any) -> tuple[int, ...]:
+    """Return the shape of a sample from the number of inputs of the first layer.
+
+    Raises: ValueError if the first layer has no such number.
+    """
+    first = next((m for m in module.modules() if not m.children()), None)
+    features = getattr(first, "n_inputs", None)
+    if features is None:
+        raise ValueError(
+            "the output shapes depend on the shape of a sample, and this model has seen no data "
+            "yet; give the shape, as in summary(input_shape=(28, 28))"
+        )
+    return (features,)
+
+
 def output_shapes(module: Any, input_shapes: tuple[tuple[int, ...], ...]) -> dict[int, str]:
-    """What every module returns in evaluation for a sample of zeros, by the module's id."""
+    """Map each module's id to its output shape in evaluation mode, found with a sample of zeros."""
     shapes: dict[int, str] = {}
 
-    def noting(part: Any) -> Any:
+    def with_noted_shape(part: Any) -> Any:
         def forward(*args: Any, **kwargs: Any) -> Any:
             out = type(part).forward(part, *args, **kwargs)
             if hasattr(out, "shape"):
@@ -60,7 +76,7 @@ def output_shapes(module: Any, input_shapes: tuple[tuple[int, ...], ...]) -> dic
     dtype = next((p.dtype for p in module.parameters()), np.float32)
     try:
         for part in modes:
-            part.training, part.forward = False, noting(part)
+            part.training, part.forward = False, with_noted_shape(part)
         with tg.no_grad(), np.errstate(all="ignore"):
             module(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
     finally:

@@ -1,1 +1,1 @@
-"""Data sets, the files they are read from, and batches."""
+"""Data sets, the files that hold them, and batches."""

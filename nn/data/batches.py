@@ -1,4 +1,4 @@
-"""The data of a model: checked once, brought to one dtype once, then handed out in batches."""
+"""The data of a model: checked and converted once, then split into batches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +9,11 @@ import tensorgrad as tg
 
 
 def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
-    """The data as an array of finite numbers, one sample in each row; floats in the given dtype.
+    """Convert data to an array of finite numbers, one sample per row; floats to the given dtype.
 
-    Raises: TypeError or ValueError, with the name, if there are no samples or they are not such.
+    Shapes: -> (N, ...).
+    Raises: TypeError if these are not real numbers; ValueError if there are none, or one is NaN,
+    infinite or beyond the dtype. Both messages begin with `name`.
     """
     try:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
@@ -20,7 +22,7 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
-            f"{array.dtype}; bring all samples to one shape and their values to numbers"
+            f"{array.dtype}; give all samples the same shape and convert their values to numbers"
         )
     if array.ndim == 0 or not array.size:
         raise ValueError(
@@ -29,27 +31,29 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
         )
     if array.dtype.kind != "f":
         return array
-    # A finite sum is of finite numbers, and takes no memory; another may only have overflowed.
+    # If the sum is finite, so are the numbers, and a sum needs no memory. A sum that is not finite
+    # may only have overflowed, so the numbers are tested.
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(array.sum()) and not np.isfinite(array).all():
             bad = ~np.isfinite(array)
             first = tuple(map(int, np.argwhere(bad)[0]))
             raise ValueError(
                 f"{name} holds {bad.sum()} values that are NaN or infinite, the first at {first}; "
-                "remove those samples or fill the values in"
+                "remove those samples or replace the values"
             )
         cast = array.astype(dtype, copy=False)
         if cast is not array and not np.isfinite(cast.sum()) and not np.isfinite(cast).all():
             raise ValueError(
-                f"{name} goes from {array.min():g} to {array.max():g}, beyond what {dtype} can "
-                "hold; scale it"
+                f"{name} goes from {array.min():g} to {array.max():g}, which {dtype} cannot hold; "
+                "scale it"
             )
     return cast
 
 
 def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[Any, Any]:
-    """Samples and their targets: X in the dtype of the parameters; y too, unless it counts classes.
+    """Convert samples and targets to arrays: X to the given dtype, y too unless it holds integers.
 
+    Shapes: -> X (N, ...), y (N, ...).
     Raises: TypeError or ValueError if one is unusable, or they differ in length.
     """
     X = samples(X, names[0], dtype).astype(dtype, copy=False)
@@ -57,13 +61,13 @@ def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[
     if len(X) != len(y):
         raise ValueError(
             f"{names[0]} has {len(X)} samples but {names[1]} has {len(y)} targets; every sample "
-            "needs one"
+            "needs one target"
         )
     return X, y
 
 
 class Batches:
-    """X and y in batches of one size, the last with what is left."""
+    """The batches of X and y; all have the same size but the last, which has the remainder."""
 
     def __init__(self, X: np.ndarray, y: np.ndarray, size: int) -> None:
         self.X, self.y = X, y
@@ -74,21 +78,21 @@ class Batches:
         return -(-len(self.X) // self.size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches in the order of the data, as views."""
+        """Iterate over the batches in the order of the data, as views."""
         for start in range(0, len(self.X), self.size):
             part = slice(start, start + self.size)
             yield self.X[part], self.y[part]
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches in a random order, every sample once; each X takes the place of the last."""
+        """Iterate over batches of shuffled samples; each X overwrites the one before it."""
         if len(self) == 1:
-            yield from self  # in one batch there is no order
+            yield from self  # the order within a batch does not matter
             return
         if not len(self._buffer):
             self._buffer = np.empty((self.size, *self.X.shape[1:]), self.X.dtype)
         order = rng.permutation(len(self.X))
         for start in range(0, len(order), self.size):
             index = order[start : start + self.size]
-            # "clip", because with "raise" NumPy writes to a copy of the buffer first.
+            # mode="clip", because with "raise" NumPy writes to a copy of the buffer first.
             X = np.take(self.X, index, axis=0, out=self._buffer[: len(index)], mode="clip")
             yield X, self.y[index]

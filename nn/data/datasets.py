@@ -1,6 +1,6 @@
-"""Data to learn from: the book's three toys, Fashion-MNIST, IDX files and folders of pictures.
+"""Data sets: the book's three toys, Fashion-MNIST, IDX files and folders of pictures.
 
-Everything comes as plain NumPy arrays, in a fixed order: shuffle before training.
+All are plain NumPy arrays in a fixed order: shuffle them before training.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nn.config import Seed, count
+from nn.config import INSTALL_EXTRAS, Seed, count
 from nn.data.files import FRESH, decode_image, image_folder, natural, read_idx
 from nn.data.synthetic import synthetic_garments
 
@@ -31,7 +31,7 @@ FASHION_MNIST_CLASSES = (
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-IDX_FILES = {  # name -> the md5 of NAME.gz as downloaded, the md5 of the array that is in it
+IDX_FILES = {  # name -> the md5 of the downloaded NAME.gz, and the md5 of the array in it
     "train-images-idx3-ubyte": (
         "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "f209073e486d5113ebe2cc431d4df862"),
     "train-labels-idx1-ubyte": (
@@ -45,13 +45,14 @@ ZIP_FILE = "fashion_mnist_images.zip"
 
 
 class SyntheticDataWarning(UserWarning):
-    """Drawn garments stand in for Fashion-MNIST."""
+    """Warning that drawn garments replace Fashion-MNIST."""
 
 
 class FashionMNIST(NamedTuple):
-    """The data set and where it came from; the labels index `FASHION_MNIST_CLASSES`.
+    """The data set and its source; the labels are indices of `FASHION_MNIST_CLASSES`.
 
-    Shapes: X_train (60000, 28, 28) uint8, y_train (60000,) int64, X_test (10000, 28, 28), y_test.
+    Shapes: X_train (60000, 28, 28) uint8, y_train (60000,) int64, X_test (10000, 28, 28) uint8,
+    y_test (10000,) int64.
     """
 
     X_train: np.ndarray
@@ -62,9 +63,11 @@ class FashionMNIST(NamedTuple):
 
 
 def spiral(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
-    """Interleaved spiral arms, one per class, each wound by 10 radians and blurred along its turn.
+    """Make points on interleaved spiral arms, one arm per class, with noise in the angle.
 
-    Shapes: X (samples * classes, 2) float32, y (samples * classes,).
+    Shapes: -> X (samples * classes, 2) float32, y (samples * classes,) int64.
+    Units: each arm turns by 10 radians; the noise has a standard deviation of 0.5 radians.
+    Raises: ValueError if a count is not a positive integer.
     """
     samples, classes = count(samples, "samples"), count(classes, "classes")
     y = np.repeat(np.arange(classes), samples)
@@ -76,9 +79,10 @@ def spiral(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np
 
 
 def vertical(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
-    """Blobs side by side, one per class, a third apart and with deviation 0.1.
+    """Make normal blobs side by side, one per class, 1/3 apart with standard deviation 0.1.
 
-    Shapes: X (samples * classes, 2) float32, y (samples * classes,).
+    Shapes: -> X (samples * classes, 2) float32, y (samples * classes,) int64.
+    Raises: ValueError if a count is not a positive integer.
     """
     samples, classes = count(samples, "samples"), count(classes, "classes")
     y = np.repeat(np.arange(classes), samples)
@@ -88,9 +92,10 @@ def vertical(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, 
 
 
 def sine(samples: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """One period of the sine, from 0 up to but not including 1.
+    """Make one period of the sine, for x from 0 up to but not including 1.
 
-    Shapes: X (samples, 1) float32, y (samples, 1) float32.
+    Shapes: -> X (samples, 1) float32, y (samples, 1) float32.
+    Raises: ValueError if `samples` is not a positive integer.
     """
     X = np.arange(count(samples, "samples"))[:, None] / samples
     return X.astype(np.float32), np.sin(2 * np.pi * X).astype(np.float32)
@@ -99,11 +104,12 @@ def sine(samples: int = 1000) -> tuple[np.ndarray, np.ndarray]:
 def fashion_mnist(
     data: str | os.PathLike[str] | None = None, *, download: bool = True
 ) -> FashionMNIST:
-    """Fashion-MNIST from `data`, else from $TENSORGRAD_DATA, the user's cache or the network.
+    """Load Fashion-MNIST from `data`, or else from $TENSORGRAD_DATA, the cache or the network.
 
-    A place may hold the four IDX files, gzipped or not, or else the book's zip, or that unpacked.
-    Where there is neither data nor network, drawn garments come instead, with a warning.
-    Raises: ValueError if a file is damaged or foreign; FileNotFoundError if `data` holds nothing.
+    A folder may hold the four IDX files, gzipped or not, or the book's zip file, or its unpacked
+    contents. Without data and network, drawn garments are returned, with a SyntheticDataWarning.
+    Raises: ValueError if a file is damaged or of another data set; FileNotFoundError if `data` is
+    incomplete; OSError if a download cannot be written.
     Source: Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747.
     """
     cache = _cache()
@@ -123,8 +129,8 @@ def fashion_mnist(
     warnings.warn(
         f"Fashion-MNIST is not in {' or '.join(map(str, places))} and was not downloaded "
         f"({reason}). SYNTHETIC garments are used instead: accuracies say nothing about "
-        f"Fashion-MNIST. Put the files of {URL} or {ZIP_FILE} into a folder and name it in "
-        "TENSORGRAD_DATA",
+        f"Fashion-MNIST. Put the files of {URL} or {ZIP_FILE} into a folder and set "
+        "TENSORGRAD_DATA to its path",
         SyntheticDataWarning,
         stacklevel=2,
     )
@@ -132,7 +138,7 @@ def fashion_mnist(
 
 
 def _load(place: Path) -> FashionMNIST | None:
-    """The data set in `place`, or None if nothing there looks like it."""
+    """Read the data set in `place`, or return None if nothing there looks like it."""
     if place.is_file():
         return _from_zip(place)
     files = _idx_files(place)
@@ -147,42 +153,44 @@ def _load(place: Path) -> FashionMNIST | None:
 
 
 def _idx_files(place: Path) -> dict[str, Path]:
-    # The gzipped file wins: it carries a checksum of its own.
+    """Find the IDX files in a folder; a gzipped one wins, because it has its own checksum."""
     both = ((name, place / (name + end)) for end in ("", ".gz") for name in IDX_FILES)
     return {name: path for name, path in both if path.is_file()}
 
 
 def _missing(place: Path) -> str:
+    """Describe the files that were looked for and not found."""
     lacking = [name for name in IDX_FILES if name not in _idx_files(place)]
     return (
         f"{place} {'holds no complete Fashion-MNIST' if place.exists() else 'does not exist'}: "
-        f"looked for the four IDX files, gzipped or not (not there: {', '.join(lacking)}), for "
+        f"looked for the four IDX files, gzipped or not (missing: {', '.join(lacking)}), for "
         f"{ZIP_FILE}, and for folders train and test; get the files from {URL}"
     )
 
 
 def _from_idx(place: Path, files: dict[str, Path]) -> FashionMNIST:
+    """Read the four IDX files, and check their shapes, labels and checksums."""
     arrays: list[np.ndarray] = []
     for name, (_, md5) in IDX_FILES.items():
         path, values = files[name], read_idx(files[name])
         n, item = values.shape[:1], (28, 28) if "images" in name else ()
         if values.dtype != np.uint8 or n in ((), (0,)) or values.shape != n + item:
             raise ValueError(
-                f"{path} holds {values.dtype} of shape {values.shape}, but Fashion-MNIST's holds "
+                f"{path} holds {values.dtype} of shape {values.shape}, but Fashion-MNIST has "
                 f"uint8 of shape {('N', *item)} with N > 0; {FRESH}"
             )
         if "labels" in name and values.max() > 9:
             raise ValueError(f"{path} holds the label {values.max()}, outside 0 to 9; {FRESH}")
-        # Only files of the full size have a known checksum; smaller ones serve for quick trials.
+        # Only files of the full size have a known checksum; smaller ones are for quick trials.
         found = hashlib.md5(values.data, usedforsecurity=False).hexdigest()
         if len(values) in (60_000, 10_000) and found != md5:
             raise ValueError(
-                f"{path} is not Fashion-MNIST's: the checksum (md5) of its values is {found}, not "
-                f"{md5}; MNIST's digits, for one, come in files of the same names; {FRESH}"
+                f"{path} is not a file of Fashion-MNIST: the checksum (md5) of its values is "
+                f"{found}, not {md5}; files of MNIST's digits have the same names; {FRESH}"
             )
         if "labels" in name and len(values) != len(arrays[-1]):
             raise ValueError(
-                f"{path} holds {len(values)} labels for the {len(arrays[-1])} images next to it; "
+                f"{path} holds {len(values)} labels for the {len(arrays[-1])} images beside it; "
                 f"{FRESH}"
             )
         arrays.append(values if item else values.astype(np.int64))
@@ -190,25 +198,27 @@ def _from_idx(place: Path, files: dict[str, Path]) -> FashionMNIST:
 
 
 def _from_folder(folder: Path) -> FashionMNIST:
+    """Read the unpacked contents of the book's zip file."""
     names = (p.relative_to(folder).as_posix() for p in folder.glob("t*/*/*.png"))
     arrays = _from_pictures(folder, names, lambda name: (folder / name).read_bytes())
     return FashionMNIST._make([*arrays, f"folder {folder}"])
 
 
 def _from_zip(path: Path) -> FashionMNIST:
+    """Read the book's zip file."""
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = _from_pictures(path, archive.namelist(), archive.read)
-    # RuntimeError is how zipfile speaks of encryption and of unknown compression.
+    # zipfile raises RuntimeError for encryption and unknown compression.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a readable zip ({error}); {FRESH}") from error
+        raise ValueError(f"{path} is not a readable zip file ({error}); {FRESH}") from error
     return FashionMNIST._make([*arrays, f"zip {path}"])
 
 
 def _from_pictures(
     place: Path, names: Iterable[str], read: Callable[[str], bytes]
 ) -> list[np.ndarray]:
-    """X_train, y_train, X_test, y_test from train/<label>/<number>.png, in that order."""
+    """Read X_train, y_train, X_test, y_test from train/<label>/<number>.png and test, in order."""
     splits: dict[str, list] = {"train": [], "test": []}
     for name in names:
         match = re.fullmatch(r"(?:.*/)?(train|test)/([^/]+)/([^/.][^/]*)\.png", name)
@@ -227,14 +237,15 @@ def _from_pictures(
         for row, (_, _, name) in zip(X, entries, strict=True):
             image = decode_image(read(name))
             if image is None or image.shape != (28, 28):
-                what = "no readable picture" if image is None else f"of shape {image.shape}"
-                raise ValueError(f"{place}: {name} is {what}, not 28 by 28; {FRESH}")
+                what = "not a readable picture" if image is None else f"of shape {image.shape}"
+                raise ValueError(f"{place}: {name} is {what}, but 28 by 28 is needed; {FRESH}")
             row[:] = image
         arrays += [X, np.array([int(label) for label, _, _ in entries])]
     return arrays
 
 
 def _cache() -> Path:
+    """Return the folder for downloads, where this operating system keeps caches."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -245,29 +256,32 @@ def _cache() -> Path:
 
 
 def _download(folder: Path) -> str | None:
-    """Fetch the IDX files, and return why not if they are out of reach."""
+    """Download the IDX files; return None, or the reason if they cannot be reached.
+
+    Raises: ValueError if a file arrives damaged; OSError if it cannot be written.
+    """
     try:
         import pooch
         from requests.exceptions import ChunkedEncodingError, RequestException
     except ImportError:
-        return "pooch is not installed; run: pip install 'tensorgrad[examples]'"
+        return f"pooch is not installed; run {INSTALL_EXTRAS}"
     known = {f"{name}.gz": f"md5:{md5}" for name, (md5, _) in IDX_FILES.items()}
     fetcher = pooch.create(folder, URL, registry=known, retry_if_failed=2)
     try:
         for name in known:
             bar = pooch.HTTPDownloader(progressbar=find_spec("tqdm") is not None)
             fetcher.fetch(name, downloader=bar)
-    # What arrives damaged is an error, unlike what does not arrive at all.
+    # A damaged file is an error; a file that does not arrive only means that there is no network.
     except (ChunkedEncodingError, ValueError) as error:
         raise ValueError(
-            f"the download of {URL}{name} arrived damaged ({error}); try again, or download it "
-            "by another way into a folder named in TENSORGRAD_DATA"
+            f"the download of {URL}{name} arrived damaged ({error}); try again, or download it in "
+            "another way and set TENSORGRAD_DATA to its folder"
         ) from error
     except (RequestException, ConnectionError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
     except OSError as error:
         raise OSError(
-            f"the downloaded Fashion-MNIST cannot be written to {folder} ({error}); name a folder "
-            "that holds the data in TENSORGRAD_DATA, or pass download=False"
+            f"the downloaded Fashion-MNIST cannot be written to {folder} ({error}); set "
+            "TENSORGRAD_DATA to a folder that holds the data, or pass download=False"
         ) from error
     return None

@@ -1,4 +1,4 @@
-"""Files that hold arrays or pictures: IDX, and a folder of pictures for each class."""
+"""Readers of IDX files and of folders of pictures, one folder per class."""
 
 import gzip
 import math
@@ -11,18 +11,20 @@ from types import ModuleType
 
 import numpy as np
 
+from nn.config import INSTALL_EXTRAS
+
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-FRESH = "replace it with a fresh copy (one in the cache is downloaded again once deleted)"
+FRESH = "replace it with a fresh copy (a file in the cache is downloaded again after you delete it)"
 
 
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """The array in an IDX file of any type, gzipped or not, in the machine's byte order.
+    """Read the array in an IDX file of any type, gzipped or not, in the machine's byte order.
 
-    Raises: ValueError if the file is damaged or no IDX file.
+    Raises: ValueError if the file is damaged or not an IDX file.
     Source: LeCun, Cortes and Burges, The MNIST database, section "The IDX file format".
     """
     data = Path(path).read_bytes()
-    if data[:2] == b"\x1f\x8b":  # its content says whether it is gzipped; its name may not
+    if data[:2] == b"\x1f\x8b":  # gzip's first bytes, because the file's name may not say so
         try:
             data = gzip.decompress(data)
         except (EOFError, OSError, zlib.error) as error:
@@ -43,7 +45,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     if len(data) - start != expected:
         raise ValueError(
             f"{path} announces shape {shape} of {dtype.name}, {expected} bytes, but holds "
-            f"{len(data) - start}; {FRESH}"
+            f"{len(data) - start} bytes; {FRESH}"
         )
     try:
         values = np.frombuffer(data, dtype, offset=start).reshape(shape)
@@ -55,22 +57,23 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
 def image_folder(
     path: str | os.PathLike[str], *, size: tuple[int, int] = (28, 28), gray: bool = True
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Every picture of a tree with one folder per class, and the sorted names of the classes.
+    """Read the pictures of a tree with one folder per class, and the sorted names of the classes.
 
-    A picture is scaled to fit `size` (height, width) with its aspect kept, and centred on black.
-    What is no picture is left out, with one warning.
-    Shapes: X (N, height, width) uint8, with a last axis of 3 (RGB) unless gray; y (N,) int64.
-    Raises: ValueError if there is no class folder, or one without a picture.
+    Each picture is scaled to fit `size` (height, width), without change of its proportions, and
+    centred on black. Other files are left out, with one warning.
+    Shapes: -> X (N, height, width) uint8, with a last axis of 3 (RGB) unless gray; y (N,) int64.
+    Raises: NotADirectoryError if `path` is not a folder; ValueError if there is no class folder, or
+    one has no picture.
     """
     path = Path(path).expanduser()
     if not path.is_dir():
         raise NotADirectoryError(
-            f"image_folder needs a folder that holds one folder per class, but {path} "
+            f"image_folder needs a folder with one folder per class, but {path} "
             f"{'is a file' if path.exists() else 'does not exist'}"
         )
     folders = [p for p in path.iterdir() if p.is_dir() and p.name[0] != "."]
     if not folders:
-        raise ValueError(f"{path} holds no folder; put the pictures of each class into one")
+        raise ValueError(f"{path} holds no folder; put the pictures of each class into a folder")
     numbers = all(p.name.isdecimal() for p in folders)
     folders.sort(key=lambda p: (int(p.name) if numbers else 0, p.name))
     strays = sorted(p for p in path.iterdir() if not p.is_dir())
@@ -86,8 +89,8 @@ def image_folder(
                 y.append(label)
         if y[-1:] != [label]:
             raise ValueError(
-                f"the class folder {folder} directly holds no picture that OpenCV can read, only "
-                f"{len(list(folder.iterdir()))} other entries; add pictures or remove the folder"
+                f"of the {len(list(folder.iterdir()))} entries of the class folder {folder}, none "
+                "is a picture that OpenCV can read; add pictures or remove the folder"
             )
     if strays:
         names = ", ".join(str(p.relative_to(path)) for p in strays[:3])
@@ -100,9 +103,10 @@ def image_folder(
 
 
 def decode_image(data: bytes, *, gray: bool = True) -> np.ndarray | None:
-    """The picture in the bytes of an image file, gray or RGB, or None if there is none.
+    """Decode the bytes of an image file to a gray or RGB picture, or return None if they hold none.
 
-    Shapes: (height, width) uint8, with a last axis of 3 unless gray.
+    Shapes: -> (height, width) uint8, with a last axis of 3 unless gray.
+    Raises: ImportError if OpenCV is not installed.
     """
     cv2 = import_cv2()
     # From bytes, because imread cannot open every path that Python can.
@@ -116,23 +120,26 @@ def decode_image(data: bytes, *, gray: bool = True) -> np.ndarray | None:
 
 
 def natural(name: str) -> list[str | int]:
-    """A sorting key that puts 9 before 10."""
+    """Return a sorting key that puts 9 before 10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def import_cv2() -> ModuleType:
-    """OpenCV, imported only when it is needed."""
+    """Import OpenCV, which only pictures need.
+
+    Raises: ImportError if it is not installed.
+    """
     try:
         import cv2
     except ImportError as error:
         raise ImportError(
-            "pictures are read and drawn with OpenCV, which is not installed; "
-            "run: pip install 'tensorgrad[examples]'"
+            f"pictures are read and drawn with OpenCV, which is not installed; run {INSTALL_EXTRAS}"
         ) from error
     return cv2
 
 
 def _fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale a picture to fit into `size`, and centre it on black."""
     cv2 = import_cv2()
     scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])

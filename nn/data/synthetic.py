@@ -1,4 +1,4 @@
-"""Ten kinds of garment drawn with OpenCV: what Fashion-MNIST's reader uses without a network."""
+"""Drawn garments of ten classes, which replace Fashion-MNIST where there is no network."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -8,42 +8,46 @@ import numpy as np
 from nn.data.files import import_cv2
 
 SIDE = 28
-OVERSAMPLE = 4  # drawn larger and then shrunk: each pixel averages 16, so edges are smooth
+OVERSAMPLE = 4  # pictures are drawn 4 times larger and then shrunk, which smooths the edges
 
 Uniform = Callable[[float, float], float]
 
 
 class Stroke(NamedTuple):
-    """A filled outline, or a line of nonzero `width`, in coordinates from -1 to 1, y downward."""
+    """A filled outline, or a line if `width` is not 0, in coordinates from -1 to 1, y downward."""
 
     points: list[tuple[float, float]]
-    shade: float = 1.0  # of the cloth's brightness
+    shade: float = 1.0  # brightness relative to the cloth
     width: float = 0.0
 
 
 def synthetic_garments(
     n_train: int = 12_000, n_test: int = 2_000, rng: int | np.random.Generator | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Drawn garments with Fashion-MNIST's ten labels, as many of each as the count allows.
+    """Draw garments with Fashion-MNIST's ten labels, equally many of each label.
 
-    Shapes: X_train (n_train, 28, 28) uint8, y_train (n_train,), X_test, y_test alike.
+    Shapes: -> X_train (n_train, 28, 28) uint8, y_train (n_train,) int64, and X_test, y_test with
+    n_test.
+    Raises: ImportError if OpenCV is not installed.
     """
     rng = np.random.default_rng(rng)
     return *_draw_many(n_train, rng), *_draw_many(n_test, rng)
 
 
 def _draw_many(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    y = rng.permutation(np.arange(n) % len(GARMENTS))
+    """Draw n pictures with their labels in random order."""
+    y = rng.permutation(np.arange(n) % len(DRAWING_OF_LABEL))
     cloth = np.zeros((n, SIDE, SIDE), np.float32)
     for image, label in zip(cloth, y, strict=True):
-        image[:] = _draw(list(GARMENTS[label](rng.uniform)), rng)
+        image[:] = _draw(list(DRAWING_OF_LABEL[label](rng.uniform)), rng)
     return _weave(cloth, rng), y
 
 
 def _draw(strokes: list[Stroke], rng: np.random.Generator) -> np.ndarray:
-    """One picture of a garment, turned, stretched and moved a little.
+    """Draw a garment, slightly turned, stretched and moved.
 
-    Shapes: (28, 28), 0 for the background and 200 for plain cloth.
+    Shapes: -> (28, 28) uint8.
+    Units: 0 for the background, 200 for plain cloth.
     """
     cv2 = import_cv2()
     side = SIDE * OVERSAMPLE
@@ -53,7 +57,7 @@ def _draw(strokes: list[Stroke], rng: np.random.Generator) -> np.ndarray:
     centre = side / 2 + rng.normal(0, 0.03, 2) * side
     canvas = np.zeros((side, side), np.uint8)
     for points, shade, width in strokes:
-        # Each corner moves on its own, so that no two outlines are equal.
+        # Each corner moves independently, so that no two outlines are equal.
         xy = np.array(points) + rng.normal(0, 0.012, (len(points), 2))
         pixels = np.rint(xy @ (size * turn).T + centre).astype(np.int32)
         colour = round(200 * shade)
@@ -65,7 +69,7 @@ def _draw(strokes: list[Stroke], rng: np.random.Generator) -> np.ndarray:
 
 
 def _weave(cloth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Stripes or checks on a third of the pictures; folds, brightness and noise on all.
+    """Add stripes or checks to a third of the pictures, and folds, brightness and noise to all.
 
     Shapes: cloth (N, 28, 28) -> the same, uint8.
     """
@@ -86,12 +90,12 @@ def _weave(cloth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _mirrored(right: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The whole outline of a symmetric garment from its right half, listed downward."""
+    """Return the outline of a symmetric garment from its right half, listed downward."""
     return right + [(-x, y) for x, y in reversed(right)]
 
 
 def _rounded(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The same line with its inner corners cut off, as a curve comes closer to leather."""
+    """Return the line with its inner corners cut off, so that it looks like a curve."""
     curve = [points[0]]
     for (x0, y0), (x, y), (x1, y1) in zip(points, points[1:], points[2:], strict=False):
         curve += [
@@ -102,7 +106,7 @@ def _rounded(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _arc(left: float, right: float, y: float, rise: float) -> list[tuple[float, float]]:
-    """Half an ellipse that stands on `y`."""
+    """Return the upper half of an ellipse with its ends at height `y`."""
     middle, half = (left + right) / 2, (right - left) / 2
     turns = np.linspace(0, np.pi, 10)
     return [(middle - half * np.cos(t), y - rise * np.sin(t)) for t in turns]
@@ -111,11 +115,11 @@ def _arc(left: float, right: float, y: float, rise: float) -> list[tuple[float, 
 def _top(
     u: Uniform, sleeve: tuple[float, float], *, hem: float, flare: float = 0.0
 ) -> Iterator[Stroke]:
-    """A body with sleeves down to `sleeve`, x and y of the cuff's outer corner, and a hem at y."""
+    """Draw a body with its hem at `hem` and sleeves that end at `sleeve`, the outer cuff (x, y)."""
     neck, shoulder, waist = u(0.16, 0.28), u(0.48, 0.58), u(0.38, 0.5)
     cuff_x, cuff_y = sleeve
     width = u(0.2, 0.27)
-    # The sleeve's inner edge runs parallel to the outer, so long sleeves hang beside the body.
+    # The sleeve's inner edge is parallel to the outer one, so long sleeves hang beside the body.
     slope = np.arctan2(cuff_y + 0.75, cuff_x - shoulder)
     inner = (cuff_x - width * np.sin(slope), cuff_y + width * np.cos(slope) * 0.8)
     armpit = (waist, -0.3 + u(-0.06, 0.06))
@@ -218,7 +222,7 @@ def _sandal(u: Uniform) -> Iterator[Stroke]:
 
 def _sneaker(u: Uniform) -> Iterator[Stroke]:
     base, toe, tongue = u(0.4, 0.5), u(0.12, 0.28), u(0.05, 0.3)
-    top = u(-0.7, -0.4) if u(0, 1) < 0.15 else u(-0.35, -0.1)  # some are high ones
+    top = u(-0.7, -0.4) if u(0, 1) < 0.15 else u(-0.35, -0.1)  # some are high-tops
     collar = top + u(0.1, 0.2)
     upper = [(-0.95, base), (-0.93, toe), (-0.55, toe - 0.1), (tongue - 0.25, top + 0.1)]
     upper += [(tongue, top - 0.1), (tongue + 0.2, collar), (0.6, collar), (0.88, top)]
@@ -269,6 +273,6 @@ def _bag(u: Uniform) -> Iterator[Stroke]:
         yield Stroke([(-high, top + 0.12), (high, top + 0.12)], u(0.4, 0.8), 0.05)  # a zip
 
 
-GARMENTS = [  # in the order of Fashion-MNIST's labels
+DRAWING_OF_LABEL = [  # in the order of Fashion-MNIST's labels
     _tshirt, _trouser, _pullover, _dress, _coat, _sandal, _shirt, _sneaker, _bag, _boot,
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Layers and activations: modules made of recorded NumPy calls."""
+"""Layers and activations: modules whose forward passes are recorded NumPy calls."""
 
 from nn.layers.activations import LeakyReLU, Linear, ReLU, Sigmoid, Softmax, Tanh
 from nn.layers.container import Sequential

@@ -1,4 +1,4 @@
-"""Activations: modules without parameters that act on each number, or on each row."""
+"""Activations: modules without parameters that act on each element, or on each row."""
 
 from typing import Any
 
@@ -11,30 +11,45 @@ from nn.module import Module
 
 @register
 class ReLU(Module):
-    """max(x, 0)."""
+    """The rectified linear unit: max(x, 0)."""
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Compute max(x, 0) of each element.
+
+        Shapes: x (...) -> (...).
+        """
         return tg.relu(x)
 
 
 @register
 class LeakyReLU(Module):
-    """x where it is positive, alpha x elsewhere."""
+    """The leaky rectified linear unit: x where it is positive, alpha x elsewhere.
+
+    Raises: TypeError if alpha is not a number.
+    """
 
     def __init__(self, alpha: float = 0.01) -> None:
         if not isinstance(alpha, NUMBER):
-            raise TypeError(f"alpha is the slope below 0, a number, not {alpha!r}")
+            raise TypeError(f"alpha is the slope for x below 0 and must be a number, not {alpha!r}")
         self.alpha = alpha
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Compute x or alpha x of each element.
+
+        Shapes: x (...) -> (...).
+        """
         return tg.leaky_relu(x, slope=self.alpha)
 
 
 @register
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """The logistic sigmoid: 1 / (1 + exp(-x))."""
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Compute 1 / (1 + exp(-x)) of each element.
+
+        Shapes: x (...) -> (...).
+        """
         return tg.sigmoid(x)
 
 
@@ -43,23 +58,34 @@ class Tanh(Module):
     """The hyperbolic tangent."""
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Compute tanh(x) of each element.
+
+        Shapes: x (...) -> (...).
+        """
         return np.tanh(x)
 
 
 @register
 class Softmax(Module):
-    """exp(x) over its sum along the last axis: probabilities.
+    """Probabilities along the last axis: exp(x) / sum(exp(x)).
 
     Shapes: x (..., C) -> (..., C).
     """
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Compute exp(x) / sum(exp(x)) along the last axis.
+
+        Shapes: x (..., C) -> (..., C).
+        """
         return tg.softmax(x)
 
 
 @register
 class Linear(Module):
-    """x itself: the last activation of a regression."""
+    """The identity, used as the last activation of a regression.
+
+    Raises: TypeError if it is given arguments, because it is not the layer with weights.
+    """
 
     def __init__(self, *sizes: Any, **settings: Any) -> None:
         if sizes or settings:
@@ -70,7 +96,12 @@ class Linear(Module):
             )
 
     def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, of which there are none."""
         return {}
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Return x unchanged.
+
+        Shapes: x (...) -> (...).
+        """
         return x

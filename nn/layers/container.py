@@ -10,7 +10,7 @@ from nn.module import Module
 
 @register
 class Sequential(Module):
-    """Modules, each applied to what the one before returned."""
+    """A chain of modules, each applied to the output of the one before."""
 
     def __init__(self, *layers: Module) -> None:
         self.layers: list[Module] = []
@@ -29,18 +29,21 @@ class Sequential(Module):
             elif isinstance(layer, (list, tuple)):
                 hint = "; write Sequential(*layers)"
             raise TypeError(f"Sequential takes modules, but number {len(self)} is {layer!r}{hint}")
-        layer._named(str(len(self)))
+        layer._scope_named(str(len(self)))
         self.layers.append(layer)
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Apply the modules in order."""
         for layer in self.layers:
             x = layer(x)
         return x
 
     def __len__(self) -> int:
+        """Count the modules directly in this one."""
         return len(self.layers)
 
     def __iter__(self) -> Iterator[Module]:
+        """Iterate over the modules in order."""
         return iter(self.layers)
 
     @overload
@@ -48,8 +51,8 @@ class Sequential(Module):
     @overload
     def __getitem__(self, index: slice) -> "Sequential": ...
     def __getitem__(self, index: int | slice) -> "Module | Sequential":
-        """One module, or a Sequential that shares those of a slice."""
+        """Return one module, or for a slice a Sequential that shares its modules."""
         return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
-    def _parts(self) -> Iterator[tuple[str, Any]]:
+    def _members(self) -> Iterator[tuple[str, Any]]:
         return ((str(i), layer) for i, layer in enumerate(self.layers))

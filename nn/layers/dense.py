@@ -1,4 +1,4 @@
-"""Dense: the layer of weights and biases."""
+"""Dense: the fully connected layer of weights and biases."""
 
 import reprlib
 from typing import Any, ClassVar
@@ -13,14 +13,14 @@ from nn.module import Module
 
 @register
 class Dense(Module):
-    """x W + b, with the penalty l1 Σ|w| + l2 Σw² on the weights, and the same on the biases.
+    """The fully connected layer x W + b, with penalties l1 Σ|w| + l2 Σw² on weights and biases.
 
     `initializer` is "book" (0.01 times normal numbers), "he", "glorot" or a function
-    (shape, rng) -> array. Layers given the same int as `rng` draw the same numbers; to be
-    reproducible and different, give them one Generator.
+    (shape, rng) -> array. Layers given the same int as `rng` draw the same numbers; give them one
+    Generator to make them reproducible and different.
 
-    Shapes: x (..., D) -> (..., H).
-    Raises: TypeError if x is no array, ValueError if it has another number of features.
+    Shapes: x (..., D) -> (..., H), with D = n_inputs and H = n_neurons.
+    Raises: ValueError if a size is not a positive integer or a regularizer is negative.
     """
 
     transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
@@ -40,12 +40,12 @@ class Dense(Module):
     ) -> None:
         for name, size in [("n_inputs", n_inputs), ("n_neurons", n_neurons)]:
             if not isinstance(size, int | np.integer) or size < 1:
-                raise ValueError(f"{name} of a Dense layer is a positive integer, not {size!r}")
+                raise ValueError(f"{name} of Dense must be a positive integer, not {size!r}")
         for factor in (
             weight_regularizer_l1, weight_regularizer_l2, bias_regularizer_l1, bias_regularizer_l2
         ):  # fmt: skip
             if not (isinstance(factor, NUMBER) and factor >= 0):
-                raise ValueError(f"a regularizer of a Dense layer is 0 or positive, not {factor!r}")
+                raise ValueError(f"a regularizer of Dense must be at least 0, not {factor!r}")
         self.n_inputs = int(n_inputs)
         self.n_neurons = int(n_neurons)
         self.weight_regularizer_l1 = weight_regularizer_l1
@@ -59,9 +59,15 @@ class Dense(Module):
 
     @property
     def dtype(self) -> np.dtype:
+        """The dtype of the weights and biases."""
         return self.weights.dtype
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Compute x W + b.
+
+        Shapes: x (..., D) -> (..., H).
+        Raises: TypeError if x is not an array; ValueError if it does not have D features.
+        """
         shape = getattr(x, "shape", None)
         if shape is None:
             raise TypeError(
@@ -76,9 +82,13 @@ class Dense(Module):
         return tg.linear(x, self.weights, self.biases)
 
     def penalty(self) -> tg.Tensor | None:
+        """Return l1 Σ|w| + l2 Σw² of weights and biases, or None if all factors are 0.
+
+        Shapes: -> ().
+        """
         terms = [
-            factor * np.sum(size(p))
-            for factor, size, p in (
+            factor * np.sum(magnitude(p))
+            for factor, magnitude, p in (
                 (self.weight_regularizer_l1, np.abs, self.weights),
                 (self.weight_regularizer_l2, np.square, self.weights),
                 (self.bias_regularizer_l1, np.abs, self.biases),

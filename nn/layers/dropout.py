@@ -1,4 +1,4 @@
-"""Dropout: noise while training, against overfitting."""
+"""Dropout: noise during training, against overfitting."""
 
 import numpy as np
 
@@ -9,24 +9,30 @@ from nn.module import Module
 
 @register
 class Dropout(Module):
-    """While training, x with a random fraction `rate` set to 0 and the rest divided by 1 - rate.
+    """Dropout of a random fraction `rate` of x in training mode, and the identity in evaluation.
 
-    In evaluation it is x itself.
+    The remaining elements are divided by 1 - rate, so that the mean of x does not change.
 
     Shapes: x (...) -> (...).
+    Raises: ValueError if rate is not at least 0 and below 1.
     """
 
     def __init__(self, rate: float, *, rng: Seed = None) -> None:
         if not (isinstance(rate, NUMBER) and 0 <= rate < 1):
             raise ValueError(
-                f"rate is the fraction of units dropped, at least 0 and below 1, not {rate!r}"
+                f"rate is the fraction of dropped units and must be at least 0 and below 1, not "
+                f"{rate!r}"
             )
         self.rate = rate
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Set a random fraction of the elements to 0, in training mode only.
+
+        Shapes: x (...) -> (...).
+        """
         if not self.training or self.rate == 0:
             return x
-        kept = self.rng.random(x.shape, np.float32) >= self.rate
+        remaining = self.rng.random(x.shape, np.float32) >= self.rate
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
-        return tg.dropout(x, kept * dtype.type(1 / (1 - self.rate)))
+        return tg.dropout(x, remaining * dtype.type(1 / (1 - self.rate)))

@@ -1,20 +1,25 @@
-"""First weights: functions of a shape (D, H) and a random generator."""
+"""Initializers: functions of a shape (D, H) and a random generator that return first weights."""
 
 from collections.abc import Callable
 
 import numpy as np
 
+# A function (shape, rng) -> array.
 Initializer = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
 
 def book(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Small normal numbers, 0.01 wide."""
+    """Draw normal numbers with standard deviation 0.01, as the book does.
+
+    Shapes: -> `shape`.
+    """
     return 0.01 * rng.standard_normal(shape)
 
 
 def he(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Normal numbers of variance 2 / D, which keep their size through layers of ReLU.
+    """Draw normal numbers of variance 2 / D, which preserves magnitudes through ReLU layers.
 
+    Shapes: -> `shape`, (..., D, H).
     Source: He, Zhang, Ren and Sun (2015), Delving Deep into Rectifiers, section 2.2.
     """
     fan_in, _ = fans(shape)
@@ -22,8 +27,9 @@ def he(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 
 def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Uniform numbers of variance 2 / (D + H), which keep their size both forward and backward.
+    """Draw uniform numbers of variance 2 / (D + H), which preserves magnitudes in both directions.
 
+    Shapes: -> `shape`, (..., D, H).
     Source: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward
     neural networks, equation 16.
     """
@@ -32,7 +38,10 @@ def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The inputs per output and the outputs per input; axes before (D, H) are a window's."""
+    """Count the inputs per output and the outputs per input of weights of this shape.
+
+    Shapes: `shape` is (..., D, H), where axes before D are those of a convolution's window.
+    """
     *window, D, H = shape
     size = int(np.prod(window))
     return size * D, size * H
@@ -47,10 +56,11 @@ def initialize(
     rng: np.random.Generator,
     dtype: np.dtype,
 ) -> np.ndarray:
-    """The first weights by an initializer or its name.
+    """Return the first weights from an initializer or its name.
 
-    Raises: ValueError for a name that is unknown, or if a callable returns another shape; TypeError
-    for what is neither.
+    Shapes: -> `shape`.
+    Raises: ValueError if the name is unknown or the initializer returns another shape; TypeError if
+    the initializer is neither a name nor a function.
     """
     if isinstance(initializer, str):
         if initializer not in INITIALIZERS:
@@ -61,7 +71,7 @@ def initialize(
         initializer = INITIALIZERS[initializer]
     if not callable(initializer):
         raise TypeError(
-            f"an initializer is a name ({', '.join(INITIALIZERS)}) or a function "
+            f"an initializer must be a name ({', '.join(INITIALIZERS)}) or a function "
             f"(shape, rng) -> array, not {initializer!r}"
         )
     weights = np.asarray(initializer(shape, rng), dtype)

@@ -1,4 +1,4 @@
-"""Layers that change the shape and nothing else."""
+"""Layers that only change the shape."""
 
 import math
 
@@ -11,10 +11,14 @@ from nn.module import Module
 
 @register
 class Flatten(Module):
-    """Every sample as one row.
+    """The layer that makes one row of each sample.
 
     Shapes: x (N, ...) -> (N, D).
     """
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Reshape each sample to one row.
+
+        Shapes: x (N, ...) -> (N, D).
+        """
         return np.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

@@ -1,4 +1,4 @@
-"""Optimizers, and the flat memory and threads that they use."""
+"""Optimizers, and the flat arrays and threads that they use."""
 
 from nn.optim.algorithms import SGD, Adagrad, Adam, RMSprop
 from nn.optim.base import Optimizer

@@ -1,8 +1,7 @@
-"""The optimizers of the book, each a few passes over long arrays in the letters of its formula."""
+"""The optimizers of the book, each a few passes over long arrays in its formula's letters."""
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,10 @@ from nn.optim.base import Optimizer
 
 @register
 class SGD(Optimizer):
-    """v = momentum v - lr g;  w += v: gradient descent, with momentum if that is not 0."""
+    """Stochastic gradient descent with momentum: v = momentum v - lr g;  w += v.
+
+    Raises: ValueError if a setting is out of bounds.
+    """
 
     states = ("v",)
 
@@ -26,7 +28,11 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(parameters, learning_rate=learning_rate, decay=decay, momentum=momentum)
 
-    def update(self, w: Any, g: Any, scratch: Any, v: Any) -> None:
+    def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, v: np.ndarray) -> None:
+        """Change `w` and the velocity `v` in place.
+
+        Shapes: all (n,).
+        """
         step = np.multiply(g, self.current_learning_rate, out=scratch)
         if self.momentum:
             v *= self.momentum
@@ -38,8 +44,9 @@ class SGD(Optimizer):
 
 @register
 class Adagrad(Optimizer):
-    """cache += g^2;  w -= lr g / (sqrt(cache) + epsilon).
+    """Adagrad: cache += g^2;  w -= lr g / (sqrt(cache) + epsilon).
 
+    Raises: ValueError if a setting is out of bounds.
     Source: Duchi, Hazan and Singer (2011), Adaptive subgradient methods, with a diagonal matrix.
     """
 
@@ -54,7 +61,11 @@ class Adagrad(Optimizer):
     ) -> None:
         super().__init__(parameters, learning_rate=learning_rate, decay=decay, epsilon=epsilon)
 
-    def update(self, w: Any, g: Any, scratch: Any, cache: Any) -> None:
+    def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, cache: np.ndarray) -> None:
+        """Change `w` and the sum of squares `cache` in place.
+
+        Shapes: all (n,).
+        """
         cache += np.multiply(g, g, out=scratch)
         step = np.sqrt(cache, out=scratch)
         step += self.epsilon
@@ -65,8 +76,9 @@ class Adagrad(Optimizer):
 
 @register
 class RMSprop(Optimizer):
-    """cache = rho cache + (1 - rho) g^2;  w -= lr g / (sqrt(cache) + epsilon).
+    """RMSprop: cache = rho cache + (1 - rho) g^2;  w -= lr g / (sqrt(cache) + epsilon).
 
+    Raises: ValueError if a setting is out of bounds.
     Source: Tieleman and Hinton (2012), Neural Networks for Machine Learning, lecture 6.5.
     """
 
@@ -84,9 +96,13 @@ class RMSprop(Optimizer):
             parameters, learning_rate=learning_rate, decay=decay, epsilon=epsilon, rho=rho
         )
 
-    def update(self, w: Any, g: Any, scratch: Any, cache: Any) -> None:
-        # The array holds cache / (1 - rho), which saves a pass over it, and so `root` divides the
-        # numerator and the denominator of the step: the same numbers.
+    def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, cache: np.ndarray) -> None:
+        """Change `w` and the mean of squares `cache` in place.
+
+        Shapes: all (n,).
+        """
+        # The array holds cache / (1 - rho), which saves a pass over it. Dividing numerator and
+        # denominator of the step by `root` gives the same step.
         root = math.sqrt(1 - self.rho)
         cache *= self.rho
         cache += np.multiply(g, g, out=scratch)
@@ -99,11 +115,13 @@ class RMSprop(Optimizer):
 
 @register
 class Adam(Optimizer):
-    """m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2;
+    """Adam: steps by the mean of the gradient over the root of the mean of its square.
 
+    m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2;
     m_hat = m / (1 - beta_1^t);  v_hat = v / (1 - beta_2^t);
     w -= lr m_hat / (sqrt(v_hat) + epsilon), where t counts the steps from 1.
 
+    Raises: ValueError if a setting is out of bounds.
     Source: Kingma and Ba (2015), Algorithm 1, arXiv:1412.6980.
     """
 
@@ -127,9 +145,15 @@ class Adam(Optimizer):
             beta_2=beta_2,
         )
 
-    def update(self, w: Any, g: Any, scratch: Any, m: Any, v: Any) -> None:
-        # The arrays hold m / (1 - beta_1) and v / (1 - beta_2), which saves two passes over memory,
-        # and `root` divides the numerator and the denominator of the step: the same numbers.
+    def update(
+        self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, m: np.ndarray, v: np.ndarray
+    ) -> None:
+        """Change `w` and the means `m` and `v` in place.
+
+        Shapes: all (n,).
+        """
+        # The arrays hold m / (1 - beta_1) and v / (1 - beta_2), which saves two passes over memory.
+        # Dividing numerator and denominator of the step by `root` gives the same step.
         t = self.iterations
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))  # sqrt(v_hat) = root sqrt(v)
         alpha = self.current_learning_rate * (1 - self.beta_1) / (1 - self.beta_1**t)

@@ -1,4 +1,4 @@
-"""What every optimizer does, whatever its formula."""
+"""Optimizer: the base of all optimizers, which differ in their settings and `update`."""
 
 import math
 from collections.abc import Iterable
@@ -9,31 +9,31 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import NUMBER, Configured
 from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
-from nn.optim.threads import side_by_side
+from nn.optim.threads import run_in_threads
 
-FLUSH = 32  # steps from one flush of denormals to the next
+FLUSH = 32  # steps between two flushes of denormal numbers
 
 # fmt: off
-BOUNDS = {  # setting -> whether a value is allowed, and what is
+BOUNDS = {  # setting -> the condition on a value, and its words
     "learning_rate": (lambda x: 0 <= x < math.inf, "at least 0"),
     "decay":         (lambda x: 0 <= x < math.inf, "at least 0"),
     "momentum":      (lambda x: 0 <= x < 1,        "at least 0 and below 1"),
     "rho":           (lambda x: 0 <= x < 1,        "at least 0 and below 1"),
     "beta_1":        (lambda x: 0 <= x < 1,        "at least 0 and below 1"),
     "beta_2":        (lambda x: 0 <= x < 1,        "at least 0 and below 1"),
-    "epsilon":       (lambda x: 0 < x < math.inf,  "above 0, for without it 0 / 0 is a step"),
+    "epsilon":       (lambda x: 0 < x < math.inf,  "above 0, because a step could be 0 / 0"),
 }
 # fmt: on
 
 
 class Optimizer(Configured):
-    """Steps that follow the gradients of parameters, at `learning_rate / (1 + decay * iterations)`.
+    """Base of optimizers, with learning rate `learning_rate / (1 + decay * iterations)`.
 
-    The parameters may be given later, as `optimizer.parameters = ...`; `nn.Model` does so. The
-    first step moves their arrays into one long array, and `p.data` is a view of it from then on.
-    A parameter without a gradient is left alone, with what is remembered of it. An optimizer of
-    your own names its `states`, arrays like the parameters that start at 0, and has an `update`,
-    which several threads may call at once if there are millions of parameters.
+    Parameters may be given later, as `optimizer.parameters = ...`; `nn.Model` does so. The first
+    step moves their arrays into one long array, and from then on `p.data` is a view of it. A
+    parameter without a gradient does not change, nor does its state. A subclass names its `states`,
+    arrays like the parameters that start at 0, and defines `update`, which several threads may call
+    at once if there are millions of parameters.
     """
 
     transient = ("parameters",)
@@ -57,9 +57,10 @@ class Optimizer(Configured):
 
     @property
     def parameters(self) -> list[tg.Tensor]:
-        """What is optimized, each once; giving others forgets what was remembered of these.
+        """The parameters, each once; assigning new ones resets the optimizer's state.
 
-        Raises: TypeError for what is no leaf that requires a gradient.
+        Raises: TypeError if one is not a leaf that requires a gradient; ValueError if the list is
+        empty.
         """
         return self._parameters
 
@@ -69,7 +70,7 @@ class Optimizer(Configured):
         if not isinstance(parameters, Iterable) or isinstance(parameters, (tg.Tensor, dict)):
             raise TypeError(
                 f"{name} takes a list of parameters, such as net.parameters(), but got "
-                f"{type(parameters).__name__}; a setting goes by its keyword, as in "
+                f"{type(parameters).__name__}; give settings by keyword, as in "
                 f"{name}(learning_rate=0.01)"
             )
         unique: dict[int, tg.Tensor] = {}
@@ -93,13 +94,14 @@ class Optimizer(Configured):
 
     @property
     def current_learning_rate(self) -> float:
-        """The learning rate of the last step; before the first, that of the first."""
+        """The learning rate of the last step or, before any step, of the first."""
         return self.learning_rate / (1 + self.decay * max(self.iterations - 1, 0))
 
     def step(self) -> None:
-        """Change every parameter that has a gradient.
+        """Update every parameter that has a gradient.
 
-        Raises: RuntimeError if there are no parameters, or none has a gradient.
+        Raises: RuntimeError if there are no parameters, or none has a gradient; ValueError if two
+        share memory. Nothing has changed then.
         """
         tensors = [p.grad for p in self._parameters]
         present = [g is not None for g in tensors]
@@ -110,7 +112,7 @@ class Optimizer(Configured):
                 "give the optimizer the parameters that the loss depends on"
             )
         flats = self._flats or self._make_flats()
-        lanes = [flat.lanes(present) for flat in flats]  # or an error, before anything changes
+        chunks = [flat.chunks(present) for flat in flats]  # raises before anything changes
         gradients = [None if g is None else reals(g.data) for g in tensors]
         self.iterations += 1
 
@@ -121,25 +123,35 @@ class Optimizer(Configured):
                     for state in chunk.states:
                         flush_denormals(state)
 
-        for of_flat in lanes:
-            side_by_side(run, of_flat)
+        for of_threads in chunks:
+            run_in_threads(run, of_threads)
         for flat in flats:
-            flat.written()
+            flat.mark_written()
 
-    def update(self, w: Any, g: Any, scratch: Any, *states: Any) -> None:
-        """Change a stretch of weights `w` in place, and of the states, by their gradient `g`.
+    def update(
+        self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, *states: Any, **_: Any
+    ) -> None:
+        """Change part of the weights `w` and states in place, with their gradient `g`.
 
-        Shapes: all (n,); `g` is only read, `scratch` may be written to.
+        A subclass defines it. It may write to `scratch`, but must not write to `g`.
+
+        Shapes: all (n,).
+        Raises: NotImplementedError if the subclass does not define it.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how to update the weights")
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a method update(w, g, scratch, *states)"
+        )
 
     def zero_grad(self) -> None:
-        """Forget the gradients, so that the next backward does not add to them."""
+        """Reset the gradients, so that the next backward does not add to them."""
         for p in self._parameters:
             p.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of all that the next steps depend on: settings, iterations, and the states."""
+        """Return copies of everything that the next steps depend on.
+
+        These are the settings, the number of iterations, and the states of each parameter.
+        """
         flats = self._flats or self._make_flats()
         state = {
             name: [segment.of(flat.states[k]).copy() for segment, flat in self._segments(flats)]
@@ -148,9 +160,9 @@ class Optimizer(Configured):
         return {"settings": self.config(), "iterations": self.iterations, "states": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where the optimizer whose `state_dict` this is stood.
+        """Continue from the state that `state_dict` returned.
 
-        Raises: ValueError, before anything is changed, for what does not fit this optimizer.
+        Raises: ValueError, before anything is changed, if it does not fit this optimizer.
         """
         name, names = type(self).__name__, set(self.config())
         shapes = {k: [a.shape for a in arrays] for k, arrays in state["states"].items()}
@@ -163,7 +175,7 @@ class Optimizer(Configured):
             )
         settings, iterations = _checked(name, state["settings"]), state["iterations"]
         if not isinstance(iterations, int | np.integer) or iterations < 0:
-            raise ValueError(f"iterations counts the steps taken; it cannot be {iterations!r}")
+            raise ValueError(f"iterations is the number of steps taken, not {iterations!r}")
         for setting, value in settings.items():
             setattr(self, setting, value)
         self.iterations = int(iterations)
@@ -173,7 +185,7 @@ class Optimizer(Configured):
                 segment.of(flat.states[k])[...] = array
 
     def _make_flats(self) -> list[FlatParameters]:
-        """One FlatParameters for each dtype among the parameters."""
+        """Make one FlatParameters for each dtype among the parameters."""
         kinds: dict[Any, dict[int, tg.Tensor]] = {}
         for i, p in enumerate(self._parameters):
             kinds.setdefault(reals(p.data).dtype, {})[i] = p
@@ -181,15 +193,15 @@ class Optimizer(Configured):
         return self._flats
 
     def _segments(self, flats: list[FlatParameters]) -> list[tuple[Segment, FlatParameters]]:
-        """Each parameter's place, in the order of the parameters."""
+        """List the segment of each parameter, in the order of the parameters."""
         pairs = [(segment, flat) for flat in flats for segment in flat.segments]
         return sorted(pairs, key=lambda pair: pair[0].index)
 
 
 def _checked(optimizer: str, settings: dict[str, Any]) -> dict[str, float]:
-    """The settings as Python's floats: NumPy's would make float32 arrays float64.
+    """Convert settings to Python's floats, because NumPy's would make float32 arrays float64.
 
-    Raises: ValueError for a setting out of its bounds.
+    Raises: ValueError if a setting is out of bounds.
     """
     for name, value in settings.items():
         allowed, words = BOUNDS.get(name, (lambda _: True, "a number"))

@@ -1,4 +1,4 @@
-"""How many threads run: of matrix products, and of an optimizer's step."""
+"""The number of threads of matrix products and of an optimizer's step."""
 
 import contextlib
 import os
@@ -7,20 +7,21 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
-# Multiplications in a product: below this, another thread can cost more than it gives.
+# Multiplications in a matrix product below which another thread can cost more than it saves.
 SINGLE_THREAD_BELOW = 1 << 27
-CHOSEN = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def for_products(multiplications: int) -> contextlib.AbstractContextManager[Any]:
-    """One thread for small products, if threadpoolctl is installed; else what was set before.
+def blas_threads(multiplications: int) -> contextlib.AbstractContextManager[Any]:
+    """Limit small matrix products to one thread, if threadpoolctl is installed.
 
-    OpenBLAS's threads wait for each other in a busy loop. Two of them took a quarter off the time
-    of Fashion-MNIST on a machine that was idle, and multiplied it where others worked too; and the
-    last bits of a product depend on their number. Whoever knows that the machine is idle sets
-    OMP_NUM_THREADS, and is obeyed.
+    OpenBLAS's threads wait for each other in a busy loop. A second thread took a quarter off the
+    time of Fashion-MNIST on an idle machine, but multiplied the time on a busy one, and the last
+    bits of a product depend on the number of threads. Set OMP_NUM_THREADS to choose the number.
     """
-    if multiplications >= SINGLE_THREAD_BELOW or any(name in os.environ for name in CHOSEN):
+    if multiplications >= SINGLE_THREAD_BELOW or any(
+        name in os.environ for name in THREAD_VARIABLES
+    ):
         return contextlib.nullcontext()
     try:
         from threadpoolctl import threadpool_limits
@@ -30,23 +31,25 @@ def for_products(multiplications: int) -> contextlib.AbstractContextManager[Any]
 
 
 def cores() -> int:
-    """How many threads of Python to use: what the environment says, else one for each core.
+    """Count the Python threads to use: the number in the environment, or else one per core.
 
-    At most four, for they take turns in calling NumPy.
+    The maximum is four, because the threads take turns in calling NumPy.
     """
-    said = next((os.environ[name] for name in CHOSEN if name in os.environ), "").partition(",")[0]
-    if said.isdecimal() and int(said):
-        return min(int(said), 4)
-    # Not all cores of a machine need be this process's; only Linux tells.
+    chosen = next(
+        (os.environ[name] for name in THREAD_VARIABLES if name in os.environ), ""
+    ).partition(",")[0]
+    if chosen.isdecimal() and int(chosen):
+        return min(int(chosen), 4)
+    # A process may not be allowed to use all cores; only Linux says which it may.
     mine = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
     return min(len(mine), 4)
 
 
-def side_by_side(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
-    """Call the function on each part, all but the first in threads of their own.
+def run_in_threads(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
+    """Call the function on each part, each but the first in a thread of its own.
 
-    The threads end with the call, so that a process forked later misses none.
-    Raises: what the function raises, once no thread runs any more.
+    The threads end with the call, because a process that is forked later would lack them.
+    Raises: the function's error, after all threads have ended.
     """
     here, threads, errors = list(parts[:1]), [], []
 
@@ -60,7 +63,7 @@ def side_by_side(function: Callable[[Any], None], parts: Sequence[Any]) -> None:
         thread = threading.Thread(target=copy_context().run, args=(run, part))
         try:
             thread.start()
-        except RuntimeError:  # there can be no more, as when the interpreter is about to end
+        except RuntimeError:  # no more threads can start, as when the interpreter is shutting down
             here.append(part)
         else:
             threads.append(thread)

@@ -1,47 +1,51 @@
-"""What a training did: its figures at every step and every epoch, and their curves."""
+"""History: the numbers of a training at every step and every epoch, and their curves."""
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from nn.config import INSTALL_EXTRAS
 from nn.training.progress import Figures
 
 FIGURES = ("loss", "data_loss", "regularization_loss", "accuracy", "learning_rate")
 STEP_COLUMNS = ("epoch", *FIGURES, "time")
 EPOCH_COLUMNS = (*FIGURES, "time", "validation_loss", "validation_accuracy")
 
-TRAINED, VALIDATED = "#0072B2", "#D55E00"  # told apart with any colour vision: Okabe and Ito (2008)
+TRAINED, VALIDATED = "#0072B2", "#D55E00"  # distinct with any colour vision: Okabe and Ito (2008)
 
 
 class History:
-    """The figures of a training: `steps` and `epochs` give a list of numbers under each name.
+    """The numbers of a training: `steps` and `epochs` are dicts with a list under each name.
 
     Both have `loss` (the sum of the next two), `data_loss`, `regularization_loss`, `accuracy`,
-    `learning_rate` and `time` (seconds that it took, without validation); `steps` has `epoch`
-    besides, the number of the epoch from 1, and `epochs` has `validation_loss` and
-    `validation_accuracy`. An epoch's figures are means over its samples. What was not measured
-    is NaN.
+    `learning_rate` and `time`. `steps` also has `epoch`, counted from 1, and `epochs` also has
+    `validation_loss` and `validation_accuracy`. The numbers of an epoch are means over its samples;
+    `time` does not include validation. A number that was not measured is NaN.
+
+    Units: nats for cross-entropies; seconds for `time`.
     """
 
     def __init__(self) -> None:
-        # Rows, because one append cannot be interrupted halfway, as one to each column could.
+        # Rows, because a single append cannot be interrupted halfway, unlike one append per column.
         self._steps: list[tuple[float, ...]] = []
         self._epochs: list[tuple[float, ...]] = []
 
     @property
     def steps(self) -> dict[str, list[float]]:
+        """The numbers of every step, in order, by name."""
         return _columns(STEP_COLUMNS, self._steps)
 
     @property
     def epochs(self) -> dict[str, list[float]]:
+        """The numbers of every completed epoch, in order, by name."""
         return _columns(EPOCH_COLUMNS, self._epochs)
 
     def __len__(self) -> int:
-        """The number of epochs completed."""
+        """Count the completed epochs."""
         return len(self._epochs)
 
     def __repr__(self) -> str:
@@ -50,15 +54,18 @@ class History:
         return f"History({len(self)} epochs, {len(self._steps)} steps{figures and ': '}{figures})"
 
     def add_step(self, epoch: int, figures: Figures, seconds: float) -> None:
+        """Add a step of the epoch with this number."""
         self._steps.append((epoch, figures.loss, *figures, seconds))
 
-    def add_epoch(self, figures: Figures, seconds: float, validation: Any = None) -> None:
-        """Add an epoch, and the loss and accuracy of its validation if there was one."""
+    def add_epoch(
+        self, figures: Figures, seconds: float, validation: tuple[float, float] | None = None
+    ) -> None:
+        """Add an epoch, with the loss and the accuracy of its validation if there was one."""
         checked = (math.nan, math.nan) if validation is None else validation
         self._epochs.append((figures.loss, *figures, seconds, *checked))
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The figures as arrays, named such as "steps.loss"."""
+        """Return the numbers as arrays with names such as "steps.loss"."""
         tables = {"steps": self.steps, "epochs": self.epochs}
         return {
             f"{table}.{name}": np.array(numbers, np.float64)
@@ -67,7 +74,7 @@ class History:
         }
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take the place of the history whose `state_dict` this is.
+        """Replace all numbers by those that `state_dict` returned.
 
         Raises: ValueError, before anything is changed, if columns are missing or differ in length.
         """
@@ -84,19 +91,18 @@ class History:
         self._steps, self._epochs = rows
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> None:
-        """Draw the loss, the accuracy and the learning rate, into a file or else on the screen.
+        """Plot loss, accuracy and learning rate, to a file or, without `path`, on the screen.
 
-        Raises: ValueError if there is no step to draw.
+        Raises: ValueError if there are no steps yet; ImportError if Matplotlib is not installed.
         """
         if not self._steps:
-            raise ValueError("this history is empty: there is nothing to plot before model.train")
+            raise ValueError("this history is empty; call model.train before history.plot")
         try:
             from matplotlib import pyplot as plt
             from matplotlib.layout_engine import ConstrainedLayoutEngine
         except ImportError as error:
             raise ImportError(
-                "curves are drawn with Matplotlib, which is not installed; "
-                "run: pip install 'tensorgrad[examples]'"
+                f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
             ) from error
         panels = [name for name in ("loss", "accuracy") if self._measured(name)]
         n = len(panels) + 1
@@ -122,7 +128,7 @@ class History:
         plt.close(figure)
 
     def _curves(self, ax: Any, name: str) -> None:
-        """A figure of every step, faint, under the means of the epochs."""
+        """Plot a number of every step in a faint colour, below the means of the epochs."""
         faint = {"color": TRAINED, "alpha": 0.25, "linewidth": 0.8, "label": "one step"}
         ax.plot(self._positions(), self.steps[name], **faint)
         epochs = np.arange(len(self.epochs[name])) + 1
@@ -131,7 +137,7 @@ class History:
         if self._measured(f"validation_{name}"):
             numbers = self.epochs[f"validation_{name}"]
             ax.plot(epochs, numbers, "s--", color=VALIDATED, label="validation", **style)
-        # The first steps start far off; the curve is about what comes after.
+        # The first steps are far off; the limits follow the steps after them.
         seen = np.array(self.steps[name])[len(self.steps[name]) // 50 :]
         low, high = np.nanmin(seen), np.nanmax(seen)
         margin = 0.05 * (high - low) or 0.05
@@ -142,7 +148,7 @@ class History:
         ax.legend(frameon=False)
 
     def _positions(self) -> np.ndarray:
-        """Where each step ended, in epochs since the beginning."""
+        """Compute the time of each step's end, in epochs since the beginning."""
         positions: list[float] = []
         for epoch, group in groupby(self.steps["epoch"]):
             n = len(list(group))
@@ -150,14 +156,17 @@ class History:
         return np.array(positions)
 
     def _measured(self, name: str) -> bool:
+        """Return True if at least one number of this name is finite."""
         columns = self.epochs if name.startswith("validation") else self.steps
         return bool(np.any(np.isfinite(columns[name])))
 
 
 def _unit(name: str) -> str:
+    """Return the label of the y-axis."""
     return "fraction right" if name == "accuracy" else "mean over samples"
 
 
 def _columns(names: tuple[str, ...], rows: list[tuple[float, ...]]) -> dict[str, list[float]]:
-    columns = zip(*rows) if rows else [()] * len(names)
-    return dict(zip(names, map(list, columns)))
+    """Transpose rows to a list per name."""
+    columns: Iterable[tuple[float, ...]] = zip(*rows) if rows else [()] * len(names)
+    return {name: list(column) for name, column in zip(names, columns)}

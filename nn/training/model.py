@@ -1,4 +1,4 @@
-"""Model: a module with a loss, an optimizer and a metric, used as in the book."""
+"""Model: a module with a loss, an optimizer and a metric, as in the book."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -6,61 +6,66 @@ from typing import Any, Self
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import count
-from nn.data.batches import Batches, pair, samples
+from nn.config import argument_text, count
+from nn.data.batches import Batches, samples
 from nn.layers.container import Sequential
 from nn.losses import Loss
 from nn.metrics import Accuracy
 from nn.module import Module
 from nn.optim.base import Optimizer
+from nn.summary import first_input_shape
 from nn.training import saving
 from nn.training.history import History
 from nn.training.loop import (
-    CHUNK,
+    EVALUATION_BATCH,
     Evaluation,
     TrainState,
+    checked_batches,
     evaluate,
     first_output,
     mode,
-    threads,
+    parameter_dtype,
+    step_threads,
     train_epoch,
-    validate_inputs,
 )
+from nn.training.progress import check_print_every
 from nn.training.saving import File
 
 
 class Model(TrainState):
-    """Layers added one by one, or any module, and what it takes to train them.
+    """A network with a loss, an optimizer, an accuracy and a history, which trains and evaluates.
 
     `add` the layers and `finalize`, or give a module; `set` a loss, an optimizer and an accuracy;
-    `train`. The first axis of data counts samples; data of any real dtype is brought to that of the
-    parameters. `history` and the optimizer go on from one `train` to the next.
+    `train`. The first axis of data counts samples, and data of any real dtype is converted to that
+    of the parameters. `history` and the optimizer continue from one `train` to the next.
+
+    Raises: TypeError if `module` is not a Module.
     """
 
     def __init__(self, module: Module | None = None) -> None:
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"Model takes a Module, but got {_what(module)}")
+            raise TypeError(f"Model takes a Module, but got {argument_text(module)}")
         super().__init__(Sequential() if module is None else module)
         self._finalized = module is not None
-        self._untouched = module is None  # its parameters are as the layers drew them
-        self._provided: Optimizer | None = None  # the one that has its parameters from here
+        self._untrained = module is None  # the parameters are as the layers drew them
+        self._provided: Optimizer | None = None  # the optimizer that got its parameters from here
         self._sample_shape: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
-        parts = [f"{k}={getattr(self, k)!r}" for k in ("loss", "optimizer", "accuracy")]
-        return f"Model({self.module!r}, {', '.join(parts)})"
+        settings = [f"{k}={getattr(self, k)!r}" for k in ("loss", "optimizer", "accuracy")]
+        return f"Model({self.module!r}, {', '.join(settings)})"
 
     # Building
 
     def add(self, layer: Module) -> None:
         """Append a layer.
 
-        Raises: TypeError if it is no module, or this model was made of one that is no Sequential.
+        Raises: TypeError if it is not a Module, or this model's module is not a Sequential.
         """
         if not isinstance(self.module, Sequential):
             raise TypeError(
-                f"this model was made of a {type(self.module).__name__}, to which no layer can be "
-                "added; add to an nn.Model() of its own, or put both into an nn.Sequential"
+                f"this model was made from a {type(self.module).__name__}, to which no layer can "
+                "be added; start from an empty nn.Model(), or put both into an nn.Sequential"
             )
         self.module.append(layer)
         self._finalized = False
@@ -72,25 +77,25 @@ class Model(TrainState):
         optimizer: Optimizer | None = None,
         accuracy: Accuracy | None = None,
     ) -> None:
-        """Take a loss, an optimizer, an accuracy; what is not given stays as it is.
+        """Set the loss, the optimizer or the accuracy; those not given stay as they are.
 
-        An optimizer that was made with parameters keeps to those, and never changes the others.
+        An optimizer that was made with parameters changes only these.
+        Raises: TypeError if one is not of its class.
         """
-        for name, part, kind in [
-            ("loss", loss, Loss),
-            ("optimizer", optimizer, Optimizer),
-            ("accuracy", accuracy, Accuracy),
-        ]:
+        kinds = {"loss": Loss, "optimizer": Optimizer, "accuracy": Accuracy}
+        given = {"loss": loss, "optimizer": optimizer, "accuracy": accuracy}
+        for name, part in given.items():
             if part is None:
                 continue
-            if not isinstance(part, kind):
-                raise TypeError(f"{name} must be an nn.{kind.__name__}, but got {_what(part)}")
+            if not isinstance(part, kinds[name]):
+                kind = kinds[name].__name__
+                raise TypeError(f"{name} must be an nn.{kind}, but got {argument_text(part)}")
             setattr(self, name, part)
 
     def finalize(self) -> None:
-        """Declare the layers complete.
+        """Declare the model complete.
 
-        Raises: RuntimeError if there are none.
+        Raises: RuntimeError if it has no layers.
         """
         if isinstance(self.module, Sequential) and not len(self.module):
             raise RuntimeError("this model has no layers; call model.add(layer) before finalize()")
@@ -110,121 +115,116 @@ class Model(TrainState):
         shuffle: bool = True,
         seed: int | np.random.Generator | None = None,
     ) -> History:
-        """Train for so many epochs more, in batches of `batch_size` (None: of all samples).
+        """Train for more epochs, in batches of `batch_size` samples (None: all in one batch).
 
-        `seed` decides the order of the samples; without one it goes on from the last training.
-        `print_every` counts steps, and 0 or None is silent. An interruption from the keyboard
-        leaves a model that goes on from the last step, and the `history` up to it.
-        Raises: FloatingPointError at a step whose loss is NaN or infinite, before it changes a
-        parameter; TypeError or ValueError for unusable data, RuntimeError for an incomplete model.
+        `seed` determines the order of the samples; without it the order continues from the last
+        training. A line is printed every `print_every` steps, and none for 0 or None. After
+        Ctrl-C, the model and its `history` are those of the last complete step.
+
+        Shapes: X (N, ...), y (N, ...) as the loss requires; the same for `validation_data`.
+        Raises: FloatingPointError at a step whose loss is NaN or infinite, before a parameter
+        changes; TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
         """
         self._check_trainable()
         epochs = count(epochs, "epochs")
-        if print_every is not None and (
-            not isinstance(print_every, int | np.integer) or print_every < 0
-        ):
-            raise ValueError(f"print_every must be a number of steps or None, not {print_every!r}")
-        batches = self._batches(X, y, batch_size, ("X", "y"))
-        validate_inputs(self, batches.X, batches.y, ("X", "y"), learning=True)
+        check_print_every(print_every)
+        batches = checked_batches(self, X, y, batch_size, ("X", "y"), learning=True)
         self._sample_shape = batches.X.shape[1:]
-        validation = None
-        if validation_data is not None:
-            names = ("X of validation_data", "y of validation_data")
-            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-                raise TypeError(
-                    f"validation_data must be a pair (X, y), not {_what(validation_data)}"
-                )
-            validation = self._batches(*validation_data, CHUNK, names)
-            validate_inputs(self, validation.X, validation.y, names, learning=True)
+        validation = None if validation_data is None else self._validation(validation_data)
         if self.accuracy is not None:
             self.accuracy.init(batches.y)
         if seed is not None:
             self.rng = np.random.default_rng(seed)
         self.module.zero_grad()
-        self._untouched = False
-        with mode(self.module, training=True), threads(self.module, batches.size):
+        self._untrained = False
+        with mode(self.module, training=True), step_threads(self.module, batches.size):
             try:
                 for _ in range(epochs):
                     train_epoch(self, batches, validation, shuffle=shuffle, print_every=print_every)
             finally:
-                self.module.zero_grad()  # of a step that was interrupted
+                self.module.zero_grad()  # an interrupted step may have left gradients
         return self.history
 
     def evaluate(
         self, X_val: Any, y_val: Any, *, batch_size: int | None = None, verbose: bool = True
     ) -> Evaluation:
-        """The mean loss, without penalties, and the accuracy; printed too, unless not `verbose`."""
-        self._ready("evaluate")
+        """Return the mean loss, without penalties, and the accuracy; print them if `verbose`.
+
+        Shapes: X_val (N, ...), y_val (N, ...) as the loss requires.
+        Raises: TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
+        """
+        self._check_finalized("evaluate")
         self._need("loss", "evaluate")
-        names = ("X_val", "y_val")
-        batches = self._batches(X_val, y_val, CHUNK if batch_size is None else batch_size, names)
-        validate_inputs(self, batches.X, batches.y, names)
+        size = EVALUATION_BATCH if batch_size is None else batch_size
+        batches = checked_batches(self, X_val, y_val, size, ("X_val", "y_val"))
         self._sample_shape = batches.X.shape[1:]
-        with threads(self.module, batches.size):
+        with step_threads(self.module, batches.size):
             evaluation = evaluate(self, batches)
         if verbose:
             print(f"validation, {evaluation}")
         return evaluation
 
     def predict(self, X: Any, *, batch_size: int | None = None) -> np.ndarray:
-        """The outputs for these samples, as one array.
+        """Return the outputs for these samples.
 
-        Raises: RuntimeError if the layers were added here and never trained, nor given parameters.
+        Shapes: X (N, ...) -> (N, ...).
+        Raises: TypeError or ValueError for unusable data; RuntimeError if the model is incomplete,
+        or its layers were added here and neither trained nor given parameters.
         """
-        self._ready("predict")
-        size = CHUNK if batch_size is None else count(batch_size, "batch_size")
-        X = samples(X, "X", self._dtype).astype(self._dtype, copy=False)
+        self._check_finalized("predict")
+        size = EVALUATION_BATCH if batch_size is None else count(batch_size, "batch_size")
+        X = self._samples(X)
         first_output(self.module, X, "X")
-        if self._untouched and self.module.parameters():
+        if self._untrained and self.module.parameters():
             raise RuntimeError(
-                "predict was called before this model learned anything: its parameters are random; "
-                "call model.train(...), or give it some with model.load_parameters(path) or "
-                "model.set_parameters(parameters)"
+                "predict was called before the model was trained: its parameters are random; call "
+                "model.train(...), model.load_parameters(path) or model.set_parameters(parameters) "
+                "first"
             )
         self._sample_shape = X.shape[1:]
         with (
             mode(self.module, training=False),
-            threads(self.module, min(size, len(X))),
+            step_threads(self.module, min(size, len(X))),
             tg.no_grad(),
         ):
-            parts = [self.module(tg.Tensor(X[i : i + size])).data for i in range(0, len(X), size)]
-        return np.concatenate(parts)
+            outputs = [self.module(tg.Tensor(X[i : i + size])).data for i in range(0, len(X), size)]
+        return np.concatenate(outputs)
 
     def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
-        """A table of the modules with the shapes of their outputs, their parameters and bytes.
+        """Return a table of the modules with their output shapes, parameters and bytes.
 
-        `input_shape` is that of one sample; without it, that of the data seen last is taken, or
-        what the first layer says.
+        `input_shape` is the shape of one sample, such as (784,). Without it, that of the last data
+        is used, or else the number of inputs of the first layer.
+        Raises: ValueError if no shape is known; TypeError if `input_shape` is not a shape.
         """
-        shape = input_shape or self._sample_shape
-        if shape is None:
-            first = next((m for m in self.module.modules() if not m.children()), None)
-            features = getattr(first, "n_inputs", None)
-            if features is None:
-                raise ValueError(
-                    "the shapes of outputs follow from that of a sample, and this model has seen "
-                    "none yet; give it, as in summary(input_shape=(28, 28))"
-                )
-            shape = (features,)
+        shape = input_shape or self._sample_shape or first_input_shape(self.module)
         return self.module.summary(shape)
 
     def draw(self, X: Any, **options: Any) -> Any:
-        """A Drawing of what `predict` does with samples; options are those of `tensorgrad.draw`."""
-        self._ready("draw")
-        X = samples(X, "X", self._dtype).astype(self._dtype, copy=False)
+        """Return a Drawing of the forward pass on samples, in evaluation mode.
+
+        The options are those of `tensorgrad.draw`.
+        Shapes: X (N, ...).
+        Raises: TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
+        """
+        self._check_finalized("draw")
+        X = self._samples(X)
         with mode(self.module, training=False):
             return self.module.draw(X, **options)
 
-    # Keeping
+    # Saving
 
     def get_parameters(self) -> dict[str, np.ndarray]:
-        """A copy of every parameter's array, by name."""
+        """Return a copy of every parameter's array, by name."""
         return self.module.state_dict()
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Take over what `get_parameters` gave."""
+        """Copy arrays, such as those of `get_parameters`, into the parameters of the same names.
+
+        Raises: ValueError, before anything is changed, if the arrays do not fit.
+        """
         self.module.load_state_dict(parameters)
-        self._untouched = False
+        self._untrained = False
 
     def save_parameters(self, path: File) -> None:
         """Write the parameters to a safetensors file."""
@@ -233,7 +233,7 @@ class Model(TrainState):
     def load_parameters(self, path: File) -> None:
         """Read the parameters from a safetensors file.
 
-        Raises: ValueError for a file that does not fit, with nothing changed.
+        Raises: ValueError, before anything is changed, if the file is damaged or does not fit.
         """
         parameters = saving.load_parameters(path)
         try:
@@ -242,51 +242,61 @@ class Model(TrainState):
             raise ValueError(f"{path}: {error}") from error
 
     def save(self, path: File) -> None:
-        """Write all that it takes to go on training from here as if there had been no pause."""
-        self._ready("save")
+        """Write everything that is needed to continue training as if it had not been interrupted.
+
+        Raises: TypeError if a part cannot be rebuilt from its description; RuntimeError if the
+        model is incomplete.
+        """
+        self._check_finalized("save")
         if self.optimizer is not None:
             self._provide(self.optimizer)
         saving.save(path, self)
 
     @classmethod
     def load(cls, path: File) -> Self:
-        """The model that `save` wrote; the file can hold no code.
+        """Read the model that `save` wrote; no code of the file is executed.
 
-        Classes of your own must be defined before, with @nn.register above them.
-        Raises: ValueError for a file that is damaged or holds something else.
+        Define your own classes before, with @nn.register above them.
+        Raises: ValueError if the file is damaged or holds something else.
         """
-        parts = saving.load(path)
-        model = cls(parts.module)
-        for name, part in vars(parts).items():
+        state = saving.load(path)
+        model = cls(state.module)
+        for name, part in vars(state).items():
             setattr(model, name, part)
         if model.optimizer is not None:
             everything = len(model.optimizer.parameters) == len(model.module.parameters())
             model._provided = model.optimizer if everything else None
         return model
 
-    # What must be there
+    # Checks before use
 
-    def _ready(self, action: str) -> None:
+    def _check_finalized(self, action: str) -> None:
+        """Raise RuntimeError if the model is incomplete."""
         if not self._finalized:
             raise RuntimeError(
                 f"{action} was called before the model is complete: it has "
-                f"{len(self.module.children())} layers; model.add(layer) all of them, then call "
+                f"{len(self.module.children())} layers; call model.add(layer) for each layer, then "
                 "model.finalize()"
             )
 
     def _check_trainable(self) -> None:
-        self._ready("train")
+        """Raise RuntimeError if something is missing, and give the optimizer its parameters."""
+        self._check_finalized("train")
         self._need("loss", "train")
         self._need("optimizer", "train")
         assert self.optimizer is not None
         self._provide(self.optimizer)
 
     def _need(self, name: str, action: str) -> None:
+        """Raise RuntimeError if the loss or the optimizer is not set."""
         if getattr(self, name) is None:
             raise RuntimeError(f"{action} needs its {name} set; call model.set({name}=...) first")
 
     def _provide(self, optimizer: Optimizer) -> None:
-        """Give the optimizer the parameters, unless it was made with some of its own."""
+        """Give the optimizer the model's parameters, unless it was made with parameters.
+
+        Raises: ValueError if those are not the model's.
+        """
         parameters = self.module.parameters()
         if optimizer is self._provided or not optimizer.parameters:
             optimizer.parameters = parameters
@@ -294,20 +304,17 @@ class Model(TrainState):
         elif not {*map(id, optimizer.parameters)} <= {*map(id, parameters)}:
             raise ValueError(
                 "the optimizer was made with parameters that are not this model's; make it without "
-                "any, or with model.module.parameters()"
+                "parameters, or with model.module.parameters()"
             )
 
-    @property
-    def _dtype(self) -> np.dtype[Any]:
-        return next((p.dtype for p in self.module.parameters()), np.dtype(np.float32))
+    def _samples(self, X: Any) -> np.ndarray:
+        """Convert samples to an array of the parameters' dtype."""
+        dtype = parameter_dtype(self.module)
+        return samples(X, "X", dtype).astype(dtype, copy=False)
 
-    def _batches(self, X: Any, y: Any, size: int | None, names: tuple[str, str]) -> Batches:
-        X, y = pair(X, y, self._dtype, names)
-        return Batches(X, y, len(X) if size is None else count(size, "batch_size"))
-
-
-def _what(value: Any) -> str:
-    """The value, or the call that was forgotten behind a class."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}; write {value.__name__}()"
-    return repr(value) if isinstance(value, str | float) else f"a value of {type(value)}"
+    def _validation(self, data: tuple[Any, Any]) -> Batches:
+        """Check the pair (X, y) of a validation, and split it into batches."""
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise TypeError(f"validation_data must be a pair (X, y), not {argument_text(data)}")
+        names = ("X of validation_data", "y of validation_data")
+        return checked_batches(self, *data, EVALUATION_BATCH, names, learning=True)

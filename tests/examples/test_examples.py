@@ -1,8 +1,12 @@
-"""The examples run as a user runs them, and see pictures as a user makes them."""
+"""The examples run as a user runs them, on pictures as a user makes them."""
 
+import os
 import runpy
+import shutil
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +15,19 @@ cv2 = pytest.importorskip("cv2", reason="the examples read and draw pictures wit
 pytest.importorskip("matplotlib", reason="the examples draw with Matplotlib")
 pytest.importorskip("safetensors", reason="the examples save their model")
 
+import examples  # noqa: E402
 import nn  # noqa: E402
 from examples import fashion_mnist, first_graph, spiral  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
-from examples.pictures import confusion_matrix, save_figure, seen_figure  # noqa: E402
+from examples.pictures import confusion_matrix, input_figure, save_figure  # noqa: E402
 from nn import datasets  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def garments(tmp_path_factory):
-    """A folder with a small data set in IDX files, and what is in it."""
+    """Write a small data set in IDX files; return the folder, the test images and their labels."""
     folder = tmp_path_factory.mktemp("data")
     X, y, X_test, y_test = datasets.synthetic_garments(600, 100, rng=0)
     for name, values in {
@@ -34,7 +41,7 @@ def garments(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(garments, tmp_path_factory):
-    """The folder that the main job leaves behind."""
+    """Run the main job, and return the folder with its results."""
     out = tmp_path_factory.mktemp("out") / "run"
     fashion_mnist.main(["--epochs", "8", "--learning-rate", "0.003", "--initializer", "he",
                         "--data", str(garments[0]), "--out", str(out)])  # fmt: skip
@@ -71,7 +78,7 @@ def test_evaluate_tells_every_class(trained, garments, capsys):
 
 
 def pictures_of(garment):
-    """The garment as people photograph or export it: large, in colour, on light, dark or nothing."""
+    """Return the garment as users photograph or export it: large, in colour, on any background."""
     large = cv2.resize(garment, (560, 560), interpolation=cv2.INTER_CUBIC)
     wide = cv2.copyMakeBorder(large, 30, 60, 200, 300, cv2.BORDER_CONSTANT, value=0)
     colour = cv2.merge([(wide * share).astype(np.uint8) for share in (0.9, 1.0, 0.8)])
@@ -150,11 +157,11 @@ def test_predict_names_the_class_and_saves_what_it_saw(trained, garments, tmp_pa
         assert (tmp_path / name).exists()
 
 
-def test_what_the_network_saw_does_not_claim_to_be_right():
+def test_the_picture_of_an_input_does_not_claim_to_be_right():
     p = np.eye(10)[3]
-    figure = seen_figure(np.zeros((28, 28), np.uint8), p, fashion_mnist.NAMES)
+    figure = input_figure(np.zeros((28, 28), np.uint8), p, fashion_mnist.NAMES)
     words = [ax.get_title() for ax in figure.axes]
-    assert words == ["what the network saw", "what it sees: Dress"]
+    assert words == ["input of the network", "prediction: Dress"]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +183,7 @@ def test_what_is_no_picture_gets_a_clear_error(content, message, trained, tmp_pa
 
 def test_a_picture_of_one_colour_gets_a_clear_error(tmp_path):
     cv2.imwrite(str(tmp_path / "white.png"), np.full((50, 70), 255, np.uint8))
-    with pytest.raises(ValueError, match=r"shows one colour only \(70x50 pixels\)"):
+    with pytest.raises(ValueError, match=r"has one colour only \(70x50 pixels\)"):
         read_photo(tmp_path / "white.png")
 
 
@@ -193,6 +200,46 @@ def test_what_goes_wrong_is_told_without_a_traceback(arguments, message, garment
     common = ["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)]
     with pytest.raises(SystemExit, match=message):
         fashion_mnist.main([*common, *arguments])
+
+
+def copy_of_the_examples(folder):
+    """Copy the examples to a folder where Python finds other packages before ours."""
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("learn"))
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize("name", ["nn", "tensorgrad"])
+@pytest.mark.parametrize("example", ["fashion_mnist", "first_graph", "readme_pictures", "spiral"])
+def test_a_foreign_package_of_the_same_name_is_named_with_its_place(name, example, tmp_path):
+    environment = copy_of_the_examples(tmp_path)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise SystemExit('foreign code was run')")
+    command = [sys.executable, "-m", f"examples.{example}"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"{tmp_path / name} is a package {name} of another project; run" in done.stderr
+    assert f"pip uninstall {name}" in done.stderr
+
+
+def test_a_foreign_module_of_one_file_is_named_too(tmp_path, monkeypatch):
+    (tmp_path / "nn.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "nn")
+    with pytest.raises(ImportError, match=r"nn\.py is a package nn of another project"):
+        examples.check_packages()
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(examples, "FILES", {"no_such_package": "some.py"})
+    with pytest.raises(ImportError, match="there is no package no_such_package; run the examples"):
+        examples.check_packages()
+
+
+def test_our_packages_are_ours_wherever_they_lie(tmp_path):
+    environment = copy_of_the_examples(tmp_path)
+    command = [sys.executable, "-m", "examples.first_graph", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("g = 24.7041"), done.stderr
 
 
 def test_predict_before_training_says_what_to_do(tmp_path):
@@ -264,5 +311,5 @@ def test_an_interrupted_training_keeps_what_was_learned(garments, tmp_path, monk
 
     monkeypatch.setattr(nn.Adam, "step", interrupted)
     fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
-    assert "interrupted: keeping what was learned" in capsys.readouterr().out
+    assert "interrupted: the model is saved" in capsys.readouterr().out
     assert nn.Model.load(tmp_path / "model.safetensors").optimizer.iterations == 7

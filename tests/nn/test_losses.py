@@ -76,7 +76,7 @@ def test_against_torch(loss, x, y, by_hand, activation):
     torch = pytest.importorskip("torch")
     value, g = value_and_gradient(loss, x, y, activation)
     t = torch.tensor(x, requires_grad=True)
-    y = classes if y is one_hot else y  # nll_loss takes nothing else
+    y = classes if y is one_hot else y  # nll_loss takes class indices only
     target = torch.tensor(y if y is classes else y.astype(np.float32))
     logits = activation is not None or getattr(loss, "from_logits", False)
     expected = TORCH[type(loss)](torch.nn.functional, t, target, logits)
@@ -177,7 +177,7 @@ def test_second_order():
     tg.check_grads(lambda t: nn.BinaryCrossentropy()(t, bits), q.astype(np.float64))
 
 
-# Around the loss
+# Penalties and losses of one's own
 
 
 def test_the_loss_is_drawn_as_a_part():

@@ -1,4 +1,4 @@
-"""Metrics: what counts as right, and figures over an epoch that do not depend on its batches."""
+"""Metrics: their values, which over an epoch do not depend on its batches, and their errors."""
 
 from itertools import pairwise
 
@@ -69,7 +69,7 @@ def test_regression_learns_its_precision_from_the_targets():
     targets = np.linspace(0, 1000, 11, dtype=np.float32)
     metric.init(targets)
     assert metric.precision == pytest.approx(np.std(targets) / 250)
-    metric.init(targets / 2)  # as for a second training: kept
+    metric.init(targets / 2)  # as before a second training: the precision stays
     assert metric.precision == pytest.approx(np.std(targets) / 250)
     assert metric.calculate(targets + 1, targets) == 1
     assert metric.calculate(targets + 2, targets) == 0
@@ -98,11 +98,11 @@ def test_the_mean_weighs_batches_by_their_samples():
 # fmt: off
 ERRORS = [
     (lambda: Mean().result(),                                 ValueError,   "no mean yet"),
-    (lambda: nn.CategoricalAccuracy().result(),               ValueError,   r"CategoricalAccuracy\(\) has no accuracy, for it was given no predictions"),
+    (lambda: nn.CategoricalAccuracy().result(),               ValueError,   r"CategoricalAccuracy\(\) has no accuracy, because it was given no predictions"),
     (lambda: nn.CategoricalAccuracy().calculate(p[:0], y[:0]), ValueError,  "given no predictions"),
     (lambda: nn.CategoricalAccuracy().compare(p, y[:3]),      ValueError,   r"shapes are \(4,\) and \(3,\)"),
     (lambda: nn.CategoricalAccuracy().compare(p, y[:, None]), ValueError,   r"shapes are \(4, 3\) and \(4, 1\)"),
-    (lambda: nn.CategoricalAccuracy().compare(p[:, :1], y),   ValueError,   r"predictions of shape \(4, 1\) have one; use CategoricalAccuracy\(binary=True\)"),
+    (lambda: nn.CategoricalAccuracy().compare(p[:, :1], y),   ValueError,   r"predictions of shape \(4, 1\) have one output; use CategoricalAccuracy\(binary=True\)"),
     (lambda: nn.CategoricalAccuracy(True).compare(p, bits[:, 0]), ValueError, r"CategoricalAccuracy\(binary=True\) compares .* \(4, 3\) and \(4,\)"),
     (lambda: regression.compare(p[:, :1], p[:, 0]),           ValueError,   r"\(4, 1\) and \(4,\)"),
     (lambda: nn.RegressionAccuracy().compare(p, p),           RuntimeError, r"no precision yet; give one, or call init\(y\)"),
@@ -119,5 +119,5 @@ def test_errors(call, error, message):
 
 @pytest.mark.parametrize("precision", [-1, "0.1", float("nan")])
 def test_a_precision_is_a_distance(precision):
-    with pytest.raises(ValueError, match="precision is a distance, None or at least 0, not"):
+    with pytest.raises(ValueError, match="precision must be None or at least 0, not"):
         nn.RegressionAccuracy(precision)

@@ -1,4 +1,4 @@
-"""Module: the tree, its names and modes, its state, and what a file says of it."""
+"""Module: the tree, its names and modes, its state, and its description in files."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ def parameter(*shape: int) -> tg.Tensor:
 
 
 class Attention(nn.Module):
-    """Parameters and modules in every kind of attribute."""
+    """A module with parameters and modules in every kind of attribute."""
 
     def __init__(self) -> None:
         self.scale = parameter()
@@ -31,7 +31,7 @@ class Attention(nn.Module):
         self.size = 3
 
     def forward(self, x):
-        self.last = self.encoder(x) * self.gates["left"]  # depends on parameters, but is none
+        self.last = self.encoder(x) * self.gates["left"]  # not a parameter itself
         return self.scale * sum(head(self.last) for head in self.heads)
 
 
@@ -323,7 +323,7 @@ def test_a_module_of_ones_own_adds_its_penalty():
     assert nn.Sequential(Scale(), nn.Dense(1, 1), Scale()).regularization_loss().item() == 6
 
 
-# What a file says
+# Descriptions in files
 
 PARTS = [
     nn.Dense(3, 2),
@@ -365,12 +365,12 @@ def test_every_registered_part_is_in_the_table():
 
 @pytest.fixture
 def own_kinds(monkeypatch):
-    """What a test registers is forgotten after it."""
+    """Forget the classes that a test registers."""
     monkeypatch.setattr("nn.config.KINDS", KINDS.copy())
 
 
 class Residual(nn.Module):
-    """A module of one's own that holds another: to be saved, it need only be registered."""
+    """A user's module that holds another; it can be saved because it is registered."""
 
     def __init__(self, inner: nn.Module, scales: tuple[float, ...] = (1.0,), rng=None) -> None:
         self.inner = inner
@@ -400,7 +400,9 @@ def test_a_name_stands_for_one_class():
     class Dense(nn.Module):
         pass
 
-    with pytest.raises(ValueError, match=r"Dense already stands for nn\.layers\.dense\.Dense"):
+    with pytest.raises(
+        ValueError, match=r"Dense in saved files already stands for nn\.layers\.dense\.Dense"
+    ):
         nn.register(Dense)
 
 
@@ -433,9 +435,9 @@ def test_arguments_that_cannot_be_saved(part, message):
 
 # fmt: off
 UNBUILDABLE = [
-    ({"kind": "Convolution", "config": {}},          "no registered class 'Convolution'.*import the module.*Dense, "),
+    ({"kind": "Convolution", "config": {}},          "no registered class 'Convolution'.*import its module.*Dense, "),
     ({"kind": "Dense", "config": {"width": 3}},      r"Dense does not take the arguments \{'width': 3\}: .*unexpected keyword"),
-    ({"kind": "Dropout", "config": {"rate": 2}},     "Dropout does not take .*fraction of units dropped"),
+    ({"kind": "Dropout", "config": {"rate": 2}},     "Dropout does not take .*fraction of dropped units"),
     ({"kind": "Sequential", "config": {"layers": [1]}}, "Sequential takes modules, but number 0 is 1"),
     ({"kind": "Dense"},                              "a description is .*, not"),
     ("os.system",                                    "a description is .*, not 'os.system'"),

@@ -1,4 +1,4 @@
-"""Layers, activations and first weights."""
+"""Layers, activations and initializers."""
 
 import numpy as np
 import pytest
@@ -56,25 +56,25 @@ def test_the_dtype_changes_the_precision_but_not_the_weights():
 
 # fmt: off
 WRONG = [
-    (lambda: nn.Dense(0, 3),                          "n_inputs of a Dense layer is a positive integer, not 0"),
-    (lambda: nn.Dense(3, 2.0),                        r"n_neurons of a Dense layer is a positive integer, not 2\.0"),
-    (lambda: nn.Dense(3, 2, weight_regularizer_l2=-1), "a regularizer of a Dense layer is 0 or positive, not -1"),
+    (lambda: nn.Dense(0, 3),                          "n_inputs of Dense must be a positive integer, not 0"),
+    (lambda: nn.Dense(3, 2.0),                        r"n_neurons of Dense must be a positive integer, not 2\.0"),
+    (lambda: nn.Dense(3, 2, weight_regularizer_l2=-1), "a regularizer of Dense must be at least 0, not -1"),
     (lambda: nn.Dense(3, 2, initializer="xavier"),    "no initializer 'xavier'; write one of book, he, glorot, or give"),
     (lambda: nn.Dense(3, 2, initializer=lambda shape, rng: np.ones(3)), r"asked for weights of shape \(3, 2\), but returned \(3,\)"),
     (lambda: nn.Dense(3, 2)(normal(5, 4)),            r"Dense\(3, 2\) takes 3 features .* got an input of shape \(5, 4\)"),
     (lambda: nn.Dense(1, 2)(np.float32(1)),           r"takes 1 features .* shape \(\)"),
-    (lambda: nn.Dropout(1),                           "rate is the fraction of units dropped, at least 0 and below 1, not 1"),
+    (lambda: nn.Dropout(1),                           "rate is the fraction of dropped units and must be at least 0 and below 1, not 1"),
     (lambda: nn.Dropout(-0.1),                        r"not -0\.1"),
     (lambda: nn.Dropout(float("nan")),                "not nan"),
     (lambda: nn.Dropout("0.2"),                       r"at least 0 and below 1, not '0\.2'"),
-    (lambda: nn.Dense(3, 2, bias_regularizer_l1="a"), "a regularizer of a Dense layer is 0 or positive, not 'a'"),
+    (lambda: nn.Dense(3, 2, bias_regularizer_l1="a"), "a regularizer of Dense must be at least 0, not 'a'"),
 ]
 NO_TYPES = [
     (lambda: nn.Dense(3, 2, initializer=3),           r"a name \(book, he, glorot\) or a function \(shape, rng\) -> array, not 3"),
     (lambda: nn.Dense(3, 2)([1, 2, 3]),               r"takes a Tensor or an array, but got list: \[1, 2, 3\]"),
-    (lambda: nn.LeakyReLU("0.1"),                     r"alpha is the slope below 0, a number, not '0\.1'"),
-    (lambda: nn.Dense(3, 2).summary(3),               r"such as \(784,\), but 3 was given"),
-    (lambda: nn.Dense(3, 2).summary((3.0,)),          r"such as \(784,\), but \(3\.0,\) was given"),
+    (lambda: nn.LeakyReLU("0.1"),                     r"alpha is the slope for x below 0 and must be a number, not '0\.1'"),
+    (lambda: nn.Dense(3, 2).summary(3),               r"such as \(784,\), not 3"),
+    (lambda: nn.Dense(3, 2).summary((3.0,)),          r"such as \(784,\), not \(3\.0,\)"),
 ]
 # fmt: on
 
@@ -91,7 +91,7 @@ def test_what_is_of_no_use_at_all(make, message):
         make()
 
 
-# First weights
+# Initializers
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The optimizers against calculations by hand, and the long arrays that their speed comes from."""
+"""Optimizers: their steps against calculations by hand, flat arrays, threads, state and errors."""
 
 import copy
 import threading
@@ -34,7 +34,7 @@ def random(rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "float
 
 
 def follow(optimizer: Optimizer, gradients: list[np.ndarray]) -> list[np.ndarray]:
-    """The only parameter after each of the steps along these gradients."""
+    """List the values of a single parameter after each step with these gradients."""
     (p,) = optimizer.parameters
     after = []
     for g in gradients:
@@ -77,7 +77,7 @@ def test_learning_rate_decays_from_the_second_step():
     assert optimizer.iterations == 3
 
 
-# Many parameters in few long arrays
+# Flat arrays and threads
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,7 +90,7 @@ def test_parameters_of_all_sizes_step_as_if_each_were_alone(kind, dtype):
     for _ in range(3):
         for p, one in zip(together.parameters, alone):
             g = random(rng, p.shape, dtype)
-            p.grad = one.parameters[0].grad = tg.Tensor(g.T.copy().T)  # in Fortran's order
+            p.grad = one.parameters[0].grad = tg.Tensor(g.T.copy().T)  # in Fortran order
             one.step()
         together.step()
     for p, one in zip(together.parameters, alone):
@@ -99,9 +99,9 @@ def test_parameters_of_all_sizes_step_as_if_each_were_alone(kind, dtype):
 
 @pytest.fixture
 def three_threads(monkeypatch):
-    """Arenas of any size cut into short blocks, for three threads."""
+    """Use three threads and short chunks for flat arrays of any size."""
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(flat, "LARGE", 0)
+    monkeypatch.setattr(flat, "THREADED_BYTES", 0)
     monkeypatch.setattr(flat, "CHUNK_BYTES", 1 << 12)
     monkeypatch.setattr(flat, "SMALL_BYTES", 1 << 9)
 
@@ -136,9 +136,9 @@ def test_large_parameters_have_threads_and_small_ones_have_none(three_threads, m
 
     follow(Watched([leaf(np.zeros(5000))]), [np.ones(5000)])
     assert threading.main_thread() in names
-    assert len(names) in {2, 3}  # a thread that is done may take the next part
+    assert len(names) in {2, 3}  # a finished thread's identity may be reused
     names.clear()
-    monkeypatch.setattr(flat, "LARGE", 1 << 24)
+    monkeypatch.setattr(flat, "THREADED_BYTES", 1 << 24)
     follow(Watched([leaf(np.zeros(5000))]), [np.ones(5000)])
     assert names == {threading.main_thread()}
 
@@ -172,7 +172,7 @@ def test_where_no_thread_can_start_all_is_done_here(three_threads, monkeypatch):
     ],
 )
 def test_threads_are_as_many_as_the_environment_says(said, expected, monkeypatch):
-    for name in threads.CHOSEN:
+    for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in said.items():
         monkeypatch.setenv(name, value)
@@ -181,7 +181,7 @@ def test_threads_are_as_many_as_the_environment_says(said, expected, monkeypatch
 
 @pytest.mark.parametrize("said", [None, "", "0", "many"])
 def test_or_as_many_as_there_are_cores_for_this_process(said, monkeypatch):
-    for name in threads.CHOSEN:
+    for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     if said is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
@@ -254,7 +254,7 @@ def test_a_parameter_without_gradient_is_left_alone(kind):
         before = copy.deepcopy(reference.state_dict()), [p.data.copy() for p in some.parameters]
         some.step()
         reference.step()
-        for i, p in enumerate(some.parameters):  # take back what the reference did to those
+        for i, p in enumerate(some.parameters):  # undo the changes of the reference
             if p.grad is None:
                 reference.parameters[i].data = before[1][i]
                 state = reference.state_dict()
@@ -289,7 +289,7 @@ def test_flushing_changes_no_weight():
     np.testing.assert_allclose(follow(Adam([leaf(w)]), gradients)[-1], truth, rtol=1e-13)
 
 
-# Arrays that others put in place
+# Arrays that were replaced
 
 
 def test_a_new_array_in_data_is_stepped_from_and_the_old_one_kept():
@@ -418,7 +418,7 @@ def test_an_optimizer_of_ones_own():
     assert after[0].tolist() == [-0.5, 0.5]
 
 
-# What is refused
+# Errors
 
 
 def test_step_before_backward():
@@ -432,7 +432,7 @@ def test_step_before_backward():
 @pytest.mark.parametrize(
     ("parameters", "error", "words"),
     [
-        (0.01, TypeError, r"but got float; a setting goes by its keyword, as in Adam\(learning_rate=0.01\)"),
+        (0.01, TypeError, r"but got float; give settings by keyword, as in Adam\(learning_rate=0.01\)"),
         (leaf(np.ones(2)), TypeError, "but got Tensor"),
         ([], ValueError, "empty list"),
         ([np.ones(2)], TypeError, "its parameter 0 is ndarray"),

@@ -1,4 +1,4 @@
-"""What a training remembers of itself, and its curves."""
+"""History: the numbers of a training and their curves."""
 
 import math
 import sys
@@ -99,11 +99,11 @@ def test_curves_have_names_and_the_figures(monkeypatch):
 
 
 def test_nothing_to_draw():
-    with pytest.raises(ValueError, match=r"nothing to plot before model.train"):
+    with pytest.raises(ValueError, match=r"call model.train before history.plot"):
         nn.History().plot()
 
 
 def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'tensorgrad\[examples\]'"):
+    with pytest.raises(ImportError, match=r"run pip install '\.\[examples\]' in the clone"):
         history().plot()

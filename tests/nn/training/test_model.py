@@ -1,4 +1,4 @@
-"""The Model: the book's methods on any module, what it prints, and what it refuses."""
+"""Model: the book's methods on any module, its output and its errors."""
 
 import copy
 import io
@@ -223,7 +223,7 @@ def test_a_layer_added_later_is_trained():
     model.set(loss=nn.CategoricalCrossentropy(from_logits=True))
     model.train(X, y, print_every=0)
     model.add(nn.Dense(3, 3, initializer="glorot"))
-    with pytest.raises(RuntimeError, match=r"it has 4 layers; .* then call model.finalize\(\)"):
+    with pytest.raises(RuntimeError, match=r"it has 4 layers; .* then model.finalize\(\)"):
         model.train(X, y)
     model.finalize()
     before = model.get_parameters()["3.weights"]
@@ -292,7 +292,7 @@ def test_summary_finds_the_shape_of_a_sample():
     assert flat.summary() == flat.summary(input_shape=(2, 2))
 
 
-# What it says
+# Output
 
 
 def lines(capsys) -> list[str]:
@@ -360,17 +360,17 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     model = classifier(*layers(), Slow(), nn.Softmax())
     model.train(X, y, batch_size=15, print_every=5)
     bar = sys.stderr.getvalue()
-    assert "samples/s" in bar
-    assert re.search(r"step \d, acc: 0\.\d{3}, loss: \d\.\d{3}, lr: 0\.01\]", bar)
+    assert re.search(r"\d\d:\d\d left, step \d, acc: 0\.\d{3}, loss: \d\.\d{3}, lr: 0\.01", bar)
+    assert max(len(text) for text in bar.split("\r")) <= 80
     said = [line.split(",")[0].strip("\r ") for line in lines(capsys)]
     assert said == ["epoch: 1", "step: 0", "step: 5", "step: 9", "training"]
 
 
-# Trouble on the way
+# Errors during training
 
 
 class Failing(nn.Module):
-    """Raises at one call while training."""
+    """A layer that raises at one call in training mode."""
 
     def __init__(self, error: BaseException, at: int) -> None:
         self.error, self.left = error, at
@@ -397,7 +397,7 @@ def test_an_interruption_leaves_the_model_and_its_history():
 
 
 class Watching(nn.Module):
-    """Notes what `look` returns at each call while training."""
+    """A layer that stores the result of `look` at each call in training mode."""
 
     def __init__(self, look) -> None:
         self.look, self.seen = look, []
@@ -420,7 +420,7 @@ def test_modes_are_restored():
 @pytest.mark.parametrize("chosen", [None, "2"])
 def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    for name in threads.CHOSEN:
+    for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     if chosen:
         monkeypatch.setenv("OMP_NUM_THREADS", chosen)
@@ -469,7 +469,7 @@ def test_outputs_that_become_nan_are_told_as_such():
         model.train(X, y, print_every=0)
 
 
-# What is refused at the call
+# Errors at the call
 
 
 def bare(**parts) -> nn.Model:
@@ -488,7 +488,7 @@ REFUSED = [  # call, error, words
     (lambda m: nn.Model().predict(X),                   RuntimeError, r"predict was called before .* it has 0 layers"),
     (lambda m: nn.Model().save("x"),                    RuntimeError, r"save was called before"),
     (lambda m: m.add(nn.ReLU),                          TypeError,    r"write ReLU\(\)"),
-    (lambda m: nn.Model(nn.ReLU()).add(nn.ReLU()),      TypeError,    r"made of a ReLU, to which no layer can"),
+    (lambda m: nn.Model(nn.ReLU()).add(nn.ReLU()),      TypeError,    r"made from a ReLU, to which no layer can"),
     (lambda m: nn.Model(nn.ReLU),                       TypeError,    r"the class ReLU; write ReLU\(\)"),
     (lambda m: m.set(loss=nn.MeanSquaredError),         TypeError,    r"loss must be an nn.Loss, but .* write MeanSq"),
     (lambda m: m.set(optimizer="adam"),                 TypeError,    r"optimizer must be an nn.Optimizer, but got 'adam'"),
@@ -498,7 +498,7 @@ REFUSED = [  # call, error, words
     (lambda m: m.train(X, y / 2),                       TypeError,    r"y does not fit .* must be integers"),
     (lambda m: m.train(X, np.eye(4)[y]),                ValueError,   r"y does not fit .*shape \(150, 4\)"),
     (lambda m: m.train(NAN, y),                         ValueError,   r"X holds 1 values that are NaN .* the first at \(2, 1\)"),
-    (lambda m: m.train(X * np.float64(1e300), y),       ValueError,   r"beyond what float32 can hold"),
+    (lambda m: m.train(X * np.float64(1e300), y),       ValueError,   r"which float32 cannot hold"),
     (lambda m: m.train(X[:, :3], y),                    ValueError,   r"X, of shape \(150, 3\), does not fit .* shape \(1, 3\)"),
     (lambda m: m.train(X[:0], y[:0]),                   ValueError,   r"X has shape \(0, 4\), which holds no samples"),
     (lambda m: m.train(5.0, y),                         ValueError,   r"X has shape \(\), which holds no samples"),
@@ -545,7 +545,7 @@ def test_a_module_must_return_a_row_for_each_sample():
         def forward(self, x):
             return np.sum(x)
 
-    with pytest.raises(TypeError, match="a row for each sample, but for one sample Sum returned"):
+    with pytest.raises(TypeError, match="one row per sample, but for one sample Sum returned"):
         nn.Model(Sum()).predict(X)
 
 
@@ -559,7 +559,7 @@ def test_predict_before_training_says_what_to_do(tmp_path):
     assert nn.Model(classifier().module).predict(X).shape == (
         150,
         3,
-    )  # who knows where it was trained
+    )  # it may have been trained in another way
 
 
 def test_a_training_that_was_refused_leaves_the_accuracy_as_it_was():

@@ -1,4 +1,4 @@
-"""Files of parameters and models: complete, exact, without code, and refused when they are wrong."""
+"""Files of parameters and models: complete, exact, without code, with errors for wrong files."""
 
 import json
 import os
@@ -21,7 +21,7 @@ X = (2 * np.eye(3)[y] @ data.normal(size=(3, 5)) + data.normal(size=(90, 5))).as
 
 
 def network(rng: np.random.Generator) -> nn.Sequential:
-    """Two dropouts that share a generator with the first weights, and one with its own."""
+    """Make a network in which two dropouts share a generator with the layers; a third has its own."""
     return nn.Sequential(
         nn.Dense(5, 16, weight_regularizer_l2=1e-3, rng=rng),
         nn.ReLU(),
@@ -50,7 +50,7 @@ def timeless(history: nn.History) -> dict[str, np.ndarray]:
 
 
 def assert_same(model: nn.Model, other: nn.Model) -> None:
-    """Bit for bit, in all that a training depends on."""
+    """Assert that everything a training depends on is equal bit for bit."""
     np.testing.assert_equal(model.get_parameters(), other.get_parameters())
     np.testing.assert_equal(model.optimizer.state_dict(), other.optimizer.state_dict())
     np.testing.assert_equal(timeless(model.history), timeless(other.history))
@@ -63,7 +63,7 @@ def assert_same(model: nn.Model, other: nn.Model) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Of one model: its file, its parameters' file."""
+    """Save a model and its parameters in two files of a folder."""
     folder = tmp_path_factory.mktemp("files")
     model = trained()
     model.save(folder / "a.model")
@@ -71,7 +71,7 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-# Coming back
+# Loading
 
 
 def test_training_resumed_in_a_new_process_equals_training_not_interrupted(folder, tmp_path):
@@ -249,10 +249,10 @@ def test_what_cannot_be_saved_is_told_before_the_file_is_touched(tmp_path):
 
 
 def test_a_module_that_could_not_be_loaded_is_not_saved(tmp_path):
-    """A file has the arguments of each layer, which do not tell that one stands in two places."""
+    """The description has each layer's arguments, but not that one layer is in two places."""
     layer = nn.Dense(5, 5)
     model = nn.Model(nn.Sequential(layer, nn.ReLU(), layer))
-    with pytest.raises(TypeError, match=r"other parameters \(2.biases, 2.weights\), as where one"):
+    with pytest.raises(TypeError, match=r"other parameters \(2.biases, 2.weights\), because one"):
         model.save(tmp_path / "m")
     tied = nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5))
     tied[1].weights = tied[0].weights
@@ -301,7 +301,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def rewritten(path: Path, change) -> bytes:
-    """The file with its arrays and our metadata changed, as a forger would."""
+    """Change the arrays and the metadata of a file, as a forger would."""
     import safetensors.numpy
 
     arrays, metadata = saving._read(path)
@@ -336,9 +336,9 @@ WRONG_MODELS = [  # change, words
     (drop("parameters.0.weights"),                            "0.weights is missing"),
     (put("parameters.0.more", [1]),                           "0.more is not a parameter here"),
     (put("parameters.0.biases", [1]),                         r"0.biases has shape \(1,\), but \(16,\) is needed"),
-    (lambda a, _: a.update({"parameters.0.biases": np.zeros(16)}), "0.biases is of float64, but float32"),
+    (lambda a, _: a.update({"parameters.0.biases": np.zeros(16)}), "0.biases has dtype float64, but the built module has float32"),
     (drop("optimizer.m.6.biases"),                            "'m.6.biases'"),
-    (put("optimizer.m.more", [1]),                            r"no use for the arrays \['m.more'\]"),
+    (put("optimizer.m.more", [1]),                            r"does not use the arrays \['m.more'\]"),
     (put("optimizer.v.6.biases", [1]),                        "arrays of the shapes"),
     (drop("history.steps.loss"),                              "a history has the columns"),
     (put("history.steps.loss", [1]),                          "differ in length"),
@@ -352,16 +352,16 @@ WRONG_MODELS = [  # change, words
     (tell(module=["x"]),                                      "a description is"),
     (entry(-1, "module", "config", "layers", 0, "config", "n_inputs"), "positive integer, not -1"),
     (entry(10**15, "module", "config", "layers", 0, "config", "n_inputs"), "is not usable"),
-    (entry(-5, "iterations"),                                 "cannot be -5"),
+    (entry(-5, "iterations"),                                 "number of steps taken, not -5"),
     (entry(2.0, "optimizer", "config", "beta_1"),             "beta_1=2.0"),
     (tell(optimized=["0.weights", "nonsense"]),               "'nonsense'"),
-    (entry("secrets", "random", 0, "state", "bit_generator"), "'secrets' is none of"),
+    (entry("secrets", "random", 0, "state", "bit_generator"), "'secrets' is not one of"),
     (entry({}, "random", 0, "state", "state"),                "has no entry"),
     (entry("x", "random", 0, "state", "state", "state"),      "is not usable"),
     (entry(["nonsense"], "random", 0, "names"),                    "has random states for"),
     (tell(version=99),                                        "written in version 99 .* reads version 1; update"),
     (lambda _, m: m.pop("random"),                            "has no entry 'random'"),
-    (lambda _, m: m.clear(),                                  "holds no model that Model.save wrote"),
+    (lambda _, m: m.clear(),                                  "holds no model written by Model.save"),
 ]
 # fmt: on
 
@@ -400,7 +400,7 @@ def test_one_kind_of_file_for_the_other(folder):
     before = model.get_parameters()
     with pytest.raises(ValueError, match=r"holds a whole model; load it with nn.Model.load\("):
         model.load_parameters(folder / "a.model")
-    with pytest.raises(ValueError, match=r"holds parameters alone; build the model, then call"):
+    with pytest.raises(ValueError, match=r"holds parameters only; build the model, then call"):
         nn.Model.load(folder / "a.params")
     np.testing.assert_equal(model.get_parameters(), before)
 
@@ -416,7 +416,9 @@ def test_damaged_and_foreign_files(kind, folder, tmp_path):
     for content in foreign + truncated:
         path.write_bytes(content)
         for load in (nn.Model.load, model.load_parameters):
-            with pytest.raises(ValueError, match=f"{len(content)} bytes, is no safetensors file"):
+            with pytest.raises(
+                ValueError, match=f"{len(content)} bytes, is damaged or not a safetensors file"
+            ):
                 load(path)
     for load in (nn.Model.load, model.load_parameters):
         with pytest.raises(FileNotFoundError):
@@ -447,5 +449,5 @@ def test_without_safetensors(monkeypatch, tmp_path):
     model = nn.Model(nn.Dense(5, 3))
     calls = (model.save, model.save_parameters, nn.Model.load, model.load_parameters)
     for call in calls:
-        with pytest.raises(ImportError, match=r"pip install 'tensorgrad\[examples\]'"):
+        with pytest.raises(ImportError, match=r"run pip install '\.\[examples\]' in the clone"):
             call(tmp_path / "m")
