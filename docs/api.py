@@ -23,6 +23,8 @@ INTRODUCTION = """\
 Written by `python -m docs.api` from the docstrings; a test keeps it up to date. `tensorgrad` is
 imported as `tg`. In shapes, `N` is the number of samples, `D` the number of features that go in,
 `H` of those that come out, `C` the number of classes, and `(...)` any shape.
+
+<!-- fmt: off -->
 """
 
 
