@@ -67,3 +67,15 @@ def test_links_lead_somewhere(page):
 def test_every_page_is_looked_at():
     names = {page.relative_to(ROOT).as_posix() for page in PAGES}
     assert {"README.md", "docs/api.md", "examples/learn/README.md", "benchmarks/README.md"} <= names
+
+
+def test_the_map_of_the_files_is_true():
+    text = README.read_text(encoding="utf-8")
+    rows = text.partition("## A map of the files")[2].partition("\n## ")[0].split("\n| `")[1:]
+    assert len(rows) > 10
+    for row in rows:
+        first, *others = re.findall(r"`([^`]+)`", "`" + row.partition("|")[0])
+        folder = ROOT / first if first.endswith("/") else (ROOT / first).parent
+        assert (ROOT / first).exists(), first
+        for other in others:
+            assert (folder / other).exists() or (ROOT / other).exists(), other
