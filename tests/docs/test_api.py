@@ -66,7 +66,7 @@ def test_the_first_sentence_ends_where_a_sentence_ends():
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="hints are written otherwise from 3.14 on")
 def test_the_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew with: python -m docs.api"
+    assert PAGE.read_text(encoding="utf-8") == page(), "generate it with: python -m docs.api"
 
 
 def test_the_contents_lead_to_the_text():
