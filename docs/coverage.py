@@ -50,9 +50,11 @@ classes, such as `np.vectorize` and `np.poly1d`.
 - `np.linalg.cholesky`, `eigh` and `eigvalsh` read one triangle of a symmetric or Hermitian matrix,
   so the gradient is in this triangle. If the matrix is computed symmetrically from other tensors,
   their gradients do not depend on this.
-- Eigenvalues, singular values and functions of them have gradients where values repeat. Their
-  vectors have no gradient there, and the phase of complex vectors has none; a gradient that arrives
-  at either raises an error.
+- Where eigenvalues or singular values repeat, `eigvalsh`, `svdvals` and norms have a subgradient. A
+  second derivative, or a gradient through the vectors, raises an error there if it depends on the
+  choice of a basis, or if the values cannot show that it does not. `np.trace`, `np.linalg.norm` and
+  matrix products are right there. A gradient that depends on the phase of complex vectors raises an
+  error, too.
 - The determinant has a gradient at singular matrices, too. A norm has gradient 0 at the origin.
 - Among equal elements, `np.unique` and the set functions give the gradient to the first one, and
   `np.sort` shares it equally.
