@@ -1,1 +1,1 @@
-"""NumPy code that knows nothing of tensorgrad, for docs/unchanged.md to differentiate."""
+"""NumPy code that does not import tensorgrad, for docs/unchanged.md to differentiate."""

@@ -1,10 +1,10 @@
-"""Regression with a Gaussian process: how likely are observations, given its hyperparameters?"""
+"""Regression with a Gaussian process: the likelihood of observations, given hyperparameters."""
 
 import numpy as np
 
 
 def covariance(log_parameters, s, t):
-    """The squared-exponential covariance of the process at times s with that at times t.
+    """Return the squared-exponential covariance of the process between times s and times t.
 
     Shapes: log_parameters (3,), logarithms of amplitude, length scale and noise; s (M,), t (N,)
     -> (M, N).
@@ -14,9 +14,11 @@ def covariance(log_parameters, s, t):
 
 
 def log_marginal_likelihood(log_parameters, t, y):
-    """Of observations y at times t: Rasmussen & Williams (2006), algorithm 2.1.
+    """Return the log marginal likelihood of observations y at times t.
+
 
     Shapes: log_parameters (3,), t (N,), y (N,) -> ().
+    Source: Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, algorithm 2.1.
     """
     K = covariance(log_parameters, t, t)
     K[np.diag_indices_from(K)] += np.exp(2 * log_parameters[2])

@@ -1,13 +1,13 @@
-"""A Kalman filter: how likely are positions seen with noise, some of them missing?"""
+"""A Kalman filter: the likelihood of noisy positions, some of which are missing."""
 
 import numpy as np
 
 
 def log_likelihood(log_noise, positions, dt=1.0):
-    """The log-likelihood of a track in the plane, of a body that drifts in velocity.
+    """Return the log-likelihood of the track of a body in the plane whose velocity drifts.
 
     `log_noise` holds the logarithms of the drift's variance and of a measurement's.
-    Shapes: log_noise (2,), positions (T, 2), rows of NaN where nothing was seen -> ().
+    Shapes: log_noise (2,), positions (T, 2), rows of NaN where missing -> ().
     """
     drift, blur = np.exp(log_noise)
     F = np.eye(4)  # the state: x, y and their velocities

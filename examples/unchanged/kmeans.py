@@ -1,15 +1,18 @@
-"""k-means with soft assignment: every point belongs a little to every centre."""
+"""k-means with soft assignment: every point belongs partly to every centre."""
 
 import numpy as np
 
 
 def squared_distances(points, centres):
-    """Shapes: points (N, D), centres (K, D) -> (N, K)."""
+    """Return the squared distance of each point from each centre.
+
+    Shapes: points (N, D), centres (K, D) -> (N, K).
+    """
     return np.sum((points[:, np.newaxis] - centres) ** 2, axis=-1)
 
 
 def memberships(distances, sharpness):
-    """How much each point belongs to each centre: the nearer, the more, 1 in all.
+    """Return the weight of each centre for each point: larger if nearer, and summing to 1.
 
     Shapes: distances (N, K) -> (N, K).
     """
@@ -21,6 +24,6 @@ def memberships(distances, sharpness):
 
 
 def cost(centres, points, sharpness=1.0):
-    """The mean squared distance of a point from the centres, weighted by its memberships."""
+    """Return the mean squared distance of points from centres, weighted by the memberships."""
     distances = squared_distances(points, centres)
     return np.sum(memberships(distances, sharpness) * distances) / len(points)

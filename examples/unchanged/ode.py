@@ -1,10 +1,10 @@
-"""The classical Runge-Kutta method, and a pendulum in air to try it on."""
+"""The classical Runge-Kutta method, and a pendulum with air resistance."""
 
 import numpy as np
 
 
 def rk4(f, y, times):
-    """The solution of y' = f(y) at the given times, the first of which is that of the given y.
+    """Solve y' = f(y) for the given times; y is the value at the first of them.
 
     Shapes: y (D,), times (T,) -> (T, D).
     """
@@ -20,7 +20,7 @@ def rk4(f, y, times):
 
 
 def swing(parameters, start, times):
-    """The angles of a pendulum that is slowed by air.
+    """Return the angles of a pendulum with air resistance.
 
     Shapes: parameters (2,), damping and gravity over length; start (2,), angle and its rate;
     times (T,) -> (T,).
@@ -35,5 +35,5 @@ def swing(parameters, start, times):
 
 
 def misfit(parameters, start, times, angles):
-    """The mean squared distance of observed angles from those of the pendulum."""
+    """Return the mean squared difference between observed angles and those of the pendulum."""
     return np.mean((swing(parameters, start, times) - angles) ** 2)

@@ -1,4 +1,4 @@
-"""One call of a function, evaluated so that its result can be differentiated."""
+"""One call of a function, recorded so that its result can be differentiated."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ from tensorgrad.transforms.trees import (
 Argnums = int | Sequence[int]
 
 
-def variable(x):
-    """Itself: each derivative is by variables of its own, and so never by those of another."""
+def variable(x: Any) -> Any:
+    """Identity. Gives each derivative its own variables, which avoids perturbation confusion."""
     return x
 
 
@@ -34,7 +34,7 @@ VARIABLE = Op(variable, [lambda g, _out, _x: g])
 
 
 class RecordedCall:
-    """One call of a function on variables of its own, by which its result is differentiated."""
+    """One call of a function with its own variables, by which its result is differentiated."""
 
     def __init__(
         self,
@@ -74,6 +74,10 @@ class RecordedCall:
         self.linked = self.outer and bool(free_inputs(recorded_here, self.since))
 
     def variable(self, i: int, x: Any) -> Tensor:
+        """Make a variable of one array in argument `i`.
+
+        Raises: TypeError if its dtype has no gradient.
+        """
         dtype = dtype_of(x)
         if dtype.kind not in "fc":
             raise TypeError(
@@ -86,13 +90,13 @@ class RecordedCall:
         return t
 
     def recorded_here(self, t: Any) -> bool:
-        """Whether `t` was recorded in this call."""
+        """Return True if `t` was recorded in this call."""
         return recorded(t) and t.node.serial > self.since
 
     def pull(
         self, outputs: list[tuple[Any, Any]], *, record: bool = False, free: bool = False
     ) -> list[Tensor]:
-        """The gradient in each variable, given outputs and the gradient arriving at each."""
+        """Return the gradient in each variable, given outputs and the cotangent of each."""
         found = gradients(
             [(y, g) for y, g in outputs if self.recorded_here(y)],
             set(self.variables),
@@ -103,45 +107,46 @@ class RecordedCall:
         return [found[x] if x in found else zeros(x) for x in self.variables]
 
     def pusher(self) -> Callable[[Sequence[Any]], list[Tensor]]:
-        """The function from how each variable moves (None: not) to how each recorded output does.
+        """Return the function from the variables' tangents (None: zero) to the outputs' tangents.
 
-        What is pulled back depends linearly on what arrives: to pull that back pushes forward.
+        The pullback is linear in the cotangents; its own pullback is the pushforward.
         """
         outputs = [y for y in leaves_of(self.y) if self.recorded_here(y)]
-        arriving = [Tensor(ones(y), requires_grad=True) for y in outputs]
+        cotangents = [Tensor(ones(y), requires_grad=True) for y in outputs]
         with with_state(recording=True):
-            pulled = self.pull(list(zip(outputs, arriving)), record=True)
+            pulled = self.pull(list(zip(outputs, cotangents)), record=True)
 
-        def push(moves: Sequence[Any]) -> list[Tensor]:
+        def push(tangents: Sequence[Any]) -> list[Tensor]:
+            further = self.linked or any(map(recorded, tangents))
             found = gradients(
-                [(x, v) for x, v in zip(pulled, moves) if v is not None and recorded(x)],
-                {g.node for g in arriving if g.node},
+                [(x, v) for x, v in zip(pulled, tangents) if v is not None and recorded(x)],
+                {g.node for g in cotangents if g.node},
                 since=self.since,
                 retain_graph=True,
-                create_graph=STATE.get().recording and (self.linked or any(map(recorded, moves))),
+                create_graph=STATE.get().recording and further,
             )
-            return [found[g.node] if g.node in found else zeros(g) for g in arriving]
+            return [found[g.node] if g.node in found else zeros(g) for g in cotangents]
 
         return push
 
     def by_argument(self, values: Sequence[Any]) -> Any:
-        """One value per variable, each in the place of its argument and of its kind."""
+        """Arrange one value per variable like the arguments, each in the kind of its argument."""
         items = iter(values)
         trees = tree_map(lambda x: in_kind_of(x, next(items)), self.given)
         return trees[0] if self.single else tuple(trees)
 
     @property
     def kind(self) -> Any:
-        """A tensor if there was one among the arguments."""
+        """One of the tensors among the arguments, or None."""
         return next((x for x in leaves_of(self.given) if isinstance(x, Tensor)), None)
 
     def results(self, tree: Any) -> Any:
-        """What the function returned, in the kind of its arguments."""
+        """Convert what the function returned to the kind of its arguments."""
         value = tree if self.linked else tree_map(detached, tree)
         return tree_map(functools.partial(in_kind_of, self.kind), value)
 
     def check(self, asked: str, holomorphic: bool) -> None:
-        """Refuse a result without a derivative of the kind asked for.
+        """Check that the result has the derivative that was asked for.
 
         Raises: TypeError.
         """
@@ -152,11 +157,11 @@ class RecordedCall:
                 raise TypeError(f"{self.name} returned {dtype}, which has no gradient")
             if holomorphic and {dtype.kind, *(d.kind for d in inputs)} != {"c"}:
                 raise TypeError(
-                    f"{asked} with holomorphic=True is of complex functions of complex numbers, "
+                    f"{asked} with holomorphic=True takes complex functions of complex numbers, "
                     f"but {self.name} took {', '.join(map(str, inputs))} and returned {dtype}"
                 )
             if dtype.kind == "c" and not holomorphic:
                 raise TypeError(
-                    f"{self.name} returned {dtype}, but {asked} is of real functions; take np.real "
+                    f"{self.name} returned {dtype}, but {asked} takes real functions; take np.real "
                     "or np.abs of the result, or pass holomorphic=True if it is holomorphic"
                 )

@@ -58,11 +58,13 @@ class Rules:
 
 
 def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
-    """Make a function of arrays that brings its own gradient.
+    """Make a function of arrays with its own gradient.
 
-    `f` returns `(y, gradient)`; `gradient(g)` turns the gradient arriving at the array y into that
-    of each argument: a tuple if there are several, with None where there is none. For derivatives
-    of higher order `f` is called on tensors. What it closes over has no gradient.
+    `f` returns `(y, gradient)`. `gradient(g)` turns the cotangent g of the array y into the
+    gradient of each argument: a tuple if there are several, with None for an argument without a
+    gradient. For derivatives of higher order, `f` is called with tensors. Variables that it closes
+    over have no gradient.
+    Shapes: g as y; each gradient as its argument.
 
     >>> @custom_gradient
     ... def straight_through(x):
@@ -110,7 +112,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
 
 
 def pair_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Function]:
-    """The value and the gradient that a function returned.
+    """Call `f` and return its value and its gradient function.
 
     Raises: TypeError if it returned anything else.
     """
@@ -124,10 +126,10 @@ def pair_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[A
 
 
 def checkpoint(f: Function) -> Function:
-    """The function, of whose calls only the arguments are kept: backward computes the rest again.
+    """Return `f` wrapped so that backward recomputes its intermediates instead of storing them.
 
-    A chain of n calls, cut into √n segments that are checkpoints, keeps about 2√n arrays. `f` must
-    compute the same again: what is random or changes is passed in.
+    A chain of n calls, divided into √n segments that are checkpoints, stores about 2√n arrays. `f`
+    must compute the same result again: pass random numbers and changing values in as arguments.
 
     >>> x = Tensor(2.0, requires_grad=True)
     >>> checkpoint(lambda t: np.exp(np.sin(t)))(x).backward()
@@ -139,13 +141,13 @@ def checkpoint(f: Function) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
         if not STATE.get().recording:
             return f(*args, **kwargs)
-        # What is written to an argument, later or by f, concerns neither backward nor the caller.
-        kept = tree_map(alias, [list(args), kwargs])
+        # Aliases: a later write to an argument must not reach backward, nor one by f the caller.
+        saved = tree_map(alias, [list(args), kwargs])
 
         def run() -> tuple[int, Any, list[Tensor]]:
-            """A serial number, the result of f, and what of it was recorded after that number."""
+            """Return a serial number, the result of f, and its tensors recorded after it."""
             since = next(serials)
-            inputs, keywords = tree_map(alias, kept)
+            inputs, keywords = tree_map(alias, saved)
             result = f(*inputs, **keywords)
             recorded_here = [t for t in leaves_of(result) if recorded(t) and t.node.serial > since]
             return since, result, recorded_here
@@ -158,7 +160,7 @@ def checkpoint(f: Function) -> Function:
             if not alike(recorded_here, y, out):
                 raise RuntimeError(
                     f"{name} computed something else when checkpoint ran it again; if it draws "
-                    "random numbers or reads what changes, do so outside and pass the values in"
+                    "random numbers or reads changing values, do so outside and pass them in"
                 )
             found = gradients(
                 [(y, conjugated(g))], set(parents), since=since, create_graph=create_graph
@@ -183,14 +185,14 @@ def checkpoint(f: Function) -> Function:
 
 
 def joined(tensors: list[Tensor]) -> Tensor:
-    """Several tensors as one vector; a single one as it is."""
+    """Join several tensors into one vector; return a single one as it is."""
     if len(tensors) == 1:
         return tensors[0]
     return np.concatenate([np.ravel(t) for t in tensors])
 
 
 def split(whole: Tensor, tensors: list[Tensor]) -> Iterator[Tensor]:
-    """What was joined, apart again."""
+    """Split a joined vector into tensors of the original shapes and dtypes."""
     if len(tensors) == 1:
         yield whole
         return
@@ -202,9 +204,9 @@ def split(whole: Tensor, tensors: list[Tensor]) -> Iterator[Tensor]:
 
 
 def alike(recorded_here: list[Tensor], a: Tensor, b: Any) -> bool:
-    """Whether two results are the same but for rounding, which may depend on where arrays lie.
+    """Return True if two results are equal up to rounding, which may depend on memory layout.
 
-    Rounding is that of the least precise of the tensors in them, and counts by the largest number.
+    The tolerance is that of the least precise tensor, relative to the largest number.
     """
     b = b.data if isinstance(b, Tensor) else b
     near = float(max((np.finfo(t.dtype).eps for t in recorded_here), default=0.0)) ** 0.5

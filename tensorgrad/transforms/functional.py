@@ -1,10 +1,9 @@
-"""Functions to functions: derivatives of functions of arrays, numbers and tensors.
+"""Derivatives of functions of arrays, numbers and tensors.
 
-Arguments and results may be nested dicts, lists and tuples. A derivative has the kind of what it is
-taken by: an array for an array or a number, a Tensor for a Tensor. If it can be differentiated
-further, because the function was given or closes over a tensor that requires a gradient, it is a
-Tensor in any case. So transformations nest, in any combination. Gradients are returned, and `.grad`
-is not touched.
+Arguments and results may be nested dicts, lists and tuples. A derivative has the kind of the
+argument: an array for an array or a number, a Tensor for a Tensor. If it can be differentiated
+further, because the function takes or closes over a tensor that requires a gradient, it is always a
+Tensor. So all transformations can be nested. Gradients are returned; `.grad` does not change.
 """
 
 import functools
@@ -22,7 +21,7 @@ from tensorgrad.transforms.trees import in_kind_of, leaves_of, ones, recorded, t
 
 
 def single_number(call: RecordedCall) -> Any:
-    """The single number that the function returned.
+    """Return the single number that the function returned.
 
     Raises: TypeError or ValueError if it returned anything else.
     """
@@ -43,9 +42,12 @@ def single_number(call: RecordedCall) -> Any:
 def value_and_grad(
     f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Function:
-    """The function that returns what `f` does, a single number, and its gradient.
+    """Return a function that computes the value of `f`, a single number, and its gradient.
 
-    The value is `(value, aux)` if `f` returns such a pair and has_aux is set.
+    With `has_aux`, `f` returns a pair `(value, aux)`, and the function `((value, aux), gradient)`.
+
+    >>> value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
     """
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -63,10 +65,12 @@ def value_and_grad(
 def grad(
     f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Function:
-    """The gradient of `f`, which returns a single number, by its positional arguments `argnums`.
+    """Return a function that computes the gradient of `f`, which returns a single number.
 
-    With several argnums the result is a tuple, with has_aux it is `(gradient, aux)`. The gradient
-    by a complex number points to steepest ascent; with `holomorphic` it is the derivative proper.
+    The gradient is with respect to the positional arguments `argnums`; for several, it is a tuple.
+    With `has_aux`, `f` returns `(value, aux)` and the function `(gradient, aux)`. The gradient with
+    respect to a complex number points to steepest ascent; with `holomorphic` it is the complex
+    derivative.
 
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
@@ -81,7 +85,7 @@ def grad(
 
 
 def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
-    """The derivative, element by element, of a function that works element by element.
+    """Return a function that computes the derivative of the elementwise function `f`, elementwise.
 
     >>> elementwise_grad(np.sin)(np.zeros(3))
     array([1., 1., 1.])
@@ -90,15 +94,21 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """What `f(*args)` returns, and the function that pulls a gradient arriving there back to args.
+    """Compute `f(*args)`, and return `(y, pullback)`, or `(y, pullback, aux)` with `has_aux`.
 
-    The result is `(y, pullback)`, or `(y, pullback, aux)`; `pullback(g)` is a tuple.
+    `pullback(g)` multiplies the cotangent g by the Jacobian, and returns a tuple with the gradient
+    in each argument.
+    Shapes: g as y.
+
+    >>> y, pullback = vjp(np.sin, np.zeros(2))
+    >>> pullback(np.array([1.0, 2.0]))
+    (array([1., 2.]),)
     """
     call = RecordedCall(f, args, {}, range(len(args)), has_aux)
 
     def pullback(g: Any) -> tuple[Any, ...]:
         outputs: list[tuple[Any, Any]] = []
-        tree_map(lambda y, arriving: outputs.append((y, arriving)), call.y, g)
+        tree_map(lambda y, cotangent: outputs.append((y, cotangent)), call.y, g)
         record = STATE.get().recording and any(map(recorded, leaves_of(g)))
         return call.by_argument(call.pull(outputs, record=record))
 
@@ -107,16 +117,26 @@ def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """What `f(*primals)` returns, and its rate of change as the primals move along the tangents."""
+    """Compute `f(*primals)` and its directional derivative along the tangents.
+
+    Shapes: each tangent as its primal.
+
+    >>> jvp(np.sin, (np.zeros(2),), (np.array([1.0, 2.0]),))
+    (array([0., 0.]), array([1., 2.]))
+    """
     call = RecordedCall(f, primals, {}, range(len(primals)))
-    moves: list[Any] = []
-    tree_map(lambda x, v: moves.append(move_of(x, v)), tuple(primals), tuple(tangents))
-    rates = iter(call.pusher()(moves))
-    rate = tree_map(lambda y: next(rates) if call.recorded_here(y) else zeros(y), call.y)
-    return call.results(call.y), tree_map(functools.partial(in_kind_of, call.kind), rate)
+    given: list[Any] = []
+    tree_map(lambda x, v: given.append(tangent_of(x, v)), tuple(primals), tuple(tangents))
+    found = iter(call.pusher()(given))
+    tangent = tree_map(lambda y: next(found) if call.recorded_here(y) else zeros(y), call.y)
+    return call.results(call.y), tree_map(functools.partial(in_kind_of, call.kind), tangent)
 
 
-def move_of(x: Any, v: Any) -> Any:
+def tangent_of(x: Any, v: Any) -> Any:
+    """Return the tangent `v` of `x`.
+
+    Raises: ValueError if it has another shape.
+    """
     if np.shape(v) != np.shape(x):
         raise ValueError(f"a tangent of shape {np.shape(v)} was given for shape {np.shape(x)}")
     return v
@@ -125,10 +145,11 @@ def move_of(x: Any, v: Any) -> Any:
 def jacobian(
     f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Function:
-    """The derivative of all that `f` returns by all in its positional arguments `argnums`.
+    """Return a function that computes the Jacobian of `f` for its positional arguments `argnums`.
 
-    It takes a backward for each number returned or, if they are far fewer, each in the arguments.
-    Shapes: an output's shape, followed by the argument's.
+    It runs backward once for each number in the output, or for each number in the arguments if
+    these are far fewer.
+    Shapes: the shape of the output, followed by the shape of the argument.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -162,7 +183,7 @@ def jacobian(
 def jacobian_rows(
     call: RecordedCall, outputs: list[Tensor], holomorphic: bool
 ) -> Iterator[list[Tensor]]:
-    """Each output's derivative by each variable: a pull for each number in the outputs."""
+    """Yield each output's derivative by each variable, with a pull per number in the outputs."""
     for y in outputs:
         found = [call.pull([(y, one)]) for one in units(y)]
         whole = [stack([row[k] for row in found], y, x, 0) for k, x in enumerate(call.variables)]
@@ -170,7 +191,7 @@ def jacobian_rows(
 
 
 def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list[Tensor]]:
-    """Each output's derivative by each variable: a push for each number in the variables."""
+    """Yield each output's derivative by each variable, with a push per number in the variables."""
     push, n = call.pusher(), len(call.variables)
     found = [
         [push([one if i == k else None for i in range(n)]) for one in units(x)]
@@ -181,12 +202,12 @@ def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list
 
 
 def units(spec: Any) -> np.ndarray:
-    """For each place in an array of this shape and dtype, the array that is 1 there and else 0."""
+    """Return, for each position of such an array, the array that is 1 there and 0 elsewhere."""
     return np.eye(spec.size, dtype=spec.dtype).reshape(spec.size, *spec.shape)
 
 
 def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
-    """The derivative of y by x from its rows (axis 0) or columns (axis -1)."""
+    """Stack the derivative of y by x from its rows (axis 0) or columns (axis -1)."""
     shape = (*np.shape(y), *x.shape)
     if not parts:
         return Tensor(np.zeros(shape, x.dtype))
@@ -197,7 +218,9 @@ def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
 
 
 def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """The second derivatives of a function that returns a single number.
+    """Return a function that computes the second derivatives of `f`, which returns a single number.
+
+    Shapes: the shape of the argument, twice.
 
     >>> hessian(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([[ 6.,  0.],
@@ -207,5 +230,11 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Functio
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:
-    """The Hessian of `f` at `x` times `v`, for the cost of a few gradients, without the matrix."""
+    """Multiply the Hessian of `f` at `x` by `v`, for the cost of a few gradients.
+
+    Shapes: x (...), v (...) -> (...).
+
+    >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([6., 0.])
+    """
     return vjp(grad(f), x)[1](v)[0]

@@ -1,4 +1,4 @@
-"""Nested dicts, lists and tuples of arrays, and in which kind of array a result is given back."""
+"""Nested dicts, lists and tuples of arrays, and the kind of array that a result is."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from tensorgrad.rules import Function
 
 
 def tree_map(f: Function, tree: Any, *others: Any) -> Any:
-    """The tree with `f` of each leaf, and of the leaves in the same places of other trees.
+    """Apply `f` to each leaf of a tree, with the corresponding leaves of the other trees.
 
-    Raises: ValueError if another tree is built differently.
+    Raises: ValueError if another tree has a different structure.
     """
     if tree is None:
         return None
@@ -28,48 +28,51 @@ def tree_map(f: Function, tree: Any, *others: Any) -> Any:
 
 
 def built_alike(tree: Any, other: Any) -> bool:
-    """Whether two nodes of trees have the same places: the same keys, or the same length."""
+    """Return True if two nodes of trees have the same keys, or the same length."""
     if isinstance(tree, dict):
         return isinstance(other, dict) and tree.keys() == other.keys()
     return isinstance(other, (list, tuple)) and len(tree) == len(other)
 
 
 def leaves_of(tree: Any) -> list[Any]:
-    """The leaves of nested dicts, lists and tuples, in order."""
+    """Return the leaves of nested dicts, lists and tuples, in order."""
     leaves: list[Any] = []
     tree_map(leaves.append, tree)
     return leaves
 
 
 def recorded(t: Any) -> bool:
+    """Return True if `t` is a tensor with a node."""
     return isinstance(t, Tensor) and t.node is not None
 
 
 def detached(t: Any) -> Any:
+    """Return a tensor as a constant; anything else as it is."""
     return t.detach() if isinstance(t, Tensor) else t
 
 
 def alias(t: Any) -> Any:
-    """Another tensor of the same value and node: writing to one does not change the other."""
+    """Return another tensor with the same value and node, which a write to `t` does not change."""
     return wrap(t._value, t.node) if isinstance(t, Tensor) else t
 
 
 def in_kind_of(given: Any, t: Any) -> Any:
-    """A result as an array, but as a tensor if `given` was one or if it can be differentiated."""
+    """Convert a result to an array, unless `given` is a tensor or the result is recorded."""
     if not isinstance(t, Tensor) or isinstance(given, Tensor) or recorded(t):
         return t
     return np.array(t.data)[()]  # a copy, since the graph and other results may share the array
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
+    """Return the dtype of an array, a number, a tensor or a node."""
     return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
 
 
 def zeros(x: Any) -> Tensor:
-    """A constant of the shape and dtype of an array, a number, a tensor or a node."""
+    """Return a constant 0 with the shape and dtype of an array, a number, a tensor or a node."""
     return Tensor(np.zeros(np.shape(x), dtype_of(x)))
 
 
 def ones(x: Any) -> np.ndarray:
-    """An array of the shape and dtype of another."""
+    """Return an array of ones with the shape and dtype of `x`."""
     return np.ones(np.shape(x), dtype_of(x))

@@ -1,0 +1,81 @@
+"""The pages are true: their Python blocks print what they say, and their links lead somewhere."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+FLAGS = re.DOTALL | re.MULTILINE
+BLOCK = re.compile(r"^```\w*\n.*?^```", FLAGS)
+PYTHON = re.compile(r"^```python\n(.*?)^```(?:\s+```text\n(.*?)^```)?", FLAGS)  # and its output
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("[be]*/**/README.md")]
+
+
+def run_blocks(page):
+    """Run the Python blocks of a page, in order, and compare what they print; return their number."""
+    names = {}
+    blocks = PYTHON.findall(page.read_text(encoding="utf-8"))
+    for text, expected in blocks:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(text, str(page), "exec"), names)
+        assert out.getvalue() == expected or not expected, text
+    return len(blocks)
+
+
+def test_readme(tmp_path, monkeypatch):
+    pytest.importorskip("safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(README) >= 6
+    assert (tmp_path / "graph.dot").exists()
+    assert (tmp_path / "spiral.model").exists()
+
+
+def test_the_page_of_the_engine():
+    assert run_blocks(ROOT / "docs" / "engine.md") >= 4
+
+
+def test_a_block_that_prints_something_else_is_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")
+    with pytest.raises(AssertionError, match=r"print\(1\)"):
+        run_blocks(page)
+
+
+def anchors_of(page):
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors_of(target), f"{path}#{anchor}"
+        if anchor and target.suffix == ".py":
+            assert int(anchor.removeprefix("L")) <= len(target.read_text().splitlines()), path
+
+
+def test_every_page_is_looked_at():
+    names = {page.relative_to(ROOT).as_posix() for page in PAGES}
+    assert {"README.md", "docs/api.md", "examples/learn/README.md", "benchmarks/README.md"} <= names
+
+
+def test_the_map_of_the_files_is_true():
+    text = README.read_text(encoding="utf-8")
+    rows = text.partition("## A map of the files")[2].partition("\n## ")[0].split("\n| `")[1:]
+    assert len(rows) > 10
+    for row in rows:
+        first, *others = re.findall(r"`([^`]+)`", "`" + row.partition("|")[0])
+        folder = ROOT / first if first.endswith("/") else (ROOT / first).parent
+        assert (ROOT / first).exists(), first
+        for other in others:
+            assert (folder / other).exists() or (ROOT / other).exists(), other
