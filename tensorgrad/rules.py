@@ -215,7 +215,8 @@ def owned(gradient: Function) -> Function:
 
     The library's own rules return new arrays, or the gradient that they were given.
     """
-    if (getattr(gradient, "__module__", None) or "").partition(".")[0] == __name__.partition(".")[0]:
+    package, _, _ = __name__.partition(".")
+    if (getattr(gradient, "__module__", None) or "").partition(".")[0] == package:
         return gradient
 
     @functools.wraps(gradient)

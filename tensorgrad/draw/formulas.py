@@ -105,7 +105,7 @@ def formula(op: Op) -> dict[str, Any]:
     else:
         rules = [op.gradient] if isinstance(op, EachOp) else op.rules
         whole = f"{op.name}({', '.join(names)})"
-        parts = [None if rule is None else _rule_source(rule) for rule in rules]
+        parts = [None if rule is None else _rule_source(inspect.unwrap(rule)) for rule in rules]
     parts += [None] * (len(names) - len(parts))
     return {
         "text": f"out = {whole}",
