@@ -11,6 +11,7 @@ rules are transposed, not conjugated: the engine conjugates once at either end, 
 of a real loss is its direction of steepest ascent.
 """
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -30,18 +31,33 @@ UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and wh
 
 
 def numbers(x: Any) -> np.ndarray:
-    """What is no array as one.
+    """Convert an operand to an array of numbers; numbers that NumPy holds as objects, too.
 
-    Raises: TypeError if it holds objects, with which NumPy would calculate one by one.
+    Raises: TypeError for other objects, texts and times, and for arrays that are more than numbers.
     """
     if type(x) is np.ndarray and x.dtype.kind in "fciub":
         return x
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"a tensor calculates with numbers, but was given {x!r}; pass it as a float"
-        )
+    array = plain_array(x)
+    if array.dtype.kind == "O":
+        with contextlib.suppress(ValueError):  # of ragged lists
+            array = np.asarray(array.tolist())
+    if array.dtype.kind not in "fciub":
+        raise TypeError(f"a tensor calculates with numbers, but was given {x!r}; pass it as floats")
     return array
+
+
+def plain_array(x: Any) -> np.ndarray:
+    """Convert x to an array.
+
+    Raises: TypeError for a masked array, a matrix, units and the like, which would be lost.
+    """
+    if isinstance(x, np.ndarray) and type(x) not in (np.ndarray, np.memmap):
+        raise TypeError(
+            f"a tensor calculates with plain arrays, and would lose what a {type(x).__name__} "
+            "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
+            "of a masked array"
+        )
+    return np.asarray(x)
 
 
 class SavedArguments:

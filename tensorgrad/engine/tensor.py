@@ -26,7 +26,7 @@ from tensorgrad.engine.record import (
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
-from tensorgrad.rules import RULES, Function
+from tensorgrad.rules import RULES, Function, plain_array
 
 Operator = Callable[[Any, Any], Any]
 
@@ -65,7 +65,7 @@ class Tensor(Interop):
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
         array = np.array(
-            data.data if isinstance(data, Tensor) else data,
+            data.data if isinstance(data, Tensor) else plain_array(data),
             dtype,
             copy=True if requires_grad else None,
         )
@@ -173,6 +173,36 @@ class Tensor(Interop):
     def dtype(self) -> np.dtype[Any]:
         return self._value.dtype
 
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._value.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._value.nbytes
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The bytes from one element to the next along each axis."""
+        return self._value.strides
+
+    @property
+    def flags(self) -> Any:
+        """The memory layout of the array."""
+        return self._value.flags
+
+    @property
+    def device(self) -> str:
+        """The device of the array: "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> "Tensor":
+        """Return the tensor itself, which is on the only device that there is."""
+        np.empty(0).to_device(device, stream=stream)  # or NumPy's error
+        return self
+
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
         extras = [f"dtype={self.dtype}"]
@@ -186,6 +216,11 @@ class Tensor(Interop):
 
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[i] for i in range(len(self)))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if not self.is_leaf:
+            return np.copy(self)  # recorded
+        return _rebuild(self.data.copy(), self.requires_grad, self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
@@ -257,6 +292,27 @@ class Tensor(Interop):
         """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
         if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
             assign_(self, assign(self, unwrap(index), value))
+
+    @property
+    def flat(self) -> "Tensor":
+        """All elements in a row, as a view."""
+        if not self.flags.c_contiguous:
+            raise TypeError(
+                "the elements of this tensor do not lie in a row, so that .flat would be a copy "
+                "of it; use np.ravel(tensor) to read them"
+            )
+        return np.reshape(self, -1)
+
+    def view(self, dtype: Any = None) -> "Tensor":
+        """Return a view of the tensor, or of a constant's memory as numbers of another dtype."""
+        if dtype is None or dtype == self.dtype:
+            return self[...]
+        if self.node is not None and STATE.get().recording:
+            raise TypeError(
+                "a view of a recorded tensor in another dtype has no gradient; use .astype to "
+                "convert the numbers, or .data.view for their bits"
+            )
+        return wrap(self.data.view(dtype))
 
     @property
     def T(self) -> "Tensor":
