@@ -278,7 +278,7 @@ def nondifferentiable(*functions: Function) -> None:
 
 
 def unsupported(reason: str, *functions: Function) -> None:
-    """Declare functions that raise for recorded tensors, with the reason and what to use instead."""
+    """Declare functions that raise for recorded tensors, with the reason and the alternative."""
     UNSUPPORTED.update(dict.fromkeys(functions, reason))
 
 
