@@ -139,6 +139,10 @@ def _eig(g, out, _a):
     n = _a.shape[-1]
     w, v = unpack(out, (n,), (n, n))
     gw, gv = unpack(g, (n,), (n, n))
+    if (
+        _a.dtype.kind != "c"
+    ):  # what belongs to a real value stays real, in whatever dtype NumPy returns it
+        gv = np.where(np.expand_dims(values(w).imag == 0, -2), np.real(gv), gv)
     inner = np.matmul(np.matrix_transpose(gv), v)
     along = np.diagonal(inner, 0, -2, -1)
     refuse_phase("eig", along, inner)

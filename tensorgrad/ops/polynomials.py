@@ -116,6 +116,8 @@ def _roots(p):
     top = np.reshape(-p[1:] / p[0], (1, n))
     companion = np.concatenate([top, np.eye(n - 1, n, dtype=p.dtype)])
     roots = np.linalg.eigvals(companion)
+    if p.dtype.kind != "c" and not np.any(values(roots).imag):
+        roots = np.real(roots)
     return np.append(roots, np.zeros(at_zero, roots.dtype)) if at_zero else roots
 
 

@@ -231,6 +231,18 @@ def test_the_phase_of_complex_vectors_is_refused(function):
         np.real(vectors[0, 0] + 1j * vectors[1, 0]).backward()
 
 
+def test_the_vector_of_a_real_value_of_a_real_matrix_has_no_phase():
+    """NumPy returns it as complex numbers beside a conjugate pair, and from 2.5 on always."""
+    a = np.array([[0.3, -1.2, 0.4], [1.4, 0.5, -0.3], [0.2, 0.6, 2.0]])
+    (real,) = np.flatnonzero(np.linalg.eigvals(a).imag == 0)
+
+    def f(t):
+        v = np.linalg.eig(t)[1][:, real]
+        return np.sum(np.real(v) * [1.0, 2.0, 3.0]) + np.sum(np.imag(v) * [4.0, 5.0, 6.0])
+
+    tg.check_grads(f, a, order=2)
+
+
 @pytest.mark.parametrize(
     "call", [lambda t: np.linalg.svd(t)[0], lambda t: np.linalg.qr(t, "complete")[0]]
 )
