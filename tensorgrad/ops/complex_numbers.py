@@ -1,7 +1,7 @@
-"""Complex numbers: their parts, their size and direction, as seen by a gradient.
+"""Complex numbers: parts, absolute value, sign and angle.
 
-Rules are transposed, not conjugated: the engine conjugates at either end, so that the gradient of a real loss with
-respect to x + iy is d/dx + i d/dy. A function that has no complex derivative, such as conj, takes the parts apart.
+Rules are transposed, not conjugated: the engine conjugates once at either end, so that the gradient of a real loss with
+respect to x + iy is d/dx + i d/dy. Functions without a complex derivative, such as conj, treat the two parts separately.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ def sign_of_real(x):
 
 
 def _absolute(g, out, x):
-    """The sign; of a complex number its conjugate direction, and 0 at 0."""
+    """Multiply by the sign; for a complex number, by its conjugate over its absolute value, and by 0 at 0."""
     if x.dtype.kind == "c":
         return g * (np.conjugate(x) / np.where(np.equal(out, 0), 1, out))
     return g * np.sign(x)
 
 
 def _nan_to_num(g, _out, x, nan=0.0, posinf=None, neginf=None):
-    """What was replaced passes nothing on; of a complex number each part was or was not."""
+    """Pass nothing on where a value was replaced; each part of a complex number counts separately."""
     if x.dtype.kind != "c":
         return np.where(np.isfinite(x), g, 0)
     real = np.where(np.isfinite(np.real(x)), np.real(g), 0)
@@ -42,7 +42,7 @@ nondifferentiable(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj, sign_o
 
 @composite(np.sign)
 def _sign(x):
-    """Constant for a real number; a complex one turns on the unit circle."""
+    """Treat the sign of a real number as a constant; that of a complex one moves on the unit circle."""
     if not np.iscomplexobj(x):
         return sign_of_real(x)
     size = np.absolute(x)
@@ -57,7 +57,7 @@ def _angle(z, deg=False):
 
 @composite(np.real_if_close)
 def _real_if_close(a, tol=100):
-    """The real part if all imaginary ones are below `tol`, in machine epsilons where it is above 1."""
+    """Return the real part if all imaginary parts are below `tol`, in machine epsilons if `tol` is above 1."""
     if not np.iscomplexobj(a):
         return a
     limit = tol * np.finfo(a.dtype).eps if tol > 1 else tol

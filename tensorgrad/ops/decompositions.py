@@ -1,7 +1,7 @@
 """Decompositions of a matrix: Cholesky factors, eigenvalues, singular values.
 
-Functions with several outputs pack them into one array, whose node has one rule. A Hermitian matrix is given by one of
-its triangles, which is all that NumPy reads, and so the gradient lies there.
+Functions with several outputs pack them into one array, whose node has one rule. NumPy reads only one triangle of a
+Hermitian matrix, so the gradient lies in that triangle.
 
 Where eigenvalues or singular values repeat, their vectors are any basis of a space: those values and what is made of
 them still have gradients, the vectors have none, and a gradient that arrives at them is refused. So is one that depends
@@ -20,7 +20,7 @@ from tensorgrad.rules import composite, primitive, rule
 
 
 def pack(*parts):
-    """Arrays that agree in all but some last axes, as (shape of one element, array), in one long last axis."""
+    """Concatenate (rank of one element, array) pairs that share their batch axes, flattened, into one last axis."""
     return np.concatenate(
         [
             np.reshape(x, (*x.shape[: x.ndim - rank], math.prod(x.shape[x.ndim - rank :])))
@@ -31,7 +31,7 @@ def pack(*parts):
 
 
 def unpack(packed, *shapes):
-    """The arrays in a packed one, by the shapes of their elements."""
+    """Split a packed array into arrays whose elements have these shapes."""
     start = 0
     for shape in shapes:
         stop = start + math.prod(shape)
@@ -44,7 +44,7 @@ def on_diagonal(d):
 
 
 def fold_triangle(h, lower):
-    """The gradient of the triangle that is read, from that of the Hermitian matrix which it stands for."""
+    """Convert the gradient of a Hermitian matrix to that of the one triangle that is read."""
     both = h + adjoint(h)
     both = np.tril(both) if lower else np.triu(both)
     return both * (1 - np.eye(h.shape[-1], dtype=h.dtype) / 2)
@@ -58,7 +58,7 @@ def equal_pairs(w):
 
 
 def reciprocal(gap, equal):
-    """1 / gap, and 0 for what is equal."""
+    """Return 1 / gap, and 0 where the values are equal."""
     return np.where(equal, 0, 1 / np.where(equal, 1, gap))
 
 
@@ -92,7 +92,7 @@ def refuse_phase(name, diagonal, arriving):
 
 
 def _cholesky(g, out, _a, upper=False):
-    """With a = L Lᴴ, dL = L Φ(L⁻¹ da L⁻ᴴ), where Φ takes the lower triangle and half the diagonal."""
+    """Apply dL = L Φ(L⁻¹ da L⁻ᴴ) for a = L Lᴴ, where Φ takes the lower triangle and half the diagonal."""
     L, g = (adjoint(out), adjoint(g)) if upper else (out, g)
     half = 1 - np.eye(L.shape[-1], dtype=L.dtype) / 2
     inner = np.triu(np.matmul(np.matrix_transpose(np.tril(g)), L)) * half
@@ -106,13 +106,13 @@ def _cholesky(g, out, _a, upper=False):
 
 @primitive
 def eigh(a, UPLO="L"):
-    """The packed eigenvalues and eigenvectors of a Hermitian matrix."""
+    """Return the packed eigenvalues and eigenvectors of a Hermitian matrix."""
     w, v = np.linalg.eigh(a, UPLO)
     return pack((1, w.astype(v.dtype)), (2, v))
 
 
 def _eigh(g, out, _a, UPLO="L"):
-    """With x = vᴴ da v: dw is its diagonal, dv = v (x / (wⱼ - wᵢ))."""
+    """Apply dw = diag x and dv = v (x / (wⱼ - wᵢ)), with x = vᴴ da v."""
     n = _a.shape[-1]
     w, v = unpack(out, (n,), (n, n))
     gw, gv = unpack(g, (n,), (n, n))
@@ -129,13 +129,13 @@ def _eigh(g, out, _a, UPLO="L"):
 
 @primitive
 def eig(a):
-    """The packed eigenvalues and eigenvectors of any square matrix."""
+    """Return the packed eigenvalues and eigenvectors of any square matrix."""
     w, v = np.linalg.eig(a)
     return pack((1, w), (2, v))
 
 
 def _eig(g, out, _a):
-    """With x = v⁻¹ da v: dw is its diagonal, dv = v (x / (wⱼ - wᵢ)), less what would change the length of a vector."""
+    """Apply dw = diag x and dv = v (x / (wⱼ - wᵢ)), with x = v⁻¹ da v, keeping each vector's length at 1."""
     n = _a.shape[-1]
     w, v = unpack(out, (n,), (n, n))
     gw, gv = unpack(g, (n,), (n, n))
@@ -156,7 +156,7 @@ def _eig(g, out, _a):
 
 @primitive
 def svd(a, full_matrices=True):
-    """The packed factors of a singular value decomposition."""
+    """Return the packed factors of a singular value decomposition."""
     u, s, vh = np.linalg.svd(a, full_matrices)
     return pack((2, u), (1, s.astype(u.dtype)), (2, vh))
 
@@ -168,14 +168,14 @@ def svd_shapes(a, full_matrices):
 
 
 def _svd(g, out, _a, full_matrices=True):
-    """Wan and Zhang (2019), on gradients that point uphill and not on their conjugates."""
+    """Apply the formula of Wan and Zhang (2019), which is for conjugated gradients."""
     shapes = svd_shapes(_a, full_matrices)
     (k,) = shapes[1]
     u, s, vh = unpack(out, *shapes)
     gu, gs, gvh = unpack(np.conj(g), *shapes)
     for completed in (gu[..., k:], gvh[..., k:, :]):
         refuse(
-            "the columns with which svd completes a basis have no gradient, for nothing determines them; "
+            "the columns with which svd completes a basis have no gradient, because the matrix does not determine them; "
             "ask for full_matrices=False",
             completed,
         )
@@ -203,7 +203,7 @@ def _svd(g, out, _a, full_matrices=True):
     outside_v = gv - np.matmul(v, vv)
     for outside in (outside_u, outside_v):
         refuse(
-            "the singular vectors of a matrix without full rank have no gradient, for nothing determines those of 0; "
+            "the singular vectors of a matrix without full rank have no gradient, because the matrix does not determine those of 0; "
             "use the singular values alone, or np.linalg.pinv",
             outside,
             zero[..., None, :],
@@ -255,7 +255,7 @@ def _svd_call(a, full_matrices=True, compute_uv=True, hermitian=False):
 
 
 def _svd_of_hermitian(a, compute_uv):
-    """The eigenvalues by falling size; their signs go to the vectors on the right."""
+    """Order the eigenvalues by decreasing size, and move their signs to the right vectors."""
     w, v = np.linalg.eigh(a)
     order = np.argsort(np.abs(values(w)), axis=-1)[..., ::-1]
     w = np.take_along_axis(w, order, axis=-1)

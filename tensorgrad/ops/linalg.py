@@ -12,26 +12,26 @@ from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out
 
 
 def _inv(g, out, _a):
-    """d(a⁻¹) = -a⁻¹ da a⁻¹."""
+    """Apply d(a⁻¹) = -a⁻¹ da a⁻¹."""
     return -np.matmul(np.matmul(np.matrix_transpose(out), g), np.matrix_transpose(out))
 
 
 def _solve_right(g, _out, a, _b):
-    """a⁻ᵀ g; a vector b is a column."""
+    """Return a⁻ᵀ g; a vector b is a column."""
     if _b.ndim == 1:
         return np.linalg.solve(np.matrix_transpose(a), np.expand_dims(g, -1))[..., 0]
     return np.linalg.solve(np.matrix_transpose(a), g)
 
 
 def _solve_matrix(g, out, a, _b):
-    """-(a⁻ᵀ g) outᵀ."""
+    """Return -(a⁻ᵀ g) outᵀ."""
     if _b.ndim == 1:
         g, out = np.expand_dims(g, -1), np.expand_dims(out, -1)
     return -np.matmul(np.linalg.solve(np.matrix_transpose(a), g), np.matrix_transpose(out))
 
 
 def _pinv(g, out, a, rcond=None, hermitian=False, rtol=None):
-    """d(a⁺) = -a⁺ da a⁺ + a⁺a⁺ᴴ daᴴ (1 - a a⁺) + (1 - a⁺a) daᴴ a⁺ᴴ a⁺, where the rank stays.
+    """Apply d(a⁺) = -a⁺ da a⁺ + a⁺a⁺ᴴ daᴴ (1 - a a⁺) + (1 - a⁺a) daᴴ a⁺ᴴ a⁺, which assumes a constant rank.
 
     Source: Golub and Pereyra (1973), "The differentiation of pseudo-inverses and nonlinear least squares
     problems whose variables separate", SIAM J. Numer. Anal. 10.
@@ -47,12 +47,12 @@ def _pinv(g, out, a, rcond=None, hermitian=False, rtol=None):
 
 @primitive
 def least_squares(a, b, rcond=None):
-    """The solution that np.linalg.lstsq finds, without what it tells besides."""
+    """Return the solution of np.linalg.lstsq, without the residuals, the rank and the singular values."""
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
 def _least_squares_matrix(g, out, a, b, rcond=None):
-    """As of a⁺ b, with the differential of a⁺."""
+    """Differentiate a⁺ b, with the differential of a⁺."""
     G = np.conj(g)
     if b.ndim == 1:
         G, out, b = np.expand_dims(G, -1), np.expand_dims(out, -1), np.expand_dims(b, -1)
@@ -65,13 +65,13 @@ def _least_squares_matrix(g, out, a, b, rcond=None):
 
 
 def rcond_of(a, rcond):
-    """The bound below which lstsq takes a singular value for 0."""
+    """Return the relative size below which lstsq treats a singular value as 0."""
     return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
 
 
 @primitive
 def cofactors(a):
-    """The derivative of the determinant, from a singular value decomposition, so that a singular matrix has one too."""
+    """Return the derivative of the determinant, by a singular value decomposition, so that it exists for singular matrices too."""
     u, s, vh = np.linalg.svd(a)
     n = a.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(axis=-1)
@@ -80,7 +80,7 @@ def cofactors(a):
 
 
 def _cofactors(g, out, a):
-    """(⟨g, c⟩ c - c gᵀ c) / det a; where that divides by nearly 0, each cofactor is the determinant of a minor."""
+    """Return (⟨g, c⟩ c - c gᵀ c) / det a; where det a is nearly 0, differentiate each cofactor as the determinant of a minor."""
     n = a.shape[-1]
     if n == 0:
         return g
@@ -100,13 +100,13 @@ def _cofactors(g, out, a):
 
 @primitive
 def sign_and_logdet(a):
-    """The two outputs of np.linalg.slogdet, one after the other along a first axis."""
+    """Return the two outputs of np.linalg.slogdet, stacked along a new first axis."""
     sign, logdet = np.linalg.slogdet(a)
     return np.stack([sign, logdet.astype(sign.dtype)])
 
 
 def _sign_and_logdet(g, out, a):
-    """d log det a = tr(a⁻¹ da): its real part moves the logarithm, its imaginary part turns the sign."""
+    """Apply d log det a = tr(a⁻¹ da): its real part changes the logarithm, its imaginary part rotates the sign."""
     scale = np.real(g[1])
     if a.dtype.kind == "c":
         scale = scale + 1j * np.imag(g[0] * out[0])
@@ -114,7 +114,7 @@ def _sign_and_logdet(g, out, a):
 
 
 def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
-    """Along each element's own direction; 0 at the origin, where every direction is as good."""
+    """Return the direction of x; 0 at the origin, where the norm has no slope."""
     if axis is not None and not keepdims:
         g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
     nonzero = np.where(np.equal(out, 0), 1, out)
@@ -159,7 +159,7 @@ def _slogdet(a):
 
 @composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
-    """The residuals are there if NumPy has them: for more equations than unknowns, and full rank."""
+    """Return residuals where NumPy does: for more equations than unknowns, and full rank."""
     a, b = as_array(a), as_array(b)
     x = least_squares(a, b, rcond=rcond)
     _, residuals, rank, _ = np.linalg.lstsq(values(a), values(b), rcond)
@@ -191,7 +191,7 @@ def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
 
 @composite(np.linalg.norm)
 def _norm(x, ord=None, axis=None, keepdims=False):
-    """Of a vector or of a matrix, by the number of axes; of all elements if no order is asked for."""
+    """Choose the norm of a vector or of a matrix by the number of axes; without an order, take all elements."""
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
     if ord is None and (axis is None or len(axes) == 2):
         return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims)
@@ -203,7 +203,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
         )
     if len(axes) != 2:
         raise ValueError(
-            f"a norm of ord={ord!r} is one of vectors or matrices, along 1 or 2 axes, not {len(axes)}; give axis="
+            f"a norm with ord={ord!r} is taken along 1 or 2 axes, not {len(axes)}; give axis="
         )
     moved = np.moveaxis(x, axes, (-2, -1))
     norm = np.linalg.matrix_norm(moved, ord=ord)
@@ -218,7 +218,7 @@ def _cond(x, p=None):
             raise np.linalg.LinAlgError(
                 "the condition number of a singular matrix is infinite, and has no gradient"
             )
-        least, most = np.min(s, axis=-1), np.max(s, axis=-1)  # among which ties share
+        least, most = np.min(s, axis=-1), np.max(s, axis=-1)  # ties share the gradient
         return least / most if p == -2 else most / least
     axes = (-2, -1)
     return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
@@ -226,7 +226,7 @@ def _cond(x, p=None):
 
 @composite(np.linalg.matrix_power)
 def _matrix_power(a, n):
-    """By squares: about log2 n products."""
+    """Square repeatedly: about log2 n products."""
     n = operator.index(n)
     if n < 0:
         a, n = np.linalg.inv(a), -n
@@ -244,7 +244,7 @@ def _matrix_power(a, n):
 
 @composite(np.linalg.multi_dot)
 def _multi_dot(arrays, *, out=None):
-    """In the order that needs the fewest multiplications."""
+    """Multiply in the order that needs the fewest multiplications."""
     refuse_out("multi_dot", out)
     arrays = [as_array(a) for a in arrays]
     if len(arrays) == 2:
@@ -257,7 +257,7 @@ def _multi_dot(arrays, *, out=None):
 
     @functools.cache
     def cheapest(i, j):
-        """The multiplications for arrays i to j, and after which of them to cut."""
+        """Return the number of multiplications for arrays i to j, and the array after which to split."""
         if i == j:
             return 0, i
         costs = (

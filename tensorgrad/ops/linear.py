@@ -13,7 +13,7 @@ LETTERS = (
 
 
 def _matmul_a(g, _out, _a, b):
-    """g bᵀ; a vector a is a row, a vector b a column."""
+    """Return g bᵀ; a vector a is a row, a vector b a column."""
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b if _a.ndim > 1 else g * b
     if _a.ndim == 1:
@@ -22,7 +22,7 @@ def _matmul_a(g, _out, _a, b):
 
 
 def _matmul_b(g, _out, a, _b):
-    """aᵀ g; a vector a is a row, a vector b a column."""
+    """Return aᵀ g; a vector a is a row, a vector b a column."""
     if a.ndim == 1:
         return np.expand_dims(a, -1) * np.expand_dims(g, -2) if _b.ndim > 1 else g * a
     if _b.ndim == 1:
@@ -35,16 +35,16 @@ def einsum(*operands, subscripts):
     sizes: dict[str, int] = {}
     for letters, x in zip(subscripts.split(","), operands, strict=True):
         sizes.update(zip(letters, x.shape, strict=False))
-    # A path through BLAS costs 50 µs to find, which is what ten thousand products cost without one.
+    # Finding a path through BLAS costs 50 µs, as much as ten thousand products without one.
     worth_it = len(operands) > 1 and math.prod(sizes.values()) > 10_000
     return np.einsum(subscripts, *operands, optimize=worth_it)
 
 
 def _einsum(g, _out, i, *operands, subscripts):
-    """Swap roles: g takes the place of operand i, whose own letters become the output.
+    """Swap roles: g replaces operand i, and the letters of operand i become the output.
 
-    A letter along which only operand i is long was summed alone: ones spread g along it. A letter that it has twice was
-    a diagonal: an identity puts g back there.
+    A letter that only operand i has at full length was summed alone: ones broadcast g along it. A letter that it has
+    twice selected a diagonal: an identity matrix puts g back there.
     """
     inputs, output = subscripts.split("->")
     parts = inputs.split(",")
@@ -78,7 +78,7 @@ nondifferentiable(np.einsum_path)
 
 @composite(np.einsum)
 def _einsum_call(*operands, optimize=False, **kwargs):
-    """Write out the output and the ellipsis, so that the rule has only letters to deal with."""
+    """Spell out the output and the ellipsis, so that the rule sees letters only."""
     if kwargs:
         raise TypeError(
             f"einsum of tensors takes no {', '.join(sorted(kwargs))}=, for its result is a new tensor; leave it out"
@@ -98,14 +98,14 @@ def _einsum_call(*operands, optimize=False, **kwargs):
         output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     elif dots and "..." not in output:
         raise ValueError(
-            f"einsum's {subscripts!r} leaves the ellipsis out of its output, which NumPy does not sum over"
+            f"einsum's {subscripts!r} leaves the ellipsis out of its output, but NumPy does not sum over it; write '->...'"
         )
     parts = [p.replace("...", dots[len(dots) - n :]) for p, n in zip(parts, ranks, strict=True)]
     return einsum(*arrays, subscripts=f"{','.join(parts)}->{output.replace('...', dots)}")
 
 
 def _in_letters(operands):
-    """The form einsum(a, [0, 1], b, [1, 2], [0, 2]) with its subscripts as a string."""
+    """Convert the form einsum(a, [0, 1], b, [1, 2], [0, 2]) to subscripts in a string."""
 
     def text(numbers):
         return "".join("..." if n is Ellipsis else LETTERS[n] for n in numbers)
@@ -128,7 +128,7 @@ def _dot(a, b):
 
 @composite(np.tensordot)
 def _tensordot(a, b, axes=2):
-    """One matrix product of a with the contracted axes last and b with them first."""
+    """Compute one matrix product, of a with the contracted axes last and b with them first."""
     a, b = as_array(a), as_array(b)
     if isinstance(axes, (int, np.integer)):
         left, right = [*range(a.ndim - axes, a.ndim)], [*range(axes)]
@@ -167,7 +167,7 @@ def _vdot(a, b):
 
 @composite(np.vecdot)
 def _vecdot(x1, x2, *, axis=-1):
-    """Of complex vectors, the first is conjugated."""
+    """Conjugate the first vector."""
     x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
     return np.matmul(np.expand_dims(np.conj(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
 
@@ -177,7 +177,7 @@ def _matvec(x1, x2):
 
 
 def _vecmat(x1, x2):
-    """A complex vector is conjugated."""
+    """Conjugate the vector."""
     return np.matmul(np.expand_dims(np.conj(as_array(x1)), -2), as_array(x2))[..., 0, :]
 
 
@@ -188,7 +188,7 @@ if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
 
 @composite(np.kron)
 def _kron(a, b):
-    """Every product, each axis of b inside the same axis of a."""
+    """Multiply all pairs, each axis of b inside the same axis of a."""
     a, b = as_array(a), as_array(b)
     n = max(a.ndim, b.ndim)
     rows, columns = ((1,) * (n - x.ndim) + x.shape for x in (a, b))
@@ -199,15 +199,13 @@ def _kron(a, b):
 
 @composite(np.cross)
 def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """A vector of two components lies in the plane; of two such, only the third component is returned."""
+    """Give vectors of two components a third one of 0; of two such vectors, return the third component only."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     sizes = a.shape[-1], b.shape[-1]
     if not {2, 3}.issuperset(sizes):
-        raise ValueError(
-            f"a cross product is one of vectors of 3 (or 2) components, not of {sizes}"
-        )
+        raise ValueError(f"a cross product takes vectors of 2 or 3 components, not of {sizes}")
     a, b = (
         np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
         for x, n in zip((a, b), sizes, strict=True)

@@ -12,7 +12,7 @@ def _coefficients(x):
 
 @composite(np.polyval)
 def _polyval(p, x):
-    """Horner's rule."""
+    """Evaluate by Horner's rule."""
     x = as_array(x)
     y = np.zeros(x.shape, x.dtype)
     for coefficient in _coefficients(p):
@@ -38,14 +38,14 @@ def _polymul(a1, a2):
 
 
 def _leading(p):
-    """Without the zeros before the highest power."""
+    """Drop the leading zeros."""
     found = np.flatnonzero(values(p))
     return p[found[0] :] if found.size else np.zeros(1, p.dtype)
 
 
 @composite(np.polydiv)
 def _polydiv(u, v):
-    """Long division: the quotient, and the remainder without its leading zeros."""
+    """Divide, and return the quotient and the remainder without its leading zeros."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
     m, n = u.shape[0] - 1, v.shape[0] - 1
     quotient = []
@@ -86,7 +86,7 @@ def _polyint(p, m=1, k=None):
 
 @composite(np.poly)
 def _poly(seq_of_zeros):
-    """The product of (x - root) over the roots; of a matrix, over its eigenvalues."""
+    """Multiply (x - root) over the roots; for a matrix, over its eigenvalues."""
     roots = as_array(seq_of_zeros)
     if roots.ndim == 2:
         roots = np.linalg.eigvals(roots)
@@ -103,7 +103,7 @@ def _poly(seq_of_zeros):
 
 @composite(np.roots)
 def _roots(p):
-    """The eigenvalues of the companion matrix; zeros at the end of p are roots at 0."""
+    """Return the eigenvalues of the companion matrix; trailing zeros of p are roots at 0."""
     p = _coefficients(p)
     found = np.flatnonzero(values(p))
     if not found.size:
@@ -121,7 +121,7 @@ def _roots(p):
 
 @composite(np.polyfit)
 def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
-    """Least squares over the scaled columns of a Vandermonde matrix, as NumPy solves it."""
+    """Solve least squares over the scaled columns of a Vandermonde matrix, as NumPy does."""
     if full or cov:
         raise TypeError(
             "polyfit of tensors returns the coefficients only; call it with full=False and cov=False"
