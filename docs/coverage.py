@@ -49,9 +49,11 @@ and so raises there. Classes, such as `np.vectorize` and `np.poly1d`, are like t
   names a position twice, the last write has the gradient; `np.add.at` gives it to both.
 - Of a symmetric or Hermitian matrix, NumPy reads one triangle, and the gradient lies there:
   `np.linalg.cholesky`, `eigh` and `eigvalsh`. What is made of a whole matrix comes out the same.
-- Eigenvalues, singular values and what is made of them have gradients where values repeat; their
-  vectors have none there, nor a phase where they are complex, and a gradient that arrives at either
-  is refused.
+- Where eigenvalues or singular values repeat, `eigvalsh`, `svdvals` and norms have a subgradient.
+  Their second derivative, and a gradient by way of the vectors, are refused there if they depend on
+  the choice of a basis, or if the values cannot show that they do not; `np.trace`, `np.linalg.norm`
+  and matrix products are right there. So is refused a gradient that depends on the phase of complex
+  vectors.
 - The determinant has its gradient at a singular matrix too; a norm at the origin has gradient 0.
 - Of equal elements, `np.unique` and the functions of sets give the gradient to the first; `np.sort`
   shares it.

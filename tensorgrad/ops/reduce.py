@@ -85,8 +85,10 @@ def _std(g, out, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
 def _prod(g, out, x, axis=None, dtype=None, keepdims=False, initial=1, where=True):
     """Multiply by the product of the other elements: out / x, or, where that loses digits, a new product."""
     x = x if where is True else np.where(where, x, 1)
-    size = np.abs(out)
-    if np.all((size > np.finfo(out.dtype).tiny) & (size < np.inf)):
+    size, sizes = np.abs(out), np.abs(x)
+    # A second derivative divides by x twice, and would cancel to 0 only in part for an x much smaller than another.
+    alike = np.min(sizes, initial=np.inf) > 1e-4 * np.max(sizes, initial=0)
+    if alike and np.all((size > np.finfo(out.dtype).tiny) & (size < np.inf)):
         return masked(restore(g * out, x, axis, keepdims) / x, where)
     return masked(restore(g * initial, x, axis, keepdims) * _others(x, axis), where)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops import decompositions, linalg, qr
+from tensorgrad.ops import decompositions, linalg, qr, repeated
 from tests.cases import c, call, r
 
 
@@ -71,6 +71,8 @@ CASES = {
     decompositions.eigh: [call(definite(3, 3)), call(definite(2, 2), UPLO="U")],
     decompositions.eig:  [call(apart(3, 3))],
     decompositions.svd:  [call(apart(3, 3)), call(apart(3, 2), full_matrices=False)],
+    repeated.marked:     [call(r(2, 3), 0.0)],
+    repeated.in_basis:   [call(r(2, 2), 0.0, equal=np.eye(2, dtype=bool), strict=np.zeros((2, 2), bool))],
     qr.qr:              [call(apart(3, 2)), call(apart(3, 3), mode="complete"), call(complex_apart(3, 2))],
 }
 # fmt: on
