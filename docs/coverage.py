@@ -52,8 +52,8 @@ and so raises there. Classes, such as `np.vectorize` and `np.poly1d`, are like t
 - Where eigenvalues or singular values repeat, `eigvalsh`, `svdvals` and norms have a subgradient.
   Their second derivative, and a gradient by way of the vectors, are refused there if they depend on
   the choice of a basis, or if the values cannot show that they do not; `np.trace`, `np.linalg.norm`
-  and matrix products are right there. So is refused a gradient that depends on the phase of complex
-  vectors.
+  and matrix products are right there. A gradient that depends on the phase of complex vectors is
+  refused too.
 - The determinant has its gradient at a singular matrix too; a norm at the origin has gradient 0.
 - Of equal elements, `np.unique` and the functions of sets give the gradient to the first; `np.sort`
   shares it.
