@@ -1,9 +1,10 @@
 """Running sums, products and extremes along an axis."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import along_first_axis
-from tensorgrad.rules import composite, primitive, rule
+from tensorgrad.ops.common import as_array
+from tensorgrad.rules import composite, primitive, refuse_out, rule
 
 
 def along_last(function):
@@ -35,6 +36,8 @@ def _ahead(v, step):
 
 def _cumsum(g, _out, _x, axis=None, dtype=None):
     """Sum the gradients of all later sums, because each element counts in those."""
+    if g.dtype == np.float16:  # which counts only to 2048
+        return _cumsum(g.astype(np.float32), _out, _x, axis).astype(np.float16)
     if axis is None or _x.ndim == 0:
         return np.reshape(np.flip(np.cumsum(np.flip(g))), _x.shape)
     return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
@@ -81,11 +84,13 @@ rule(cummin,     _extreme_so_far)
 def _from(start, running):
     """Return the array API's form of a cumulative function, which may begin with the initial value."""
 
-    def call(x, /, *, axis=None, dtype=None, include_initial=False):
+    def call(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+        refuse_out(running.__name__, out)
         if axis is None:
             if np.ndim(x) > 1:
                 raise ValueError(f"axis must be given for an array of {np.ndim(x)} dimensions")
             axis = 0
+        (axis,) = axis if isinstance(axis, tuple) else (axis,)
         out = running(x, axis=axis, dtype=dtype)
         if not include_initial:
             return out
@@ -100,10 +105,29 @@ composite(np.cumulative_sum, _from(0, np.cumsum))
 composite(np.cumulative_prod, _from(1, np.cumprod))
 
 
+def _accumulate(running, takes_dtype):
+    """Return a running function as the method of a ufunc: along the first axis unless told otherwise."""
+
+    def method(array, axis=0, dtype=None, out=None):
+        refuse_out("accumulate", out)
+        array = as_array(array)
+        if axis is None and array.ndim > 1:
+            raise ValueError("accumulate goes along one axis; give axis=")
+        number = array.ndim == 0 and not isinstance(axis, tuple)
+        (axis,) = normalize_axis_tuple(0 if axis is None else axis, array.ndim + number)
+        if number:
+            raise TypeError("cannot accumulate on a scalar; give an array of at least one axis")
+        if takes_dtype:
+            return running(array, axis=axis, dtype=dtype)
+        return running(array if dtype is None else array.astype(dtype), axis=axis)
+
+    return method
+
+
 # The `accumulate` method of each ufunc.
 # fmt: off
-composite(np.add.accumulate,      along_first_axis(np.cumsum))
-composite(np.multiply.accumulate, along_first_axis(np.cumprod))
-composite(np.maximum.accumulate,  along_first_axis(cummax))
-composite(np.minimum.accumulate,  along_first_axis(cummin))
+composite(np.add.accumulate,      _accumulate(np.cumsum,  True))
+composite(np.multiply.accumulate, _accumulate(np.cumprod, True))
+composite(np.maximum.accumulate,  _accumulate(cummax,     False))
+composite(np.minimum.accumulate,  _accumulate(cummin,     False))
 # fmt: on

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, SVDResult
 
-from tensorgrad.ops.common import adjoint, values
+from tensorgrad.ops.common import adjoint, fold_triangle, values
 from tensorgrad.ops.repeated import (
     RULE,
     VALUES,
@@ -68,13 +68,6 @@ def unpack_marked(packed, shapes, vectors, values=None):
 
 def on_diagonal(d):
     return np.expand_dims(d, -1) * np.eye(d.shape[-1], dtype=d.dtype)
-
-
-def fold_triangle(h, lower):
-    """Convert the gradient of a Hermitian matrix to that of the one triangle that is read."""
-    both = h + adjoint(h)
-    both = np.tril(both) if lower else np.triu(both)
-    return both * (1 - np.eye(h.shape[-1], dtype=h.dtype) / 2)
 
 
 def refuse(message, arriving, where=True):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.rules import composite, nondifferentiable, rule
+from tensorgrad.rules import composite, nondifferentiable, refuse_out, rule
 
 # The norm with which the opposite transform equals the conjugate of the transform of a conjugate.
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
@@ -78,58 +78,83 @@ def axes_of(a, s, axes):
 
 
 def lengths_of(a, s, axes):
-    """Return the axes, and the requested length along each (None: unchanged)."""
+    """Return the axes, and the requested length along each."""
+    s = np.take(a.shape, axes).tolist() if s is None and axes is not None else s
     axes = axes_of(a, s, axes)
-    return axes, [None if s is None or n == -1 else n for n in (axes if s is None else s)]
+    s = a.shape if s is None else s
+    if len(s) != len(axes):
+        raise ValueError(f"a transform along {len(axes)} axes takes as many lengths, not s={s}")
+    return axes, [a.shape[axis] if n == -1 else n for n, axis in zip(s, axes, strict=True)]
+
+
+def opposite(norm):
+    """Return the norm of the opposite transform.
+
+    Raises: ValueError if there is no such norm.
+    """
+    if norm not in OPPOSITE:
+        raise ValueError(
+            f"a transform has no norm={norm!r}; 'backward', 'ortho' and 'forward' are known"
+        )
+    return OPPOSITE[norm]
 
 
 @composite(np.fft.fft2)
-def _fft2(a, s=None, axes=(-2, -1), norm=None):
+def _fft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("fft2", out)
     return np.fft.fftn(a, s, axes, norm)
 
 
 @composite(np.fft.ifft2)
-def _ifft2(a, s=None, axes=(-2, -1), norm=None):
+def _ifft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("ifft2", out)
     return np.fft.ifftn(a, s, axes, norm)
 
 
 @composite(np.fft.rfftn)
-def _rfftn(a, s=None, axes=None, norm=None):
+def _rfftn(a, s=None, axes=None, norm=None, out=None):
     """Apply the real transform along the last axis first, which halves the work along the others."""
+    refuse_out("rfftn", out)
     axes, lengths = lengths_of(a, s, axes)
     a = np.fft.rfft(a, lengths[-1], axes[-1], norm)
-    for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
+    for axis, n in zip(axes[-2::-1], lengths[-2::-1], strict=True):
         a = np.fft.fft(a, n, axis, norm)
     return a
 
 
 @composite(np.fft.irfftn)
-def _irfftn(a, s=None, axes=None, norm=None):
+def _irfftn(a, s=None, axes=None, norm=None, out=None):
+    refuse_out("irfftn", out)
     axes, lengths = lengths_of(a, s, axes)
+    if s is None:
+        lengths[-1] = 2 * (lengths[-1] - 1)
     for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
         a = np.fft.ifft(a, n, axis, norm)
-    n = 2 * (a.shape[axes[-1]] - 1) if lengths[-1] is None else lengths[-1]
-    return np.fft.irfft(a, n, axes[-1], norm)
+    return np.fft.irfft(a, lengths[-1], axes[-1], norm)
 
 
 @composite(np.fft.rfft2)
-def _rfft2(a, s=None, axes=(-2, -1), norm=None):
+def _rfft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("rfft2", out)
     return np.fft.rfftn(a, s, axes, norm)
 
 
 @composite(np.fft.irfft2)
-def _irfft2(a, s=None, axes=(-2, -1), norm=None):
+def _irfft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("irfft2", out)
     return np.fft.irfftn(a, s, axes, norm)
 
 
 @composite(np.fft.hfft)
-def _hfft(a, n=None, axis=-1, norm=None):
-    return np.fft.irfft(np.conj(a), n, axis, OPPOSITE[norm])
+def _hfft(a, n=None, axis=-1, norm=None, out=None):
+    refuse_out("hfft", out)
+    return np.fft.irfft(np.conj(a), n, axis, opposite(norm))
 
 
 @composite(np.fft.ihfft)
-def _ihfft(a, n=None, axis=-1, norm=None):
-    return np.conj(np.fft.rfft(a, n, axis, OPPOSITE[norm]))
+def _ihfft(a, n=None, axis=-1, norm=None, out=None):
+    refuse_out("ihfft", out)
+    return np.conj(np.fft.rfft(a, n, axis, opposite(norm)))
 
 
 @composite(np.fft.fftshift)

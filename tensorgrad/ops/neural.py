@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from tensorgrad.ops.common import inexact, sum_kept
 from tensorgrad.rules import primitive, rule
 
 SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
@@ -54,6 +55,9 @@ def shift_by_max(x, axis):
 
     Many short rows are transposed, because NumPy reduces a few long columns three times faster.
     """
+    x = inexact(x)
+    if x.size == 0:  # which has no maximum
+        return x.copy(), axis
     if x.ndim == 2 and axis in (-1, 1) and x.shape[1] < 128 < 16 * len(x):
         x, axis = x.T.copy(), 0
     return x - np.maximum.reduce(x, axis=axis, keepdims=True), axis
@@ -73,7 +77,8 @@ def softmax(x, axis=-1):
 def log_softmax(x, axis=-1):
     """Return the logarithm of the softmax, which stays finite where the softmax underflows to 0."""
     out, along = shift_by_max(np.asarray(x), axis)
-    out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
+    if out.size:
+        out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
     return out if along == axis else out.T
 
 
@@ -163,7 +168,7 @@ def ones_row(n, dtype):
 
 
 def sum_rows(x):
-    """Sum the rows of a matrix by a product, three times faster than np.sum."""
+    """Sum the rows of a matrix by a product, three times faster than np.sum; of float16 in float32."""
     n = len(x)
     return np.dot((ones_row if n <= SHORT else np.ones)(n, x.dtype), x)
 
@@ -173,7 +178,7 @@ def _linear_biases(g, _out, _x, _W, _b):
     if _b.ndim != 1:
         return g
     if g.ndim != 2:
-        return np.add.reduce(g, axis=tuple(range(g.ndim - 1)))
+        g = np.reshape(g, (-1, g.shape[-1]))
     return sum_rows(g)
 
 
@@ -192,8 +197,8 @@ rule(relu,            lambda g, out, _x: g * (out > 0))
 rule(leaky_relu,      lambda g, _out, x, slope=0.01: g * np.greater(x, 0) + g * np.less_equal(x, 0) * slope)
 rule(sigmoid,         lambda g, out, x: g * (out * (1 - out)))
 rule(softplus,        lambda g, _out, x: g * sigmoid(x))
-rule(softmax,         lambda g, out, x, axis=-1: out * (g - np.sum(g * out, axis=axis, keepdims=True)))
-rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
+rule(softmax,         lambda g, out, x, axis=-1: out * (g - sum_kept(g * out, axis)))
+rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * sum_kept(g, axis))
 rule(linear,          _linear_input,   _linear_weights,   _linear_biases)
 rule(dropout,         lambda g, _out, _x, mask: g * mask,   lambda g, _out, x, _mask: g * x)
 rule(softmax_cross_entropy, _softmax_cross_entropy,         lambda g, _p, z, _y: log_softmax(z) * (g / -len(z)),

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, inexact, values
 from tensorgrad.rules import composite
 
 
@@ -41,11 +41,6 @@ def fitted(x, right):
 
 def _coefficients(x):
     return np.atleast_1d(as_array(x))
-
-
-def _inexact(x):
-    """Convert integers to floating-point numbers."""
-    return x if x.dtype.kind in "fc" else x.astype(float)
 
 
 @like_numpy(np.polyval)
@@ -86,9 +81,9 @@ def _polydiv(u, v):
     """Divide, and return the quotient and the remainder without its leading zeros."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
     m, n = u.shape[0] - 1, v.shape[0] - 1
-    quotient, rest, scale = [], u, 1.0 / v[0]
+    quotient, rest = [], u
     for k in range(m - n + 1):
-        quotient.append(scale * rest[k])
+        quotient.append(rest[k] / v[0])
         rest = rest - np.pad(quotient[-1] * v, (k, m - n - k))
     while rest.shape[0] > 1 and np.allclose(values(rest)[0], 0, rtol=1e-14):
         rest = rest[1:]
@@ -136,7 +131,7 @@ def _poly(seq_of_zeros):
 @like_numpy(np.roots)
 def _roots(p):
     """Return the eigenvalues of the companion matrix; trailing zeros of p are roots at 0."""
-    p = _inexact(_coefficients(p))
+    p = inexact(_coefficients(p))
     found = np.flatnonzero(values(p))
     if not found.size:
         return np.array([])

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import along_first_axis
-from tensorgrad.rules import composite, nondifferentiable, primitive, rule
+from tensorgrad.ops.common import along_first_axis, as_array, inexact, values
+from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 
 def restore(v, x, axis, keepdims):
@@ -131,13 +132,26 @@ def nan_min(x, axis=None, keepdims=False, initial=np._NoValue, where=True):
 
 
 @primitive
+def var(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
+    """Return the variance around the mean."""
+    return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
+
+
+@primitive
+def std(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
+    """Return the standard deviation around the mean."""
+    return np.std(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
+
+
+@primitive
 def logsumexp(x, axis=None, keepdims=False):
     """Return log(sum(exp(x))) over `axis`, without overflow.
 
     Shapes: x (...) -> (...) without `axis`, or with it as 1 if keepdims.
     """
-    x = np.asarray(x)
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    x = inexact(np.asarray(x))
+    # Of complex numbers the real part, so that the logarithm has its principal value.
+    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
     with np.errstate(divide="ignore"):  # of -inf alone the sum is 0, and its logarithm -inf
         out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -160,26 +174,87 @@ rule(np.amin,    _extreme)
 rule(nan_max,    _extreme)
 rule(nan_min,    _extreme)
 rule(np.prod,    _prod)
-rule(np.var,     _var)
-rule(np.std,     _std)
+rule(var,        _var)
+rule(std,        _std)
 rule(logsumexp,  _logsumexp)
 
 nondifferentiable(np.all, np.any, np.argmax, np.argmin, np.count_nonzero, np.nanargmax, np.nanargmin)
 # fmt: on
 
 
+def _around(primitive, root):
+    """Return np.var or np.std: the primitive, or around a given mean, which may have a gradient too, its formula."""
+    missing = np._NoValue
+
+    def call(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, mean=missing, correction=missing):  # fmt: skip
+        refuse_out(primitive.__name__, out)
+        if correction is not missing:
+            if ddof != 0:
+                raise ValueError("ddof and correction are one and the same; give one of them")
+            ddof = correction
+        where = True if where is missing else where
+        asked = {"axis": axis, "dtype": dtype, "keepdims": keepdims is True or keepdims == 1}
+        asked = {key: x for key, x in asked.items() if x is not None and x is not False}
+        if mean is missing:
+            asked |= ({} if ddof == 0 else {"ddof": ddof}) | (
+                {} if where is True else {"where": where}
+            )
+            return primitive(a, **asked)
+        a = as_array(a)
+        deviation = a - mean
+        squares = np.real(deviation * np.conj(deviation))
+        if dtype is None and a.dtype.kind in "biu":
+            asked["dtype"] = np.float64
+        total = np.sum(squares, where=where, **asked)
+        counted = np.broadcast_to(values(where), a.shape)
+        n = np.count_nonzero(counted, axis=axis, keepdims="keepdims" in asked)
+        return root((total / np.maximum(np.subtract(n, ddof), 0)).astype(total.dtype))
+
+    return call
+
+
+composite(np.var, _around(var, lambda x: x))
+composite(np.std, _around(std, np.sqrt))
+
+
 @composite(np.ptp)
-def _ptp(a, axis=None, keepdims=False):
+def _ptp(a, axis=None, out=None, keepdims=False):
+    refuse_out("ptp", out)
+    keepdims = keepdims is not np._NoValue and keepdims
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def _cast_first(function):
+    """Return a reduction as the method of a ufunc, which converts the array to the dtype before."""
+
+    def method(array, axis=0, dtype=None, out=None, **kwargs):
+        refuse_out("reduce", out)
+        array = as_array(array)
+        return function(array if dtype is None else array.astype(dtype), axis=axis, **kwargs)
+
+    return method
+
+
+def _logaddexp_reduce(array, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True):  # fmt: skip
+    refuse_out("reduce", out)
+    array = as_array(array)
+    zero = array.dtype.type(0)
+    x = array.astype(np.logaddexp(zero, zero, dtype=dtype).dtype)
+    x = x if where is True else np.where(where, x, -np.inf)
+    if x.ndim == 0 and axis is not None:
+        normalize_axis_tuple(axis, 1)
+        axis = None
+    out = logsumexp(x, axis=axis, keepdims=keepdims)
+    return out if initial in (None, np._NoValue) else np.logaddexp(out, initial)
 
 
 # The `reduce` method of each ufunc.
 # fmt: off
 composite(np.add.reduce,       along_first_axis(np.sum))
 composite(np.multiply.reduce,  along_first_axis(np.prod))
-composite(np.maximum.reduce,   along_first_axis(np.max))
-composite(np.minimum.reduce,   along_first_axis(np.min))
-composite(np.fmax.reduce,      along_first_axis(nan_max))
-composite(np.fmin.reduce,      along_first_axis(nan_min))
-composite(np.logaddexp.reduce, along_first_axis(logsumexp))
+composite(np.maximum.reduce,   _cast_first(np.max))
+composite(np.minimum.reduce,   _cast_first(np.min))
+composite(np.fmax.reduce,      _cast_first(nan_max))
+composite(np.fmin.reduce,      _cast_first(nan_min))
+composite(np.logaddexp.reduce, _logaddexp_reduce)
 # fmt: on

@@ -7,6 +7,7 @@ sᵢ makes Wᵢ = (Lᵢ - kᵢ) // sᵢ + 1. A convolution is a product with the
 import itertools
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tensorgrad.rules import composite, primitive, rule
@@ -63,9 +64,7 @@ def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=F
     if writeable:
         raise TypeError("windows of a tensor overlap and cannot be written to; omit writeable=")
     size = tuple(np.atleast_1d(window_shape).tolist())
-    axes = (
-        list(range(x.ndim)) if axis is None else [i % x.ndim for i in np.atleast_1d(axis).tolist()]
-    )
+    axes = list(range(x.ndim)) if axis is None else list(normalize_axis_tuple(axis, x.ndim))
     if len(size) != len(axes):
         raise ValueError(
             f"windows of shape {size} need {len(size)} axes, but axis={axis} names {len(axes)}"
