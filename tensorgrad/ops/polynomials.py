@@ -85,8 +85,8 @@ def _polydiv(u, v):
     for k in range(m - n + 1):
         quotient.append(rest[k] / v[0])
         rest = rest - np.pad(quotient[-1] * v, (k, m - n - k))
-    while rest.shape[0] > 1 and np.allclose(values(rest)[0], 0, rtol=1e-14):
-        rest = rest[1:]
+    kept = np.polydiv(values(u), values(v))[1].shape[0]  # after leading zeros, up to rounding
+    rest = rest[rest.shape[0] - kept :]
     return np.stack(quotient) if quotient else np.zeros(1), rest
 
 
