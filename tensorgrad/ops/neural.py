@@ -20,7 +20,7 @@ def abs_real(x):
             "sigmoid, softplus and sigmoid_cross_entropy take real numbers, but these are complex; write the formula "
             "with np.exp"
         )
-    return np.abs(x)
+    return np.abs(inexact(np.asarray(x)))
 
 
 @primitive
@@ -34,6 +34,7 @@ def relu(x):
 @primitive
 def leaky_relu(x, slope=0.01):
     """Return x where positive, slope * x elsewhere."""
+    x = np.asarray(x)
     return (np.maximum if slope <= 1 else np.minimum)(x, slope * x)
 
 

@@ -65,7 +65,7 @@ def test_the_logsumexp_of_nothing_is_minus_infinity():
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, bool])
-@pytest.mark.parametrize("f", [tg.softmax, tg.log_softmax, tg.logsumexp])
+@pytest.mark.parametrize("f", [tg.softmax, tg.log_softmax, tg.logsumexp, tg.sigmoid, tg.softplus])
 def test_integers_become_numbers_with_a_fraction(f, dtype):
     x = np.array([0, 1, 100]).astype(dtype)
     y = f(tg.Tensor(x))
