@@ -1,4 +1,4 @@
-"""Arrangements: elements moved, repeated, left out, surrounded by others, or taken from a diagonal."""
+"""Arrangements: moving, repeating, deleting, inserting and padding elements, and diagonals."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ def _unpad(g, _out, _x, pad_width, constant_values=0):
 
 @primitive
 def pad_constant(x, pad_width, constant_values=0):
-    """x inside an array of constants, with (before, after) of them along each axis."""
+    """Pad x with constants, as many as the pair (before, after) says for each axis."""
     return np.pad(x, pad_width, constant_values=constant_values)
 
 
 @primitive
 def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
-    """Zeros of this shape but for v on the diagonal: the adjoint of np.diagonal."""
+    """Write v on the diagonal of an array of zeros of this shape: the adjoint of np.diagonal."""
     out = np.zeros(shape, v.dtype)
     rows = np.moveaxis(out, (axis1, axis2), (-2, -1))
     down, right = max(-offset, 0), max(offset, 0)
@@ -31,7 +31,7 @@ def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
 
 
 def _resize(g, _out, _a, new_shape=None):
-    """Each element gets what all its copies got."""
+    """Each element gets the sum of the gradients of its copies."""
     if _a.size == 0:
         return np.zeros(_a.shape, g.dtype)
     more = -g.size % _a.size
@@ -66,7 +66,7 @@ def _diag(v, k=0):
         return spread_diagonal(v, (n, n), offset=k)
     if v.ndim == 2:
         return np.diagonal(v, k)
-    raise ValueError(f"np.diag takes one or two axes, but the array has shape {v.shape}")
+    raise ValueError(f"np.diag takes an array of 1 or 2 dimensions, but got shape {v.shape}")
 
 
 @composite(np.diagflat)
@@ -86,13 +86,13 @@ def _linalg_trace(x, /, *, offset=0, dtype=None):
 
 
 def own(x, is_view):
-    """x, as a copy if it is a view: a write to it would reach what it was made of."""
+    """Copy x if it is a view, because a write to a view would change the original."""
     return np.copy(x) if is_view else x
 
 
 @composite(np.tile)
 def _tile(A, reps):
-    """Broadcast along a new axis before each axis, then merge the two."""
+    """Broadcast along a new axis before each axis, then merge both axes."""
     reps = tuple(reps) if np.ndim(reps) else (int(reps),)
     rank = max(A.ndim, len(reps))
     reps = (1,) * (rank - len(reps)) + tuple(int(n) for n in reps)
@@ -127,7 +127,7 @@ def _delete(arr, obj, axis=None):
 
 @composite(np.insert)
 def _insert(arr, obj, values, axis=None):
-    """Put the values behind the others, then take all in the order in which NumPy would have them."""
+    """Append the values, then take all elements in the order that NumPy gives them."""
     arr, values = as_array(arr), as_array(values)
     obj = common.values(obj) if hasattr(obj, "shape") else obj
     if axis is None:
@@ -139,7 +139,7 @@ def _insert(arr, obj, values, axis=None):
     if np.ndim(obj) == 0 and not isinstance(obj, slice):
         values = np.moveaxis(values, 0, axis)
     if inserted == 1:
-        inserted = values.shape[axis]  # at one place, as many as there are
+        inserted = values.shape[axis]  # at a single position, all the values
     shape = (*arr.shape[:axis], inserted, *arr.shape[axis + 1 :])
     both = np.concatenate([arr, np.broadcast_to(np.astype(values, arr.dtype), shape)], axis)
     return np.take(both, np.insert(np.arange(n), obj, n + np.arange(inserted)), axis)
@@ -159,7 +159,7 @@ def _pad(array, pad_width, mode="constant", **kwargs):
         along = _joined
     else:
         raise TypeError(
-            f"pad of tensors has no gradient in mode {mode!r}; np.concatenate puts any values around a tensor"
+            f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
         )
     for axis, width in enumerate(widths):
         if any(width):
@@ -168,7 +168,7 @@ def _pad(array, pad_width, mode="constant", **kwargs):
 
 
 def _widths(pad_width, ndim):
-    """(before, after) for every axis, from every form that NumPy takes."""
+    """Return the pair (before, after) of every axis, from every form that NumPy takes."""
     if isinstance(pad_width, dict):
         asked = {axis % ndim: width for axis, width in pad_width.items()}
         pairs = [np.broadcast_to(asked.get(axis, 0), 2) for axis in range(ndim)]
@@ -178,18 +178,18 @@ def _widths(pad_width, ndim):
 
 
 def _picked(x, axis, width, mode, kwargs):
-    """Padding that repeats elements: NumPy pads the positions, which are then taken."""
+    """Pad with repeated elements: NumPy pads the positions, then take the elements there."""
     return np.take(x, np.pad(np.arange(x.shape[axis]), width, mode=mode, **kwargs), axis)
 
 
 def _extrapolated(x, axis, width, mode, kwargs):
-    """Padding that is linear in the elements: NumPy pads the identity, which then multiplies."""
+    """Pad with linear combinations of elements: NumPy pads the identity, then multiply by it."""
     matrix = np.pad(np.eye(x.shape[axis], dtype=x.dtype), (width, (0, 0)), mode=mode, **kwargs)
     return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
 
 
 def _joined(x, axis, width, mode, kwargs):
-    """Padding that is computed from the elements at either end."""
+    """Pad with values computed from the elements at each end."""
     n, ends = x.shape[axis], []
     for side, count in enumerate(width):
         lead = (slice(None),) * axis

@@ -8,7 +8,7 @@ from tensorgrad.rules import composite, primitive, rule
 
 @primitive
 def convolve_full(a, v):
-    """np.convolve of vectors in full: every product that any overlap forms."""
+    """np.convolve of vectors in mode "full"."""
     return np.convolve(a, v)
 
 
@@ -18,7 +18,7 @@ rule(convolve_full, lambda g, _out, _a, v: np.convolve(g, np.flip(v), "valid"), 
 
 
 def _stretch(axis, *bounds):
-    """The index of a stretch of an axis."""
+    """Return the index that slices one axis."""
     return (slice(None),) * axis + (slice(*bounds),)
 
 
@@ -51,7 +51,7 @@ def _ediff1d(ary, to_end=None, to_begin=None):
 
 @composite(np.gradient)
 def _gradient(f, *varargs, axis=None, edge_order=1):
-    """Differences over the neighbours on both sides, weighted for distances that vary; one-sided at the ends."""
+    """Central differences, weighted where distances vary; one-sided differences at the ends."""
     f = as_array(f)
     axes = range(f.ndim) if axis is None else [i % f.ndim for i in np.atleast_1d(axis).tolist()]
     spacings = [as_array(h) for h in varargs] or [as_array(1.0)]
@@ -59,21 +59,21 @@ def _gradient(f, *varargs, axis=None, edge_order=1):
         spacings *= len(axes)
     if len(spacings) != len(axes):
         raise TypeError(
-            f"gradient along {len(axes)} axes takes one spacing or as many, not {len(spacings)}"
+            f"gradient along {len(axes)} axes takes 1 or {len(axes)} spacings, but got {len(spacings)}"
         )
     results = []
     for i, h in zip(axes, spacings, strict=True):
         n = f.shape[i]
         if n < edge_order + 1:
             raise ValueError(
-                f"a gradient of edge_order={edge_order} needs {edge_order + 1} elements or more, but axis {i} has {n}"
+                f"gradient with edge_order={edge_order} needs {edge_order + 1} elements or more, but axis {i} has {n}"
             )
         results.append(_slope(np.moveaxis(f, i, -1), h, edge_order, i, f.ndim))
     return results[0] if len(results) == 1 else tuple(results)
 
 
 def _slope(f, h, edge_order, axis, ndim):
-    """The gradient along the last axis, put back where the axis was."""
+    """The slopes along the last axis, which is then moved to its place."""
     if f.dtype.kind in "biu":
         f = np.astype(f, float)
     if h.ndim == 0:
@@ -101,7 +101,7 @@ def _slope(f, h, edge_order, axis, ndim):
 
 
 def _boundary_slope(f, near, far):
-    """The slope at the first of three points of a parabola, from the distances between them."""
+    """The slope of the parabola through three points, at the first, from the distances between them."""
     return (
         -(2.0 * near + far) / (near * (near + far)) * f[0]
         + (near + far) / (near * far) * f[1]
@@ -127,7 +127,7 @@ def _trapezoid(y, x=None, dx=1.0, axis=-1):
 
 @composite(np.interp)
 def _interp(x, xp, fp, left=None, right=None, period=None):
-    """On the line between the two neighbours, and at the ends or beyond them, what is given for there."""
+    """Linear between the two neighbours; beyond the ends `left` and `right`, or the values there."""
     x, xp, fp = (as_array(a) for a in (x, xp, fp))
     x, xp = (a if a.dtype == np.float64 else np.astype(a, np.float64) for a in (x, xp))
     if fp.dtype.kind != "c":
@@ -160,7 +160,7 @@ def _convolve(a, v, mode="full"):
 
 @composite(np.correlate)
 def _correlate(a, v, mode="valid"):
-    """A convolution with v turned around; where v is longer, NumPy turns the result around."""
+    """A convolution with the reversed v; NumPy reverses the result where v is longer."""
     a, v = (np.atleast_1d(x) for x in (a, v))
     n, m = a.shape[0], v.shape[0]
     part = _overlap(mode, n, m)
@@ -170,7 +170,7 @@ def _correlate(a, v, mode="valid"):
 
 
 def _overlap(mode, n, m):
-    """Which part of a full convolution NumPy's modes return."""
+    """Return the slice of the full convolution that a mode stands for."""
     longer, shorter = max(n, m), min(n, m)
     if mode == "full":
         return slice(0, n + m - 1)
@@ -178,7 +178,7 @@ def _overlap(mode, n, m):
         return slice((shorter - 1) // 2, (shorter - 1) // 2 + longer)
     if mode == "valid":
         return slice(shorter - 1, longer)
-    raise ValueError(f"the mode is 'full', 'same' or 'valid', not {mode!r}")
+    raise ValueError(f"the mode of a convolution is 'full', 'same' or 'valid', but got {mode!r}")
 
 
 @composite(np.linspace)
@@ -191,7 +191,7 @@ def _linspace(
     shape = (-1,) + (1,) * np.ndim(step)
     k = np.reshape(np.arange(num, dtype=np.result_type(step.dtype.type(0).real)), shape)
     points = start + k * step if intervals else start + k * 0 * (stop - start)
-    if endpoint and num > 1:  # the sum of the steps can miss it by the last digit
+    if endpoint and num > 1:  # the sum of the steps can differ from it in the last digit
         last = np.broadcast_to(stop, points.shape[1:])
         points = np.concatenate([points[:-1], np.expand_dims(last, 0)])
     points = points if axis == 0 else np.moveaxis(points, 0, axis)
@@ -211,7 +211,7 @@ def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0)
 
 @composite(np.geomspace)
 def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """Powers of the ratio, on the ray of a complex or negative start."""
+    """start (stop / start)^t for t from 0 to 1."""
     start, stop = as_array(start), as_array(stop)
     logs = np.linspace(0.0 * start, np.log(stop / start), num, endpoint)
     points = start * np.exp(logs)

@@ -8,7 +8,7 @@ from tensorgrad.rules import Function, nondifferentiable, primitive
 
 
 def along_first_axis(function: Function) -> Function:
-    """A reduction as the method of a ufunc: along the first axis unless told otherwise."""
+    """Turn a reduction into a ufunc's method, whose default is axis=0 instead of all axes."""
 
     def method(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
         return function(array, axis=axis, **kwargs)
@@ -17,13 +17,13 @@ def along_first_axis(function: Function) -> Function:
 
 
 def as_array(x: Any) -> Any:
-    """x itself if it is an array or a tensor, else the array of a number or a list."""
+    """Return arrays and tensors unchanged, and numbers and lists as arrays."""
     return x if hasattr(x, "shape") else np.asarray(x)
 
 
 @primitive
 def values(x: Any) -> np.ndarray:
-    """The array of a tensor, where only its numbers are asked for and no gradient is wanted."""
+    """Return the array of a tensor, for decisions through which no gradient flows."""
     return np.asarray(x)
 
 
@@ -31,5 +31,5 @@ nondifferentiable(values)
 
 
 def adjoint(a):
-    """The conjugate transpose of a matrix, or of each matrix of a stack."""
+    """Return the conjugate transpose of a matrix, or of each matrix in a stack."""
     return np.conj(np.matrix_transpose(a))

@@ -28,13 +28,13 @@ UNRELIABLE = (np.power, np.arctan2)   # np.power.reduce([2.0, 3.0, 2.0]) is 4.0 
 
 
 def slices(a, axis):
-    """The slices of an array along one axis."""
+    """Return the slices of an array along one axis."""
     a = np.moveaxis(a, axis, 0)
     return [a[i] for i in range(a.shape[0])]
 
 
 def only(ufunc, method, unknown):
-    """Refuse the keywords that a method of a ufunc would lose."""
+    """Refuse keywords that a ufunc's method of tensors would ignore."""
     if unknown:
         raise TypeError(
             f"{ufunc.__name__}.{method} of tensors has no keyword {', '.join(unknown)}; leave it out, or pass .data "
@@ -85,7 +85,7 @@ def _reduce(ufunc):
 
 def _reduceat(ufunc):
     def reduceat(array, indices, axis=0, **unknown):
-        """From each index to the next, or where that is no further, the element itself."""
+        """Reduce from each index to the next; if the next is not larger, return the element itself."""
         only(ufunc, "reduceat", unknown)
         moved = np.moveaxis(array, axis, 0)
         ends = [*indices[1:], len(moved)]
@@ -117,11 +117,11 @@ for _ufunc in NONDIFFERENTIABLE_UFUNCS:
 UFUNCS = {f for f in vars(np).values() if isinstance(f, np.ufunc)}
 unsupported(
     "it writes in place; assign to the tensor's elements, as in x[index] += y",
-    *(f.at for f in UFUNCS - {np.add, np.subtract}),  # whose `at` is an assignment
+    *(f.at for f in UFUNCS - {np.add, np.subtract}),  # their `at` is an assignment
 )
 for _ufunc in UFUNCS - {*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS}:
     unsupported(
-        "NumPy has it for functions of two arguments and one result only",
+        "NumPy has this method only for functions of two arguments and one result",
         _ufunc.outer,
         _ufunc.reduce,
         _ufunc.accumulate,

@@ -1,4 +1,4 @@
-"""Sets: the distinct elements of an array. Of those that are equal, the first has the gradient."""
+"""Sets: the distinct elements of arrays. Of equal elements, the first gets the gradient."""
 
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
@@ -9,7 +9,7 @@ from tensorgrad.rules import composite, nondifferentiable, primitive
 
 @primitive
 def places(ar, axis, equal_nan):
-    """Where the distinct elements stand first, where each element is among them, and how often."""
+    """Return np.unique's indices, inverse and counts, which carry no gradient."""
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
 
 
@@ -76,7 +76,7 @@ def _setdiff1d(ar1, ar2, assume_unique=False):
 
 @composite(np.setxor1d)
 def _setxor1d(ar1, ar2, assume_unique=False):
-    """Of both sets together, what occurs once."""
+    """The elements that occur once in both sets together."""
     if assume_unique:
         both = np.append(ar1, ar2)
     else:

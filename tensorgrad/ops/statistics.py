@@ -10,7 +10,7 @@ from tensorgrad.rules import composite
 
 
 def rows(a, axis):
-    """The array with the reduced axes together at the end, and the shape that keeps them as 1."""
+    """Merge the reduced axes into a last one; also return the shape of the result with keepdims."""
     axes = range(a.ndim) if axis is None else [int(i) % a.ndim for i in np.atleast_1d(axis)]
     left = [i for i in range(a.ndim) if i not in axes]
     kept = [1 if i in axes else n for i, n in enumerate(a.shape)]
@@ -20,10 +20,10 @@ def rows(a, axis):
 
 
 def _quantile(a, q, axis, method, keepdims, skip_nan):
-    """The quantiles q of what lies along `axis`, in front of the axes that are left."""
+    """The quantiles q along `axis`, in front of the remaining axes."""
     a, q = as_array(a), np.asarray(q)
     if a.dtype.kind == "c":
-        raise TypeError("complex numbers have no order, and so no quantiles")
+        raise TypeError("quantiles need real numbers, but got complex ones, which have no order")
     if skip_nan and a.size == 0:  # as NumPy, whatever q may be
         return np.mean(a, axis=axis, keepdims=keepdims)
     x, kept = rows(a, axis)
@@ -51,7 +51,7 @@ def _quantile(a, q, axis, method, keepdims, skip_nan):
 
 
 def _only(name, **given):
-    """Refuse what would write in place or be lost."""
+    """Refuse keywords that would write in place or lose a gradient."""
     for keyword, value in given.items():
         if value is not None and value is not False:
             raise TypeError(
@@ -90,7 +90,7 @@ for _prefix in ("", "nan"):
 
 
 def _declare_filled(name, whole, filler):
-    """A reduction in which NaN counts as what changes nothing."""
+    """Declare a reduction that replaces NaN by its neutral element."""
 
     @composite(getattr(np, name))
     def reduction(a, axis=None, **kwargs):
@@ -98,7 +98,7 @@ def _declare_filled(name, whole, filler):
 
 
 def _declare_skipping(name, whole):
-    """A reduction of what is not NaN."""
+    """Declare a reduction of the elements that are not NaN."""
 
     @composite(getattr(np, name))
     def reduction(a, axis=None, *, where=True, **kwargs):
@@ -139,8 +139,8 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         axes = [int(i) % a.ndim for i in np.atleast_1d(axis)] if axis is not None else []
         if weights.shape != tuple(a.shape[i] for i in axes):
             raise ValueError(
-                f"the weights of an average of shape {a.shape} along axis={axis} have the shape of the array or of "
-                f"those axes, but theirs is {weights.shape}"
+                f"the weights of an average of shape {a.shape} along axis={axis} need the shape of the array or of "
+                f"those axes, but have shape {weights.shape}"
             )
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)])
@@ -152,7 +152,7 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
 
 
 def _variables(x, rowvar, dtype):
-    """A variable per row."""
+    """Arrange the data as one variable per row."""
     x = np.astype(as_array(x), dtype)
     return np.reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar else np.transpose(x)
 
@@ -161,7 +161,7 @@ def _variables(x, rowvar, dtype):
 def _cov(
     m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None
 ):
-    """(x - mean) (x - mean)ᴴ over how many there are, less ddof."""
+    """(x - mean) (x - mean)ᴴ / (number of observations - ddof)."""
     m = as_array(m)
     if dtype is None:
         dtypes = [m.dtype] if y is None else [m.dtype, as_array(y).dtype]
@@ -188,7 +188,7 @@ def _cov(
 
 @composite(np.corrcoef)
 def _corrcoef(x, y=None, rowvar=True, *, dtype=None):
-    """The covariance of variables scaled to a variance of 1."""
+    """The covariance of the variables, each scaled to variance 1."""
     c = np.cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c

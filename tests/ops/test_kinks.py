@@ -1,8 +1,8 @@
-"""At the kinks: the value and gradient of functions where they have a corner, a pole or a tie.
+"""Values and gradients at the kinks: where functions have a corner, a pole or a tie.
 
-One convention everywhere. Where several arguments tie for a choice, they share the gradient equally: the mean of the
-one-sided slopes, which for a corner that is symmetric, as that of abs, is 0. What is not chosen gets 0, also where its
-own slope is infinite. relu has the slope 0 at 0, as a unit that is off.
+There is one convention. Arguments that tie for a choice share the gradient equally: it is the mean of the one-sided
+slopes, and 0 at a symmetric corner such as that of abs. An element that is not chosen gets 0, even where its own slope
+is infinite. relu has slope 0 at 0.
 """
 
 from pathlib import Path
@@ -146,17 +146,18 @@ DERIVATIVES = [
 PAGE = Path(__file__).parents[2] / "docs" / "at_the_kinks.md"
 HEAD = """# At the kinks
 
-Where a function has a corner, a pole or a tie, a gradient is a choice. Here it is one choice everywhere:
+At a corner, a pole or a tie a function has no single gradient, so one has to be chosen. tensorgrad follows one
+convention:
 
-- Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and their kin share the gradient equally.
-- At a symmetric corner or tip, as of `abs` and `norm` at 0, it is 0, the mean of the slopes around.
-- What was not chosen, by `where` say, gets 0, also where its own slope is infinite, as that of a root or a logarithm
-  at 0 is. Where its value is infinite or NaN already, as that of `x * np.log(x)` at 0, so is its gradient.
-- `relu` has the slope 0 at 0: the unit is off.
-- Products, powers and quotients are right at 0, and what could overflow on the way does not.
+- Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and similar functions share the gradient equally.
+- At a symmetric corner or tip, such as `abs` and `norm` at 0, the gradient is 0, the mean of the slopes around it.
+- An element that `where` does not choose gets 0, even where its own slope is infinite, such as that of a root or a
+  logarithm at 0. Where the value itself is infinite or NaN, such as `x * np.log(x)` at 0, so is the gradient.
+- `relu` has slope 0 at 0.
+- Products, powers and quotients have the right gradient at 0, and intermediate results do not overflow.
 
-Every row is a test of [tests/test_kinks.py](../tests/test_kinks.py), which also holds this page: the value of the
-function at the point, and the gradient of its sum.
+Every row is a test in [tests/ops/test_kinks.py](../tests/ops/test_kinks.py), which also generates this page: the value
+of the function at the point, and the gradient of its sum.
 
 | function | at | value | gradient |
 |---|---|---|---|
@@ -164,7 +165,7 @@ function at the point, and the gradient of its sum.
 
 
 def written(x) -> str:
-    """Numbers, lists of them, and lists of lists, to four digits."""
+    """Format numbers, and lists of them, with four digits."""
     if np.ndim(x):
         return f"[{', '.join(map(written, x))}]"
     return f"{x:.4g}"
@@ -177,7 +178,7 @@ def page() -> str:
 
 
 def test_the_page_is_this_table():
-    assert PAGE.read_text() == page(), "write it anew with: python -m tests.test_kinks"
+    assert PAGE.read_text() == page(), "regenerate it with: python -m tests.ops.test_kinks"
 
 
 @pytest.mark.parametrize("kink", KINKS, ids=lambda kink: kink[0])
