@@ -1,10 +1,12 @@
 """Helpers that several families of ops use."""
 
+import functools
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.rules import Function, nondifferentiable, primitive
+from tensorgrad.rules import Function, composite, nondifferentiable, primitive, rule
 
 
 def along_first_axis(function: Function) -> Function:
@@ -27,7 +29,61 @@ def values(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
-nondifferentiable(values)
+@primitive
+def numpys(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Return what NumPy computes of the arrays of tensors: a value without a gradient."""
+    return function(*args, **kwargs)
+
+
+@primitive
+def substitute(x: Any, value: Any) -> Any:
+    """Return the value, whose gradient goes to x: an expression that equals it but for rounding and infinities."""
+    return value
+
+
+rule(substitute, lambda g, _out, _x, _value: g, None)
+nondifferentiable(values, numpys)
+
+
+def valued_by_numpy(function: Function) -> Any:
+    """Declare an expression that gives a NumPy function its gradient; values, dtypes and errors are NumPy's own."""
+
+    def declare(expression: Function) -> Function:
+        @functools.wraps(expression)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            value = numpys(function, *args, **kwargs)
+            with np.errstate(all="ignore"):  # because NumPy has already warned
+                return substituted(expression(*args, **kwargs), value)
+
+        composite(function, call)
+        return expression
+
+    return declare
+
+
+def substituted(found: Any, value: Any) -> Any:
+    """Substitute the value for what an expression returned, also in tuples; integers carry no gradient."""
+    if isinstance(value, tuple):
+        pairs = map(substituted, found, value)
+        return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
+    array = np.asarray(value)[()]
+    return substitute(found, array) if array.dtype.kind in "fc" else array
+
+
+def axis_index(axis: Any, ndim: int) -> int:
+    """Return a single axis, counted from the front.
+
+    Raises: numpy.exceptions.AxisError if the array has no such axis.
+    """
+    return normalize_axis_index(axis, ndim)
+
+
+def axis_indices(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes that a reduction over `axis` removes, counted from the front.
+
+    Raises: numpy.exceptions.AxisError if the array has no such axis; ValueError if one occurs twice.
+    """
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim, "axis")
 
 
 def adjoint(a):

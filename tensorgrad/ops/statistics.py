@@ -5,13 +5,26 @@ import warnings
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array
-from tensorgrad.rules import composite
+from tensorgrad.ops.common import as_array, axis_indices, numpys, substituted, values
+from tensorgrad.rules import composite, refuse_out
+
+# Of the continuous methods, the position of the quantile q among n sorted elements is
+# first + q (n + 1 - first - last) - 1, within the bounds. All other methods jump from element to element.
+# fmt: off
+POSITIONS = {  # method: (first, last)
+    "linear":                    (1, 1),
+    "interpolated_inverted_cdf": (0, 1),
+    "hazen":                     (1 / 2, 1 / 2),
+    "weibull":                   (0, 0),
+    "median_unbiased":           (1 / 3, 1 / 3),
+    "normal_unbiased":           (3 / 8, 3 / 8),
+}
+# fmt: on
 
 
 def rows(a, axis):
     """Merge the reduced axes into a last one; also return the shape of the result with keepdims."""
-    axes = range(a.ndim) if axis is None else [int(i) % a.ndim for i in np.atleast_1d(axis)]
+    axes = axis_indices(axis, a.ndim)
     left = [i for i in range(a.ndim) if i not in axes]
     kept = [1 if i in axes else n for i, n in enumerate(a.shape)]
     n = math.prod(a.shape[i] for i in axes)
@@ -19,68 +32,118 @@ def rows(a, axis):
     return np.reshape(moved, (*moved.shape[: len(left)], n)), kept
 
 
-def _quantile(a, q, axis, method, keepdims, skip_nan):
+def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
     """The quantiles q along `axis`, in front of the remaining axes."""
-    a, q = as_array(a), np.asarray(q)
-    if a.dtype.kind == "c":
-        raise TypeError("quantiles need real numbers, but got complex ones, which have no order")
-    if skip_nan and a.size == 0:  # as NumPy, whatever q may be
-        return np.mean(a, axis=axis, keepdims=keepdims)
+    a, q = as_array(a), as_array(q)
     x, kept = rows(a, axis)
-    x = np.sort(x, axis=-1)  # NaN comes last; equal elements share the gradient
-    count = x.shape[-1]
+    shape = (*q.shape, *(kept if keepdims else x.shape[:-1]))
+    if x.size == 0:
+        return np.broadcast_to(np.sum(x, axis=-1) if x.ndim == 1 else np.zeros(()), shape)
     holes = np.isnan(x)
-    n = count - np.count_nonzero(holes, axis=-1) if skip_nan else np.full(x.shape[:-1], count)
-    place = np.zeros((*x.shape[:-1], q.size))
-    for each in np.unique(n):
-        if each:
-            # Every method finds a value or lies between two, so of 0, 1, 2, … NumPy's is the place.
-            place[n == each] = np.quantile(np.arange(each, dtype=float), q.ravel(), method=method)
-    if not np.all(n):
-        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
+    if weights is None:
+        place = _places(holes, values(q).ravel(), method, skip_nan)
+    else:
+        given = rows(_weights_like(a, values(weights), axis), axis)[0]
+        place = _weighted_places(values(x), given, values(q).ravel(), skip_nan)
+    x = np.sort(x, axis=-1)  # NaN comes last; equal elements share the gradient
     low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
     lower = np.take_along_axis(x, low, axis=-1)
-    # No step where there is none to be made, for from infinity to itself it would be NaN.
+    # No difference between an element and itself, which is NaN at infinity.
     rise = np.where(low < high, np.take_along_axis(x, high, axis=-1), 0) - np.where(
         low < high, lower, 0
     )
-    out = lower + rise * (place - low).astype(a.dtype if a.dtype.kind == "f" else float)
+    out = lower + rise * (place - low).astype(x.real.dtype)
+    if not isinstance(q, np.ndarray):
+        out = out + _moves(q, method, place, holes, skip_nan) * _slopes(x, place)
     if not skip_nan and np.any(holes):
-        out = np.where(holes[..., -1:], np.nan, out)
-    return np.reshape(np.moveaxis(out, -1, 0), (*q.shape, *(kept if keepdims else x.shape[:-1])))
+        out = np.where(np.any(holes, axis=-1, keepdims=True), np.nan, out)
+    return np.reshape(np.moveaxis(out, -1, 0), shape)
 
 
-def _only(name, **given):
-    """Refuse keywords that would write in place or lose a gradient."""
-    for keyword, value in given.items():
-        if value is not None and value is not False:
-            raise TypeError(
-                f"{name} of tensors has no {keyword}=; leave it out, or pass .data if no gradient is wanted"
-            )
+def _places(holes, q, method, skip_nan):
+    """Return the positions of the quantiles among the sorted elements, between two or at one of them."""
+    count = holes.shape[-1]
+    n = count - np.count_nonzero(holes, axis=-1) if skip_nan else np.full(holes.shape[:-1], count)
+    place = np.zeros((*n.shape, q.size))
+    for each in np.unique(n):
+        if each:
+            # A quantile is an element or lies between two, so that of 0, 1, 2, … is its position.
+            place[n == each] = np.quantile(np.arange(each, dtype=float), q, method=method)
+    return place
+
+
+def _weighted_places(x, weights, q, skip_nan):
+    """Return the positions of weighted quantiles: the quantiles of the ranks."""
+    ranks = np.argsort(np.argsort(x, axis=-1), axis=-1).astype(float)
+    if skip_nan:
+        ranks[np.isnan(x)] = np.nan
+    quantile = np.nanquantile if skip_nan else np.quantile
+    place = quantile(ranks, q, axis=-1, method="inverted_cdf", weights=weights)
+    return np.nan_to_num(np.moveaxis(place, 0, -1))
+
+
+def _moves(q, method, place, holes, skip_nan):
+    """0, with the gradient of the position with respect to q: 0 for methods that jump, and beyond the bounds."""
+    n = holes.shape[-1]
+    n = n - np.count_nonzero(holes, axis=-1, keepdims=True) if skip_nan else n
+    first, last = POSITIONS.get(method, (0, 0))
+    exact = first + values(q).ravel() * (n + 1 - first - last) - 1
+    inside = (exact >= -1e-9) & (exact <= n - 1 + 1e-9) & (method in POSITIONS)
+    change = np.ravel(q - values(q))
+    return change * np.where(inside, n + 1 - first - last, 0)
+
+
+def _slopes(x, place):
+    """The slope between the sorted neighbours; at an element, the mean of those on both sides."""
+    last = x.shape[-1] - 1
+    before = np.maximum(np.ceil(place).astype(int) - 1, 0)
+    after = np.minimum(np.floor(place).astype(int) + 1, last)
+    rise = np.take_along_axis(x, after, axis=-1) - np.take_along_axis(x, before, axis=-1)
+    return rise / np.maximum(after - before, 1)
+
+
+def _weights_like(a, weights, axis):
+    """Broadcast weights of the reduced axes, or of all, to the shape of the array."""
+    if weights.shape != a.shape:
+        axes = axis_indices(axis, a.ndim)
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)])
+    return np.broadcast_to(weights, a.shape)
 
 
 def _declare_quantiles(name, whole, skip_nan):
-    @composite(getattr(np, name))
+    function = getattr(np, name)
+
+    @composite(function)
     def quantile(
         a,
         q,
         axis=None,
         out=None,
-        overwrite_input=False,
+        overwrite_input=False,  # allowed to, but does not
         method="linear",
         keepdims=False,
         *,
         weights=None,
     ):
-        _only(name, out=out, overwrite_input=overwrite_input, weights=weights)
-        return _quantile(a, np.asarray(q) / whole, axis, method, keepdims, skip_nan)
+        refuse_out(name, out)
+        value = numpys(function, a, q, axis, method=method, keepdims=keepdims, weights=weights)
+        q = as_array(q) / whole
+        with np.errstate(all="ignore"):  # because NumPy has already warned
+            found = _quantile(a, q, axis, method, keepdims, skip_nan, weights)
+        return substituted(found, value)
 
 
 def _declare_median(name, skip_nan):
-    @composite(getattr(np, name))
+    function = getattr(np, name)
+
+    @composite(function)
     def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-        _only(name, out=out, overwrite_input=overwrite_input)
-        return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan)
+        refuse_out(name, out)
+        value = numpys(function, a, axis, keepdims=keepdims)
+        with np.errstate(all="ignore"):
+            found = _quantile(a, 0.5, axis, "linear", keepdims, skip_nan)
+        return substituted(found, value)
 
 
 for _prefix in ("", "nan"):
