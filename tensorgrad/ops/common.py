@@ -23,6 +23,12 @@ def as_array(x: Any) -> Any:
     return x if hasattr(x, "shape") else np.asarray(x)
 
 
+def as_inexact(x: Any) -> Any:
+    """Return arrays and tensors with integers converted to floating point, numbers and lists as such arrays."""
+    x = as_array(x)
+    return np.astype(x, float) if x.dtype.kind in "biu" else x
+
+
 @primitive
 def values(x: Any) -> np.ndarray:
     """Return the array of a tensor, for decisions through which no gradient flows."""
