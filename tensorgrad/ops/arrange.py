@@ -107,7 +107,8 @@ def _tile(A, reps):
 def _repeat(a, repeats, axis=None):
     if axis is None:
         a, axis = np.ravel(a), 0
-    axis %= a.ndim
+    a = np.ravel(a) if a.ndim == 0 else a  # NumPy takes axis=0 of a number, too
+    axis = common.axis_index(axis, a.ndim)
     if np.ndim(repeats):
         return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis)
     shape = a.shape
@@ -121,6 +122,7 @@ def _repeat(a, repeats, axis=None):
 def _delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
+    axis = common.axis_index(axis, arr.ndim)
     obj = common.values(obj) if hasattr(obj, "shape") else obj
     return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
@@ -132,7 +134,7 @@ def _insert(arr, obj, values, axis=None):
     obj = common.values(obj) if hasattr(obj, "shape") else obj
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    axis %= arr.ndim
+    axis = common.axis_index(axis, arr.ndim)
     n = arr.shape[axis]
     inserted = len(np.insert(np.arange(n), obj, 0)) - n
     values = np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
@@ -147,24 +149,26 @@ def _insert(arr, obj, values, axis=None):
 
 @composite(np.pad)
 def _pad(array, pad_width, mode="constant", **kwargs):
+    if callable(mode) or mode == "empty":
+        raise TypeError(
+            f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
+        )
     widths = _widths(pad_width, array.ndim)
     if not any(map(any, widths)):
         return np.copy(array)
     if mode == "constant":
         return pad_constant(array, widths, **kwargs)
+    value = common.numpys(np.pad, array, widths, mode, **kwargs)
     if mode in ("edge", "reflect", "symmetric", "wrap"):
         odd = kwargs.get("reflect_type", "even") == "odd"
         along = _extrapolated if odd and mode in ("reflect", "symmetric") else _picked
-    elif mode in ("linear_ramp", "mean", "maximum", "minimum", "median"):
-        along = _joined
     else:
-        raise TypeError(
-            f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
-        )
-    for axis, width in enumerate(widths):
-        if any(width):
-            array = along(array, axis, width, mode, kwargs)
-    return array
+        along, array = _joined, common.as_inexact(array)
+    with np.errstate(all="ignore"):
+        for axis, width in enumerate(widths):
+            if any(width):
+                array = along(array, axis, width, mode, kwargs)
+    return common.substituted(array, value)
 
 
 def _widths(pad_width, ndim):

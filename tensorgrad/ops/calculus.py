@@ -198,9 +198,6 @@ def _linspace(
     shape = (-1,) + (1,) * np.ndim(step)
     k = np.reshape(np.arange(num, dtype=np.result_type(step.dtype.type(0).real)), shape)
     points = start + k * step if intervals else start + k * 0 * (stop - start)
-    if endpoint and num > 1:  # the sum of the steps can differ from it in the last digit
-        last = np.broadcast_to(stop, points.shape[1:])
-        points = np.concatenate([points[:-1], np.expand_dims(last, 0)])
     points = points if axis == 0 else np.moveaxis(points, 0, axis)
     if dtype is not None:
         points = np.astype(points, dtype)

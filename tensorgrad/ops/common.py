@@ -68,12 +68,11 @@ def valued_by_numpy(function: Function) -> Any:
 
 
 def substituted(found: Any, value: Any) -> Any:
-    """Substitute the value for what an expression returned, also in tuples; integers carry no gradient."""
+    """Substitute the value for what an expression returned, also in tuples."""
     if isinstance(value, tuple):
         pairs = map(substituted, found, value)
         return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
-    array = np.asarray(value)[()]
-    return substitute(found, array) if array.dtype.kind in "fc" else array
+    return substitute(found, np.asarray(value)[()])
 
 
 def axis_index(axis: Any, ndim: int) -> int:

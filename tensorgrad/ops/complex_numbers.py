@@ -46,7 +46,8 @@ def _sign(x):
     if not np.iscomplexobj(x):
         return sign_of_real(x)
     size = np.absolute(x)
-    return x / np.where(np.equal(size, 0), 1, size)
+    zero = np.equal(size, 0)
+    return np.where(zero, 0, x / np.where(zero, 1, size))
 
 
 @composite(np.angle)

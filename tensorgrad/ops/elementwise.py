@@ -6,6 +6,7 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 
 import numpy as np
 
+from tensorgrad.ops.common import as_array, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
@@ -163,12 +164,20 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """Clipped elements get no gradient, elements equal to a bound half of it, as in maximum and minimum."""
     low = a_min if min is None or min is np._NoValue else min
     high = a_max if max is None or max is np._NoValue else max
-    clipped = a
+    clipped = a = as_array(a)
     if low is not None and low is not np._NoValue:
-        clipped = np.maximum(clipped, low)
+        clipped = np.maximum(clipped, within_dtype(low, a.dtype))
     if high is not None and high is not np._NoValue:
-        clipped = np.minimum(clipped, high)
+        clipped = np.minimum(clipped, within_dtype(high, a.dtype))
     return np.copy(a) if clipped is a else clipped
+
+
+def within_dtype(bound, dtype):
+    """Return the nearest integer that the dtype has, because a Python integer beyond it raises in other functions."""
+    if type(bound) is int and dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return sorted((info.min, bound, info.max))[1]
+    return bound
 
 
 @composite(np.astype)
@@ -179,7 +188,8 @@ def _astype(x, dtype, copy=True):
 
 @composite(np.modf)
 def _modf(x):
-    return fraction(x), np.trunc(x)
+    part = fraction(x)
+    return part, np.trunc(np.astype(values(x), part.dtype))
 
 
 @composite(np.frexp)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, axis_index, axis_indices, valued_by_numpy, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
@@ -80,7 +80,7 @@ def _along(x, indices, axis):
     shape = list(x.shape)
     shape[axis] = 1  # replaced by indices, whose length the grid must not fix
     grid = np.ogrid[tuple(slice(n) for n in shape)]
-    return tuple(indices if i == axis % x.ndim else positions for i, positions in enumerate(grid))
+    return tuple(indices if i == axis else positions for i, positions in enumerate(grid))
 
 
 @primitive
@@ -133,19 +133,22 @@ def _take_along_axis(arr, indices, axis=-1):
     arr, indices = as_array(arr), values(indices)
     if axis is None:
         return take(np.ravel(arr), indices)
-    return take(arr, _along(arr, indices, axis))
+    return take(arr, _along(arr, indices, axis_index(axis, arr.ndim)))
 
 
 @composite(np.take)
 def _take(a, indices, axis=None, out=None, mode="raise"):
     refuse_out("take", out)
     a, indices = as_array(a), values(indices)
+    if axis is not None:
+        a = np.ravel(a) if a.ndim == 0 else a  # NumPy takes axis=0 of a number, too
+        axis = axis_index(axis, a.ndim)
     if mode != "raise":
         n = a.size if axis is None else a.shape[axis]
         indices = np.clip(indices, 0, n - 1) if mode == "clip" else np.mod(indices, n)
     if axis is None:
         return take(np.ravel(a), indices)
-    return take(a, (slice(None),) * (axis % a.ndim) + (indices,))
+    return take(a, (slice(None),) * axis + (indices,))
 
 
 for _ufunc in (np.add, np.subtract):
@@ -177,6 +180,8 @@ def _choose(a, choices, out=None, mode="raise"):
             "allows others"
         )
     which = np.clip(which, 0, n - 1) if mode == "clip" else np.mod(which, n)
+    dtype = np.result_type(*choices)
+    choices = [x if x.dtype == dtype else np.astype(x, dtype) for x in map(as_array, choices)]
     which, *arrays = np.broadcast_arrays(which, *choices)
     return np.take_along_axis(np.stack(arrays), values(which)[None], 0)[0]
 
@@ -217,13 +222,13 @@ def _piecewise(x, condlist, funclist, *args, **kw):
 
 @composite(np.sort_complex)
 def _sort_complex(a):
-    return np.astype(np.sort(a), np.result_type(a.dtype, np.complex128))
+    return np.astype(np.sort(a), np.sort_complex(np.empty(0, a.dtype)).dtype)
 
 
 @composite(np.trim_zeros)
 def _trim_zeros(filt, trim="fb", axis=None):
     found = np.nonzero(np.atleast_1d(values(filt)))
-    axes = range(filt.ndim) if axis is None else [i % filt.ndim for i in np.atleast_1d(axis)]
+    axes = axis_indices(axis, filt.ndim)
     index = [slice(None)] * filt.ndim
     for i in axes:
         if found[i].size == 0:
@@ -236,7 +241,7 @@ def _trim_zeros(filt, trim="fb", axis=None):
     return filt[tuple(index)]
 
 
-@composite(np.bincount)
+@valued_by_numpy(np.bincount)
 def _bincount(x, /, weights=None, minlength=0):
     """Counts carry no gradient, sums of weights do."""
     counts = np.bincount(values(x), None, minlength)
@@ -245,7 +250,7 @@ def _bincount(x, /, weights=None, minlength=0):
     return np.astype(put(as_array(weights), (values(x),), counts.shape), float)
 
 
-@composite(np.histogram_bin_edges)
+@valued_by_numpy(np.histogram_bin_edges)
 def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     """The edges depend on the smallest and the largest element, unless `range` is given."""
     if np.ndim(bins):
@@ -259,7 +264,7 @@ def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     return np.linspace(low, high, len(edges))
 
 
-@composite(np.histogram)
+@valued_by_numpy(np.histogram)
 def _histogram(a, bins=10, range=None, density=None, weights=None):
     """Counts carry no gradient, because they are constant between jumps; edges and sums of weights do."""
     a = np.ravel(as_array(a))
@@ -276,12 +281,14 @@ def _histogram(a, bins=10, range=None, density=None, weights=None):
 
 @composite(np.apply_along_axis)
 def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    arr = as_array(arr)
+    axis = axis_index(axis, arr.ndim)
     rows = np.moveaxis(arr, axis, -1)
     lead = rows.shape[:-1]
     results = [func1d(rows[i], *args, **kwargs) for i in np.ndindex(lead)]
     out = np.reshape(np.stack(results), lead + np.shape(results[0]))
     inner = range(len(lead), out.ndim)
-    return np.moveaxis(out, list(inner), [axis % arr.ndim + k for k, _ in enumerate(inner)])
+    return np.moveaxis(out, list(inner), [axis + k for k, _ in enumerate(inner)])
 
 
 @composite(np.apply_over_axes)

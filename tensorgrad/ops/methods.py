@@ -3,11 +3,13 @@
 A reduction such as that of np.subtract applies the ufunc to one slice after another. `at` writes in place.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import composite, nondifferentiable, unsupported
+from tensorgrad.ops.common import as_array, axis_indices, numpys, substituted
+from tensorgrad.rules import composite, nondifferentiable, refuse_out, unsupported
 
 # fmt: off
 DIFFERENTIABLE_UFUNCS = (
@@ -45,54 +47,58 @@ def only(ufunc, method, unknown):
 def _outer_method(ufunc):
     def outer(a, b, **unknown):
         only(ufunc, "outer", unknown)
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), as_array(b))
 
     return outer
 
 
+def _valued(ufunc, method, expression):
+    """Add dtype= to the expression of a ufunc's method, whose values are NumPy's own."""
+    function = getattr(ufunc, method)
+
+    def call(array, *args, dtype=None, out=None, **kwargs):
+        refuse_out(f"{ufunc.__name__}.{method}", out)
+        only(ufunc, method, kwargs.keys() - {"axis", "keepdims", "indices"})
+        array = as_array(array) if dtype is None else np.astype(as_array(array), dtype)
+        value = numpys(function, array, *args, **kwargs)
+        with np.errstate(all="ignore"):  # because NumPy has already warned
+            return substituted(expression(array, *args, **kwargs), value)
+
+    return call
+
+
 def _accumulate(ufunc):
-    def accumulate(array, axis=0, **unknown):
-        only(ufunc, "accumulate", unknown)
+    def accumulate(array, axis=0):
         results: list[Any] = []
         for x in slices(array, axis):
             results.append(ufunc(results[-1], x) if results else x)
         return np.stack(results, axis) if results else array
 
-    return accumulate
+    return _valued(ufunc, "accumulate", accumulate)
 
 
 def _reduce(ufunc):
-    def reduce(array, axis=0, keepdims=False, **unknown):
-        only(ufunc, "reduce", unknown)
-        if array.ndim == 0:
-            return array
-        if axis is None and array.ndim == 1:
-            axis = 0
-        if not isinstance(axis, (int, np.integer)):
-            raise ValueError(
-                f"{ufunc.__name__}.reduce of tensors takes one axis, but axis={axis} was given for an array of shape "
-                f"{array.shape}; reduce one after another"
-            )
-        if array.shape[axis] == 0:
-            return ufunc.reduce(np.zeros(array.shape, array.dtype), axis=axis, keepdims=keepdims)
-        first, *rest = slices(array, axis)
-        for x in rest:
-            first = ufunc(first, x)
-        return np.expand_dims(first, axis) if keepdims else first
+    def reduce(array, axis=0, keepdims=False):
+        axes = sorted(axis_indices(axis, array.ndim) if array.ndim else ())
+        for i in reversed(axes):
+            if array.shape[i] == 0:
+                zeros = np.zeros(array.shape, array.dtype)
+                return ufunc.reduce(zeros, axis=axis, keepdims=keepdims)
+            array = functools.reduce(ufunc, slices(array, i))
+        return np.expand_dims(array, tuple(axes)) if keepdims else array
 
-    return reduce
+    return _valued(ufunc, "reduce", reduce)
 
 
 def _reduceat(ufunc):
-    def reduceat(array, indices, axis=0, **unknown):
+    def reduceat(array, indices, axis=0):
         """Reduce from each index to the next; if the next is not larger, return the element itself."""
-        only(ufunc, "reduceat", unknown)
         moved = np.moveaxis(array, axis, 0)
         ends = [*indices[1:], len(moved)]
         parts = [ufunc.reduce(moved[i : max(i + 1, j)], axis=0) for i, j in zip(indices, ends)]
         return np.stack(parts, axis)
 
-    return reduceat
+    return _valued(ufunc, "reduceat", reduceat)
 
 
 for _ufunc in DIFFERENTIABLE_UFUNCS:

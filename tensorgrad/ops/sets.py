@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, numpys, values
 from tensorgrad.rules import composite, nondifferentiable, primitive
 
 
@@ -38,7 +38,9 @@ def _unique(
 
 @composite(np.unique_values)
 def _unique_values(x):
-    return np.unique(x, equal_nan=False)
+    """In the order of NumPy, which does not always sort."""
+    order = np.argsort(numpys(np.unique_values, x))
+    return np.unique(x, equal_nan=False)[np.argsort(order)]
 
 
 @composite(np.unique_counts)
@@ -81,5 +83,5 @@ def _setxor1d(ar1, ar2, assume_unique=False):
         both = np.append(ar1, ar2)
     else:
         both = np.append(np.unique(as_array(ar1)), np.unique(as_array(ar2)))
-    different, counts = np.unique(both, return_counts=True)
+    different, counts = np.unique(both, return_counts=True, equal_nan=False)
     return different[counts == 1]

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array
+from tensorgrad.ops.common import as_array, axis_index
 from tensorgrad.rules import (
     RULES,
     composite,
@@ -63,7 +63,7 @@ def _in_known_order(function):
     """Refuse orders that depend on the strides of the argument, because rules do not know them."""
 
     def compute(x, *args, **kwargs):
-        if "order" in kwargs and kwargs["order"] not in ("C", "F"):
+        if kwargs.get("order", "C") not in ("C", "F", "c", "f"):
             raise TypeError(
                 f"{function.__name__} of tensors takes order 'C' or 'F', but got order={kwargs['order']!r}, which "
                 "depends on the layout in memory"
@@ -187,6 +187,7 @@ def _atleast_3d(a):
 
 @composite(np.array_split)
 def _array_split(ary, indices_or_sections, axis=0):
+    axis = axis_index(axis, ary.ndim)
     n = ary.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = int(indices_or_sections)
@@ -198,12 +199,13 @@ def _array_split(ary, indices_or_sections, axis=0):
         cuts = np.cumsum([0] + [size + 1] * more + [size] * (sections - more)).tolist()
     else:
         cuts = [0, *indices_or_sections, n]
-    lead = (slice(None),) * (axis % ary.ndim)
+    lead = (slice(None),) * axis
     return [ary[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 @composite(np.split)
 def _split(ary, indices_or_sections, axis=0):
+    axis = axis_index(axis, ary.ndim)
     if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
         raise ValueError(
             f"axis {axis} of length {ary.shape[axis]} cannot be split into {indices_or_sections} equal parts; "
@@ -214,6 +216,8 @@ def _split(ary, indices_or_sections, axis=0):
 
 @composite(np.hsplit)
 def _hsplit(ary, indices_or_sections):
+    if ary.ndim < 1:
+        raise ValueError("hsplit needs an array of 1 dimension or more, but got a single number")
     return np.split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
@@ -237,6 +241,8 @@ def _dsplit(ary, indices_or_sections):
 
 @composite(np.unstack)
 def _unstack(x, /, *, axis=0):
+    if x.ndim == 0:
+        raise ValueError("unstack needs an array of 1 dimension or more, but got a single number")
     return tuple(np.moveaxis(x, axis, 0))
 
 

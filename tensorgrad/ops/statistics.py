@@ -5,7 +5,14 @@ import warnings
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_indices, numpys, substituted, values
+from tensorgrad.ops.common import (
+    as_array,
+    axis_indices,
+    numpys,
+    substituted,
+    valued_by_numpy,
+    values,
+)
 from tensorgrad.rules import composite, refuse_out
 
 # Of the continuous methods, the position of the quantile q among n sorted elements is
@@ -195,11 +202,13 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     a = as_array(a)
     if weights is None:
         out = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.full(out.shape, a.size / max(out.size, 1), out.dtype)
+        total = np.full(
+            out.shape, a.size / out.size, out.dtype
+        )  # or ZeroDivisionError, as in NumPy
         return (out, total) if returned else out
     weights = as_array(weights)
     if weights.shape != a.shape:
-        axes = [int(i) % a.ndim for i in np.atleast_1d(axis)] if axis is not None else []
+        axes = () if axis is None else axis_indices(axis, a.ndim)
         if weights.shape != tuple(a.shape[i] for i in axes):
             raise ValueError(
                 f"the weights of an average of shape {a.shape} along axis={axis} need the shape of the array or of "
@@ -207,6 +216,9 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
             )
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)])
+    exact = a.dtype.kind in "biu"
+    dtype = np.result_type(a.dtype, weights.dtype, *[np.float64] * exact)
+    a, weights = (x if x.dtype == dtype else np.astype(x, dtype) for x in (a, weights))
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     if np.any(np.equal(total, 0)):
         raise ZeroDivisionError("weights that sum to 0 have no average")
@@ -220,7 +232,7 @@ def _variables(x, rowvar, dtype):
     return np.reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar else np.transpose(x)
 
 
-@composite(np.cov)
+@valued_by_numpy(np.cov)
 def _cov(
     m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None
 ):
@@ -241,15 +253,13 @@ def _cov(
     n = total[0]
     weighted = ddof and aweights is not None
     n = n - (ddof * np.sum(w * aweights) / n if weighted else ddof)
-    if n <= 0:
-        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
-        n = 0.0
+    n = n if n > 0 else 0.0
     x = x - np.expand_dims(mean, 1)
     other = x if w is None else x * w
     return np.squeeze(np.matmul(x, np.conjugate(np.transpose(other))) / n)
 
 
-@composite(np.corrcoef)
+@valued_by_numpy(np.corrcoef)
 def _corrcoef(x, y=None, rowvar=True, *, dtype=None):
     """The covariance of the variables, each scaled to variance 1."""
     c = np.cov(x, y, rowvar, dtype=dtype)
