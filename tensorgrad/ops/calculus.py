@@ -148,8 +148,9 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
         i = np.clip(np.searchsorted(values(xp), values(x), "right") - 1, 0, n - 2)
         start, low = xp[i], fp[i]
         gap = xp[i + 1] - start
-        way = (x - start) / np.where(np.equal(gap, 0), 1, gap)
-        way = np.where(np.isfinite(gap), way, 0.5)  # equal ordinates share the gradient
+        finite = np.isfinite(gap) & np.isfinite(x - start) & np.not_equal(gap, 0)
+        # Where an abscissa is infinite, both ordinates share the gradient.
+        way = np.where(finite, (x - start) / np.where(finite, gap, 1), 0.5)
         inside = (1 - way) * low + way * fp[i + 1]
     inside = np.where(np.less(x, xp[0]), fp[0] if left is None else left, inside)
     last = np.where(np.equal(x, xp[-1]), fp[-1], inside)
@@ -179,13 +180,15 @@ def _correlate(a, v, mode="valid"):
 def _overlap(mode, n, m):
     """Return the slice of the full convolution that a mode stands for."""
     longer, shorter = max(n, m), min(n, m)
+    mode = dict(enumerate(("valid", "same", "full"))).get(mode, mode)
     if mode == "full":
         return slice(0, n + m - 1)
     if mode == "same":
         return slice((shorter - 1) // 2, (shorter - 1) // 2 + longer)
     if mode == "valid":
         return slice(shorter - 1, longer)
-    raise ValueError(f"the mode of a convolution is 'full', 'same' or 'valid', but got {mode!r}")
+    error = ValueError if isinstance(mode, (str, int)) else TypeError
+    raise error(f"the mode of a convolution is 'full', 'same' or 'valid', but got {mode!r}")
 
 
 @valued_by_numpy(np.linspace)

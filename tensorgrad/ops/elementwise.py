@@ -162,13 +162,17 @@ nondifferentiable(
 @composite(np.clip)
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """Clipped elements get no gradient, elements equal to a bound half of it, as in maximum and minimum."""
-    low = a_min if min is None or min is np._NoValue else min
-    high = a_max if max is None or max is np._NoValue else max
+    bounds = [None if x is np._NoValue else x for x in (a_min, a_max, min, max)]
+    if any(x is not None for x in bounds[:2]) and any(x is not None for x in bounds[2:]):
+        raise ValueError("clip takes a_min and a_max, or min and max, but got both")
+    low, high = bounds[2:] if bounds[0] is None and bounds[1] is None else bounds[:2]
     clipped = a = as_array(a)
-    if low is not None and low is not np._NoValue:
+    if low is not None:
         clipped = np.maximum(clipped, within_dtype(low, a.dtype))
-    if high is not None and high is not np._NoValue:
+    if high is not None:
         clipped = np.minimum(clipped, within_dtype(high, a.dtype))
+        if low is not None and np.any(np.greater_equal(low, high)):
+            clipped = np.where(np.greater_equal(low, high), high, clipped)  # a has no influence
     return np.copy(a) if clipped is a else clipped
 
 

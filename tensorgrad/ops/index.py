@@ -132,7 +132,11 @@ nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatno
 def _take_along_axis(arr, indices, axis=-1):
     arr, indices = as_array(arr), values(indices)
     if axis is None:
-        return take(np.ravel(arr), indices)
+        arr, axis = np.ravel(arr), 0
+    if indices.ndim != arr.ndim:
+        raise ValueError(
+            f"take_along_axis needs indices of {arr.ndim} dimensions, but they have shape {indices.shape}"
+        )
     return take(arr, _along(arr, indices, axis_index(axis, arr.ndim)))
 
 
@@ -194,6 +198,11 @@ def _select(condlist, choicelist, default=0):
             f"{len(choicelist)} choices"
         )
     result = default
+    for k, condition in enumerate(condlist):
+        if as_array(condition).dtype != bool:
+            raise TypeError(
+                f"select needs conditions of booleans, but entry {k} of condlist is {condition!r}"
+            )
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = np.where(condition, choice, result)
     return result
@@ -202,7 +211,7 @@ def _select(condlist, choicelist, default=0):
 @composite(np.piecewise)
 def _piecewise(x, condlist, funclist, *args, **kw):
     """Call each function with the elements that meet its condition, and one more function with all others."""
-    conditions = values(condlist)
+    x, conditions = as_array(x), values(condlist).astype(bool)
     if conditions.ndim == 0 or (conditions.ndim == 1 and x.ndim):
         conditions = conditions[None]
     if len(funclist) == len(conditions) + 1:
@@ -227,6 +236,9 @@ def _sort_complex(a):
 
 @composite(np.trim_zeros)
 def _trim_zeros(filt, trim="fb", axis=None):
+    trim = trim.lower()
+    if trim not in ("f", "b", "fb", "bf"):
+        raise ValueError(f"trim_zeros takes trim='f', 'b' or 'fb', but got {trim!r}")
     found = np.nonzero(np.atleast_1d(values(filt)))
     axes = axis_indices(axis, filt.ndim)
     index = [slice(None)] * filt.ndim
@@ -235,9 +247,7 @@ def _trim_zeros(filt, trim="fb", axis=None):
             index[i] = slice(0, 0)
         else:
             first, last = int(found[i].min()), int(found[i].max())
-            index[i] = slice(
-                first if "f" in trim.lower() else None, last + 1 if "b" in trim.lower() else None
-            )
+            index[i] = slice(first if "f" in trim else None, last + 1 if "b" in trim else None)
     return filt[tuple(index)]
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tensorgrad.ops.common import as_array
 from tensorgrad.rules import composite, nondifferentiable, unsupported
 
 
@@ -43,5 +44,7 @@ unsupported("NumPy has deprecated or removed it; use np.vstack, np.trapezoid or 
 @composite(np.full_like)
 def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     out = np.empty_like(a, dtype, order, subok, shape, device=device)
-    out[...] = fill_value
+    fill = as_array(fill_value)
+    # NumPy casts numbers without a check; a recorded tensor is checked, so that no gradient is lost.
+    out[...] = fill.astype(out.dtype) if isinstance(fill, np.ndarray) else fill
     return out

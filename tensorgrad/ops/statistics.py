@@ -171,8 +171,20 @@ def _declare_skipping(name, whole):
     """Declare a reduction of the elements that are not NaN."""
 
     @composite(getattr(np, name))
-    def reduction(a, axis=None, *, where=True, **kwargs):
-        return whole(a, axis=axis, where=np.logical_not(np.isnan(a)) & where, **kwargs)
+    def reduction(a, axis=None, dtype=None, out=None, ddof=0, *, where=True, **kwargs):
+        a = as_array(a)
+        refuse_out(name, out)
+        if dtype is not None and a.dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
+            raise TypeError(
+                f"{name} of {a.dtype} needs an inexact dtype, but got {np.dtype(dtype)}"
+            )
+        where = np.logical_not(np.isnan(a)) & where
+        if name == "nanmean":
+            return whole(a, axis=axis, dtype=dtype, where=where, **kwargs)
+        found = whole(a, axis=axis, dtype=dtype, ddof=ddof, where=where, **kwargs)
+        count = np.count_nonzero(where, axis=axis, keepdims=kwargs.get("keepdims") is True)
+        enough = count > kwargs.get("correction", ddof)
+        return found if np.all(enough) else np.where(enough, found, np.nan)
 
 
 def _declare_extreme(name, ufunc):

@@ -5,7 +5,7 @@ Writing a tensor that requires a gradient into an ndarray raises, because the gr
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, axis_index, values
 from tensorgrad.rules import composite
 
 
@@ -28,6 +28,8 @@ def _place(arr, mask, vals):
     """The values are written in order, and repeated if there are too few."""
     mask = np.reshape(values(mask), arr.shape).astype(bool)
     vals = np.ravel(as_array(vals))
+    if not vals.size and np.any(mask):
+        raise ValueError("place needs 1 value or more to insert, but got none")
     arr[mask] = vals[np.arange(np.count_nonzero(mask)) % vals.size]
 
 
@@ -58,8 +60,13 @@ def _put(a, ind, v, mode="raise"):
 @composite(np.put_along_axis)
 def _put_along_axis(arr, indices, values, axis):
     if axis is None:
+        if np.ndim(indices) != 1:
+            raise ValueError(
+                f"put_along_axis with axis=None needs indices of 1 dimension, but they have shape {np.shape(indices)}"
+            )
         arr[np.unravel_index(indices, arr.shape)] = values
         return
+    axis = axis_index(axis, arr.ndim)
     shape = list(arr.shape)
     shape[axis] = 1
     grid = list(np.ogrid[tuple(slice(n) for n in shape)])
