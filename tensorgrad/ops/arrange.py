@@ -16,7 +16,7 @@ def _unpad(g, _out, _x, pad_width, constant_values=0):
 @primitive
 def pad_constant(x, pad_width, constant_values=0):
     """Pad x with constants, as many as the pair (before, after) says for each axis."""
-    return np.pad(x, pad_width, constant_values=constant_values)
+    return np.pad(x, pad_width or 0, constant_values=constant_values)
 
 
 @primitive
@@ -154,10 +154,10 @@ def _pad(array, pad_width, mode="constant", **kwargs):
             f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
         )
     widths = _widths(pad_width, array.ndim)
-    if not any(map(any, widths)):
-        return np.copy(array)
     if mode == "constant":
         return pad_constant(array, widths, **kwargs)
+    if not any(map(any, widths)):
+        return np.copy(array)
     value = common.numpys(np.pad, array, widths, mode, **kwargs)
     if mode in ("edge", "reflect", "symmetric", "wrap"):
         odd = kwargs.get("reflect_type", "even") == "odd"

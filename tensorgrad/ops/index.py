@@ -133,11 +133,12 @@ def _take_along_axis(arr, indices, axis=-1):
     arr, indices = as_array(arr), values(indices)
     if axis is None:
         arr, axis = np.ravel(arr), 0
+    axis = axis_index(axis, arr.ndim)
     if indices.ndim != arr.ndim:
         raise ValueError(
             f"take_along_axis needs indices of {arr.ndim} dimensions, but they have shape {indices.shape}"
         )
-    return take(arr, _along(arr, indices, axis_index(axis, arr.ndim)))
+    return take(arr, _along(arr, indices, axis))
 
 
 @composite(np.take)
@@ -305,5 +306,11 @@ def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
 def _apply_over_axes(func, a, axes):
     for axis in np.atleast_1d(axes).tolist():
         result = func(a, axis)
-        a = result if result.ndim == a.ndim else np.expand_dims(result, axis)
+        result = result if result.ndim == a.ndim else np.expand_dims(result, axis)
+        if result.ndim != a.ndim:
+            raise ValueError(
+                f"apply_over_axes needs a function that keeps the axes or removes one, but it made "
+                f"{np.ndim(result) - 1} of {np.ndim(a)}"
+            )
+        a = result
     return a

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_indices, numpys, substituted
+from tensorgrad.ops.common import as_array, as_inexact, axis_indices, numpys, substituted
 from tensorgrad.rules import composite, nondifferentiable, refuse_out, unsupported
 
 # fmt: off
@@ -62,7 +62,7 @@ def _valued(ufunc, method, expression):
         array = as_array(array) if dtype is None else np.astype(as_array(array), dtype)
         value = numpys(function, array, *args, **kwargs)
         with np.errstate(all="ignore"):  # because NumPy has already warned
-            return substituted(expression(array, *args, **kwargs), value)
+            return substituted(expression(as_inexact(array), *args, **kwargs), value)
 
     return call
 
