@@ -178,6 +178,8 @@ def _widths(pad_width, ndim):
         pairs = [np.broadcast_to(asked.get(axis, 0), 2) for axis in range(ndim)]
     else:
         pairs = np.broadcast_to(pad_width, (ndim, 2))
+    if np.asarray(pairs).dtype.kind not in "iu" and ndim:
+        raise TypeError(f"pad takes a pad_width of integers, but got {pad_width!r}")
     return tuple((int(before), int(after)) for before, after in pairs)
 
 

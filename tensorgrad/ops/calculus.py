@@ -147,10 +147,12 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     else:
         i = np.clip(np.searchsorted(values(xp), values(x), "right") - 1, 0, n - 2)
         start, low = xp[i], fp[i]
-        gap = xp[i + 1] - start
+        end = xp[i + 1]
+        gap = end - start
         finite = np.isfinite(gap) & np.isfinite(x - start) & np.not_equal(gap, 0)
-        # Where an abscissa is infinite, both ordinates share the gradient.
-        way = np.where(finite, (x - start) / np.where(finite, gap, 1), 0.5)
+        # Nearer to the finite one of two abscissas; if both are infinite, the ordinates share the gradient.
+        limit = np.where(np.isfinite(start), 0, np.where(np.isfinite(end), 1, 0.5))
+        way = np.where(finite, (x - start) / np.where(finite, gap, 1), limit)
         inside = (1 - way) * low + way * fp[i + 1]
     inside = np.where(np.less(x, xp[0]), fp[0] if left is None else left, inside)
     last = np.where(np.equal(x, xp[-1]), fp[-1], inside)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.rules import Function, composite, nondifferentiable, primitive, rule
+from tensorgrad.rules import Function, composite, nondifferentiable, primitive, refuse_out, rule
 
 
 def along_first_axis(function: Function) -> Function:
@@ -57,6 +57,7 @@ def valued_by_numpy(function: Function) -> Any:
     def declare(expression: Function) -> Function:
         @functools.wraps(expression)
         def call(*args: Any, **kwargs: Any) -> Any:
+            refuse_out(function.__name__, kwargs.get("out"))
             value = numpys(function, *args, **kwargs)
             with np.errstate(all="ignore"):  # because NumPy has already warned
                 return substituted(expression(*args, **kwargs), value)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorgrad.ops.common import (
     as_array,
+    as_inexact,
     axis_indices,
     numpys,
     substituted,
@@ -41,7 +42,8 @@ def rows(a, axis):
 
 def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
     """The quantiles q along `axis`, in front of the remaining axes."""
-    a, q = as_array(a), as_array(q)
+    a, q = as_inexact(a), as_array(q)
+    q = q.astype(float) if isinstance(q, np.ndarray) else q  # of Fractions, say
     x, kept = rows(a, axis)
     shape = (*q.shape, *(kept if keepdims else x.shape[:-1]))
     if x.size == 0:
@@ -167,29 +169,54 @@ def _declare_filled(name, whole, filler):
         return whole(np.where(np.isnan(a), filler, a), axis=axis, **kwargs)
 
 
-def _declare_skipping(name, whole):
-    """Declare a reduction of the elements that are not NaN."""
+@composite(np.nanmean)
+def _nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    a = as_array(a)
+    refuse_out("nanmean", out)
+    if dtype is not None and a.dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
+        raise TypeError(f"nanmean of {a.dtype} needs an inexact dtype, but got {np.dtype(dtype)}")
+    where = np.logical_not(np.isnan(a)) & where
+    return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
 
-    @composite(getattr(np, name))
-    def reduction(a, axis=None, dtype=None, out=None, ddof=0, *, where=True, **kwargs):
-        a = as_array(a)
-        refuse_out(name, out)
-        if dtype is not None and a.dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
-            raise TypeError(
-                f"{name} of {a.dtype} needs an inexact dtype, but got {np.dtype(dtype)}"
-            )
-        where = np.logical_not(np.isnan(a)) & where
-        if name == "nanmean":
-            return whole(a, axis=axis, dtype=dtype, where=where, **kwargs)
-        found = whole(a, axis=axis, dtype=dtype, ddof=ddof, where=where, **kwargs)
-        count = np.count_nonzero(where, axis=axis, keepdims=kwargs.get("keepdims") is True)
-        enough = count > kwargs.get("correction", ddof)
-        return found if np.all(enough) else np.where(enough, found, np.nan)
+
+@valued_by_numpy(np.nanvar)
+def _nanvar(
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=False,
+    *,
+    where=True,
+    mean=None,
+    correction=None,
+):
+    """The mean square deviation of the elements that are not NaN; NaN without degrees of freedom."""
+    a = as_array(a)
+    where = np.logical_not(np.isnan(a)) & where
+    n = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=True)
+    if mean is None:
+        mean = np.sum(np.where(where, a, 0), axis=axis, keepdims=True) / np.maximum(n, 1)
+    square = np.absolute(np.where(where, a - mean, 0)) ** 2
+    freedom = n - (ddof if correction is None else correction)
+    total = np.sum(square, axis=axis, keepdims=True)
+    out = np.where(freedom > 0, total / np.where(freedom > 0, freedom, 1), np.nan)
+    return out if keepdims is True else np.sum(out, axis=axis)
+
+
+@valued_by_numpy(np.nanstd)
+def _nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **kwargs):
+    """The root of the variance, and 0 where nothing varies."""
+    variance = np.nanvar(a, axis, dtype, out, ddof, keepdims, **kwargs)
+    constant = np.equal(variance, 0)
+    return np.where(constant, 0, np.sqrt(np.where(constant, 1, variance)))
 
 
 def _declare_extreme(name, ufunc):
     @composite(getattr(np, name))
-    def reduction(a, axis=None, **kwargs):
+    def reduction(a, axis=None, out=None, **kwargs):
+        refuse_out(name, out)
         out = ufunc.reduce(a, axis=axis, **kwargs)
         if np.any(np.isnan(out)):
             warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=2)
@@ -201,9 +228,6 @@ _declare_filled("nansum",      np.sum,     0)
 _declare_filled("nanprod",     np.prod,    1)
 _declare_filled("nancumsum",   np.cumsum,  0)
 _declare_filled("nancumprod",  np.cumprod, 1)
-_declare_skipping("nanmean",   np.mean)
-_declare_skipping("nanvar",    np.var)
-_declare_skipping("nanstd",    np.std)
 _declare_extreme("nanmax",     np.fmax)
 _declare_extreme("nanmin",     np.fmin)
 # fmt: on
@@ -214,13 +238,16 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     a = as_array(a)
     if weights is None:
         out = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.full(
-            out.shape, a.size / out.size, out.dtype
-        )  # or ZeroDivisionError, as in NumPy
+        total = np.full_like(out, a.size / out.size)  # or ZeroDivisionError, as in NumPy
         return (out, total) if returned else out
     weights = as_array(weights)
     if weights.shape != a.shape:
-        axes = () if axis is None else axis_indices(axis, a.ndim)
+        if axis is None:
+            raise TypeError(
+                f"an average needs an axis if array and weights differ in shape, but got shapes {a.shape} and "
+                f"{weights.shape} with axis=None"
+            )
+        axes = axis_indices(axis, a.ndim)
         if weights.shape != tuple(a.shape[i] for i in axes):
             raise ValueError(
                 f"the weights of an average of shape {a.shape} along axis={axis} need the shape of the array or of "

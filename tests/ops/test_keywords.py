@@ -31,7 +31,7 @@ UNSUPPORTED = [
     (lambda x: np.cumulative_sum(x[None]),                       r"of 2 dimensions, axis must be given"),
     (lambda x: np.quantile(x + 1j, 0.5),                         r"must be an array of real numbers"),
     (lambda x: tg.sigmoid(x + 1j),                               r"take real numbers, but these are complex"),
-    (lambda x: np.average(x, weights=[1.0, 2.0]),                r"but have shape \(2,\)"),
+    (lambda x: np.average(x, axis=0, weights=[1.0, 2.0]),                r"but have shape \(2,\)"),
 ]
 # fmt: on
 
