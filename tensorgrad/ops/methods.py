@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, as_inexact, axis_indices, numpys, substituted
+from tensorgrad.ops.common import as_array, as_inexact, axis_indices, numpys, substituted, values
 from tensorgrad.rules import composite, nondifferentiable, refuse_out, unsupported
 
 # fmt: off
@@ -42,6 +42,64 @@ def only(ufunc, method, unknown):
             f"{ufunc.__name__}.{method} of tensors has no keyword {', '.join(unknown)}; leave it out, or pass .data "
             "if no gradient is wanted"
         )
+
+
+def call_with_keywords(
+    ufunc, *args, out=None, where=True, dtype=None, casting="same_kind", order="K", subok=True
+):
+    """Call a ufunc of recorded tensors with where=, dtype= and, beside where=, out=.
+
+    Elements that `where` leaves out come from `out`, or are 0. An ndarray as `out` cannot hold the recorded result: use
+    the returned tensor; what NumPy would write to that ndarray is NaN instead, so that a mistake shows.
+    Raises: TypeError for `out` without `where`, and where NumPy refuses to cast.
+    """
+    args, extra = args[: ufunc.nin], args[ufunc.nin :]
+    (out,) = extra or (out if isinstance(out, tuple) else (out,))
+    if dtype is not None:
+        args = _cast_operands(ufunc, args, dtype, casting)
+    if where is True:
+        refuse_out(
+            ufunc.__name__,
+            out,
+            " (for an ndarray a, `a += tensor` is such a write: say a = a + tensor)",
+        )
+        return ufunc(*args)
+    mask = values(where)
+    if not np.can_cast(mask.dtype, bool, "safe"):
+        raise TypeError(f"{ufunc.__name__} takes where= of booleans, but got dtype {mask.dtype}")
+    shape = np.broadcast_shapes(mask.shape, *map(np.shape, args))
+    mask = np.broadcast_to(mask, shape)
+    chosen = ufunc(*(np.broadcast_to(a, shape)[mask] if np.ndim(a) else a for a in args))
+    chosen = np.broadcast_to(chosen, (np.count_nonzero(mask),))
+    return _written(ufunc, out, mask, chosen, casting)
+
+
+def _cast_operands(ufunc, args, dtype, casting):
+    """Convert the operands to the dtypes with which NumPy computes a result of this dtype."""
+    given = [a if type(a) in (int, float, complex) else as_array(a) for a in args]
+    kinds = [type(a) if type(a) in (int, float, complex) else a.dtype for a in given]
+    loop = (None,) * ufunc.nin + (np.dtype(dtype),)
+    found = ufunc.resolve_dtypes((*kinds, None), signature=loop, casting=casting)
+    return [np.astype(as_array(a), to) for a, to in zip(given, found[: ufunc.nin], strict=True)]
+
+
+def _written(ufunc, out, mask, chosen, casting):
+    """Return an array with these elements where the mask is True: `out` if it is a tensor, else a new one."""
+    if out is None:
+        result = np.zeros_like(chosen, shape=mask.shape)
+    elif not np.can_cast(chosen.dtype, out.dtype, casting) or out.shape != mask.shape:
+        raise TypeError(
+            f"{ufunc.__name__} cannot write a result of shape {mask.shape} and dtype {chosen.dtype} to out= of shape "
+            f"{out.shape} and dtype {out.dtype}"
+        )
+    elif isinstance(out, np.ndarray):
+        result = np.zeros_like(chosen, dtype=out.dtype, shape=out.shape)
+        result[...] = out
+        out[mask] = np.nan
+    else:
+        result = out
+    result[mask] = np.astype(chosen, result.dtype)
+    return result
 
 
 def _outer_method(ufunc):
