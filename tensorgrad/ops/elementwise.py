@@ -172,7 +172,8 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     if high is not None:
         clipped = np.minimum(clipped, within_dtype(high, a.dtype))
         if low is not None and np.any(np.greater_equal(low, high)):
-            clipped = np.where(np.greater_equal(low, high), high, clipped)  # a has no influence
+            fixed = np.greater_equal(low, high) & np.logical_not(np.isnan(clipped))
+            clipped = np.where(fixed, high, clipped)  # a has no influence
     return np.copy(a) if clipped is a else clipped
 
 

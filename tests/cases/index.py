@@ -36,7 +36,7 @@ CASES = {
     put:                [*(call(r(*shape), index, (2, 3, 4)) for index, shape in INDICES), call(c(3), TWICE, (4,))],
     assign:             [*(call(r(2, 3, 4), index, r(*shape)) for index, shape in INDICES),
                          call(r(2, 3), 0, r()), call(r(2, 3), slice(None), r(1, 1, 3)), call(c(3), 1, r())],
-    np.take:            [call(r(4), TWICE), call(r(2, 3), TWICE), call(r(2, 3), [[0], [2]], axis=1), call(r(2, 3), 1, axis=0),
+    np.take:            [call(r(4), TWICE), call(r(), 0, axis=0), call(r(), [0, 0], axis=-1), call(r(2, 3), TWICE), call(r(2, 3), [[0], [2]], axis=1), call(r(2, 3), 1, axis=0),
                          call(r(3), [-1, 5], mode="wrap"), call(r(3), [-1, 5], mode="clip"), call(r(2, 3), TWICE, -1), call(r(2, 3), [4, -1], 1, None, "clip")],
     np.take_along_axis: [call(r(2, 3), np.array([[0, 2], [1, 1]]), axis=1), call(r(2, 3), np.array([[1, 0, 1]]), 0),
                          call(r(2, 3), np.array([5, 0]), axis=None), call(r(2, 3), np.array([[0], [2]]), -1)],

@@ -5,6 +5,7 @@ slopes, and 0 at a symmetric corner such as that of abs. An element that is not 
 is infinite. relu has slope 0 at 0.
 """
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,85 @@ of the function at the point, and the gradient of its sum.
 |---|---|---|---|
 """
 
+TAIL = """
+## What this costs: zero times an infinite slope is 0
+
+The convention gives `np.where(x > 0, np.sqrt(x), 0)` its gradient at 0, where PyTorch and JAX return NaN. It has a price.
+Where a smooth function is written with a root, a logarithm or a norm, a slope of 0 can meet an infinite one at a point
+where their product has a finite limit. The gradient is then 0 without a warning; PyTorch and JAX return NaN there, too.
+
+```python
+>>> import numpy as np
+>>> import tensorgrad as tg
+>>> tg.grad(lambda x: np.sqrt(x) ** 2)(0.0)  # of x, whose slope is 1
+np.float64(0.0)
+
+```
+
+At the tip of a norm the first derivative is right, but the second is not:
+
+```python
+>>> zero = np.zeros(2)
+>>> tg.hessian(lambda x: np.linalg.norm(x) ** 2)(zero)
+array([[0., 0.],
+       [0., 0.]])
+>>> tg.hessian(lambda x: np.sum(x * x))(zero)
+array([[2., 0.],
+       [0., 2.]])
+
+```
+
+So write the smooth function without the detour:
+
+| instead of | write |
+|---|---|
+| `np.sqrt(x) ** 2`, `np.cbrt(x) ** 3`, `np.exp(np.log(x))` | `x` |
+| `np.linalg.norm(x) ** 2`, `np.sum(np.abs(x) ** 2)` | `np.sum(x * x)` |
+| `np.hypot(a, b) ** 2` | `a * a + b * b` |
+| `np.abs(z) ** 2` of complex numbers | `z.real ** 2 + z.imag ** 2` |
+| `np.std(x) ** 2` | `np.var(x)` |
+| `np.sum(np.linalg.svdvals(F) ** 2)` | `np.sum(F * F)` |
+| `tg.logsumexp(np.log(p) + z)` | `top + np.log(p @ np.exp(z - top))`, with a constant `top = np.max(z)` |
+
+The last row matters for the weights `p` of a mixture: a weight of 0 gets the gradient 0 and stays 0.
+
+```python
+>>> p, z = np.array([1.0, 0.0]), np.array([0.0, 2.0])
+>>> tg.grad(lambda p: tg.logsumexp(np.log(p) + z))(p)
+array([1., 0.])
+>>> top = np.max(z)
+>>> tg.grad(lambda p: top + np.log(p @ np.exp(z - top)))(p)
+array([1.       , 7.3890561])
+
+```
+
+## Missing data: zero times NaN is NaN
+
+`np.nanmean`, `np.nansum` and similar functions give the missing elements of their argument the gradient 0. But what was
+computed *before* is differentiated as well, and there NaN takes part: the gradient of `y - a * X` squared is
+`2 * (y - a * X)` times 0, and NaN times 0 is NaN. PyTorch and JAX return the same.
+
+```python
+>>> X, y = np.array([1.0, 2.0, 3.0]), np.array([2.0, np.nan, 6.5])
+>>> tg.grad(lambda a: np.nanmean((y - a * X) ** 2))(1.5)
+np.float64(nan)
+
+```
+
+Leave the missing elements out first, before anything is computed with them:
+
+```python
+>>> ok = ~np.isnan(y)
+>>> tg.grad(lambda a: np.mean((y - a * X)[ok] ** 2))(1.5)
+np.float64(-6.5)
+>>> tg.grad(lambda a: np.mean((y[ok] - a * X[ok]) ** 2))(1.5)
+np.float64(-6.5)
+
+```
+
+If NaN is in the data that is multiplied, as in `np.nansum(data * b)`, index the data: `np.sum(data[ok] * b)`.
+"""
+
 
 def written(x) -> str:
     """Format numbers, and lists of them, with four digits."""
@@ -173,13 +253,47 @@ def written(x) -> str:
 
 
 def page() -> str:
-    return HEAD + "".join(
-        f"| {name} | {' | '.join(map(written, numbers))} |\n" for name, _, *numbers in KINKS
-    )
+    rows = (f"| {name} | {' | '.join(map(written, numbers))} |\n" for name, _, *numbers in KINKS)
+    return HEAD + "".join(rows) + TAIL
 
 
 def test_the_page_is_this_table():
     assert PAGE.read_text() == page(), "regenerate it with: python -m tests.ops.test_kinks"
+
+
+def test_the_blocks_on_the_page_show_what_they_print():
+    page = doctest.DocTestParser().get_doctest(PAGE.read_text(), {}, PAGE.name, str(PAGE), 0)
+    assert len(page.examples) > 11
+    with np.errstate(divide="ignore"):  # the logarithm of the weight 0
+        assert doctest.DocTestRunner().run(page).failed == 0
+
+
+# Of what the page advises against, and what it advises: a point, and the right gradient there.
+# fmt: off
+ADVICE = [
+    (lambda x: x,                                        0.0,                    1.0),
+    (lambda x: np.sum(x * x),                            np.zeros(2),            [0, 0]),
+    (lambda F: np.sum(F * F),                            np.diag([1.0, 0.0]),    [[2, 0], [0, 0]]),
+    (lambda x: np.var(x),                                np.ones(2),             [0, 0]),
+    (lambda z: np.sum(z.real**2 + z.imag**2),            np.array([0j, 1 + 2j]), [0, 2 + 4j]),
+]
+SECOND = [
+    (lambda x: np.sum(x * x),                            np.zeros(2),            2 * np.eye(2)),
+    (lambda x: x[0] * x[0] + x[1] * x[1],                np.zeros(2),            2 * np.eye(2)),
+    (lambda x: np.var(x),                                np.ones(2),             [[0.5, -0.5], [-0.5, 0.5]]),
+    (lambda x: np.sum(np.reshape(x, (2, 2))**2),         np.array([1.0, 0, 0, 0]), 2 * np.eye(4)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), ADVICE)
+def test_the_spelling_that_the_page_advises(f, at, expected):
+    np.testing.assert_allclose(tg.grad(f)(at), expected)
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), SECOND)
+def test_the_second_derivative_of_that_spelling(f, at, expected):
+    np.testing.assert_allclose(tg.hessian(f)(at), expected)
 
 
 @pytest.mark.parametrize("kink", KINKS, ids=lambda kink: kink[0])
