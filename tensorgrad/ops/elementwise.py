@@ -111,7 +111,7 @@ rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(_share(a, out)),    lambda
 rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(_share(a, out)),   lambda g, out, _a, b: g * np.exp2(_share(b, out)))
 rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),         lambda g, _out, a, b: _turn(-g, a, a, b))
 rule(np.hypot,       lambda g, out, a, _b: safe_divide(g * a, out),   lambda g, out, _a, b: safe_divide(g * b, out))
-rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
+rule(np.where,       lambda g, _out, _c, _a, _b: g * 0, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
 
 rule(np.positive,    lambda g, _out, _x: g)
 rule(np.negative,    lambda g, _out, _x: -g)

@@ -141,10 +141,16 @@ def _take_along_axis(arr, indices, axis=-1):
     return take(arr, _along(arr, indices, axis))
 
 
+def _positions(indices):
+    """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
+    checked = hasattr(indices, "dtype") and indices.ndim
+    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe")
+
+
 @composite(np.take)
 def _take(a, indices, axis=None, out=None, mode="raise"):
     refuse_out("take", out)
-    a, indices = as_array(a), values(indices)
+    a, indices = as_array(a), _positions(indices)
     if axis is not None:
         a = np.ravel(a) if a.ndim == 0 else a  # NumPy takes axis=0 of a number, too
         axis = axis_index(axis, a.ndim)
@@ -288,29 +294,3 @@ def _histogram(a, bins=10, range=None, density=None, weights=None):
         inside = (place >= 0) & (place < len(total))
         total = put(weights[inside], (place[inside],), total.shape)
     return (total / np.diff(edges) / np.sum(total) if density else total), edges
-
-
-@composite(np.apply_along_axis)
-def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
-    arr = as_array(arr)
-    axis = axis_index(axis, arr.ndim)
-    rows = np.moveaxis(arr, axis, -1)
-    lead = rows.shape[:-1]
-    results = [func1d(rows[i], *args, **kwargs) for i in np.ndindex(lead)]
-    out = np.reshape(np.stack(results), lead + np.shape(results[0]))
-    inner = range(len(lead), out.ndim)
-    return np.moveaxis(out, list(inner), [axis + k for k, _ in enumerate(inner)])
-
-
-@composite(np.apply_over_axes)
-def _apply_over_axes(func, a, axes):
-    for axis in np.atleast_1d(axes).tolist():
-        result = func(a, axis)
-        result = result if result.ndim == a.ndim else np.expand_dims(result, axis)
-        if result.ndim != a.ndim:
-            raise ValueError(
-                f"apply_over_axes needs a function that keeps the axes or removes one, but it made "
-                f"{np.ndim(result) - 1} of {np.ndim(a)}"
-            )
-        a = result
-    return a

@@ -165,8 +165,8 @@ def _declare_filled(name, whole, filler):
     """Declare a reduction that replaces NaN by its neutral element."""
 
     @composite(getattr(np, name))
-    def reduction(a, axis=None, **kwargs):
-        return whole(np.where(np.isnan(a), filler, a), axis=axis, **kwargs)
+    def reduction(a, axis=None, *args, **kwargs):
+        return whole(np.where(np.isnan(a), filler, a), axis, *args, **kwargs)
 
 
 @composite(np.nanmean)
@@ -215,9 +215,9 @@ def _nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **kwargs
 
 def _declare_extreme(name, ufunc):
     @composite(getattr(np, name))
-    def reduction(a, axis=None, out=None, **kwargs):
+    def reduction(a, axis=None, out=None, keepdims=False, **kwargs):
         refuse_out(name, out)
-        out = ufunc.reduce(a, axis=axis, **kwargs)
+        out = ufunc.reduce(a, axis=axis, keepdims=keepdims is True, **kwargs)
         if np.any(np.isnan(out)):
             warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=2)
         return out

@@ -18,6 +18,7 @@ from tests.ops.test_ops import changed, full_name
 FAMILIES = [
     "elementwise",
     "index",
+    "apply",
     "shape",
     "arrange",
     "statistics",
