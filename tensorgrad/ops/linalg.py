@@ -7,7 +7,7 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from tensorgrad.ops.common import adjoint, as_array, fold_triangle, hermitian_of, inexact, values
+from tensorgrad.ops.common import adjoint, as_array, as_inexact, fold_triangle, hermitian_of, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -141,7 +141,7 @@ def _slogdet(a):
 def _lstsq(a, b, rcond=None):
     """Return residuals where NumPy does: for more equations than unknowns, and full rank."""
     _, residuals, rank, _ = np.linalg.lstsq(values(as_array(a)), values(as_array(b)), rcond)
-    a, b = inexact(as_array(a)), inexact(as_array(b))
+    a, b = as_inexact(a), as_inexact(b)
     dtype = np.result_type(a.dtype, b.dtype)
     a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))
     x = least_squares(a, b, rcond=rcond)

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import inexact, sum_kept
+from tensorgrad.ops.common import as_inexact, sum_kept
 from tensorgrad.rules import primitive, rule
 
 SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
@@ -20,7 +20,7 @@ def abs_real(x):
             "sigmoid, softplus and sigmoid_cross_entropy take real numbers, but these are complex; write the formula "
             "with np.exp"
         )
-    return np.abs(inexact(np.asarray(x)))
+    return np.abs(as_inexact(x))
 
 
 @primitive
@@ -56,7 +56,7 @@ def shift_by_max(x, axis):
 
     Many short rows are transposed, because NumPy reduces a few long columns three times faster.
     """
-    x = inexact(x)
+    x = as_inexact(x)
     if x.size == 0:  # which has no maximum
         return x.copy(), axis
     if x.ndim == 2 and axis in (-1, 1) and x.shape[1] < 128 < 16 * len(x):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, inexact, values
+from tensorgrad.ops.common import as_inexact, values
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -48,7 +48,7 @@ rule(unbounded, _unbounded)
 
 @composite(np.linalg.matrix_norm)
 def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
-    x = inexact(as_array(x))
+    x = as_inexact(x)
     if x.size == 0 or x.ndim < 2:  # as NumPy says, a number or an error
         return np.linalg.matrix_norm(values(x), keepdims=keepdims, ord=ord)
     sums = {1: -2, -1: -2, np.inf: -1, -np.inf: -1}
@@ -70,7 +70,7 @@ def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
 @composite(np.linalg.norm)
 def _norm(x, ord=None, axis=None, keepdims=False):
     """Choose the norm of a vector or of a matrix by the number of axes; without an order, take all elements."""
-    x = inexact(as_array(x))
+    x = as_inexact(x)
     if isinstance(axis, list):
         raise TypeError(f"axis is None, an integer or a tuple of integers, not {axis}")
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())

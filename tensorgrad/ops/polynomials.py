@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, inexact, values
+from tensorgrad.ops.common import as_array, as_inexact, values
 from tensorgrad.rules import composite
 
 
@@ -131,7 +131,7 @@ def _poly(seq_of_zeros):
 @like_numpy(np.roots)
 def _roots(p):
     """Return the eigenvalues of the companion matrix; trailing zeros of p are roots at 0."""
-    p = inexact(_coefficients(p))
+    p = as_inexact(_coefficients(p))
     found = np.flatnonzero(values(p))
     if not found.size:
         return np.array([])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import along_first_axis, as_array, inexact, values
+from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -149,7 +149,7 @@ def logsumexp(x, axis=None, keepdims=False):
 
     Shapes: x (...) -> (...) without `axis`, or with it as 1 if keepdims.
     """
-    x = inexact(np.asarray(x))
+    x = as_inexact(x)
     # Of complex numbers the real part, so that the logarithm has its principal value.
     top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
