@@ -3,12 +3,13 @@
 import builtins
 import functools
 import operator
+import re
 import types
 
 import numpy as np
 
 import tensorgrad as tg
-from docs.coverage import functions, methods
+from docs.coverage import functions, label, methods
 
 ELEMENTS = 3000  # of all arrays of a call together; larger calls are not checked
 # What has effects outside its result, and what depends on more than its arguments.
@@ -19,7 +20,7 @@ LEFT_OUT = {
     "nested_iters", "set_printoptions", "seterr", "seterrcall", "setbufsize", "may_share_memory", "shares_memory",
     "from_dlpack", "frompyfunc", "printoptions", "get_printoptions",
 }
-METHODS_LEFT_OUT = {"tofile", "dump", "dumps", "setflags", "resize", "byteswap", "__reduce__", "__reduce_ex__"}
+METHODS_LEFT_OUT = {"tofile", "dump", "dumps", "setflags", "resize", "byteswap"}
 # They write into their first argument, and it is that which is compared.
 WRITERS = {
     "operator.setitem", "ndarray.sort", "ndarray.partition", "ndarray.fill", "ndarray.put", "ndarray.setfield", "copyto", "place",
@@ -29,7 +30,8 @@ IN_PLACE = "add and floordiv lshift matmul mod mul or pow rshift sub truediv xor
 WRITERS |= {f"operator.i{name}" for name in IN_PLACE.split()}
 UNARY_BUILTINS = (abs, bool, divmod, int, len, round)
 # fmt: on
-FUNCTIONS = {f: names[0] for f, names in functions().items() if names[0] not in LEFT_OUT}
+FUNCTIONS = {f: re.match(r"[\w.]+", label(f, names))[0] for f, names in functions().items()}
+FUNCTIONS = {f: name for f, name in FUNCTIONS.items() if name not in LEFT_OUT}
 FUNCTIONS |= {m: f"{ufunc.__name__}.{name}" for ufunc, name, m in methods()}
 FUNCTIONS |= {
     f: f"operator.{name}"
@@ -52,7 +54,8 @@ def name_of(f):
         return None
     owner = getattr(f, "__self__", None)
     if type(owner) is np.ndarray:
-        return None if f.__name__ in METHODS_LEFT_OUT else f"ndarray.{f.__name__}"
+        skip = f.__name__ in METHODS_LEFT_OUT or f.__name__.startswith("__")
+        return None if skip else f"ndarray.{f.__name__}"
     if owner is not None and not isinstance(owner, (np.ufunc, types.ModuleType)):
         return None
     return FUNCTIONS.get(f)
@@ -118,10 +121,28 @@ def once(change):
     return changed
 
 
-def copied(tree):
+def is_checked(name, operands, kwargs):
+    """Whether a call has an array of numbers where it counts: `"%s" % (array,)` has none."""
+    if name.startswith("operator."):
+        operands = operands[:1] if name in ("operator.getitem", "operator.setitem") else operands
+        return any(wants(x, "biufc") for x in operands)
+    return any(wants(x, "biufc") for x in arrays_in([list(operands), kwargs]))
+
+
+def overlaps_itself(x):
+    """Whether two elements of an array lie at one place, which a copy does not show."""
+    extent = x.itemsize
+    for stride, n in sorted((abs(s), n) for s, n in zip(x.strides, x.shape) if n > 1):
+        if stride < extent:
+            return True
+        extent = stride * n
+    return False
+
+
+def copied(tree, written=False):
     """A tree of arguments with arrays of its own.
 
-    Raises: LeftOut for iterators, which another call would find exhausted, and large arrays.
+    Raises: LeftOut for iterators, which another call would find exhausted, and for large arrays.
     """
     left = ELEMENTS
 
@@ -129,9 +150,11 @@ def copied(tree):
         nonlocal left
         if isinstance(x, np.ndarray):
             left -= x.size
-            if left < 0:
+            if left < 0 or (written and overlaps_itself(x)):
                 raise LeftOut
-            return x.copy(order="K") if type(x) is np.ndarray else x.copy()
+            own = x.copy(order="K") if type(x) is np.ndarray else x.copy()
+            own.flags.writeable = x.flags.writeable
+            return own
         if hasattr(type(x), "__next__") or isinstance(x, (np.nditer, np.flatiter)):
             raise LeftOut
         return x

@@ -81,12 +81,13 @@ def compared(right, found):
 def compared_arrays(right, found):
     if not isinstance(right, (np.ndarray, np.generic, bool, int, float, complex)):
         return "type", f"{type(right).__name__} in NumPy, but {type(found).__name__} was found"
-    if isinstance(right, np.ndarray) and type(right) is not np.ndarray:
-        return "type", f"{type(right).__name__}, but its subclass is lost"
+    if isinstance(right, (np.ma.MaskedArray, np.matrix)) and type(found) is not type(right):
+        return "type", f"{type(right).__name__} in NumPy, but {type(found).__name__} was found"
     right, found = np.asarray(right), np.asarray(found)
     if right.shape != found.shape:
         return "shape", f"{right.shape}, found {found.shape}"
-    if right.dtype != found.dtype:
+    native = right.dtype.newbyteorder("=") if right.ndim == 0 else right.dtype
+    if found.dtype not in (right.dtype, native):  # NumPy's scalars have the machine's byte order
         return "dtype", f"{right.dtype}, found {found.dtype}"
     return ("agree", "") if close(right, found) else ("value", f"{right}, found {found}")
 

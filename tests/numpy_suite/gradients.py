@@ -100,6 +100,8 @@ class Slope:
         rng = np.random.default_rng(0)
         self.directions = [draw(rng, x) * np.maximum(abs_finite(x), 2.0**-10) for x in self.xs]
         self.others = [draw(rng, x) for x in self.xs]
+        if any(x.dtype.char in "gG" for x in self.xs):
+            raise NotSmooth  # longer than double precision
         results = outputs(self.plain(0.0))
         self.weights = [draw(rng, out) for out in results]
         if not results or sum(x.size for x in self.xs) > ELEMENTS:
