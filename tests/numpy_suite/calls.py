@@ -10,6 +10,7 @@ import numpy as np
 
 import tensorgrad as tg
 from docs.coverage import functions, label, methods
+from tests.numpy_suite.rewrite import OPERATORS
 
 ELEMENTS = 3000  # of all arrays of a call together; larger calls are not checked
 # What has effects outside its result, and what depends on more than its arguments.
@@ -33,11 +34,8 @@ UNARY_BUILTINS = (abs, bool, divmod, int, len, round)
 FUNCTIONS = {f: re.match(r"[\w.]+", label(f, names))[0] for f, names in functions().items()}
 FUNCTIONS = {f: name for f, name in FUNCTIONS.items() if name not in LEFT_OUT}
 FUNCTIONS |= {m: f"{ufunc.__name__}.{name}" for ufunc, name, m in methods()}
-FUNCTIONS |= {
-    f: f"operator.{name}"
-    for name, f in vars(operator).items()
-    if isinstance(f, types.BuiltinFunctionType) and not name.startswith("_")
-}
+USED = [*OPERATORS.values(), "getitem", "setitem", *(f"i{name}" for name in IN_PLACE.split())]
+FUNCTIONS |= {getattr(operator, name): f"operator.{name}" for name in USED}
 FUNCTIONS |= {f: f"builtins.{f.__name__}" for f in UNARY_BUILTINS}
 KINDS = {type(f) for f in FUNCTIONS}
 SCALARS = (np.number, np.bool_)

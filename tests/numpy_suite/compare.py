@@ -72,7 +72,9 @@ def compared(right, found):
         return "type", f"{type(right).__name__}, found {type(found).__name__}"
     if isinstance(right, (np.ndarray, np.generic)):
         return compared_arrays(right, found)
-    if isinstance(right, (bool, int, float, complex, str, bytes, np.dtype, type, dict)):
+    if isinstance(right, dict):
+        return compared([*right.items()], [*found.items()])
+    if isinstance(right, (bool, int, float, complex, str, bytes, np.dtype, type)):
         same = right == found or (right != right and found != found)
         return ("agree", "") if same else ("value", f"{right!r}, found {found!r}")
     return "agree", ""  # of another kind, as iterators are

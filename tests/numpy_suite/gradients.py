@@ -15,6 +15,9 @@ STEP = 2.0**-16
 SURE = 1e-4  # what the differences must settle to, relative to their size, to be believed
 
 
+LARGEST = 1e100  # slopes beyond it overflow on the way
+
+
 class NotSmooth(Exception):
     """The differences do not settle."""
 
@@ -104,6 +107,7 @@ class Slope:
             raise NotSmooth  # longer than double precision
         results = outputs(self.plain(0.0))
         self.weights = [draw(rng, out) for out in results]
+        self.finite = all(np.all(np.isfinite(x)) for x in [*self.xs, *results])
         if not results or sum(x.size for x in self.xs) > ELEMENTS:
             raise NotSmooth
         if not {x.dtype for x in results} <= {np.dtype("f8"), np.dtype("c16")}:
@@ -127,6 +131,22 @@ class Slope:
             return [g.data for g in found]
         loss = sum(np.sum(np.real(np.conj(u) * g)) for u, g in zip(self.others, found))
         return [g.data for g in backward(loss, leaves)]
+
+    def is_additive(self, at, expected, tolerance):
+        """Whether the slopes along two directions add up, which at ties of a median they do not."""
+        first = self.directions
+        rng = np.random.default_rng(1)
+        second = [draw(rng, x) * np.maximum(abs_finite(x), 2.0**-10) for x in self.xs]
+        try:
+            self.directions = second
+            other, _ = difference(at)
+            self.directions = [a + b for a, b in zip(first, second)]
+            both, _ = difference(at)
+        except Exception:
+            return False
+        finally:
+            self.directions = first
+        return abs(expected + other - both) <= 3 * tolerance + SURE * (abs(other) + abs(both))
 
     def slope(self, step):
         """The number whose derivative is the second order."""
@@ -155,6 +175,8 @@ def checked_order(slope, order):
         expected, tolerance = difference(at)
     except Exception:  # not smooth, not finite, or outside the domain a step further
         return "skipped", ""
+    if abs(expected) > LARGEST:
+        return "skipped", ""
     try:
         found = product(slope.gradient(again=order == 2), slope.directions)
     except Exception as error:
@@ -163,6 +185,10 @@ def checked_order(slope, order):
         return "raises", f"{type(error).__name__}: {error}"
     if abs(found - expected) <= tolerance:
         return "checked", ""
+    if np.isnan(found) and not slope.finite:  # 0 times what is not a number is none either
+        return "skipped", ""
+    if not slope.is_additive(at, expected, tolerance):
+        return "skipped", ""
     return "wrong", f"differences {expected:.9g}, found {found:.9g}"
 
 
