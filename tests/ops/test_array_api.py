@@ -47,7 +47,7 @@ def namespace(module=np):
 
     tensors = types.ModuleType("tensors")
     for name, value in vars(module).items():
-        if name in ("linalg", "fft"):
+        if name in ("linalg", "fft") and isinstance(value, types.ModuleType):
             value = namespace(value)
         elif callable(value) and not isinstance(value, type) and name[0] != "_":
             value = returning_tensors(value)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tests.numpy_suite.compare import is_refusal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -88,10 +89,6 @@ def varied(function):
     return lambda *arrays: function(list(arrays[0]) if len(arrays) == 1 else list(arrays))
 
 
-def value_of(q):
-    return q.data if isinstance(q, tg.Tensor) else q
-
-
 def sized(x, *shape):
     """The shape in a call such as x.reshape(2, 3) or reshape(x, (2, 3))."""
     return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
@@ -110,6 +107,7 @@ def diagonal(x, offset=0, dim1=0, dim2=1):
     return np.diagonal(x, offset, dim1, dim2)
 
 
+# ruff: noqa: A006
 # fmt: off
 SAME = ["abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "mul", "true_divide", "maximum", "minimum", "fmax", "fmin", "fmod", "remainder", "copysign", "cos", "cosh", "deg2rad", "exp", "exp2", "expm1", "float_power", "hypot", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "matmul", "positive", "pow", "rad2deg", "real", "imag", "reciprocal", "sin", "sinh", "sinc", "sqrt", "square", "tan", "tanh", "neg", "i0", "angle", "outer", "inner", "kron", "vdot", "dot", "trace", "fliplr", "flipud", "ravel", "atleast_1d", "atleast_2d", "atleast_3d", "floor", "ceil", "trunc", "sign", "nextafter", "tril", "triu", "diag", "diagflat", "conj", "nan_to_num", "linalg.det", "linalg.inv", "linalg.slogdet", "linalg.matrix_power", "linalg.tensorinv", "linalg.svdvals", "linalg.cond"]
 NAMES = {"neg": "negative", "mul": "multiply"}
@@ -118,11 +116,10 @@ OPERATORS |= {
     "add": scaled(np.add), "sub": scaled(np.subtract), "div@no_rounding_mode": np.divide, "__radd__": lambda a, b: b + a, "__rmul__": lambda a, b: b * a,
     "__rsub__": lambda a, b: b - a, "__rdiv__": lambda a, b: b / a, "__rpow__": lambda a, b: b ** a, "__rmod__": lambda a, b: b % a,
     "__rmatmul__": lambda a, b: b @ a, "rsub": lambda a, b, alpha=1: b - a * alpha, "mm": np.matmul, "bmm": np.matmul, "mv": np.matmul,
-    "clamp": lambda x, min=None, max=None: np.clip(x, min, max), "clamp_min": np.maximum, "clamp_max": np.minimum,
+    "clamp": np.clip, "clamp_min": np.maximum, "clamp_max": np.minimum,
     "conj_physical": np.conj, "clone": np.copy, "sgn": np.sign, "lerp": lambda a, b, w: a + w * (b - a),
     "rsqrt": lambda x: 1 / np.sqrt(x), "addcmul": lambda x, a, b, value=1: x + value * a * b,
     "addcdiv": lambda x, a, b, value=1: x + value * a / b, "sigmoid": tg.sigmoid, "nn.functional.relu": tg.relu,
-    "nn.functional.softplus": lambda x, beta=1, threshold=20: np.logaddexp(0, beta * x) / beta if threshold == 20 else None,
     "nn.functional.leaky_relu": lambda x, negative_slope=0.01: tg.leaky_relu(x, negative_slope),
     "softmax": lambda x, dim, dtype=None: tg.softmax(x, dim), "log_softmax": lambda x, dim, dtype=None: tg.log_softmax(x, dim),
     "logsumexp": lambda x, dim, keepdim=False: tg.logsumexp(x, axes(dim), keepdims=keepdim),
@@ -132,7 +129,7 @@ OPERATORS |= {
     "cumsum": along(np.cumsum),
     "cumprod": along(np.cumprod), "max@reduction_no_dim": np.max, "min@reduction_no_dim": np.min, "max@binary": np.maximum,
     "min@binary": np.minimum, "quantile": lambda x, q, dim=None, keepdim=False, interpolation="linear":
-        np.quantile(x, value_of(q), dim, keepdims=keepdim, method=interpolation),
+        np.quantile(x, q, dim, keepdims=keepdim, method=interpolation),
     "cov": lambda x, correction=1, fweights=None, aweights=None: np.cov(x, ddof=correction, fweights=fweights, aweights=aweights),
     "corrcoef": np.corrcoef,
 
@@ -173,7 +170,7 @@ OPERATORS |= {
     "addmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b), "baddbmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
     "nn.functional.linear": lambda x, W, b=None: x @ np.transpose(W) + (0 if b is None else b), "where": lambda x, c, y: np.where(c, x, y),
     "masked_fill": lambda x, mask, value: np.where(mask, value, x), "nanquantile":
-        lambda x, q, dim=None, keepdim=False, interpolation="linear": np.nanquantile(x, value_of(q), dim, keepdims=keepdim, method=interpolation),
+        lambda x, q, dim=None, keepdim=False, interpolation="linear": np.nanquantile(x, q, dim, keepdims=keepdim, method=interpolation),
     "linalg.solve": lambda a, b, left=True: np.linalg.solve(a, b) if left and a.ndim == b.ndim else None,
     "einsum": lambda xs, equation: np.einsum(equation, *xs), "linalg.multi_dot": lambda xs: np.linalg.multi_dot(list(xs)),
 
@@ -222,7 +219,7 @@ def outputs(result):
 
 
 def array_of(t):
-    return t.detach().resolve_conj().resolve_neg().numpy()
+    return t.numpy(force=True)
 
 
 def is_taken(function, arguments, keywords):
@@ -242,14 +239,22 @@ def compare(info, sample):
     if not is_taken(function, plain[0], dict(zip(sample.kwargs, plain[1]))):
         return False
     mine = mapped([arguments, list(sample.kwargs.values())], lambda x: ours(x, True))
-    found = outputs(function(*mine[0], **dict(zip(sample.kwargs, mine[1]))))
+    try:
+        found = outputs(function(*mine[0], **dict(zip(sample.kwargs, mine[1]))))
+    except TypeError as error:
+        if is_refusal(error):
+            return False
+        raise
     right = leaves(info(sample.input, *sample.args, **sample.kwargs), torch.Tensor)
     right = [t for t in right if t.is_floating_point() or t.is_complex()]
     if any(r.ndim == 0 < f.ndim for r, f in zip(right, found)):  # as np.cumsum of a number
         return False
     for r, f in zip(right, found, strict=True):
         np.testing.assert_allclose(getattr(f, "data", f), array_of(r), 1e-7, 1e-9)
-    compare_gradients(right, found, [arguments, sample.kwargs], mine)
+    try:
+        compare_gradients(right, found, [arguments, sample.kwargs], mine)
+    except np.linalg.LinAlgError:  # vectors that nothing determines
+        return False
     return True
 
 
@@ -269,9 +274,9 @@ def compare_gradients(right, found, arguments, mine):
     ours = [t for t in leaves(mine, tg.Tensor) if t.requires_grad]
     for t, e in zip(ours, expected, strict=True):
         grad = np.zeros(t.shape) if t.grad is None else t.grad.data
-        np.testing.assert_allclose(
-            grad, np.zeros(t.shape) if e is None else array_of(e), 1e-6, 1e-6
-        )
+        right = np.zeros(t.shape) if e is None else array_of(e)
+        scale = np.max(np.abs(right), initial=1.0)
+        np.testing.assert_allclose(grad, right, 1e-6, 1e-6 * scale)
 
 
 def compared(name):
