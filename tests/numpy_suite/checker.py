@@ -152,7 +152,7 @@ class Report:
         row = self.counts.setdefault(name, {}).setdefault(mode, {})
         row[kind] = row.get(kind, 0) + 1
         if kind == "refused":
-            self.refusals.setdefault(detail[:160], [0, text])[0] += 1
+            self.refusals.setdefault(detail, [0, text])[0] += 1
         elif kind not in self.GOOD:
             found = self.examples.setdefault(f"{name} {mode} {kind}", [])
             found.append([text, " ".join(detail.split())[:300]])

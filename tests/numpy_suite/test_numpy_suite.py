@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.numpy_suite.known import KNOWN, stale, unknown
+from tests.numpy_suite.known import KNOWN, REFUSALS, stale, unknown, unnamed
 from tests.numpy_suite.run import SHORT, added_up, files, run_file
 
 
@@ -11,6 +11,7 @@ def assert_agrees(report):
     shown = [f"{key}: {report['examples'][key][0]}" for key in wrong]
     assert not wrong, "\n".join(shown)
     assert not report["broken"], "\n".join(report["broken"])
+    assert not unnamed(report["refusals"]), "refused for a reason that no table names"
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -29,6 +30,6 @@ def test_every_test_of_numpy_agrees():
     assert report["calls"]["first"] > 20_000
 
 
-def test_every_known_disagreement_has_a_reason():
-    for (name, kind), reason in KNOWN.items():
-        assert len(reason) > 20, (name, kind)
+def test_every_known_disagreement_and_every_refusal_has_a_reason():
+    for entry, reason in (KNOWN | REFUSALS).items():
+        assert len(reason) > 20, entry
