@@ -148,7 +148,8 @@ def copied(tree, written=False):
         nonlocal left
         if isinstance(x, np.ndarray):
             left -= x.size
-            if left < 0 or (written and overlaps_itself(x)):
+            # A write gives a tensor another array, so that it can be read-only, or overlap itself.
+            if left < 0 or (written and (overlaps_itself(x) or not x.flags.writeable)):
                 raise LeftOut
             own = x.copy(order="K") if type(x) is np.ndarray else x.copy()
             own.flags.writeable = x.flags.writeable

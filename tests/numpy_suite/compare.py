@@ -97,7 +97,8 @@ def compared_arrays(right, found):
 def close(right, found):
     """Equal, but for the last digits of the largest number."""
     if right.dtype.hasobject:
-        return repr(right.tolist()) == repr(unwrap(found.tolist()))
+        texts = (re.sub(" at 0x[0-9a-f]+", "", repr(unwrap(x.tolist()))) for x in (right, found))
+        return len(set(texts)) == 1
     if right.dtype.kind not in "fc":
         return right.tobytes() == found.tobytes()
     with np.errstate(all="ignore"):
