@@ -20,9 +20,11 @@ class Interop(TensorBase):
         return self.__array__()
 
     def item(self) -> Any:
+        """Return the only element as a Python number."""
         return self._value.item()
 
     def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
         return self._value.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tensorgrad.ops.common import along_first_axis
-from tensorgrad.rules import composite, nondifferentiable, primitive, rule
+from tensorgrad.rules import Array, composite, nondifferentiable, primitive, rule
 
 
 def restore(v, x, axis, keepdims):
@@ -129,7 +129,7 @@ def nan_min(x, axis=None, keepdims=False, initial=np._NoValue, where=True):
 
 
 @primitive
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over `axis`, without overflow.
 
     Shapes: x (...) -> (...) without `axis`, or with it as 1 if keepdims.
