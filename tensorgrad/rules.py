@@ -16,11 +16,13 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+Array = TypeVar("Array", bound=Any)  # a Tensor, an ndarray or a number: the result is one as well
 Residuals = tuple[Function, Function] | None
 # The arguments that no rule reads; if a rule reads the output; if the nodes alone tell all shapes.
 Plan = tuple[tuple[int, ...], bool, bool]
@@ -282,7 +284,7 @@ def unsupported(reason: str, *functions: Function) -> None:
     UNSUPPORTED.update(dict.fromkeys(functions, reason))
 
 
-def primitive(function: Function) -> Function:
+def primitive(function: F) -> F:
     """Make a function of ndarrays one that takes tensors too, through NumPy's own protocol.
 
     To take a recorded tensor it needs a rule, or to be declared composite or nondifferentiable.
@@ -308,7 +310,7 @@ def primitive(function: Function) -> Function:
         return function(*args, **kwargs)
 
     call.compute = function  # type: ignore[attr-defined]
-    return call
+    return cast(F, call)
 
 
 def refuse_out(name: str, out: Any, hint: str = "") -> None:

@@ -28,6 +28,7 @@ class Interop(TensorBase):
         return self._value.tobytes(order)
 
     def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
         return self._value.tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -103,15 +103,21 @@ def _method(function: Function) -> Function:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         return dispatch(function, (self, *args), kwargs)
 
-    method.__doc__ = f"`np.{function.__name__}` of this tensor."
-    return method
+    return _described(method, function, f"Return `np.{function.__name__}` of this tensor.")
 
 
 def _in_place(function: Function) -> Function:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> None:
         assign_(self, dispatch(function, (self, *args), kwargs))
 
-    method.__doc__ = f"`np.{function.__name__}` of this tensor, in its place."
+    return _described(method, function, f"Write `np.{function.__name__}` into this tensor.")
+
+
+def _described(method: Any, function: Any, doc: str) -> Function:
+    """Give a method its docstring and, for `help`, the signature of NumPy's function."""
+    method.__name__, method.__doc__ = function.__name__, doc
+    if not isinstance(function, np.ufunc):  # of which `inspect` finds no signature
+        method.__wrapped__ = function
     return method
 
 
@@ -144,8 +150,8 @@ for _name in COMPARISONS:
     setattr(Tensor, f"__{_name}__", _comparison(getattr(operator, _name)))
 for _name, _function in UNARY.items():
     setattr(Tensor, f"__{_name}__", _method(_function))
-Tensor.__divmod__ = _method(np.divmod)
-Tensor.__rdivmod__ = lambda b, a: dispatch(np.divmod, (a, b), NO_KEYWORDS)
+Tensor.__divmod__ = _method(np.divmod)  # type: ignore[method-assign]
+Tensor.__rdivmod__ = lambda b, a: dispatch(np.divmod, (a, b), NO_KEYWORDS)  # type: ignore[method-assign]
 for _name in METHODS.split():
     setattr(Tensor, _name, _method(getattr(np, _name)))
 for _name in ("partition", "sort"):

@@ -7,7 +7,9 @@ import functools
 import inspect
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast, overload
+
+from tensorgrad.rules import F
 
 NONE: dict[str, Any] = {}
 
@@ -77,7 +79,7 @@ class with_state:  # noqa: N801, used as a verb
     def __exit__(self, *exc: object) -> None:
         STATE.get().__exit__(*exc)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         if inspect.isclass(function) or inspect.isasyncgenfunction(function):
             raise TypeError(
                 f"{function.__name__} is a class or an asynchronous generator, which this cannot "
@@ -103,7 +105,7 @@ class with_state:  # noqa: N801, used as a verb
                 with self:
                     return function(*args, **kwargs)
 
-        return call
+        return cast(F, call)
 
     def _steps(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         """Run the generator, each of its steps under the changed state."""
@@ -120,7 +122,11 @@ class with_state:  # noqa: N801, used as a verb
                 step, sent = generator.throw, error
 
 
-def no_grad(function: Callable[..., Any] | None = None) -> Any:
+@overload
+def no_grad(function: None = None) -> with_state: ...
+@overload
+def no_grad(function: F) -> F: ...
+def no_grad(function: Any = None) -> Any:
     """Record nothing, so that results are constants: a context manager and a decorator.
 
     It holds for the thread that enters it. Decorate a generator instead of entering this inside it,
@@ -131,7 +137,11 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
     )
 
 
-def enable_grad(function: Callable[..., Any] | None = None) -> Any:
+@overload
+def enable_grad(function: None = None) -> with_state: ...
+@overload
+def enable_grad(function: F) -> F: ...
+def enable_grad(function: Any = None) -> Any:
     """Record again, inside a no_grad: a context manager and a decorator."""
     return with_state(recording=True) if function is None else with_state(recording=True)(function)
 

@@ -1,7 +1,7 @@
 """Tensor: an ndarray that remembers how it was made."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,15 +23,14 @@ from tensorgrad.engine.record import (
     unwrap,
     wrap,
 )
+from tensorgrad.engine.signatures import Signatures
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
 from tensorgrad.rules import RULES, Function, plain_array
 
-Operator = Callable[[Any, Any], Any]
 
-
-class Tensor(Interop):
+class Tensor(Interop, Signatures):
     """An array, and the node that made it (None for a constant).
 
     `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
@@ -41,19 +40,6 @@ class Tensor(Interop):
     """
 
     __slots__ = ()
-
-    if TYPE_CHECKING:  # tensorgrad.operators sets these, from tables
-        # fmt: off
-        __add__: Operator; __sub__: Operator; __mul__: Operator; __truediv__: Operator  # noqa: E702
-        __pow__: Operator; __matmul__: Operator; __mod__: Operator; __floordiv__: Operator  # noqa: E702
-        __radd__: Operator; __rsub__: Operator; __rmul__: Operator; __rtruediv__: Operator  # noqa: E702
-        __rpow__: Operator; __rmatmul__: Operator; __rmod__: Operator  # noqa: E702
-        __divmod__: Operator; __rdivmod__: Operator  # noqa: E702
-        __lt__: Operator; __le__: Operator; __gt__: Operator; __ge__: Operator  # noqa: E702
-        __neg__: Callable[[Any], Any]; __abs__: Callable[[Any], Any]  # noqa: E702
-        # fmt: on
-
-        def __getattr__(self, method: str) -> Any: ...
 
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
@@ -126,6 +112,7 @@ class Tensor(Interop):
 
     @property
     def requires_grad(self) -> bool:
+        """True if the tensor was made with requires_grad, or recorded from one that was."""
         return self.node is not None
 
     @property
@@ -159,18 +146,22 @@ class Tensor(Interop):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self._value.shape
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self._value.ndim
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return self._value.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The data type of the elements."""
         return self._value.dtype
 
     @property
@@ -250,6 +241,7 @@ class Tensor(Interop):
         accumulate(found, create_graph)
 
     def zero_grad(self) -> None:
+        """Set `.grad` to None."""
         if self.node is not None and self.node.extras is not None:
             self.node.extras.grad = None
 
@@ -316,33 +308,48 @@ class Tensor(Interop):
 
     @property
     def T(self) -> "Tensor":
+        """The transpose: the axes in reverse order."""
         return np.transpose(self)
 
     @property
     def real(self) -> "Tensor":
+        """The real part."""
         return np.real(self)
 
     @property
     def imag(self) -> "Tensor":
+        """The imaginary part."""
         return np.imag(self)
 
     @property
     def mT(self) -> "Tensor":
+        """The transpose of each matrix in the last two axes.
+
+        Shapes: (..., M, N) -> (..., N, M).
+        """
         return np.matrix_transpose(self)
 
     def reshape(self, *shape: Any, order: str = "C") -> "Tensor":
+        """Return the same elements in another shape, given as numbers or as one tuple."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order)
 
     def transpose(self, *axes: Any) -> "Tensor":
+        """Return the axes in another order, given as numbers or as one tuple, or reversed."""
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def flatten(self, order: str = "C") -> "Tensor":
+        """Return a copy with a single axis.
+
+        Shapes: any -> (size,).
+        """
         return np.copy(np.ravel(self, order))
 
     def compress(self, condition: Any, axis: int | None = None) -> "Tensor":
+        """Return the slices along `axis` for which the condition is true."""
         return np.compress(condition, self, axis)
 
     def fill(self, value: Any) -> None:
+        """Write one value into every element."""
         self[...] = value
 
 

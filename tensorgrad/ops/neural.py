@@ -1,11 +1,12 @@
 """Functions of neural networks that NumPy lacks: one node each, and stable for large arguments."""
 
 import functools
+from typing import Any
 
 import numpy as np
 
 from tensorgrad.ops.common import as_inexact, sum_kept
-from tensorgrad.rules import primitive, rule
+from tensorgrad.rules import Array, primitive, rule
 
 SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
 
@@ -24,30 +25,42 @@ def abs_real(x):
 
 
 @primitive
-def relu(x):
-    """Return max(x, 0); the derivative at 0 is 0."""
+def relu(x: Array) -> Array:
+    """Return max(x, 0); the derivative at 0 is 0.
+
+    Shapes: any -> the same.
+    """
     x = np.asarray(x)
     # A row of zeros, because NumPy compares with a single number three times slower.
     return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))
 
 
 @primitive
-def leaky_relu(x, slope=0.01):
-    """Return x where positive, slope * x elsewhere."""
+def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+    """Return x where positive, slope * x elsewhere.
+
+    Shapes: any -> the same.
+    """
     x = np.asarray(x)
     return (np.maximum if slope <= 1 else np.minimum)(x, slope * x)
 
 
 @primitive
-def sigmoid(x):
-    """Return 1 / (1 + exp(-x)), without overflow and with full relative precision at both ends."""
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)), without overflow and with full relative precision at both ends.
+
+    Shapes: any -> the same.
+    """
     e = np.exp(-abs_real(x))
     return np.maximum(e, np.greater_equal(x, 0)) / (1 + e)  # a `where` would take ten times as long
 
 
 @primitive
-def softplus(x):
-    """Return log(1 + exp(x)), without overflow."""
+def softplus(x: Array) -> Array:
+    """Return log(1 + exp(x)), without overflow.
+
+    Shapes: any -> the same.
+    """
     return relu(x) + np.log1p(np.exp(-abs_real(x)))
 
 
@@ -65,8 +78,11 @@ def shift_by_max(x, axis):
 
 
 @primitive
-def softmax(x, axis=-1):
-    """Return exp(x) over its sum along `axis`, without overflow: nonnegative numbers that sum to 1."""
+def softmax(x: Array, axis: int = -1) -> Array:
+    """Return exp(x) over its sum along `axis`, without overflow: nonnegative numbers that sum to 1.
+
+    Shapes: any -> the same.
+    """
     x = np.asarray(x)
     shifted, along = shift_by_max(x, axis)
     e = np.exp(shifted)
@@ -75,8 +91,11 @@ def softmax(x, axis=-1):
 
 
 @primitive
-def log_softmax(x, axis=-1):
-    """Return the logarithm of the softmax, which stays finite where the softmax underflows to 0."""
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    """Return the logarithm of the softmax, which stays finite where the softmax underflows to 0.
+
+    Shapes: any -> the same.
+    """
     out, along = shift_by_max(np.asarray(x), axis)
     if out.size:
         out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
@@ -105,7 +124,7 @@ def cross_entropy_and_softmax(z, y):
 
 
 @primitive
-def softmax_cross_entropy(z, y):
+def softmax_cross_entropy(z: Array, y: Any) -> Array:
     """Return the mean cross-entropy of logits with class indices, or with a distribution per row.
 
     Shapes: z (N, C), y (N,) of integers or (N, C) -> ().
@@ -128,7 +147,7 @@ def _softmax_cross_entropy(g, p, _z, y):
 
 
 @primitive
-def sigmoid_cross_entropy(z, y):
+def sigmoid_cross_entropy(z: Array, y: Any) -> Array:
     """Return the binary cross-entropy of each logit with its target in [0, 1], elementwise.
 
     Shapes: z and y (...) -> (...).
@@ -138,7 +157,7 @@ def sigmoid_cross_entropy(z, y):
 
 
 @primitive
-def linear(x, W, b):
+def linear(x: Any, W: Array, b: Any) -> Array:
     """Return x W + b.
 
     Shapes: x (..., D), W (D, H), b (H,) -> (..., H).
@@ -184,7 +203,7 @@ def _linear_biases(g, _out, _x, _W, _b):
 
 
 @primitive
-def dropout(x, mask):
+def dropout(x: Array, mask: Any) -> Array:
     """Multiply x by a mask that is 0 where a unit is dropped and 1 / (1 - rate) elsewhere.
 
     Shapes: x and mask (...) -> (...).

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, values
-from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
+from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
 
 
 def restore(v, x, axis, keepdims):
@@ -144,7 +144,7 @@ def std(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
 
 
 @primitive
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """Return log(sum(exp(x))) over `axis`, without overflow.
 
     Shapes: x (...) -> (...) without `axis`, or with it as 1 if keepdims.

@@ -5,16 +5,17 @@ sᵢ makes Wᵢ = (Lᵢ - kᵢ) // sᵢ + 1. A convolution is a product with the
 """
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tensorgrad.rules import composite, primitive, rule
+from tensorgrad.rules import Array, composite, primitive, rule
 
 
 @primitive
-def windows(x, size, step=1):
+def windows(x: Array, size: Sequence[int], step: int | Sequence[int] = 1) -> Array:
     """Return all windows of this size, `step` apart, as a view without a copy.
 
     Shapes: x (..., L₁, ..., Lₙ), size (k₁, ..., kₙ) -> (..., W₁, ..., Wₙ, k₁, ..., kₙ).
@@ -26,7 +27,7 @@ def windows(x, size, step=1):
 
 
 @primitive
-def fold(w, shape, step=1):
+def fold(w: Array, shape: Sequence[int], step: int | Sequence[int] = 1) -> Array:
     """Put windows back in their places and add them where they overlap: the adjoint of `windows`.
 
     Shapes: w (..., W₁, ..., Wₙ, k₁, ..., kₙ), shape (L₁, ..., Lₙ) -> (..., L₁, ..., Lₙ).
