@@ -36,6 +36,8 @@ class TensorBase:
     # np.ma would take the array from under the tensor.
     _value: Any
     node: Node | None
+    # Of the result of softmax or sigmoid: the function, the array and node of its argument.
+    _logits: tuple[Function, Any, Node | None] | None
     _view_of: tuple[weakref.ref["TensorBase"], tuple[ViewStep, ...]]  # of a view; else not set
     _views: list[weakref.ref["TensorBase"]]
     tensor: type["TensorBase"]  # Tensor itself, once there is one: the type of every result

@@ -13,6 +13,7 @@ from tensorgrad.engine.gradients import (
     gradients,
 )
 from tensorgrad.engine.interop import Interop
+from tensorgrad.engine.logits import ACTIVATIONS, drop_logits, hand_on, share_logits
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
     NO_KEYWORDS,
@@ -86,6 +87,7 @@ class Tensor(Interop, Signatures):
         if array is self._value and self.node is not None and self.node.extras is not None:
             # `t.data -= step` arrives here, after writing in place.
             self.node.extras.array, self.node.extras.version = array, next(serials)
+        drop_logits(self, shared_memory=array is self._value)
         self._value = array
 
     @property
@@ -222,7 +224,7 @@ class Tensor(Interop, Signatures):
 
     def detach(self) -> "Tensor":
         """The same value as a constant, sharing the array."""
-        return wrap(self._value)
+        return share_logits(self, wrap(self._value))
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False
@@ -273,7 +275,8 @@ class Tensor(Interop, Signatures):
         return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
 
     def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
-        return dispatch(function, args, kwargs)
+        result = dispatch(function, args, kwargs)
+        return hand_on(result, function, args, kwargs) if function in ACTIVATIONS else result
 
     __hash__ = object.__hash__
 

@@ -211,13 +211,12 @@ def dropout(x: Array, mask: Any) -> Array:
     return x * mask
 
 
-# The rules of softmax and sigmoid name x so that it is saved: a cross-entropy of their result reads it.
 # fmt: off
 rule(relu,            lambda g, out, _x: g * (out > 0))
 rule(leaky_relu,      lambda g, _out, x, slope=0.01: g * np.greater(x, 0) + g * np.less_equal(x, 0) * slope)
-rule(sigmoid,         lambda g, out, x: g * (out * (1 - out)))
+rule(sigmoid,         lambda g, out, _x: g * (out * (1 - out)))
 rule(softplus,        lambda g, _out, x: g * sigmoid(x))
-rule(softmax,         lambda g, out, x, axis=-1: out * (g - sum_kept(g * out, axis)))
+rule(softmax,         lambda g, out, _x, axis=-1: out * (g - sum_kept(g * out, axis)))
 rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * sum_kept(g, axis))
 rule(linear,          _linear_input,   _linear_weights,   _linear_biases)
 rule(dropout,         lambda g, _out, _x, mask: g * mask,   lambda g, _out, x, _mask: g * x)
