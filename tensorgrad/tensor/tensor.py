@@ -12,8 +12,6 @@ from tensorgrad.engine.gradients import (
     cotangent_of,
     gradients,
 )
-from tensorgrad.engine.interop import Interop
-from tensorgrad.engine.logits import ACTIVATIONS, drop_logits, hand_on, share_logits
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
     NO_KEYWORDS,
@@ -21,14 +19,17 @@ from tensorgrad.engine.record import (
     apply,
     dispatch,
     require_node,
+    root_of,
     unwrap,
     wrap,
 )
-from tensorgrad.engine.signatures import Signatures
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
 from tensorgrad.rules import RULES, Function, plain_array
+from tensorgrad.tensor.interop import Interop
+from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
+from tensorgrad.tensor.signatures import Signatures
 
 
 class Tensor(Interop, Signatures):
@@ -87,7 +88,9 @@ class Tensor(Interop, Signatures):
         if array is self._value and self.node is not None and self.node.extras is not None:
             # `t.data -= step` arrives here, after writing in place.
             self.node.extras.array, self.node.extras.version = array, next(serials)
-        drop_logits(self, shared_memory=array is self._value)
+        self._logits = None
+        if array is self._value:
+            root_of(self)[0]._logits = None
         self._value = array
 
     @property
@@ -223,7 +226,7 @@ class Tensor(Interop, Signatures):
     # Gradients
 
     def detach(self) -> "Tensor":
-        """The same value as a constant, sharing the array."""
+        """Return the same value as a constant that shares the array."""
         return share_logits(self, wrap(self._value))
 
     def backward(
