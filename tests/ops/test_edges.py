@@ -28,6 +28,8 @@ GRADIENTS = [
     (lambda q: np.quantile([1.0, 2.0, 4.0], q, method="lower"), 0.3,            0.0),
     (lambda q: np.percentile([1.0, 2.0, 4.0], q),           25.0,               0.02),
     (lambda q: np.nanquantile([1.0, np.nan, 2.0, 4.0], q),  0.3,                2.0),
+    (lambda q: np.nanquantile([1.0, np.nan, 2.0, 4.0], q),  [0.5, 1.0],         [3, 4]),
+    (lambda q: np.quantile([1.0, 2.0, 4.0], q, method="hazen"), [0.0, 0.9],     [0, 0]),
 ]
 # fmt: on
 
