@@ -18,6 +18,7 @@ from tensorgrad.engine.record import (
     TensorBase,
     apply,
     dispatch,
+    needs_grad,
     require_node,
     root_of,
     unwrap,
@@ -26,6 +27,7 @@ from tensorgrad.engine.record import (
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
+from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.rules import RULES, Function, plain_array
 from tensorgrad.tensor.interop import Interop
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
@@ -274,6 +276,9 @@ class Tensor(Interop, Signatures):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and ufunc in RULES:
+            if (kwargs or len(args) > ufunc.nin) and ufunc.signature is None:
+                if STATE.get().recording and needs_grad((args, kwargs)):
+                    return call_with_keywords(ufunc, *args, **kwargs)
             return apply(RULES[ufunc], args, kwargs)
         return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
 
