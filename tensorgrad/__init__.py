@@ -1,6 +1,6 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
-from tensorgrad.debug.anomaly import detect_anomaly
+from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
 from tensorgrad.engine import operators as _operators  # noqa: F401  # gives Tensor its operators
@@ -35,6 +35,7 @@ from tensorgrad.transforms.functional import (
 
 __version__ = "0.1.0"
 __all__ = [
+    "KinkWarning",
     "Scope",
     "Tensor",
     "check_grads",
