@@ -156,13 +156,14 @@ class Detector(Observer):
     def refuse_gradient(self, node: Node, i: int, step: Any) -> None:
         """Raise for a gradient that holds a NaN or Inf."""
         kind = nonfinite(step)
-        arguments = saved_values(node) | {"the gradient arriving": self.arrived.get(node)}
+        g = self.arrived.get(node)
+        arguments = saved_values(node) | {"the gradient arriving": g}
         wrong = np.isnan(step) if kind == "NaN" else np.isinf(step)
         message = (
             f"the backward of {node.op.name} made {kind} in the gradient of argument {i}\n"
             f"{self.place(node).text}\n" + report(node.op, arguments, "that gradient", step, wrong)
         )
-        missing = "NaN" in map(nonfinite, arguments.values())
+        missing = "NaN" in map(nonfinite, node.args) and np.any(np.equal(g, 0))
         raise FloatingPointError(f"{message}\n{TIMES_NAN}" if missing else message)
 
     def warn_of_slope(self, node: Node, i: int) -> None:
