@@ -14,7 +14,7 @@ from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import EachOp, Function, Plan
-from tensorgrad.transforms.trees import alias, leaves_of, recorded, tree_map, zeros
+from tensorgrad.transforms.trees import alias, leaves_of, recorded, refuse_objects, tree_map, zeros
 
 
 class JointOp(EachOp):
@@ -81,6 +81,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
 
         def compute(*values: Any) -> Any:
             y, backward = pair_of(f, values, kwargs)
+            refuse_objects(name, y)
             backwards.append(backward)
             if recorded(y):
                 raise TypeError(
@@ -99,6 +100,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     f"the gradient of {name} must give an array for each of its {len(args)} "
                     f"arguments, or None where none is wanted, but it gave {steps!r}"
                 )
+            refuse_objects(f"the gradient of {name}", list(steps))
             # Copied, so that a buffer in which the gradient is computed stays the user's.
             return [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
 
@@ -149,6 +151,7 @@ def checkpoint(f: Function) -> Function:
             since = next(serials)
             inputs, keywords = tree_map(alias, saved)
             result = f(*inputs, **keywords)
+            refuse_objects(name, result)
             recorded_here = [t for t in leaves_of(result) if recorded(t) and t.node.serial > since]
             return since, result, recorded_here
 
