@@ -182,7 +182,7 @@ class Detector(Observer):
             head = f"a second derivative of {node.op.name} is taken at its tip"
             index = tuple(map(int, np.argwhere(tip)[0]))
             first = f", first at index {index}" if index else ""
-            count = f"{np.count_nonzero(tip)} of {tip.size} outputs{first}"
+            count = f"{np.count_nonzero(tip)} of {tip.size} values{first}"
             text = f"  where the slope, 0 by convention, has no derivative: {count}"
             self.warn(node, head, f"{text}\n{SMOOTH}")
 
@@ -226,6 +226,11 @@ def output_or_argument(node: Node) -> Any:
     return node.args[0] if node.out is None else node.out
 
 
+def norm_or_elements(node: Node) -> Any:
+    """Return a norm, or the elements if it has a tip where one of them is 0, as a sum of abs."""
+    return node.args[0] if 0 < node.kwargs.get("ord", 2) < 2 else node.out
+
+
 def singular_values(node: Node) -> Any:
     """Return the singular values of an svd, with 0 for those that differ from it by rounding."""
     _, s, _ = unpack(node.out, *svd_shapes(node.args[0], node.kwargs.get("full_matrices", True)))
@@ -238,7 +243,7 @@ TIPS = {  # functions with a tip, where each direction has a slope of its own: w
     np.absolute: output_or_argument,
     np.fabs: output_or_argument,
     np.hypot: output_or_argument,
-    np.linalg.vector_norm: output_or_argument,
+    np.linalg.vector_norm: norm_or_elements,
     np.std: output_or_argument,
     svd: singular_values,
 }

@@ -217,15 +217,17 @@ def test_0_times_an_infinite_slope_taken_for_0_is_shown(f, x, op, first, dtype):
 
 # fmt: off
 TIPS = [
-    (lambda x: np.linalg.norm(x) ** 2,                   [0.0, 0.0],               "vector_norm", "1 of 1 outputs\n"),
-    (lambda x: np.sum(np.linalg.norm(x, axis=1) ** 2),   [[3.0, 4.0], [0.0, 0.0]], "vector_norm", "1 of 2 outputs, first at index (1,)\n"),
-    (lambda x: np.sum(np.abs(x) ** 2),                   [1.0, 0.0],               "absolute",    "1 of 2 outputs, first at index (1,)\n"),
-    (lambda x: np.sum(np.abs(x)),                        [0.0],                    "absolute",    "1 of 1 outputs, first at index (0,)\n"),
-    (lambda x: np.sum(np.fabs(x) ** 2),                  [0.0],                    "fabs",        "1 of 1 outputs, first at index (0,)\n"),
-    (lambda x: np.abs(x[0] + 1j * x[1]) ** 2,            [0.0, 0.0],               "absolute",    "1 of 1 outputs\n"),
-    (lambda x: np.hypot(x[0], x[1]) ** 2,                [0.0, 0.0],               "hypot",       "1 of 1 outputs\n"),
-    (lambda x: np.std(x) ** 2,                           [1.0, 1.0],               "std",         "1 of 1 outputs\n"),
-    (lambda x: np.sum(np.linalg.svdvals(x) ** 2),        [[1.0, 0.0], [0.0, 0.0]], "svd",         "1 of 2 outputs, first at index (1,)\n"),
+    (lambda x: np.linalg.norm(x) ** 2,                   [0.0, 0.0],               "vector_norm", "1 of 1 values\n"),
+    (lambda x: np.sum(np.linalg.norm(x, axis=1) ** 2),   [[3.0, 4.0], [0.0, 0.0]], "vector_norm", "1 of 2 values, first at index (1,)\n"),
+    (lambda x: np.linalg.norm(x, 1) ** 2,                [1.0, 0.0],               "vector_norm", "1 of 2 values, first at index (1,)\n"),
+    (lambda x: np.linalg.norm(x, np.inf) ** 2,           [0.0, 0.0],               "vector_norm", "1 of 1 values\n"),
+    (lambda x: np.sum(np.abs(x) ** 2),                   [1.0, 0.0],               "absolute",    "1 of 2 values, first at index (1,)\n"),
+    (lambda x: np.sum(np.abs(x)),                        [0.0],                    "absolute",    "1 of 1 values, first at index (0,)\n"),
+    (lambda x: np.sum(np.fabs(x) ** 2),                  [0.0],                    "fabs",        "1 of 1 values, first at index (0,)\n"),
+    (lambda x: np.abs(x[0] + 1j * x[1]) ** 2,            [0.0, 0.0],               "absolute",    "1 of 1 values\n"),
+    (lambda x: np.hypot(x[0], x[1]) ** 2,                [0.0, 0.0],               "hypot",       "1 of 1 values\n"),
+    (lambda x: np.std(x) ** 2,                           [1.0, 1.0],               "std",         "1 of 1 values\n"),
+    (lambda x: np.sum(np.linalg.svdvals(x) ** 2),        [[1.0, 0.0], [0.0, 0.0]], "svd",         "1 of 2 values, first at index (1,)\n"),
 ]
 # fmt: on
 
