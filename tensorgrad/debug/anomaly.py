@@ -148,10 +148,11 @@ class Detector(Observer):
             self.visited = node
 
     def place(self, node: Node) -> Place:
-        """Return the line of the forward call."""
-        frame, _ = users_frame()
-        before = place_of(frame, None)._replace(text="  called before detect_anomaly began")
-        return self.places.get(node, before)
+        """Return the line of the forward call, or that of backward for an earlier call."""
+        if node in self.places:
+            return self.places[node]
+        here = place_of(users_frame()[0], None)
+        return here._replace(text="  called before detect_anomaly began")
 
     def refuse_gradient(self, node: Node, i: int, step: Any) -> None:
         """Raise for a gradient that holds a NaN or Inf."""
