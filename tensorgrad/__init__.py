@@ -1,6 +1,6 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
-from tensorgrad.debug.anomaly import detect_anomaly
+from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
@@ -36,6 +36,7 @@ from tensorgrad.transforms.functional import (
 
 __version__ = "0.1.0"
 __all__ = [
+    "KinkWarning",
     "Scope",
     "Tensor",
     "check_grads",

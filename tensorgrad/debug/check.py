@@ -8,6 +8,7 @@ import numpy as np
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.state import with_state
 from tensorgrad.tensor.tensor import Tensor
+from tensorgrad.transforms.trees import refuse_objects
 
 # The cube root of the machine epsilon, where truncation and rounding errors are of equal size.
 DIFFERENCE_STEP = float(np.finfo(float).eps) ** (1 / 3)
@@ -46,7 +47,9 @@ def check_grads(
         for i, x in zip(checked, xs):
             arguments[i] = x
         with with_state(recording=record):
-            return list(_tensors(f(*arguments)))
+            result = f(*arguments)
+        refuse_objects(getattr(f, "__name__", type(f).__name__), result)
+        return list(_tensors(result))
 
     outputs: Outputs = call
     xs = [values[i] for i in checked]

@@ -60,7 +60,10 @@ class Trace(Drawable, Observer):
         self.memory.add(out)
         if op.residuals is not None:
             self.memory.add(computed[1])
-        self._computed = Call(op.name, STATE.get().scope, seconds, 0.0, out.nbytes), given
+        self._computed = (
+            Call(op.name, STATE.get().scope, seconds, 0.0, np.asarray(out).nbytes),
+            given,
+        )
         return computed
 
     def recorded(self, node: Node, out: Any) -> None:

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.node import Node, serials
@@ -18,6 +20,7 @@ from tensorgrad.transforms.trees import (
     leaves_of,
     ones,
     recorded,
+    refuse_objects,
     tree_map,
     zeros,
 )
@@ -70,6 +73,7 @@ class RecordedCall:
                     f"{self.y!r}"
                 )
             self.y, self.aux = self.y
+        refuse_objects(self.name, self.y)
         recorded_here = [t.node for t in leaves_of((self.y, self.aux)) if self.recorded_here(t)]
         self.linked = self.outer and bool(free_inputs(recorded_here, self.since))
 
@@ -154,7 +158,10 @@ class RecordedCall:
         for y in leaves_of(self.y):
             dtype = dtype_of(y)
             if dtype.kind not in "fc":
-                raise TypeError(f"{self.name} returned {dtype}, which has no gradient")
+                raise TypeError(
+                    f"{self.name} returned dtype {dtype} and shape {np.shape(y)}, which has no "
+                    "gradient; return floating-point or complex numbers"
+                )
             if holomorphic and {dtype.kind, *(d.kind for d in inputs)} != {"c"}:
                 raise TypeError(
                     f"{asked} with holomorphic=True takes complex functions of complex numbers, "

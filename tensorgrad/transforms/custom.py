@@ -18,6 +18,7 @@ from tensorgrad.transforms.trees import (
     alias,
     leaves_of,
     recorded,
+    refuse_objects,
     tree_map,
     without_logits,
     zeros,
@@ -88,6 +89,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
 
         def compute(*values: Any) -> Any:
             y, backward = pair_of(f, values, kwargs)
+            refuse_objects(name, y)
             backwards.append(backward)
             if recorded(y):
                 raise TypeError(
@@ -106,6 +108,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     f"the gradient of {name} must give an array for each of its {len(args)} "
                     f"arguments, or None where none is wanted, but it gave {steps!r}"
                 )
+            refuse_objects(f"the gradient of {name}", list(steps))
             # Copied, so that a buffer in which the gradient is computed stays the user's.
             return [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
 
@@ -157,6 +160,7 @@ def checkpoint(f: Function) -> Function:
             since = next(serials)
             inputs, keywords = tree_map(alias, saved)
             result = f(*inputs, **keywords)
+            refuse_objects(name, result)
             recorded_here = [t for t in leaves_of(result) if recorded(t) and t.node.serial > since]
             return since, result, recorded_here
 

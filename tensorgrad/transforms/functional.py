@@ -17,7 +17,15 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.rules import Function
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import Argnums, RecordedCall
-from tensorgrad.transforms.trees import in_kind_of, leaves_of, ones, recorded, tree_map, zeros
+from tensorgrad.transforms.trees import (
+    in_kind_of,
+    leaves_of,
+    ones,
+    recorded,
+    refuse_objects,
+    tree_map,
+    zeros,
+)
 
 
 def single_number(call: RecordedCall) -> Any:
@@ -90,7 +98,14 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> elementwise_grad(np.sin)(np.zeros(3))
     array([1., 1., 1.])
     """
-    return grad(functools.wraps(f)(lambda *args, **kwargs: np.sum(f(*args, **kwargs))), argnums)
+
+    @functools.wraps(f)
+    def total(*args: Any, **kwargs: Any) -> Any:
+        y = f(*args, **kwargs)
+        refuse_objects(getattr(f, "__name__", type(f).__name__), y)
+        return np.sum(y)
+
+    return grad(total, argnums)
 
 
 def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:

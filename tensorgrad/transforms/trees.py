@@ -42,6 +42,20 @@ def leaves_of(tree: Any) -> list[Any]:
     return leaves
 
 
+def refuse_objects(name: str, tree: Any) -> None:
+    """Raise if a function returned an array of objects, whose gradients would be lost.
+
+    Raises: TypeError with the dtype and shape that arrived.
+    """
+    for y in leaves_of(tree):
+        if getattr(y, "dtype", None) == np.object_:
+            raise TypeError(
+                f"{name} returned an array of dtype {y.dtype} and shape {np.shape(y)}, whose "
+                "elements are Python objects without a gradient; return a tensor, as "
+                "np.stack of the elements, or convert the data to floats with astype(float)"
+            )
+
+
 def recorded(t: Any) -> bool:
     """Return True if `t` is a tensor with a node."""
     return isinstance(t, Tensor) and t.node is not None

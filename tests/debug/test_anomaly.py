@@ -124,10 +124,185 @@ def test_the_first_and_not_the_one_where_it_is_noticed():
 
 
 def test_a_nan_that_comes_in_is_said_to_be_given():
-    message = message_of(lambda: np.sum(leaf([1.0, 2.0]) * np.array([1.0, np.nan])))
+    def product(x):
+        return x * np.array([1.0, np.nan])
+
+    def total(x):
+        return np.sum(x)
+
+    message = message_of(lambda: total(product(leaf([1.0, 2.0]))))
     assert message.startswith("multiply was given NaN\n")
+    assert "in product\n" in message
     assert "argument 1: float64 (2,), 1 NaN, the rest from 1 to 1" in message
     assert "where argument 0 is 2, argument 1 is nan" in message
+    assert "\nthen sum returned nothing but NaN\n" in message
+    assert "in total\n" in message
+    assert message.endswith("leave the missing values out first: " + SPELLING)
+    assert message_of(np.sin, leaf([np.nan])).startswith("sin was given NaN\n")
+
+
+X = np.array([1.0, 2.0, 3.0])
+Y = np.array([2.0, np.nan, 6.5])
+OK = ~np.isnan(Y)
+SPELLING = "(y - a * X)[ok], with ok = ~np.isnan(y)"
+
+# fmt: off
+MISSING_DATA = [
+    (lambda a: np.nanmean((Y - a * X) ** 2),          "power"),
+    (lambda a: np.mean((Y - a * X) ** 2, where=OK),   "power"),
+    (lambda a: np.mean(((Y - a * X) ** 2)[OK]),       "power"),
+    (lambda a: np.nansum(Y * a),                      "multiply"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "op"), MISSING_DATA)
+def test_a_gradient_through_missing_data_says_how_to_leave_them_out(f, op):
+    message = message_of(tg.grad(f), 1.5)
+    assert message.startswith(f"the backward of {op} made NaN in the gradient of argument ")
+    assert f"line {f.__code__.co_firstlineno}, in <lambda>\n" in message
+    assert message.endswith("0 times NaN is NaN; leave the missing values out first: " + SPELLING)
+
+
+def test_missing_data_that_are_left_out_first_pass():
+    with tg.detect_anomaly():
+        found = tg.grad(lambda a: np.mean((Y - a * X)[OK] ** 2))(1.5)
+    assert found == pytest.approx(-np.mean(2 * ((Y - 1.5 * X) * X)[OK]))
+
+
+def warnings_of(f, *args):
+    """The warnings of a call, and its result, which is the same as without detect_anomaly."""
+    with warnings.catch_warnings(record=True) as caught, tg.detect_anomaly():
+        warnings.simplefilter("always")
+        found = f(*args)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(found, f(*args), strict=True)
+    assert all(w.category is tg.KinkWarning and w.filename == __file__ for w in caught)
+    return caught
+
+
+# fmt: off
+SLOPES = [
+    (lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0)),   [4.0, 0.0], "sqrt",    "first at index (1,), where the output is 0\n"),
+    (lambda x: np.where(x > 0, np.cbrt(x), 0),           0.0,        "cbrt",    "the output: 0.0\n"),
+    (lambda x: np.where(x > 0, x**0.5, 0),               0.0,        "power",   "argument 0: 0.0\n  argument 1: 0.5\n"),
+    (lambda x: np.where(x < 1, np.arcsin(x), 0),         1.0,        "arcsin",  "argument 0: 1.0\n"),
+    (lambda x: np.where(x < 1, np.arccos(x), 0),         1.0,        "arccos",  "argument 0: 1.0\n"),
+    (lambda x: np.where(x > 1, np.arccosh(x), 0),        1.0,        "arccosh", "argument 0: 1.0\n"),
+    (lambda x: np.sqrt(x) ** 2,                          0.0,        "sqrt",    "the output: 0.0\n"),
+    (lambda x: np.sum(np.sqrt(x * np.zeros(3)) ** 2),    1.0,        "sqrt",    "first at index (0,), where the output is 0\n"),
+    (lambda x: np.sum((np.zeros((2, 1)) ** x) ** 2),     [0.5, 1.0], None,      None),
+    (lambda x: np.arctan2(x[0], x[1]),                   [0.0, 0.0], "arctan2", "argument 0: 0.0\n  argument 1: 0.0\n"),
+    (lambda x: np.sum(np.abs(np.sqrt(x))),               [1j, 0j],   "sqrt",    "first at index (1,), where the output is 0+0j\n"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize(("f", "x", "op", "first"), SLOPES)
+def test_0_times_an_infinite_slope_taken_for_0_is_shown(f, x, op, first, dtype):
+    x = np.array(x)
+    caught = warnings_of(tg.grad(f), x.astype(dtype if x.dtype.kind == "f" else dtype.upper()))
+    if op is None:
+        assert not caught
+        return
+    (warning,) = caught
+    message = str(warning.message)
+    assert message.startswith(f"the backward of {op} took 0 times an infinite slope for 0\n")
+    assert first in message
+    assert warning.lineno == f.__code__.co_firstlineno
+    assert f"line {warning.lineno}, in <lambda>\n    (lambda x: " in message
+    assert message.endswith("write it without the infinite slope, as x")
+
+
+# fmt: off
+TIPS = [
+    (lambda x: np.linalg.norm(x) ** 2,                   [0.0, 0.0],               "vector_norm", "1 of 1 values\n"),
+    (lambda x: np.sum(np.linalg.norm(x, axis=1) ** 2),   [[3.0, 4.0], [0.0, 0.0]], "vector_norm", "1 of 2 values, first at index (1,)\n"),
+    (lambda x: np.linalg.norm(x, 1) ** 2,                [1.0, 0.0],               "vector_norm", "1 of 2 values, first at index (1,)\n"),
+    (lambda x: np.linalg.norm(x, np.inf) ** 2,           [0.0, 0.0],               "vector_norm", "1 of 1 values\n"),
+    (lambda x: np.sum(np.abs(x) ** 2),                   [1.0, 0.0],               "absolute",    "1 of 2 values, first at index (1,)\n"),
+    (lambda x: np.sum(np.abs(x)),                        [0.0],                    "absolute",    "1 of 1 values, first at index (0,)\n"),
+    (lambda x: np.sum(np.fabs(x) ** 2),                  [0.0],                    "fabs",        "1 of 1 values, first at index (0,)\n"),
+    (lambda x: np.abs(x[0] + 1j * x[1]) ** 2,            [0.0, 0.0],               "absolute",    "1 of 1 values\n"),
+    (lambda x: np.hypot(x[0], x[1]) ** 2,                [0.0, 0.0],               "hypot",       "1 of 1 values\n"),
+    (lambda x: np.std(x) ** 2,                           [1.0, 1.0],               "std",         "1 of 1 values\n"),
+    (lambda x: np.sum(np.linalg.svdvals(x) ** 2),        [[1.0, 0.0], [0.0, 0.0]], "svd",         "1 of 2 values, first at index (1,)\n"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "x", "op", "first"), TIPS)
+def test_a_second_derivative_at_a_tip_is_shown(f, x, op, first):
+    x = np.array(x)
+    (warning,) = warnings_of(tg.hessian(f), x)
+    message = str(warning.message)
+    assert message.startswith(f"a second derivative of {op} is taken at its tip\n")
+    assert first in message
+    assert warning.lineno == f.__code__.co_firstlineno
+    assert message.endswith("write it without the tip, as np.sum(x * x)")
+    assert not warnings_of(tg.grad(f), x)  # the first derivative is a subgradient
+    assert not warnings_of(lambda x: tg.jvp(f, (x,), (np.ones_like(x),))[1], x)
+    away = x + np.array([0.5, 2.0])[: x.shape[-1]]
+    assert not warnings_of(tg.hessian(f), away)
+
+
+def test_a_slope_infinite_at_second_order_is_shown_at_the_forward_call():
+    def f(x):
+        return np.sum(np.where(x > 0, x**1.5, 0))
+
+    (warning,) = warnings_of(tg.hessian(f), np.array([0.0, 4.0]))
+    assert warning.lineno == f.__code__.co_firstlineno + 1
+    assert "argument 1: 0.5\n" in str(warning.message)
+
+
+# fmt: off
+WITHOUT_WARNING = [
+    (lambda x: np.sum(tg.relu(x) ** 2),         [0.0, 1.0]),
+    (lambda x: np.sum(np.maximum(x, 0) ** 2),   [0.0, 1.0]),
+    (lambda x: np.max(x) ** 2,                  [1.0, 1.0]),
+    (lambda x: np.sum(x**2 + x**3 + x**1),      [0.0, 1.0]),
+    (lambda x: np.sum(np.exp(x) * x),           [0.0, 700.0]),
+    (lambda x: np.prod(x),                      [0.0, 0.0]),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "x"), WITHOUT_WARNING)
+def test_what_is_smooth_or_a_corner_gives_no_warning(f, x):
+    assert not warnings_of(tg.grad(f), np.array(x))
+    assert not warnings_of(tg.hessian(f), np.array(x))
+
+
+def test_a_place_is_shown_once():
+    def root(x):
+        return np.sqrt(x) ** 2
+
+    def run():
+        for _ in range(3):
+            found = tg.grad(root)(0.0)
+        return found + tg.grad(lambda x: root(x))(0.0) + tg.grad(lambda x: np.sqrt(x) ** 2)(0.0)
+
+    assert len(warnings_of(run)) == 2
+
+
+def test_a_warning_can_be_made_an_error():
+    with warnings.catch_warnings(), tg.detect_anomaly():
+        warnings.simplefilter("error", tg.KinkWarning)
+        with pytest.raises(tg.KinkWarning, match="the backward of sqrt took 0 times"):
+            tg.grad(lambda x: np.sqrt(x) ** 2)(0.0)
+
+
+def test_a_call_before_the_block_is_shown_at_the_line_of_backward():
+    y = np.sqrt(leaf(0.0)) ** 2
+
+    def run():
+        y.backward(retain_graph=True)
+        return y.data
+
+    (warning,) = warnings_of(run)
+    assert "called before detect_anomaly began" in str(warning.message)
+    assert warning.lineno == run.__code__.co_firstlineno + 1
 
 
 def test_an_infinity_that_is_meant_is_let_pass():

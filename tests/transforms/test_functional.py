@@ -199,13 +199,63 @@ def test_an_argument_that_does_not_matter_has_gradient_zero():
         (lambda a: a, ("text",), 0, "argument 0 of <lambda> has dtype <U4"),
         (lambda x: (x, x), (1.0,), 0, "a single number, but it returned a tuple.*has_aux=True"),
         (lambda x: None, (1.0,), 0, "a single number, but it returned a NoneType"),
-        (lambda x: np.argmax(x), (V,), 0, "returned int64, which has no gradient"),
+        (
+            lambda x: np.argmax(x),
+            (V,),
+            0,
+            r"returned dtype int64 and shape \(\), which has no gradient",
+        ),
         (lambda x: x * 1j, (1.0,), 0, r"returned complex128, but grad takes real .* holomorphic"),
     ],
 )
 def test_what_has_no_gradient_is_refused(f, args, argnums, message):
     with pytest.raises(TypeError, match=message):
         tg.grad(f, argnums)(*args)
+
+
+def pair(x):
+    """An array of objects, as of a data frame with columns of several types."""
+    out = np.empty(2, object)
+    out[0], out[1] = 2 * x[0], x[1]
+    return out
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f, x: tg.grad(f)(x),
+        lambda f, x: tg.value_and_grad(f)(x),
+        lambda f, x: tg.elementwise_grad(f)(x),
+        lambda f, x: tg.jacobian(f)(x),
+        lambda f, x: tg.hessian(f)(x),
+        lambda f, x: tg.hvp(f, x, x),
+        lambda f, x: tg.vjp(f, x),
+        lambda f, x: tg.jvp(f, (x,), (x,)),
+        lambda f, x: tg.checkpoint(f)(tg.Tensor(x, requires_grad=True)),
+        lambda f, x: tg.check_grads(f, x),
+    ],
+)
+def test_an_array_of_objects_is_refused_with_its_dtype_and_shape(transform):
+    def nested(x):
+        return {"a": [x, pair(x)]}
+
+    message = (
+        r"returned an array of dtype object and shape \(2,\), .*; return a tensor, as np\.stack"
+    )
+    with pytest.raises(TypeError, match="^pair " + message):
+        transform(pair, V[:2])
+    with pytest.raises(TypeError, match="^nested " + message):
+        transform(nested, V[:2])
+
+
+def test_a_custom_gradient_of_objects_is_refused():
+    x = tg.Tensor(V[:2], requires_grad=True)
+    message = r"{} returned an array of dtype object and shape \(2,\)"
+    with pytest.raises(TypeError, match=message.format("<lambda>")):
+        tg.custom_gradient(lambda x: (pair(x), lambda g: g))(x)
+    y = tg.custom_gradient(lambda x: (2 * x, lambda g: pair(g)))(x)
+    with pytest.raises(TypeError, match=message.format("the gradient of <lambda>")):
+        np.sum(y).backward()
 
 
 @pytest.mark.parametrize(
