@@ -10,7 +10,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad.rules import COMPOSITE, composite, nondifferentiable, rule
 from tests.numpy_suite.calls import FUNCTIONS
-from tests.numpy_suite.checker import Checker
+from tests.numpy_suite.checker import PER_TEST, Checker
 from tests.numpy_suite.known import KNOWN, stale, unknown
 from tests.numpy_suite.rewrite import rewritten
 
@@ -155,6 +155,11 @@ def test_the_test_goes_on_undisturbed():
 def test_a_call_is_compared_once():
     report = found("def test():\n    for _ in range(3):\n        np.sum(x)", x=X)
     assert report.counts["sum"]["leaves"] == {"agree": 1}
+
+
+def test_a_test_that_loops_is_sampled():
+    source = "def test():\n    for i in range(150):\n        np.sum(x + i)"
+    assert found(source, x=X).counts["sum"]["leaves"] == {"agree": PER_TEST}
 
 
 def test_rewriting_leaves_decorators_defaults_and_patterns():
