@@ -9,9 +9,16 @@ from tensorgrad.rules import UNSUPPORTED
 
 # fmt: off
 KNOWN = {  # (function, kind of disagreement): why
+    ("array", "accepts"): "copy=False of a tensor hands its own array over, or a copy in the order asked for",
+    ("array", "raises"): "copy=False of a 0-d tensor: it holds a number, of which an array can only be a copy",
+    ("array", "value"): "a list of 0-d tensors goes through float, and an array of objects holds the tensors",
+    ("corrcoef", "wrong"): "collinear data lie on the bound to which NumPy clips, where the second derivative jumps",
     ("isscalar", "value"): "a tensor is never a scalar to NumPy, as a 0-d array is none",
     ("linalg.lstsq", "value"): "residuals that are 0 but for rounding",
     ("ndarray.tobytes", "raises"): "a tensor is no buffer of bytes; its .data is",
+    ("operator.mul", "accepts"): "a list times NumPy's number repeats the list, and a 0-d tensor multiplies it",
+    ("operator.mul", "type"): "a list times NumPy's number repeats the list, and a 0-d tensor multiplies it",
+    ("quantile", "type"): "Fractions make an array of objects, and tensors hold numbers",
 }
 REFUSALS = {  # what a refusal says: why it is right
     "would lose the gradient": "a function that NumPy does not dispatch sees an array, which has no gradient",
