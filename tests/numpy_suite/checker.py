@@ -26,6 +26,7 @@ from tests.numpy_suite.calls import (
 )
 from tests.numpy_suite.compare import Outcome, compared_arrays, verdict
 from tests.numpy_suite.gradients import checked_gradients
+from tests.numpy_suite.known import entry_of
 
 # They are given a function, and call it.
 CALLERS = {
@@ -150,7 +151,8 @@ class Report:
 
     def __init__(self):
         self.counts = {}
-        self.examples = {}
+        self.examples = {}  # of disagreements that are not known
+        self.known = []  # the entries of the table of known disagreements that were needed
         self.refusals = {}
         self.broken = []
         self.left_out = 0
@@ -160,6 +162,8 @@ class Report:
         row[kind] = row.get(kind, 0) + 1
         if kind == "refused":
             self.refusals.setdefault(detail, [0, text])[0] += 1
+        elif entry := kind not in self.GOOD and entry_of(name, kind, detail):
+            self.known.append(" · ".join(entry))
         elif kind not in self.GOOD:
             found = self.examples.setdefault(f"{name} {mode} {kind}", [])
             found.append([text, " ".join(detail.split())[:300]])
@@ -170,6 +174,7 @@ class Report:
         return {
             "counts": self.counts,
             "examples": self.examples,
+            "known": sorted(set(self.known)),
             "refusals": self.refusals,
             "broken": self.broken[:20],
             "left_out": self.left_out,

@@ -11,7 +11,7 @@ import tensorgrad as tg
 from tensorgrad.rules import COMPOSITE, composite, nondifferentiable, rule
 from tests.numpy_suite.calls import FUNCTIONS
 from tests.numpy_suite.checker import PER_TEST, Checker
-from tests.numpy_suite.known import KNOWN, stale, unknown
+from tests.numpy_suite.known import KNOWN, entry_of, stale
 from tests.numpy_suite.rewrite import rewritten
 
 X = np.array([[0.5, 1.5], [2.5, 0.25]])
@@ -172,8 +172,9 @@ def test_rewriting_leaves_decorators_defaults_and_patterns():
 
 
 def test_the_table_of_known_disagreements_is_held_from_both_sides():
-    some = next(name for name, kind in KNOWN if kind == "value")
-    key = f"{some} leaves value"
-    assert unknown([key, "sum leaves dtype"]) == ["sum leaves dtype"]
-    assert (some, "value") not in stale([key])
+    report = calls("np.isscalar(x[0, 0])")
+    assert not report.examples
+    assert report.known == ["isscalar · value · True, found False"] * 2
+    assert entry_of("isscalar", "dtype", "True, found False") is None
+    assert len(stale(report.known)) == len(KNOWN) - 1
     assert len(stale([])) == len(KNOWN)
