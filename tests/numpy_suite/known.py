@@ -30,7 +30,7 @@ REFUSALS = {  # what a refusal says: why it is right
     "has no keyword|takes no|has no .*=": "a keyword that the composition does not know would be lost",
     "of tensors: (got an unexpected|too many)": "an argument that the composition does not know would be lost",
     "have no gradient|has no gradient": "nothing determines these vectors, or nobody declared a rule",
-    "a tensor calculates with numbers": "an array of objects, texts or times has no gradient",
+    "a tensor calculates with": "objects, texts, times, masks and units have no place in an array of numbers",
     **{re.escape(reason): "listed as unsupported in docs/coverage.md" for reason in set(UNSUPPORTED.values())},
 }
 # fmt: on
