@@ -38,7 +38,7 @@ USED = [*OPERATORS.values(), "getitem", "setitem", *(f"i{name}" for name in IN_P
 FUNCTIONS |= {getattr(operator, name): f"operator.{name}" for name in USED}
 FUNCTIONS |= {f: f"builtins.{f.__name__}" for f in UNARY_BUILTINS}
 KINDS = {type(f) for f in FUNCTIONS}
-SCALARS = (np.number, np.bool_)
+SCALARS = frozenset(np.sctypeDict.values())
 PLAIN = (type(None), bool, int, float, complex, str, bytes, slice, type(...), type, np.dtype)
 
 
@@ -84,7 +84,7 @@ def call_method(name, x, *args, **kwargs):
 
 
 def is_array(x):
-    return type(x) is np.ndarray or isinstance(x, SCALARS)
+    return type(x) is np.ndarray or type(x) in SCALARS
 
 
 def arrays_in(tree):

@@ -8,10 +8,19 @@ import re
 from tensorgrad.rules import UNSUPPORTED
 
 # fmt: off
-KNOWN = {  # (function, kind of disagreement): why
-    ("isscalar", "value"): "a tensor is never a scalar to NumPy, as a 0-d array is none",
-    ("linalg.lstsq", "value"): "residuals that are 0 but for rounding",
-    ("ndarray.tobytes", "raises"): "a tensor is no buffer of bytes; its .data is",
+KNOWN = {  # (functions, kinds, part of what was found), as regular expressions: why
+    ("array|asarray", "accepts", "Unable to avoid copy"): "copy=False of a tensor hands its own array over, in the order asked for",
+    ("array|asarray", "raises", "Unable to avoid copy"): "a 0-d tensor holds a number, of which an array can only be a copy",
+    ("array|asarray", "value", "Tensor"): "an array of objects holds the tensors themselves",
+    ("array|asarray|f(max|min).*|(maxi|mini)mum.*", "value|raises", "e.4[0-9]{3}|inf|array element"): "a list of 0-d tensors goes through float, which is shorter than longdouble",
+    ("corrcoef", "wrong", ""): "collinear data lie on the bound to which NumPy clips, where the second derivative jumps",
+    ("isscalar", "value", "True, found False"): "a tensor is never a scalar to NumPy, as a 0-d array is none",
+    ("linalg.lstsq", "value", "e-3[0-9]"): "residuals that are 0 but for rounding",
+    ("ndarray.tobytes", "raises|exception", "no attribute"): "a tensor is no buffer of bytes; its .data is",
+    ("ndarray.getfield", "raises|exception", "no attribute"): "a part of a number's bytes has no gradient; its .data has it",
+    ("operator.mul", "accepts|type", "sequence|list"): "a list times NumPy's number repeats the list, and a 0-d tensor multiplies it",
+    ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert float"): "an array of integers asks a tensor for an int, and Python's takes no NaN",
+    ("quantile|percentile", "type", "Fraction"): "Fractions make an array of objects, and tensors hold numbers",
 }
 REFUSALS = {  # what a refusal says: why it is right
     "would lose the gradient": "a function that NumPy does not dispatch sees an array, which has no gradient",
@@ -21,7 +30,7 @@ REFUSALS = {  # what a refusal says: why it is right
     "has no keyword|takes no|has no .*=": "a keyword that the composition does not know would be lost",
     "of tensors: (got an unexpected|too many)": "an argument that the composition does not know would be lost",
     "have no gradient|has no gradient": "nothing determines these vectors, or nobody declared a rule",
-    "a tensor calculates with numbers": "an array of objects, texts or times has no gradient",
+    "a tensor calculates with": "objects, texts, times, masks and units have no place in an array of numbers",
     **{re.escape(reason): "listed as unsupported in docs/coverage.md" for reason in set(UNSUPPORTED.values())},
 }
 # fmt: on
@@ -32,18 +41,14 @@ def unnamed(refusals):
     return sorted(text for text in refusals if not any(re.search(r, text) for r in REFUSALS))
 
 
-def unknown(found):
-    """The disagreements that the table does not have, of the keys of a report's examples."""
-    return sorted(key for key in found if entry_of(key) is None)
+def entry_of(name, kind, detail):
+    """The entry of the table that a disagreement falls under, None if it is not known."""
+    for functions, kinds, part in KNOWN:
+        if re.fullmatch(functions, name) and re.fullmatch(kinds, kind) and re.search(part, detail):
+            return functions, kinds, part
+    return None
 
 
-def stale(found):
-    """The entries of the table that nothing found needs."""
-    needed = {entry_of(key) for key in found}
-    return sorted(entry for entry in KNOWN if entry not in needed)
-
-
-def entry_of(key):
-    """The entry for "function mode kind"."""
-    name, _mode, kind = key.split()
-    return (name, kind) if (name, kind) in KNOWN else None
+def stale(known):
+    """The entries that none of the disagreements found falls under."""
+    return sorted(entry for entry in KNOWN if " · ".join(entry) not in known)

@@ -22,6 +22,10 @@ def pytest_collection_modifyitems(config, items):
         items[:] = random.Random(0).sample(items, size)
 
 
+def pytest_runtest_setup(item):
+    CHECKER.calls.clear()
+
+
 def pytest_sessionfinish(session, exitstatus):
     outcomes = {"tests": session.testscollected, "failed": session.testsfailed}
     with open(os.environ["NUMPY_SUITE_REPORT"], "w") as file:

@@ -78,7 +78,8 @@ def run_file(name, *options, sample=None):
 
 def added_up(names, *options):
     """One report of several files."""
-    total = {"counts": {}, "examples": {}, "broken": [], "refusals": {}, "tests": 0, "failed": 0}
+    total = {"counts": {}, "examples": {}, "known": [], "broken": [], "refusals": {}}
+    total |= {"tests": 0, "failed": 0}
     with ThreadPoolExecutor(WORKERS) as pool:
         for report in pool.map(lambda name: run_file(name, *options), names):
             add(total, report)
@@ -100,8 +101,7 @@ def add(total, report):
         total["examples"].setdefault(key, []).extend(examples)
     for text, (n, example) in report["refusals"].items():
         total["refusals"].setdefault(text, [0, example])[0] += n
-    total["broken"] += report["broken"]
-    for key in ("tests", "failed"):
+    for key in ("broken", "known", "tests", "failed"):
         total[key] += report[key]
 
 

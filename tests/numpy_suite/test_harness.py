@@ -10,8 +10,8 @@ import pytest
 import tensorgrad as tg
 from tensorgrad.rules import COMPOSITE, composite, nondifferentiable, rule
 from tests.numpy_suite.calls import FUNCTIONS
-from tests.numpy_suite.checker import Checker
-from tests.numpy_suite.known import KNOWN, stale, unknown
+from tests.numpy_suite.checker import PER_TEST, Checker
+from tests.numpy_suite.known import KNOWN, entry_of, stale
 from tests.numpy_suite.rewrite import rewritten
 
 X = np.array([[0.5, 1.5], [2.5, 0.25]])
@@ -157,6 +157,11 @@ def test_a_call_is_compared_once():
     assert report.counts["sum"]["leaves"] == {"agree": 1}
 
 
+def test_a_test_that_loops_is_sampled():
+    source = "def test():\n    for i in range(150):\n        np.sum(x + i)"
+    assert found(source, x=X).counts["sum"]["leaves"] == {"agree": PER_TEST}
+
+
 def test_rewriting_leaves_decorators_defaults_and_patterns():
     source = "@d(1 + 1)\ndef f(a=g(1)):\n    return super().f(-1)"
     tree = rewritten(source)
@@ -167,8 +172,9 @@ def test_rewriting_leaves_decorators_defaults_and_patterns():
 
 
 def test_the_table_of_known_disagreements_is_held_from_both_sides():
-    some = next(name for name, kind in KNOWN if kind == "value")
-    key = f"{some} leaves value"
-    assert unknown([key, "sum leaves dtype"]) == ["sum leaves dtype"]
-    assert (some, "value") not in stale([key])
+    report = calls("np.isscalar(x[0, 0])")
+    assert not report.examples
+    assert report.known == ["isscalar · value · True, found False"] * 2
+    assert entry_of("isscalar", "dtype", "True, found False") is None
+    assert len(stale(report.known)) == len(KNOWN) - 1
     assert len(stale([])) == len(KNOWN)

@@ -166,7 +166,7 @@ OPERATORS |= {
     "linalg.matrix_norm": lambda x, ord="fro", dim=(-2, -1), keepdim=False: np.linalg.matrix_norm(x, ord=ord, keepdims=keepdim)
         if tuple(dim) == (-2, -1) else None,
     "linalg.qr": lambda a, mode="reduced": np.linalg.qr(a, mode=mode), "pinverse": np.linalg.pinv,
-    "linalg.tensorsolve": lambda a, b, dims=None: np.linalg.tensorsolve(a, b, dims), "linalg.svd": lambda a, full_matrices=True: np.linalg.svd(a, full_matrices),
+    "linalg.tensorsolve": lambda a, b, dims=None: np.linalg.tensorsolve(a, b, dims),
     "addmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b), "baddbmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
     "nn.functional.linear": lambda x, W, b=None: x @ np.transpose(W) + (0 if b is None else b), "where": lambda x, c, y: np.where(c, x, y),
     "masked_fill": lambda x, mask, value: np.where(mask, value, x), "nanquantile":
@@ -250,7 +250,7 @@ def compare(info, sample):
     if any(r.ndim == 0 < f.ndim for r, f in zip(right, found)):  # as np.cumsum of a number
         return False
     for r, f in zip(right, found, strict=True):
-        np.testing.assert_allclose(getattr(f, "data", f), array_of(r), 1e-7, 1e-9)
+        np.testing.assert_allclose(getattr(f, "data", f), array_of(r), 1e-6, 1e-8)
     try:
         compare_gradients(right, found, [arguments, sample.kwargs], mine)
     except np.linalg.LinAlgError:  # vectors that nothing determines
