@@ -23,8 +23,8 @@ def assign_(t: Any, result: Any) -> Any:
         if STATE.get().recording:
             raise RuntimeError(
                 "a leaf that requires a gradient, or a view of one, cannot be written to while "
-                "recording, because it would stop being a leaf; write under no_grad(), to .data, or to "
-                "a copy like `t * 1`"
+                "recording, because it would stop being a leaf; write under no_grad(), to .data, or "
+                "to a copy like `t * 1`"
             )
         root.data = result._value
     else:
@@ -45,7 +45,7 @@ def replace(t: Any, new: Any) -> None:
 
 
 def is_view_at(t: Any, value: Any, index: Any) -> bool:
-    """Return True if the value is the view `t[index]`, which Python assigns last in `t[index] += 1`."""
+    """Return True if the value is the view `t[index]`, as at the end of `t[index] += 1`."""
     if not isinstance(value, TensorBase):
         return False
     (root, steps), (home, path) = root_of(value), root_of(t)

@@ -105,7 +105,7 @@ composite(np.cumulative_sum, _from(0, np.cumsum))
 composite(np.cumulative_prod, _from(1, np.cumprod))
 
 
-def _accumulate(running, takes_dtype):
+def _running(running, takes_dtype):
     """Return a running function as the method of a ufunc: along the first axis unless told otherwise."""
 
     def method(array, axis=0, dtype=None, out=None):
@@ -126,8 +126,8 @@ def _accumulate(running, takes_dtype):
 
 # The `accumulate` method of each ufunc.
 # fmt: off
-composite(np.add.accumulate,      _accumulate(np.cumsum,  True))
-composite(np.multiply.accumulate, _accumulate(np.cumprod, True))
-composite(np.maximum.accumulate,  _accumulate(cummax,     False))
-composite(np.minimum.accumulate,  _accumulate(cummin,     False))
+composite(np.add.accumulate,      _running(np.cumsum,  True))
+composite(np.multiply.accumulate, _running(np.cumprod, True))
+composite(np.maximum.accumulate,  _running(cummax,     False))
+composite(np.minimum.accumulate,  _running(cummin,     False))
 # fmt: on

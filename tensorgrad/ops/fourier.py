@@ -8,7 +8,7 @@ from tensorgrad.rules import composite, nondifferentiable, refuse_out, rule
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
 
 
-def fitted(g, axis, n):
+def resized(g, axis, n):
     """Crop or zero-pad g to n elements along an axis."""
     if g.shape[axis] > n:
         return g[(slice(None),) * (axis % g.ndim) + (slice(0, n),)]
@@ -23,7 +23,7 @@ def _symmetric(transform):
     """Return the rule of fft or ifft: its matrix is symmetric, and elements cropped from the input get 0."""
 
     def gradient(g, _out, _a, n=None, axis=-1, norm=None):
-        return fitted(transform(g, axis=axis, norm=norm), axis, _a.shape[axis])
+        return resized(transform(g, axis=axis, norm=norm), axis, _a.shape[axis])
 
     return gradient
 
@@ -35,7 +35,7 @@ def _symmetric_along(transform):
         axes = axes_of(_a, s, axes)
         g = transform(g, axes=axes, norm=norm)
         for axis in axes:
-            g = fitted(g, axis, _a.shape[axis])
+            g = resized(g, axis, _a.shape[axis])
         return g
 
     return gradient
@@ -45,7 +45,7 @@ def _rfft(g, _out, _a, n=None, axis=-1, norm=None):
     """Transform half of a spectrum, and take the real part."""
     length = _a.shape[axis]
     n = length if n is None else n
-    return np.real(fitted(np.fft.fft(g, n, axis, norm), axis, length))
+    return np.real(resized(np.fft.fft(g, n, axis, norm), axis, length))
 
 
 def _irfft(g, _out, _a, n=None, axis=-1, norm=None):
@@ -57,7 +57,7 @@ def _irfft(g, _out, _a, n=None, axis=-1, norm=None):
     if n % 2 == 0:
         twice[-1] = 1
     twice = np.reshape(twice, (-1,) + (1,) * (g.ndim - axis % g.ndim - 1))
-    return fitted(half * twice, axis, _a.shape[axis])
+    return resized(half * twice, axis, _a.shape[axis])
 
 
 # fmt: off

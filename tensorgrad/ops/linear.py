@@ -105,11 +105,11 @@ def _einsum_call(*operands, optimize=False, out=None, dtype=None, order="K", cas
     if len(parts) > 1 or set(parts[0]) != set(
         output
     ):  # else NumPy returns a view, whatever the dtype
-        arrays = cast(arrays, dtype, casting)
+        arrays = cast_operands(arrays, dtype, casting)
     return einsum(*arrays, subscripts=f"{','.join(parts)}->{output}")
 
 
-def cast(arrays, dtype, casting):
+def cast_operands(arrays, dtype, casting):
     """Convert arrays to the dtype, or else to the one they have in common, as einsum does.
 
     Raises: TypeError if that is not `casting`.
@@ -138,9 +138,10 @@ def _in_letters(operands):
 
 @composite(np.dot)
 def _dot(a, b):
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    a, b = as_array(a), as_array(b)  # a number counts as an array here, also in the dtype
+    if a.ndim == 0 or b.ndim == 0:
         return np.multiply(a, b)
-    if np.ndim(b) <= 2:
+    if b.ndim <= 2:
         return np.matmul(a, b)
     return np.tensordot(a, b, (-1, -2))
 
@@ -179,14 +180,15 @@ def _outer(a, b):
 
 @composite(np.inner)
 def _inner(a, b):
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    a, b = as_array(a), as_array(b)  # a number counts as an array here, also in the dtype
+    if a.ndim == 0 or b.ndim == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, (-1, -1))
 
 
 @composite(np.vdot)
 def _vdot(a, b):
-    return np.matmul(conjugated(np.ravel(as_array(a))), np.ravel(as_array(b)))
+    return np.matmul(conj_of(np.ravel(as_array(a))), np.ravel(as_array(b)))
 
 
 @composite(np.vecdot)
@@ -200,11 +202,11 @@ def _vecdot(x1, x2, out=None, *, axis=-1, axes=None, keepdims=False, dtype=None)
     if dtype is not None:
         x1, x2 = x1.astype(dtype), x2.astype(dtype)
     x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
-    result = np.matmul(np.expand_dims(conjugated(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
+    result = np.matmul(np.expand_dims(conj_of(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
     return np.expand_dims(result, axis) if keepdims else result
 
 
-def conjugated(x):
+def conj_of(x):
     return np.conj(x) if x.dtype.kind == "c" else x
 
 
@@ -229,7 +231,7 @@ def _matvec(x1, x2):
 def _vecmat(x1, x2):
     """Conjugate the vector."""
     x1, x2 = with_axes("vecmat", x1, 1, x2, 2)
-    return np.matmul(np.expand_dims(conjugated(x1), -2), x2)[..., 0, :]
+    return np.matmul(np.expand_dims(conj_of(x1), -2), x2)[..., 0, :]
 
 
 if hasattr(np, "matvec"):  # NumPy has them from 2.2 on

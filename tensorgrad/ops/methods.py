@@ -71,7 +71,7 @@ def call_with_keywords(
     mask = np.broadcast_to(mask, shape)
     chosen = ufunc(*(np.broadcast_to(a, shape)[mask] if np.ndim(a) else a for a in args))
     chosen = np.broadcast_to(chosen, (np.count_nonzero(mask),))
-    return _written(ufunc, out, mask, chosen, casting)
+    return _masked_result(ufunc, out, mask, chosen, casting)
 
 
 def _cast_operands(ufunc, args, dtype, casting):
@@ -83,7 +83,7 @@ def _cast_operands(ufunc, args, dtype, casting):
     return [np.astype(as_array(a), to) for a, to in zip(given, found[: ufunc.nin], strict=True)]
 
 
-def _written(ufunc, out, mask, chosen, casting):
+def _masked_result(ufunc, out, mask, chosen, casting):
     """Return an array with these elements where the mask is True: `out` if it is a tensor, else a new one."""
     if out is None:
         result = np.zeros_like(chosen, shape=mask.shape)

@@ -18,7 +18,7 @@ def like_numpy(function):
         @functools.wraps(implementation)
         def call(*args, **kwargs):
             right = function(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
-            return fitted(implementation(*args, **kwargs), right)
+            return with_dtypes_of(implementation(*args, **kwargs), right)
 
         return composite(function, call)
 
@@ -29,10 +29,10 @@ def plain(x):
     return values(x) if hasattr(x, "shape") else x
 
 
-def fitted(x, right):
+def with_dtypes_of(x, right):
     """Give x the shape and the dtype of NumPy's result."""
     if isinstance(right, tuple):
-        return tuple(map(fitted, x, right))
+        return tuple(map(with_dtypes_of, x, right))
     if not hasattr(x, "shape"):
         return right
     x = x if x.shape == np.shape(right) else np.reshape(x, np.shape(right))

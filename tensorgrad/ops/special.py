@@ -34,9 +34,9 @@ def bessel(x, n=0):
 
     Source: Abramowitz and Stegun (1964), equation 9.6.19.
     """
-    if n == 0:
-        return np.i0(x)
     x = np.asarray(x)
+    if n == 0 or x.dtype.kind == "c":  # which NumPy refuses
+        return np.i0(x)
     wide = x.astype(np.result_type(x.dtype, np.float64))
     top = float(np.max(np.abs(wide), initial=0.0, where=np.isfinite(wide)))
     nodes = 20 + n + int(math.sqrt(80 * min(top, 720)))  # the sum converges as a Gaussian in them

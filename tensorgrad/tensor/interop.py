@@ -41,7 +41,7 @@ class Interop(TensorBase):
         return np.array(self._value, dtype, copy=copy)
 
     def _number(self) -> Any:
-        """Return the value for Python's own types, as `math.sin(t)` and `ndarray[i] = t` ask for it."""
+        """Return the value for Python's own types, as `math.sin(t)` asks for it."""
         if self.node is not None and STATE.get().recording:
             raise TypeError(
                 "making a plain number of a tensor that requires a gradient would lose the "

@@ -276,9 +276,8 @@ class Tensor(Interop, Signatures):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and ufunc in RULES:
-            if (kwargs or len(args) > ufunc.nin) and ufunc.signature is None:
-                if STATE.get().recording and needs_grad((args, kwargs)):
-                    return call_with_keywords(ufunc, *args, **kwargs)
+            if kwargs and ufunc.signature is None and records((args, kwargs)):
+                return call_with_keywords(ufunc, *args, **kwargs)
             return apply(RULES[ufunc], args, kwargs)
         return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
 

@@ -48,13 +48,7 @@ def gradients(roots: list[Any], leaves: list[Any], **options: Any) -> list[Any]:
     return [t.grad for t in leaves if t.grad is not None]
 
 
-# A Python number is an array of its own dtype for np.dot(2, x), a weak one here; np.poly of half precision is float64.
-PENDING = {np.dot, np.inner, np.poly}
-OPS = [
-    pytest.param(op, id=full_name(op), marks=[pytest.mark.xfail] if op in PENDING else [])
-    for op, calls in CASES.items()
-    if calls
-]
+OPS = [pytest.param(op, id=full_name(op)) for op, calls in CASES.items() if calls]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
