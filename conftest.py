@@ -1,4 +1,4 @@
-"""What every test and doctest runs under."""
+"""Fixtures for every test and doctest."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
 
 @pytest.fixture(autouse=True)
 def _tables_as_they_were():
-    """What a test declares is gone after it, so that the tables tested are the library's own."""
+    """Undo what a test declares, so that the tables tested are the library's own."""
     tables = (RULES, COMPOSITE, NONDIFFERENTIABLE, UNSUPPORTED)
     before = [table.copy() for table in tables]
     yield

@@ -43,7 +43,9 @@ GROUPS = (
     Group("Tensor", ("tensorgrad.engine.tensor",)),
     Group("Recording", ("tensorgrad.engine.state",)),
     Group("Derivatives of functions", ("tensorgrad.transforms",)),
-    Group("Functions that NumPy lacks", ("tensorgrad.ops",), arrays=True),
+    Group(
+        "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.engine.logits"), arrays=True
+    ),
     Group("Declaring operations", ("tensorgrad.rules",)),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),

@@ -71,9 +71,9 @@ class CategoricalCrossentropy(Loss):
     """Categorical cross-entropy: -log of the probability of the right class.
 
     Targets are class indices or one-hot rows. If the predictions are the output of a softmax, the
-    loss is computed from the softmax's input, and its gradient there is (p - y) / N, so no logit
-    overflows. Other predictions, and all that were computed under no_grad, are clipped at 1e-7 as
-    probabilities; with `from_logits=True` predictions are the logits themselves.
+    loss is computed from the softmax's input, recorded or not, and its gradient there is
+    (p - y) / N, so no logit overflows. Other predictions are clipped at 1e-7 as probabilities; with
+    `from_logits=True` predictions are the logits themselves.
 
     Shapes: y_pred (N, C), y_true (N,) of integers or (N, C) -> ().
     Units: nats.
@@ -93,7 +93,7 @@ class CategoricalCrossentropy(Loss):
                 f"{self!r} takes predictions of shape (N, C), but got shape {y_pred.shape}"
             )
         y = check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
-        z = y_pred if self.from_logits else behind(tg.softmax, y_pred)
+        z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         if z is not None:
             return tg.softmax_cross_entropy(z, y)
         if y.ndim == 1:
@@ -106,9 +106,9 @@ class BinaryCrossentropy(Loss):
     """Binary cross-entropy: -log of the probability of the right answer, the mean over all outputs.
 
     If the predictions are the output of a sigmoid, the loss is computed from the sigmoid's input,
-    and its gradient there is (p - y) / N, so no logit overflows. Other predictions, and all that
-    were computed under no_grad, are clipped at 1e-7 as probabilities; with `from_logits=True`
-    predictions are the logits themselves.
+    recorded or not, and its gradient there is (p - y) / N, so no logit overflows. Other predictions
+    are clipped at 1e-7 as probabilities; with `from_logits=True` predictions are the logits
+    themselves.
 
     Shapes: y_pred and y_true (N, ...), targets in [0, 1] -> ().
     Units: nats.
@@ -128,7 +128,7 @@ class BinaryCrossentropy(Loss):
             raise ValueError(
                 f"{self!r} takes targets from 0 to 1, but they go from {y.min()} to {y.max()}"
             )
-        z = y_pred if self.from_logits else behind(tg.sigmoid, y_pred)
+        z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.sigmoid)
         if z is not None:
             return np.mean(tg.sigmoid_cross_entropy(z, y))
         p = clipped(y_pred)
@@ -165,15 +165,6 @@ class MeanAbsoluteError(Loss):
         Raises: ValueError if the shapes differ.
         """
         return np.mean(np.abs(y_pred - match_targets(y_pred, y)))
-
-
-def behind(activation: Any, y_pred: tg.Tensor) -> tg.Tensor | None:
-    """The logits, if predictions are what this activation made of their last axis."""
-    if y_pred.op is not activation or y_pred.node is None:
-        return None
-    if y_pred.node.kwargs.get("axis", -1) not in (-1, y_pred.ndim - 1):
-        return None
-    return y_pred.inputs[0] if y_pred.inputs else None  # none once backward freed them
 
 
 def clipped(p: tg.Tensor) -> tg.Tensor:

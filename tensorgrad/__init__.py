@@ -4,6 +4,7 @@ from tensorgrad.debug.anomaly import detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
 from tensorgrad.engine import operators as _operators  # noqa: F401  # gives Tensor its operators
+from tensorgrad.engine.logits import logits_of
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.ops.neural import (
@@ -55,6 +56,7 @@ __all__ = [
     "leaky_relu",
     "linear",
     "log_softmax",
+    "logits_of",
     "logsumexp",
     "no_grad",
     "nondifferentiable",

@@ -1,16 +1,18 @@
-"""The registry: what every function does to gradients, and what it must remember to do so.
+"""The registry: the gradient of every function, and the values that its rules need.
 
-A rule is one expression per argument, `rule(g, out, *args, **kwargs)`: `g` is the gradient arriving
-at the output `out`, the result is the gradient of that argument. It is written with `np.` functions
-and operators only, so that it runs on ndarrays and, to be differentiated again, on Tensors.
+A rule is one expression per argument, `rule(g, out, *args, **kwargs)`: `g` is the cotangent, the
+gradient in the output `out`, and the result is the gradient in that argument. It is written with
+`np.` functions and operators only, so that it runs on ndarrays and, to be differentiated again, on
+Tensors.
 
-A parameter with a leading underscore is not read, so its array is not kept; it can still be asked
-for its `.shape`, `.dtype`, `.ndim` and `.size`. A parameter with a default is a keyword that the
-rule knows; any other keyword is refused at the call. Broadcasting is undone by the engine. Complex
-rules are transposed, not conjugated: the engine conjugates once at either end, so that the gradient
-of a real loss is its direction of steepest ascent.
+A parameter with a leading underscore is not read, so its array is not saved; its `.shape`,
+`.dtype`, `.ndim` and `.size` are. A parameter with a default is a keyword that the rule knows; any
+other keyword is refused at the call. The engine undoes broadcasting. Complex rules are transposed,
+not conjugated: the engine conjugates once at either end, so that the gradient of a real loss is its
+direction of steepest ascent.
 """
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -26,31 +28,46 @@ Residuals = tuple[Function, Function] | None
 Plan = tuple[tuple[int, ...], bool, bool]
 
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
-COMPOSITE: dict[Function, Function] = {}  # differentiable, being made of functions that are
+COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions that are
 NONDIFFERENTIABLE: set[Function] = set()  # the result carries no gradient
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
 
 
 def numbers(x: Any) -> np.ndarray:
-    """What is no array as one.
+    """Convert an operand to an array of numbers; numbers that NumPy holds as objects, too.
 
-    Raises: TypeError if it holds objects, with which NumPy would calculate one by one.
+    Raises: TypeError for other objects, texts and times, and for arrays that are more than numbers.
     """
     if type(x) is np.ndarray and x.dtype.kind in "fciub":
         return x
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"a tensor calculates with numbers, but was given {x!r}; pass it as a float"
-        )
+    array = plain_array(x)
+    if array.dtype.kind == "O":
+        with contextlib.suppress(ValueError):  # of ragged lists
+            array = np.asarray(array.tolist())
+    if array.dtype.kind not in "fciub":
+        raise TypeError(f"a tensor calculates with numbers, but was given {x!r}; pass it as floats")
     return array
 
 
+def plain_array(x: Any) -> np.ndarray:
+    """Convert x to an array.
+
+    Raises: TypeError for a masked array, a matrix, units and the like, which would be lost.
+    """
+    if isinstance(x, np.ndarray) and type(x) not in (np.ndarray, np.memmap):
+        raise TypeError(
+            f"a tensor calculates with plain arrays, and would lose what a {type(x).__name__} "
+            "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
+            "of a masked array"
+        )
+    return np.asarray(x)
+
+
 class SavedArguments:
-    """What a rule reads, told by the names of its parameters."""
+    """The arguments that a rule reads, by the names of its parameters."""
 
     def __init__(self, rule: Function, skip: int = 2) -> None:
-        # Not by inspect.signature, which takes as long for all tables as half of NumPy to import.
+        # Not by inspect.signature, which for all tables takes half as long as importing NumPy.
         rule = inspect.unwrap(rule)
         if not inspect.isfunction(rule):
             raise TypeError(f"a rule is a function with named parameters, but {rule!r} was given")
@@ -74,9 +91,9 @@ class Op:
     ) -> None:
         self.function = function
         self.name = function.__name__
-        # A primitive's own body, behind its dispatch.
+        # The body of a primitive, which does not dispatch.
         self.compute = getattr(function, "compute", function)
-        # NumPy's functions take lists for arrays; a primitive may mean a list as one, as an index.
+        # NumPy's functions take lists as arrays; to a primitive, a list may be an index, say.
         self.operand: Function = numbers if self.compute is function else lambda x: x
         self.plans: dict[int, Plan] = {}
         if residuals is not None:
@@ -84,12 +101,12 @@ class Op:
         self.declare(rules)
 
     def output(self, computed: Any) -> Any:
-        """The output in what `compute` returned."""
+        """Return the output, without the residuals that `compute` may have returned with it."""
         return computed if self.residuals is None else computed[0]
 
     @functools.cached_property
     def defaults(self) -> dict[str, Any]:
-        """Every parameter's name with its default; nothing for what hides its signature."""
+        """The parameters' names and defaults; empty if the function hides its signature."""
         try:
             parameters = inspect.signature(self.function).parameters
         except ValueError:
@@ -97,6 +114,10 @@ class Op:
         return {name: p.default for name, p in parameters.items()}
 
     def declare(self, rules: Sequence[Function | None]) -> None:
+        """Set the rules, and what they read.
+
+        Raises: TypeError if they take different numbers of arguments.
+        """
         reads: list[SavedArguments | None] = [
             None if r is None else SavedArguments(r) for r in rules
         ]
@@ -121,7 +142,7 @@ class Op:
         return plan
 
     def row(self, i: int) -> SavedArguments:
-        """What the rule of argument i reads."""
+        """Return what the rule of argument i reads."""
         row = self.reads[i]
         if row is None:
             raise TypeError(
@@ -132,7 +153,7 @@ class Op:
         return row
 
     def unknown(self, kwargs: dict[str, Any]) -> str:
-        """What to say of keywords that no rule knows."""
+        """Return the message about keywords that no rule knows."""
         asked = ", ".join(sorted(set(kwargs) - self.keywords))
         known = ", ".join(sorted(self.keywords)) or "none"
         return (
@@ -143,7 +164,7 @@ class Op:
     def bind(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The same call: operands by position, all else by keyword, no defaults spelled out."""
+        """Return the call with operands by position and the rest by keyword, without defaults."""
         names = list(self.defaults)
         kwargs = dict(zip(names[self.arity :], args[self.arity :], strict=False)) | kwargs
         args = args[: self.arity]
@@ -152,7 +173,7 @@ class Op:
                 raise TypeError(f"{self.name} needs its argument {name} to be differentiated")
             args += (kwargs.pop(name),)
         kwargs = {k: v for k, v in kwargs.items() if v is not self.defaults.get(k, self)}
-        hint = " (for an ndarray a, `a += tensor` is such a write: say a = a + tensor)"
+        hint = " (for an ndarray a, `a += tensor` is such a write: write a = a + tensor)"
         refuse_out(self.name, kwargs.get("out"), hint)
         return args, kwargs
 
@@ -186,9 +207,9 @@ class EachOp(Op):
 def rule(function: Function, *gradients: Function | None, residuals: Residuals = None) -> None:
     """Declare the gradient of `function` with respect to each of its arguments, in order.
 
-    With `keeps=(both, kept)` the rules get, in place of the output, what the call computed on its
-    way: `both(*args)` returns the output and that, `kept(*args)` that alone, by functions with
-    gradients of their own, for which it is computed again where the gradient is differentiated.
+    With `residuals=(both, residual)` the rules read, in place of the output, an intermediate result
+    of the call: `both(*args)` returns the output and that result, `residual(*args)` the result
+    alone, with functions that have gradients of their own; it is called to differentiate again.
     Raises: TypeError if the rules take different numbers of arguments.
 
     >>> import tensorgrad as tg
@@ -259,14 +280,14 @@ def nondifferentiable(*functions: Function) -> None:
 
 
 def unsupported(reason: str, *functions: Function) -> None:
-    """Declare functions that tensors cannot be given to, with what to say to who tries."""
+    """Declare functions that raise for recorded tensors, with the reason and the alternative."""
     UNSUPPORTED.update(dict.fromkeys(functions, reason))
 
 
 def primitive(function: F) -> F:
     """Make a function of ndarrays one that takes tensors too, through NumPy's own protocol.
 
-    It needs a rule, or to be declared composed or constant, to be given one that is recorded.
+    To take a recorded tensor it needs a rule, or to be declared composite or nondifferentiable.
 
     >>> import tensorgrad as tg
     >>> @tg.primitive
@@ -293,7 +314,7 @@ def primitive(function: F) -> F:
 
 
 def refuse_out(name: str, out: Any, hint: str = "") -> None:
-    """Raise if a function that got a tensor was given an array to write its result to."""
+    """Raise if a function of tensors was given an array to write its result to."""
     if out is not None:
         raise TypeError(
             f"{name} cannot write into out= with tensors, which are values; use its result{hint}"

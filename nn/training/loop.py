@@ -130,8 +130,7 @@ def evaluate(state: TrainState, batches: Batches) -> Evaluation:
     loss = Mean()
     if state.accuracy is not None:
         state.accuracy.reset()
-    # Recording stays on, because the loss finds the logits through the recorded softmax.
-    with mode(state.module, training=False):
+    with mode(state.module, training=False), tg.no_grad():
         for X, y in batches:
             y_pred = state.module(tg.Tensor(X))
             loss.update(state.loss(y_pred, y).item(), len(X))

@@ -43,7 +43,7 @@ def _summary(x: np.ndarray, histogram: bool) -> Stats:
             name: plain_number(v.astype(x.dtype) if x.dtype.kind == "f" else v)
             for name, v in (("min", low), ("max", high))
         }
-        if low < high and histogram:
+        if histogram and 0 < high - low < np.inf:
             with contextlib.suppress(ValueError):  # the range is too narrow or too wide for 32 bins
                 found["histogram"] = np.histogram(finite, BINS)[0].tolist()
     return {name: v for name, v in found.items() if v not in (0, "nan", "inf") or name in SIGNED}

@@ -113,6 +113,8 @@ def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
         if step.shape[extra:] != parent.shape:
             shape = enumerate(parent.shape, extra)
             axes += [i for i, n in shape if n == 1 and step.shape[i] != 1]
+        if step.dtype == np.float16:  # whose sums end at 2048
+            step = step.astype(np.float32)
         step = np.add.reduce(step, axis=tuple(axes))
         if step.shape != parent.shape:
             if [n for n in step.shape if n != 1] != [n for n in parent.shape if n != 1]:

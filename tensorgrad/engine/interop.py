@@ -19,9 +19,13 @@ class Interop(TensorBase):
         """The array itself; of a tensor that is part of a graph only after `.detach()`."""
         return self.__array__()
 
-    def item(self) -> Any:
-        """Return the only element as a Python number."""
-        return self._value.item()
+    def item(self, *index: Any) -> Any:
+        """Return the only number, or the one at an index, as Python's own type."""
+        return self._value.item(*index)
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """Return the bytes of the numbers."""
+        return self._value.tobytes(order)
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
@@ -73,6 +77,12 @@ class Interop(TensorBase):
 
     def __complex__(self) -> complex:
         return complex(self._number())
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self._value, ndigits)  # type: ignore[call-overload]
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return np
 
     def __format__(self, spec: str) -> str:
         return format(self._value, spec) if self._value.ndim == 0 else object.__format__(self, spec)

@@ -2,11 +2,12 @@
 
 import copy
 import operator
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import NO_KEYWORDS, NUMBERS, apply, dispatch, remember
+from tensorgrad.engine.record import NO_KEYWORDS, NUMBERS, apply, dispatch, remember, unwrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.engine.views import assign_
@@ -19,10 +20,7 @@ OPERATORS = {
     "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
     "lshift": np.left_shift, "rshift": np.right_shift,
 }
-COMPARISONS = {
-    "eq": np.equal, "ne": np.not_equal,
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-}
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 METHODS = (
     "all any argmax argmin argpartition argsort astype choose clip conj conjugate copy cumprod "
@@ -32,7 +30,34 @@ METHODS = (
 # fmt: on
 
 
-def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Function]:
+# Libraries with arrays of their own: a recorded tensor in them would lose its gradient.
+OWN_ARRAYS = ("pandas", "scipy", "torch", "jaxlib")
+
+
+def defers(t: Tensor, other: Any, reflected: str) -> bool:
+    """Return True if `t * other` is for `other` to compute, as `array * other` is in NumPy.
+
+    So labels and units stay. A recorded tensor does not defer to what cannot hold a tensor.
+    """
+    kind = type(other)
+    if not hasattr(kind, reflected) or (t.node is not None and holds_arrays(other)):
+        return False
+    ufunc = getattr(kind, "__array_ufunc__", Tensor)  # Tensor: there is none
+    if ufunc is None or ufunc not in (Tensor, np.ndarray.__array_ufunc__):
+        return True
+    if hasattr(kind, "__array_priority__"):
+        return other.__array_priority__ > 0
+    return not isinstance(other, (list, tuple, str, bytes, Number)) and not hasattr(
+        kind, "__array__"
+    )
+
+
+def holds_arrays(other: Any) -> bool:
+    """Return True if `other` can hold arrays only, not tensors: then the tensor's array is used."""
+    return type(other).__module__.partition(".")[0] in OWN_ARRAYS
+
+
+def operator_pair(ufunc: np.ufunc, compute: Function, name: str) -> tuple[Function, Function]:
     """Return `a * b` and its reflection: `apply` for two operands, written out for speed."""
     op = copy.copy(RULES[ufunc])
     op.compute = compute  # on NumPy's scalars the operator is ten times faster than the ufunc
@@ -40,17 +65,21 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
     new, state_of = Tensor.__new__, STATE.get
 
     def forward(a: Any, b: Any) -> Tensor:
-        state = state_of()
-        if state.observer is not None:
-            return apply(op, (a, b), NO_KEYWORDS)
         if isinstance(a, Tensor):
             x, p = a._value, a.node
         else:
             x, p = a if type(a) in NUMBERS else numbers(a), None
         if isinstance(b, Tensor):
             y, q = b._value, b.node
+        elif type(b) in NUMBERS:
+            y, q = b, None
+        elif defers(a, b, name):
+            return compute(x, b) if holds_arrays(b) else NotImplemented
         else:
-            y, q = b if type(b) in NUMBERS else numbers(b), None
+            y, q = numbers(b), None
+        state = state_of()
+        if state.observer is not None:
+            return apply(op, (a, b), NO_KEYWORDS)
         t = new(Tensor)
         t._value = out = compute(x, y)
         if type(out) is complex:  # so Python makes of a complex and a np.float64
@@ -62,7 +91,12 @@ def operator_pair(ufunc: np.ufunc, compute: Function) -> tuple[Function, Functio
             t.node = remember(op, plan, (p, q), (x, y), NO_KEYWORDS, out, out, state)
         return t
 
-    return forward, lambda b, a: forward(a, b)
+    def reflected(b: Tensor, a: Any) -> Any:
+        if b.node is None and holds_arrays(a):
+            return compute(a, b._value)
+        return forward(a, b)
+
+    return forward, reflected
 
 
 def _method(function: Function) -> Function:
@@ -87,20 +121,34 @@ def _described(method: Any, function: Any, doc: str) -> Function:
     return method
 
 
+def _comparison(compare: Function) -> Function:
+    def method(self: Tensor, other: Any) -> Any:
+        return compare(self._value, unwrap(other))  # whose result has no gradient
+
+    return method
+
+
 def _binary(name: str, ufunc: np.ufunc) -> None:
     """Give Tensor `a op b`, `b op a` and `a op= b`."""
     if ufunc in RULES:
-        forward, reflected = operator_pair(ufunc, getattr(operator, name))
+        forward, reflected = operator_pair(ufunc, getattr(operator, name), f"__r{name}__")
     else:
         forward, reflected = _method(ufunc), lambda b, a: dispatch(ufunc, (a, b), NO_KEYWORDS)
+
+    def in_place(a: Tensor, b: Any) -> Any:
+        result = forward(a, b)
+        return result if result is NotImplemented else assign_(a, result)
+
     setattr(Tensor, f"__{name}__", forward)
     setattr(Tensor, f"__r{name}__", reflected)
-    setattr(Tensor, f"__i{name}__", lambda a, b: assign_(a, forward(a, b)))
+    setattr(Tensor, f"__i{name}__", in_place)
 
 
 for _name, _function in OPERATORS.items():
     _binary(_name, _function)
-for _name, _function in (COMPARISONS | UNARY).items():
+for _name in COMPARISONS:
+    setattr(Tensor, f"__{_name}__", _comparison(getattr(operator, _name)))
+for _name, _function in UNARY.items():
     setattr(Tensor, f"__{_name}__", _method(_function))
 Tensor.__divmod__ = _method(np.divmod)  # type: ignore[method-assign]
 Tensor.__rdivmod__ = lambda b, a: dispatch(np.divmod, (a, b), NO_KEYWORDS)  # type: ignore[method-assign]

@@ -1,6 +1,8 @@
 """Recording: a call on tensors is computed here and, if a gradient is wanted, remembered."""
 
+import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +36,8 @@ class TensorBase:
     # np.ma would take the array from under the tensor.
     _value: Any
     node: Node | None
+    # Of the result of softmax or sigmoid: the function, the array and node of its argument.
+    _logits: tuple[Function, Any, Node | None] | None
     _view_of: tuple[weakref.ref["TensorBase"], tuple[ViewStep, ...]]  # of a view; else not set
     _views: list[weakref.ref["TensorBase"]]
     tensor: type["TensorBase"]  # Tensor itself, once there is one: the type of every result
@@ -105,12 +109,21 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             f"{name} has no gradient rule; declare one with tensorgrad.rule({name}, ...), or pass "
             "the tensor's .data if no gradient is wanted"
         )
-    if kwargs.get("out") is not None and needs_grad(kwargs["out"]):
+    if needs_grad(kwargs.get("out", args[out_position(function) :][:1])):
         raise TypeError(
             f"{function.__name__} cannot write its result into a tensor: use its return value"
         )
     result = function(*unwrap(args), **unwrap(kwargs))
     return wrap(result) if function in BLANK else result
+
+
+@functools.cache
+def out_position(function: Function) -> int:
+    """Return the number of the parameter `out`, or one that no argument has."""
+    try:
+        return list(inspect.signature(function).parameters).index("out")
+    except ValueError:  # also of what hides its signature
+        return sys.maxsize
 
 
 def refuse_if_unknown(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -157,11 +170,22 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     t = wrap(out)
     if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
         link(t, op, args, kwargs)
-    if recording and not (kwargs and out.dtype.kind not in "fc"):  # as with dtype=int
+    if recording and kwargs and out.dtype.kind not in "fc":
+        refuse_objects(op, out)  # the result of a call with dtype=int is a constant
+    elif recording:
         plan = op.plans.get(wanted) or op.plan(wanted, len(values))
         saved = out if op.residuals is None else residuals
         t.node = remember(op, plan, nodes, values, kwargs, out, saved, state)
     return t
+
+
+def refuse_objects(op: Op, out: Any) -> None:
+    """Raise if an op on a recorded tensor made no numbers, in which a gradient would be lost."""
+    if out.dtype.kind not in "biu":
+        raise TypeError(
+            f"{op.name} of a tensor that requires a gradient made an array of dtype {out.dtype}, "
+            "which has no gradient; use a floating-point dtype, or pass .data"
+        )
 
 
 def bound(

@@ -13,6 +13,7 @@ from tensorgrad.engine.gradients import (
     gradients,
 )
 from tensorgrad.engine.interop import Interop
+from tensorgrad.engine.logits import ACTIVATIONS, drop_logits, hand_on, share_logits
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
     NO_KEYWORDS,
@@ -27,7 +28,7 @@ from tensorgrad.engine.signatures import Signatures
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
-from tensorgrad.rules import RULES, Function
+from tensorgrad.rules import RULES, Function, plain_array
 
 
 class Tensor(Interop, Signatures):
@@ -51,7 +52,7 @@ class Tensor(Interop, Signatures):
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
         array = np.array(
-            data.data if isinstance(data, Tensor) else data,
+            data.data if isinstance(data, Tensor) else plain_array(data),
             dtype,
             copy=True if requires_grad else None,
         )
@@ -86,6 +87,7 @@ class Tensor(Interop, Signatures):
         if array is self._value and self.node is not None and self.node.extras is not None:
             # `t.data -= step` arrives here, after writing in place.
             self.node.extras.array, self.node.extras.version = array, next(serials)
+        drop_logits(self, shared_memory=array is self._value)
         self._value = array
 
     @property
@@ -164,6 +166,36 @@ class Tensor(Interop, Signatures):
         """The data type of the elements."""
         return self._value.dtype
 
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._value.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._value.nbytes
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The bytes from one element to the next along each axis."""
+        return self._value.strides
+
+    @property
+    def flags(self) -> Any:
+        """The memory layout of the array."""
+        return self._value.flags
+
+    @property
+    def device(self) -> str:
+        """The device of the array: "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> "Tensor":
+        """Return the tensor itself, which is on the only device that there is."""
+        np.empty(0).to_device(device, stream=stream)  # or NumPy's error
+        return self
+
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
         extras = [f"dtype={self.dtype}"]
@@ -178,6 +210,11 @@ class Tensor(Interop, Signatures):
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[i] for i in range(len(self)))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if not self.is_leaf:
+            return np.copy(self)  # recorded
+        return _rebuild(self.data.copy(), self.requires_grad, self.name)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
             raise TypeError(f"only leaf tensors are copied or pickled; detach() {self!r} first")
@@ -187,7 +224,7 @@ class Tensor(Interop, Signatures):
 
     def detach(self) -> "Tensor":
         """The same value as a constant, sharing the array."""
-        return wrap(self._value)
+        return share_logits(self, wrap(self._value))
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False
@@ -238,7 +275,8 @@ class Tensor(Interop, Signatures):
         return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
 
     def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
-        return dispatch(function, args, kwargs)
+        result = dispatch(function, args, kwargs)
+        return hand_on(result, function, args, kwargs) if function in ACTIVATIONS else result
 
     __hash__ = object.__hash__
 
@@ -249,6 +287,27 @@ class Tensor(Interop, Signatures):
         """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
         if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
             assign_(self, assign(self, unwrap(index), value))
+
+    @property
+    def flat(self) -> "Tensor":
+        """All elements in a row, as a view."""
+        if not self.flags.c_contiguous:
+            raise TypeError(
+                "the elements of this tensor do not lie in a row, so that .flat would be a copy "
+                "of it; use np.ravel(tensor) to read them"
+            )
+        return np.reshape(self, -1)
+
+    def view(self, dtype: Any = None) -> "Tensor":
+        """Return a view of the tensor, or of a constant's memory as numbers of another dtype."""
+        if dtype is None or dtype == self.dtype:
+            return self[...]
+        if self.node is not None and STATE.get().recording:
+            raise TypeError(
+                "a view of a recorded tensor in another dtype has no gradient; use .astype to "
+                "convert the numbers, or .data.view for their bits"
+            )
+        return wrap(self.data.view(dtype))
 
     @property
     def T(self) -> "Tensor":

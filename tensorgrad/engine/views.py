@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.engine.logits import drop_logits
 from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.ops.index import assign, take
@@ -37,6 +38,7 @@ def replace(t: Any, new: Any) -> None:
     """Give a tensor another's value and node; its name and its retain_grad() stay."""
     name, old = t.name, t.node
     t._value, t.node = new._value, new.node
+    drop_logits(t)
     if name is not None:
         t.name = name
     if t.node is not None and old is not None and old.extras is not None and old.extras.retains:

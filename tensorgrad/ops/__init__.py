@@ -1,4 +1,4 @@
-"""The tables of operations, one file per family. Importing this fills the registry from all of them."""
+"""The tables of operations, one file per family; importing this package registers all of them."""
 
 import importlib
 import os

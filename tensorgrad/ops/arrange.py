@@ -1,4 +1,4 @@
-"""Arrangements: elements moved, repeated, left out, surrounded by others, or taken from a diagonal."""
+"""Arrangements: moving, repeating, deleting, inserting and padding elements, and diagonals."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ def _unpad(g, _out, _x, pad_width, constant_values=0):
 
 @primitive
 def pad_constant(x, pad_width, constant_values=0):
-    """x inside an array of constants, with (before, after) of them along each axis."""
-    return np.pad(x, pad_width, constant_values=constant_values)
+    """Pad x with constants, as many as the pair (before, after) says for each axis."""
+    return np.pad(x, pad_width or 0, constant_values=constant_values)
 
 
 @primitive
 def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
-    """Zeros of this shape but for v on the diagonal: the adjoint of np.diagonal."""
+    """Write v on the diagonal of an array of zeros of this shape: the adjoint of np.diagonal."""
     out = np.zeros(shape, v.dtype)
     rows = np.moveaxis(out, (axis1, axis2), (-2, -1))
     down, right = max(-offset, 0), max(offset, 0)
@@ -31,7 +31,7 @@ def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
 
 
 def _resize(g, _out, _a, new_shape=None):
-    """Each element gets what all its copies got."""
+    """Each element gets the sum of the gradients of its copies."""
     if _a.size == 0:
         return np.zeros(_a.shape, g.dtype)
     more = -g.size % _a.size
@@ -66,7 +66,7 @@ def _diag(v, k=0):
         return spread_diagonal(v, (n, n), offset=k)
     if v.ndim == 2:
         return np.diagonal(v, k)
-    raise ValueError(f"np.diag takes one or two axes, but the array has shape {v.shape}")
+    raise ValueError(f"np.diag takes an array of 1 or 2 dimensions, but got shape {v.shape}")
 
 
 @composite(np.diagflat)
@@ -76,8 +76,7 @@ def _diagflat(v, k=0):
 
 @composite(np.trace)
 def _trace(a, offset=0, axis1=0, axis2=1, dtype=None):
-    total = np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
-    return total if dtype is None else np.astype(total, dtype)
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @composite(np.linalg.trace)
@@ -86,13 +85,13 @@ def _linalg_trace(x, /, *, offset=0, dtype=None):
 
 
 def own(x, is_view):
-    """x, as a copy if it is a view: a write to it would reach what it was made of."""
+    """Copy x if it is a view, because a write to a view would change the original."""
     return np.copy(x) if is_view else x
 
 
 @composite(np.tile)
 def _tile(A, reps):
-    """Broadcast along a new axis before each axis, then merge the two."""
+    """Broadcast along a new axis before each axis, then merge both axes."""
     reps = tuple(reps) if np.ndim(reps) else (int(reps),)
     rank = max(A.ndim, len(reps))
     reps = (1,) * (rank - len(reps)) + tuple(int(n) for n in reps)
@@ -107,7 +106,8 @@ def _tile(A, reps):
 def _repeat(a, repeats, axis=None):
     if axis is None:
         a, axis = np.ravel(a), 0
-    axis %= a.ndim
+    a = np.ravel(a) if a.ndim == 0 else a  # NumPy takes axis=0 of a number, too
+    axis = common.axis_index(axis, a.ndim)
     if np.ndim(repeats):
         return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis)
     shape = a.shape
@@ -121,25 +121,26 @@ def _repeat(a, repeats, axis=None):
 def _delete(arr, obj, axis=None):
     if axis is None:
         arr, axis = np.ravel(arr), 0
+    axis = common.axis_index(axis, arr.ndim)
     obj = common.values(obj) if hasattr(obj, "shape") else obj
     return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
 @composite(np.insert)
 def _insert(arr, obj, values, axis=None):
-    """Put the values behind the others, then take all in the order in which NumPy would have them."""
+    """Append the values, then take all elements in the order that NumPy gives them."""
     arr, values = as_array(arr), as_array(values)
     obj = common.values(obj) if hasattr(obj, "shape") else obj
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    axis %= arr.ndim
+    axis = common.axis_index(axis, arr.ndim)
     n = arr.shape[axis]
     inserted = len(np.insert(np.arange(n), obj, 0)) - n
     values = np.reshape(values, (1,) * (arr.ndim - values.ndim) + values.shape)
     if np.ndim(obj) == 0 and not isinstance(obj, slice):
         values = np.moveaxis(values, 0, axis)
     if inserted == 1:
-        inserted = values.shape[axis]  # at one place, as many as there are
+        inserted = values.shape[axis]  # at a single position, all the values
     shape = (*arr.shape[:axis], inserted, *arr.shape[axis + 1 :])
     both = np.concatenate([arr, np.broadcast_to(np.astype(values, arr.dtype), shape)], axis)
     return np.take(both, np.insert(np.arange(n), obj, n + np.arange(inserted)), axis)
@@ -147,49 +148,53 @@ def _insert(arr, obj, values, axis=None):
 
 @composite(np.pad)
 def _pad(array, pad_width, mode="constant", **kwargs):
+    if callable(mode):
+        raise TypeError(
+            f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
+        )
     widths = _widths(pad_width, array.ndim)
+    if mode in ("constant", "empty"):  # of which any values will do
+        return pad_constant(array, widths, **kwargs)
     if not any(map(any, widths)):
         return np.copy(array)
-    if mode == "constant":
-        return pad_constant(array, widths, **kwargs)
+    value = common.numpys(np.pad, array, widths, mode, **kwargs)
     if mode in ("edge", "reflect", "symmetric", "wrap"):
         odd = kwargs.get("reflect_type", "even") == "odd"
         along = _extrapolated if odd and mode in ("reflect", "symmetric") else _picked
-    elif mode in ("linear_ramp", "mean", "maximum", "minimum", "median"):
-        along = _joined
     else:
-        raise TypeError(
-            f"pad of tensors has no gradient in mode {mode!r}; np.concatenate puts any values around a tensor"
-        )
-    for axis, width in enumerate(widths):
-        if any(width):
-            array = along(array, axis, width, mode, kwargs)
-    return array
+        along, array = _joined, common.as_inexact(array)
+    with np.errstate(all="ignore"):
+        for axis, width in enumerate(widths):
+            if any(width):
+                array = along(array, axis, width, mode, kwargs)
+    return common.substituted(array, value)
 
 
 def _widths(pad_width, ndim):
-    """(before, after) for every axis, from every form that NumPy takes."""
+    """Return the pair (before, after) of every axis, from every form that NumPy takes."""
     if isinstance(pad_width, dict):
         asked = {axis % ndim: width for axis, width in pad_width.items()}
         pairs = [np.broadcast_to(asked.get(axis, 0), 2) for axis in range(ndim)]
     else:
         pairs = np.broadcast_to(pad_width, (ndim, 2))
+    if np.asarray(pairs).dtype.kind not in "iu" and ndim:
+        raise TypeError(f"pad takes a pad_width of integers, but got {pad_width!r}")
     return tuple((int(before), int(after)) for before, after in pairs)
 
 
 def _picked(x, axis, width, mode, kwargs):
-    """Padding that repeats elements: NumPy pads the positions, which are then taken."""
+    """Pad with repeated elements: NumPy pads the positions, then take the elements there."""
     return np.take(x, np.pad(np.arange(x.shape[axis]), width, mode=mode, **kwargs), axis)
 
 
 def _extrapolated(x, axis, width, mode, kwargs):
-    """Padding that is linear in the elements: NumPy pads the identity, which then multiplies."""
+    """Pad with linear combinations of elements: NumPy pads the identity, then multiply by it."""
     matrix = np.pad(np.eye(x.shape[axis], dtype=x.dtype), (width, (0, 0)), mode=mode, **kwargs)
     return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
 
 
 def _joined(x, axis, width, mode, kwargs):
-    """Padding that is computed from the elements at either end."""
+    """Pad with values computed from the elements at each end."""
     n, ends = x.shape[axis], []
     for side, count in enumerate(width):
         lead = (slice(None),) * axis

@@ -2,13 +2,20 @@
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import (
+    as_array,
+    as_inexact,
+    axis_index,
+    axis_indices,
+    valued_by_numpy,
+    values,
+)
 from tensorgrad.rules import composite, primitive, rule
 
 
 @primitive
 def convolve_full(a, v):
-    """np.convolve of vectors in full: every product that any overlap forms."""
+    """np.convolve of vectors in mode "full"."""
     return np.convolve(a, v)
 
 
@@ -18,7 +25,7 @@ rule(convolve_full, lambda g, _out, _a, v: np.convolve(g, np.flip(v), "valid"), 
 
 
 def _stretch(axis, *bounds):
-    """The index of a stretch of an axis."""
+    """Return the index that slices one axis."""
     return (slice(None),) * axis + (slice(*bounds),)
 
 
@@ -27,7 +34,11 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     a = as_array(a)
     if n == 0:
         return a
-    axis %= a.ndim
+    if n < 0:
+        raise ValueError(f"diff takes differences of order n >= 0, but got n={n}")
+    if a.ndim == 0:
+        raise ValueError("diff needs an array of 1 dimension or more, but got a single number")
+    axis = axis_index(axis, a.ndim)
     parts = [a]
     for end, place in ((prepend, 0), (append, 2)):
         if end is not np._NoValue:
@@ -37,46 +48,37 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
             parts.insert(place, end)
     if len(parts) > 1:
         a = np.concatenate(parts, axis)
+    difference = np.not_equal if a.dtype == bool else np.subtract
     for _ in range(n):
-        a = a[_stretch(axis, 1, None)] - a[_stretch(axis, None, -1)]
+        a = difference(a[_stretch(axis, 1, None)], a[_stretch(axis, None, -1)])
     return a
 
 
-@composite(np.ediff1d)
+@valued_by_numpy(np.ediff1d)
 def _ediff1d(ary, to_end=None, to_begin=None):
     ary = np.ravel(as_array(ary))
     ends = (to_begin, ary[1:] - ary[:-1], to_end)
     return np.concatenate([np.ravel(as_array(x)) for x in ends if x is not None])
 
 
-@composite(np.gradient)
+@valued_by_numpy(np.gradient)
 def _gradient(f, *varargs, axis=None, edge_order=1):
-    """Differences over the neighbours on both sides, weighted for distances that vary; one-sided at the ends."""
-    f = as_array(f)
-    axes = range(f.ndim) if axis is None else [i % f.ndim for i in np.atleast_1d(axis).tolist()]
-    spacings = [as_array(h) for h in varargs] or [as_array(1.0)]
-    if len(spacings) == 1 and spacings[0].ndim == 0:
+    """Central differences, weighted where distances vary; one-sided differences at the ends."""
+    f = as_inexact(f)
+    axes = axis_indices(axis, f.ndim)
+    spacings = list(varargs) or [1.0]
+    if len(spacings) == 1:
         spacings *= len(axes)
-    if len(spacings) != len(axes):
-        raise TypeError(
-            f"gradient along {len(axes)} axes takes one spacing or as many, not {len(spacings)}"
-        )
-    results = []
-    for i, h in zip(axes, spacings, strict=True):
-        n = f.shape[i]
-        if n < edge_order + 1:
-            raise ValueError(
-                f"a gradient of edge_order={edge_order} needs {edge_order + 1} elements or more, but axis {i} has {n}"
-            )
-        results.append(_slope(np.moveaxis(f, i, -1), h, edge_order, i, f.ndim))
-    return results[0] if len(results) == 1 else tuple(results)
+    results = tuple(
+        _slope(np.moveaxis(f, i, -1), h if np.ndim(h) == 0 else as_array(h), edge_order, i)
+        for i, h in zip(axes, spacings, strict=True)
+    )
+    return results[0] if len(results) == 1 else results
 
 
-def _slope(f, h, edge_order, axis, ndim):
-    """The gradient along the last axis, put back where the axis was."""
-    if f.dtype.kind in "biu":
-        f = np.astype(f, float)
-    if h.ndim == 0:
+def _slope(f, h, edge_order, axis):
+    """The slopes along the last axis, which is then moved to its place."""
+    if np.ndim(h) == 0:
         inner = (f[..., 2:] - f[..., :-2]) / (2.0 * h)
         first = last = h
     else:
@@ -92,7 +94,7 @@ def _slope(f, h, edge_order, axis, ndim):
         start = (f[..., 1:2] - f[..., :1]) / first
         end = (f[..., -1:] - f[..., -2:-1]) / last
     else:
-        second, before_last = (first, last) if h.ndim == 0 else (steps[1:2], steps[-2:-1])
+        second, before_last = (first, last) if np.ndim(h) == 0 else (steps[1:2], steps[-2:-1])
         start = _boundary_slope([f[..., i : i + 1] for i in range(3)], first, second)
         n = f.shape[-1]
         end = -_boundary_slope([f[..., n - i - 1 : n - i] for i in range(3)], last, before_last)
@@ -101,7 +103,7 @@ def _slope(f, h, edge_order, axis, ndim):
 
 
 def _boundary_slope(f, near, far):
-    """The slope at the first of three points of a parabola, from the distances between them."""
+    """The slope of the parabola through three points, at the first, from the distances between them."""
     return (
         -(2.0 * near + far) / (near * (near + far)) * f[0]
         + (near + far) / (near * far) * f[1]
@@ -112,7 +114,7 @@ def _boundary_slope(f, near, far):
 @composite(np.trapezoid)
 def _trapezoid(y, x=None, dx=1.0, axis=-1):
     y = as_array(y)
-    axis %= y.ndim
+    axis = axis_index(axis, y.ndim)
     if x is None:
         d = dx
     else:
@@ -125,13 +127,15 @@ def _trapezoid(y, x=None, dx=1.0, axis=-1):
     return np.sum(d * pairs / 2.0, axis=axis)
 
 
-@composite(np.interp)
+@valued_by_numpy(np.interp)
 def _interp(x, xp, fp, left=None, right=None, period=None):
-    """On the line between the two neighbours, and at the ends or beyond them, what is given for there."""
+    """Linear between the two neighbours; beyond the ends `left` and `right`, or the values there."""
     x, xp, fp = (as_array(a) for a in (x, xp, fp))
     x, xp = (a if a.dtype == np.float64 else np.astype(a, np.float64) for a in (x, xp))
     if fp.dtype.kind != "c":
         fp = np.astype(fp, np.float64)
+    if not xp.shape[0]:  # NumPy raises, but for an x that is empty too
+        return x + np.interp(values(x), values(xp), values(fp))
     if period is not None:
         x, xp = np.mod(x, abs(period)), np.mod(xp, abs(period))
         order = np.argsort(xp)
@@ -145,8 +149,13 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     else:
         i = np.clip(np.searchsorted(values(xp), values(x), "right") - 1, 0, n - 2)
         start, low = xp[i], fp[i]
-        gap = xp[i + 1] - start
-        inside = (fp[i + 1] - low) / np.where(np.equal(gap, 0), 1, gap) * (x - start) + low
+        end = xp[i + 1]
+        gap = end - start
+        finite = np.isfinite(gap) & np.isfinite(x - start) & np.not_equal(gap, 0)
+        # Nearer to the finite one of two abscissas; if both are infinite, the ordinates share the gradient.
+        limit = np.where(np.isfinite(start), 0, np.where(np.isfinite(end), 1, 0.5))
+        way = np.where(finite, (x - start) / np.where(finite, gap, 1), limit)
+        inside = (1 - way) * low + way * fp[i + 1]
     inside = np.where(np.less(x, xp[0]), fp[0] if left is None else left, inside)
     last = np.where(np.equal(x, xp[-1]), fp[-1], inside)
     return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, last)
@@ -160,67 +169,73 @@ def _convolve(a, v, mode="full"):
 
 @composite(np.correlate)
 def _correlate(a, v, mode="valid"):
-    """A convolution with v turned around; where v is longer, NumPy turns the result around."""
-    a, v = (np.atleast_1d(x) for x in (a, v))
+    """A convolution with the reversed v; NumPy reverses the result where v is longer."""
+    a, v = as_array(a), as_array(v)
+    if a.ndim != 1 or v.ndim != 1:
+        raise ValueError(f"correlate takes two vectors, but got shapes {a.shape} and {v.shape}")
     n, m = a.shape[0], v.shape[0]
     part = _overlap(mode, n, m)
     if n < m:
         part = slice(n + m - 1 - part.stop, n + m - 1 - part.start)
-    return convolve_full(a, np.conj(v[::-1]))[part]
+    v = v[::-1]
+    return convolve_full(a, np.conj(v) if v.dtype.kind == "c" else v)[part]
 
 
 def _overlap(mode, n, m):
-    """Which part of a full convolution NumPy's modes return."""
+    """Return the slice of the full convolution that a mode stands for."""
     longer, shorter = max(n, m), min(n, m)
+    mode = dict(enumerate(("valid", "same", "full"))).get(mode, mode)
     if mode == "full":
         return slice(0, n + m - 1)
     if mode == "same":
         return slice((shorter - 1) // 2, (shorter - 1) // 2 + longer)
     if mode == "valid":
         return slice(shorter - 1, longer)
-    raise ValueError(f"the mode is 'full', 'same' or 'valid', not {mode!r}")
+    error = ValueError if isinstance(mode, (str, int)) else TypeError
+    raise error(f"the mode of a convolution is 'full', 'same' or 'valid', but got {mode!r}")
 
 
-@composite(np.linspace)
+@valued_by_numpy(np.linspace)
 def _linspace(
     start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None
 ):
-    start, stop = as_array(start), as_array(stop)
+    start, stop = as_inexact(start), as_inexact(stop)
     intervals = num - 1 if endpoint else num
     step = (stop - start) / intervals if intervals else (stop - start) * np.nan
     shape = (-1,) + (1,) * np.ndim(step)
     k = np.reshape(np.arange(num, dtype=np.result_type(step.dtype.type(0).real)), shape)
     points = start + k * step if intervals else start + k * 0 * (stop - start)
-    if endpoint and num > 1:  # the sum of the steps can miss it by the last digit
-        last = np.broadcast_to(stop, points.shape[1:])
-        points = np.concatenate([points[:-1], np.expand_dims(last, 0)])
     points = points if axis == 0 else np.moveaxis(points, 0, axis)
     if dtype is not None:
         points = np.astype(points, dtype)
     return (points, step) if retstep else points
 
 
-@composite(np.logspace)
+@valued_by_numpy(np.logspace)
 def _logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
-    exponents = np.linspace(start, stop, num, endpoint, axis=axis)
     if np.ndim(base):
+        ndim = max(map(np.ndim, (start, stop, base)))
+        start, stop, base = (
+            np.reshape(x, (1,) * (ndim - np.ndim(x)) + np.shape(x)) for x in (start, stop, base)
+        )
         base = np.expand_dims(base, axis)
-    points = np.power(base, exponents)
+    points = np.power(as_inexact(base), np.linspace(start, stop, num, endpoint, axis=axis))
     return points if dtype is None else np.astype(points, dtype)
 
 
-@composite(np.geomspace)
+@valued_by_numpy(np.geomspace)
 def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """Powers of the ratio, on the ray of a complex or negative start."""
-    start, stop = as_array(start), as_array(stop)
+    """start (stop / start)^t for t from 0 to 1."""
+    start, stop = as_inexact(start), as_inexact(stop)
     logs = np.linspace(0.0 * start, np.log(stop / start), num, endpoint)
     points = start * np.exp(logs)
     points = points if axis == 0 else np.moveaxis(points, 0, axis)
     return points if dtype is None else np.astype(points, dtype)
 
 
-@composite(np.vander)
+@valued_by_numpy(np.vander)
 def _vander(x, N=None, increasing=False):
+    x = as_inexact(x)
     N = x.shape[0] if N is None else N
     powers = np.expand_dims(x, 1) ** np.arange(N)
     return powers if increasing else powers[:, ::-1]

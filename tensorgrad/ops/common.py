@@ -1,14 +1,16 @@
 """Helpers that several families of ops use."""
 
+import functools
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.rules import Function, nondifferentiable, primitive
+from tensorgrad.rules import Function, composite, nondifferentiable, primitive, refuse_out, rule
 
 
 def along_first_axis(function: Function) -> Function:
-    """A reduction as the method of a ufunc: along the first axis unless told otherwise."""
+    """Turn a reduction into a ufunc's method, whose default is axis=0 instead of all axes."""
 
     def method(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
         return function(array, axis=axis, **kwargs)
@@ -17,19 +19,99 @@ def along_first_axis(function: Function) -> Function:
 
 
 def as_array(x: Any) -> Any:
-    """x itself if it is an array or a tensor, else the array of a number or a list."""
+    """Return arrays and tensors unchanged, and numbers and lists as arrays."""
     return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def sum_kept(x: Any, axis: Any) -> Any:
+    """Sum along an axis that is kept; in float32 if x is of float16, which counts only to 2048."""
+    if x.dtype != np.float16:
+        return np.sum(x, axis=axis, keepdims=True)
+    return np.sum(x, axis=axis, keepdims=True, dtype=np.float32).astype(np.float16)
+
+
+def as_inexact(x: Any) -> Any:
+    """Return arrays and tensors with integers converted to floating point, numbers and lists as such arrays."""
+    x = as_array(x)
+    return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
 @primitive
 def values(x: Any) -> np.ndarray:
-    """The array of a tensor, where only its numbers are asked for and no gradient is wanted."""
+    """Return the array of a tensor, for decisions through which no gradient flows."""
     return np.asarray(x)
 
 
-nondifferentiable(values)
+@primitive
+def numpys(function: Function, *args: Any, **kwargs: Any) -> Any:
+    """Return what NumPy computes of the arrays of tensors: a value without a gradient."""
+    return function(*args, **kwargs)
+
+
+@primitive
+def substitute(x: Any, value: Any) -> Any:
+    """Return the value, whose gradient goes to x: an expression that equals it but for rounding and infinities."""
+    return value
+
+
+rule(substitute, lambda g, _out, _x, _value: g, None)
+nondifferentiable(values, numpys)
+
+
+def valued_by_numpy(function: Function) -> Any:
+    """Declare an expression that gives a NumPy function its gradient; values, dtypes and errors are NumPy's own."""
+
+    def declare(expression: Function) -> Function:
+        @functools.wraps(expression)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            refuse_out(function.__name__, kwargs.get("out"))
+            value = numpys(function, *args, **kwargs)
+            with np.errstate(all="ignore"):  # because NumPy has already warned
+                return substituted(expression(*args, **kwargs), value)
+
+        composite(function, call)
+        return expression
+
+    return declare
+
+
+def substituted(found: Any, value: Any) -> Any:
+    """Substitute the value for what an expression returned, also in tuples."""
+    if isinstance(value, tuple):
+        pairs = map(substituted, found, value)
+        return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
+    return substitute(found, np.asarray(value)[()])
+
+
+def axis_index(axis: Any, ndim: int) -> int:
+    """Return a single axis, counted from the front.
+
+    Raises: numpy.exceptions.AxisError if the array has no such axis.
+    """
+    return normalize_axis_index(axis, ndim)
+
+
+def axis_indices(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes that a reduction over `axis` removes, counted from the front.
+
+    Raises: numpy.exceptions.AxisError if the array has no such axis; ValueError if one occurs twice.
+    """
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim, "axis")
 
 
 def adjoint(a):
-    """The conjugate transpose of a matrix, or of each matrix of a stack."""
+    """Return the conjugate transpose of a matrix, or of each matrix in a stack."""
     return np.conj(np.matrix_transpose(a))
+
+
+def fold_triangle(h, lower):
+    """Convert the gradient of a Hermitian matrix to that of the one triangle that is read."""
+    both = h + adjoint(h)
+    both = np.tril(both) if lower else np.triu(both)
+    return both * (1 - np.eye(h.shape[-1], dtype=h.dtype) / 2)
+
+
+def hermitian_of(a):
+    """Return the Hermitian matrix that the lower triangle stands for."""
+    lower = np.tril(a)
+    return (lower + adjoint(lower)) * (1 - np.eye(a.shape[-1], dtype=a.dtype) / 2)

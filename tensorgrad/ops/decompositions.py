@@ -1,11 +1,10 @@
 """Decompositions of a matrix: Cholesky factors, eigenvalues, singular values.
 
-Functions with several outputs pack them into one array, whose node has one rule. A Hermitian matrix is given by one of
-its triangles, which is all that NumPy reads, and so the gradient lies there.
+Functions with several outputs pack them into one array, whose node has one rule. NumPy reads only one triangle of a
+Hermitian matrix, so the gradient lies in that triangle.
 
-Where eigenvalues or singular values repeat, their vectors are any basis of a space: those values and what is made of
-them still have gradients, the vectors have none, and a gradient that arrives at them is refused. So is one that depends
-on the phase of complex vectors. Sources: Giles (2008), "An extended collection of matrix derivative results for forward
+Where eigenvalues or singular values repeat, the checks of repeated.py refuse gradients that depend on the basis; a
+gradient that depends on the phase of complex vectors is refused too. Sources: Giles (2008), "An extended collection of matrix derivative results for forward
 and reverse mode algorithmic differentiation"; Wan and Zhang (2019), "Automatic differentiation for complex valued SVD",
 arXiv:1909.02659.
 """
@@ -15,12 +14,24 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, SVDResult
 
-from tensorgrad.ops.common import adjoint, values
+from tensorgrad.ops.common import adjoint, fold_triangle, values
+from tensorgrad.ops.repeated import (
+    RULE,
+    VALUES,
+    VECTORS,
+    check_repeated,
+    equal_pairs,
+    guarded,
+    marked,
+    noise,
+    reciprocal,
+    refusal,
+)
 from tensorgrad.rules import composite, primitive, rule
 
 
 def pack(*parts):
-    """Arrays that agree in all but some last axes, as (shape of one element, array), in one long last axis."""
+    """Concatenate (rank of one element, array) pairs that share their batch axes, flattened, into one last axis."""
     return np.concatenate(
         [
             np.reshape(x, (*x.shape[: x.ndim - rank], math.prod(x.shape[x.ndim - rank :])))
@@ -31,7 +42,7 @@ def pack(*parts):
 
 
 def unpack(packed, *shapes):
-    """The arrays in a packed one, by the shapes of their elements."""
+    """Split a packed array into arrays whose elements have these shapes."""
     start = 0
     for shape in shapes:
         stop = start + math.prod(shape)
@@ -39,27 +50,24 @@ def unpack(packed, *shapes):
         start = stop
 
 
+def with_marker(*parts):
+    """Pack the parts, and the marker that says who uses the vectors."""
+    (_, first) = parts[0]
+    return pack(*parts, (1, np.zeros((*first.shape[:-2], 3), first.dtype)))
+
+
+def unpack_marked(packed, shapes, vectors, values=None):
+    """Unpack, and mark vectors and values in these places of the marker."""
+    *parts, marker = unpack(packed, *shapes, (3,))
+    places = [vectors if len(shape) == 2 else values for shape in shapes]
+    return [
+        x if i is None else marked(x, marker[..., i : i + 1])
+        for x, i in zip(parts, places, strict=True)
+    ]
+
+
 def on_diagonal(d):
     return np.expand_dims(d, -1) * np.eye(d.shape[-1], dtype=d.dtype)
-
-
-def fold_triangle(h, lower):
-    """The gradient of the triangle that is read, from that of the Hermitian matrix which it stands for."""
-    both = h + adjoint(h)
-    both = np.tril(both) if lower else np.triu(both)
-    return both * (1 - np.eye(h.shape[-1], dtype=h.dtype) / 2)
-
-
-def equal_pairs(w):
-    """Which pairs of these values are equal, but for rounding."""
-    w = values(w)
-    size = np.max(np.abs(w), axis=-1, initial=0, keepdims=True)[..., None]
-    return np.abs(w[..., None, :] - w[..., :, None]) <= w.shape[-1] * np.finfo(w.dtype).eps * size
-
-
-def reciprocal(gap, equal):
-    """1 / gap, and 0 for what is equal."""
-    return np.where(equal, 0, 1 / np.where(equal, 1, gap))
 
 
 def refuse(message, arriving, where=True):
@@ -68,16 +76,6 @@ def refuse(message, arriving, where=True):
     noise = 100 * max(size.shape[-2:]) * np.finfo(size.dtype).eps * np.max(size, initial=0)
     if np.any(where & (size > noise)):
         raise np.linalg.LinAlgError(message)
-
-
-def refuse_repeated(name, arriving, equal):
-    """Raise if a gradient arrives at vectors that any rotation among them would replace."""
-    refuse(
-        f"the vectors of {name} have no gradient where their values repeat, for they are any basis of a space; "
-        "use the values alone, or a function that needs no vectors",
-        arriving,
-        equal & ~np.eye(equal.shape[-1], dtype=bool),
-    )
 
 
 def refuse_phase(name, diagonal, arriving):
@@ -92,7 +90,7 @@ def refuse_phase(name, diagonal, arriving):
 
 
 def _cholesky(g, out, _a, upper=False):
-    """With a = L Lᴴ, dL = L Φ(L⁻¹ da L⁻ᴴ), where Φ takes the lower triangle and half the diagonal."""
+    """Apply dL = L Φ(L⁻¹ da L⁻ᴴ) for a = L Lᴴ, where Φ takes the lower triangle and half the diagonal."""
     L, g = (adjoint(out), adjoint(g)) if upper else (out, g)
     half = 1 - np.eye(L.shape[-1], dtype=L.dtype) / 2
     inner = np.triu(np.matmul(np.matrix_transpose(np.tril(g)), L)) * half
@@ -104,24 +102,29 @@ def _cholesky(g, out, _a, upper=False):
     )
 
 
+def eig_shapes(a):
+    n = a.shape[-1]
+    return (n, n), (n,)
+
+
 @primitive
 def eigh(a, UPLO="L"):
-    """The packed eigenvalues and eigenvectors of a Hermitian matrix."""
+    """Return the packed eigenvalues and eigenvectors of a Hermitian matrix."""
     w, v = np.linalg.eigh(a, UPLO)
-    return pack((1, w.astype(v.dtype)), (2, v))
+    return with_marker((2, v), (1, w.astype(v.dtype)))
 
 
 def _eigh(g, out, _a, UPLO="L"):
-    """With x = vᴴ da v: dw is its diagonal, dv = v (x / (wⱼ - wᵢ))."""
-    n = _a.shape[-1]
-    w, v = unpack(out, (n,), (n, n))
-    gw, gv = unpack(g, (n,), (n, n))
-    w, inner = np.real(w), np.matmul(np.matrix_transpose(gv), v)
+    """Apply dw = diag x and dv = v (x / (wⱼ - wᵢ)), with x = vᴴ da v."""
+    shapes = eig_shapes(_a)
+    v, w = unpack_marked(out, shapes, RULE)
+    gv, gw, marker = unpack(g, *shapes, (3,))
+    w, gw, inner = np.real(w), np.real(gw), np.matmul(np.matrix_transpose(gv), v)
     equal = equal_pairs(w)
-    refuse_repeated("eigh", inner, equal)
+    strict = check_repeated("eigh", gw, [np.matrix_transpose(inner)], equal, marker, v)
     refuse_phase("eigh", np.diagonal(inner, 0, -2, -1), inner)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
-    middle = on_diagonal(np.real(gw)) + inner
+    middle = guarded(on_diagonal(gw) + inner, v, equal, strict)
     return fold_triangle(
         np.matrix_transpose(np.matmul(np.matmul(v, middle), adjoint(v))), UPLO.upper() == "L"
     )
@@ -129,36 +132,41 @@ def _eigh(g, out, _a, UPLO="L"):
 
 @primitive
 def eig(a):
-    """The packed eigenvalues and eigenvectors of any square matrix."""
+    """Return the packed eigenvalues and eigenvectors of any square matrix."""
     w, v = np.linalg.eig(a)
-    return pack((1, w), (2, v))
+    return with_marker((2, v), (1, w))
 
 
 def _eig(g, out, _a):
-    """With x = v⁻¹ da v: dw is its diagonal, dv = v (x / (wⱼ - wᵢ)), less what would change the length of a vector."""
-    n = _a.shape[-1]
-    w, v = unpack(out, (n,), (n, n))
-    gw, gv = unpack(g, (n,), (n, n))
+    """Apply dw = diag x and dv = v (x / (wⱼ - wᵢ)), with x = v⁻¹ da v, keeping each vector's length at 1."""
+    shapes = eig_shapes(_a)
+    v, w = unpack_marked(out, shapes, RULE)
+    gv, gw, marker = unpack(g, *shapes, (3,))
+    if (
+        _a.dtype.kind != "c"
+    ):  # the vector of a real value stays real, whatever dtype NumPy returns it in
+        gv = np.where(np.expand_dims(values(w).imag == 0, -2), np.real(gv), gv)
     inner = np.matmul(np.matrix_transpose(gv), v)
     along = np.diagonal(inner, 0, -2, -1)
     refuse_phase("eig", along, inner)
     inner = inner - np.expand_dims(along, -1) * np.matmul(adjoint(v), v)
     equal = equal_pairs(w)
-    refuse_repeated("eig", inner, equal)
+    strict = check_repeated("eig", gw, [np.matrix_transpose(inner), inner], equal, marker, v)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
     inverse = np.linalg.inv(v)
-    if n * np.finfo(v.dtype).eps * np.max(np.abs(values(inverse)), initial=0) > 0.1:
+    if v.shape[-1] * np.finfo(v.dtype).eps * np.max(np.abs(values(inverse)), initial=0) > 0.1:
         raise np.linalg.LinAlgError(
             "the eigenvalues of a matrix without a basis of eigenvectors have no gradient: they move infinitely fast"
         )
-    return np.matrix_transpose(np.matmul(np.matmul(v, on_diagonal(gw) + inner), inverse))
+    middle = guarded(on_diagonal(gw) + inner, v, equal, strict)
+    return np.matrix_transpose(np.matmul(np.matmul(v, middle), inverse))
 
 
 @primitive
 def svd(a, full_matrices=True):
-    """The packed factors of a singular value decomposition."""
+    """Return the packed factors of a singular value decomposition."""
     u, s, vh = np.linalg.svd(a, full_matrices)
-    return pack((2, u), (1, s.astype(u.dtype)), (2, vh))
+    return with_marker((2, u), (1, s.astype(u.dtype)), (2, vh))
 
 
 def svd_shapes(a, full_matrices):
@@ -167,15 +175,29 @@ def svd_shapes(a, full_matrices):
     return ((m, m), (k,), (n, n)) if full_matrices else ((m, k), (k,), (k, n))
 
 
+def without_tips(gs, zero, limit, marker):
+    """Set the gradients of singular values of 0 to 0, because these have a tip there, as |x| has; return where.
+
+    A rule of a rule has no tip at a single one: its two vectors change their sign together.
+    """
+    tips = zero & (np.abs(values(gs)) > limit)
+    caller, by_rule = (values(marker)[..., i, None] != 0 for i in (VECTORS, RULE))
+    several = np.count_nonzero(zero, axis=-1, keepdims=True) > 1
+    if np.any(tips & (caller | by_rule & several)):
+        raise refusal("svd")
+    tips = tips & ~by_rule
+    return np.where(tips, 0, gs), np.any(tips, axis=-1)[..., None, None]
+
+
 def _svd(g, out, _a, full_matrices=True):
-    """Wan and Zhang (2019), on gradients that point uphill and not on their conjugates."""
+    """Apply the formula of Wan and Zhang (2019), which is for conjugated gradients."""
     shapes = svd_shapes(_a, full_matrices)
     (k,) = shapes[1]
-    u, s, vh = unpack(out, *shapes)
-    gu, gs, gvh = unpack(np.conj(g), *shapes)
+    u, s, vh = unpack_marked(out, shapes, RULE)
+    gu, gs, gvh, marker = unpack(np.conj(g), *shapes, (3,))
     for completed in (gu[..., k:], gvh[..., k:, :]):
         refuse(
-            "the columns with which svd completes a basis have no gradient, for nothing determines them; "
+            "the columns with which svd completes a basis have no gradient, because the matrix does not determine them; "
             "ask for full_matrices=False",
             completed,
         )
@@ -183,16 +205,16 @@ def _svd(g, out, _a, full_matrices=True):
     s, gs = np.real(s), np.real(gs)
     equal = equal_pairs(s)
     uu, vv = np.matmul(adjoint(u), gu), np.matmul(adjoint(v), gv)
-    refuse_repeated("svd", uu, equal)
-    refuse_repeated("svd", vv, equal)
+    strict = check_repeated("svd", gs, [uu, vv], equal, marker, u, v)
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     gaps = reciprocal((row - column) * (row + column), equal)
     zero = values(s) <= k * np.finfo(s.dtype).eps * np.max(
         values(s), axis=-1, initial=0, keepdims=True
     )
     inverse = reciprocal(s, zero)
-    middle = on_diagonal(np.where(zero, 0, gs))  # a singular value has a tip at 0, as |x| has
-    inner = (uu - adjoint(uu)) * gaps * row + column * (vv - adjoint(vv)) * gaps + middle
+    gs, tips = without_tips(gs, zero, noise(values(gs), values(uu), values(vv)), marker)
+    inner = (uu - adjoint(uu)) * gaps * row + column * (vv - adjoint(vv)) * gaps + on_diagonal(gs)
+    inner = guarded(inner, v, equal, strict | tips)
     if u.dtype.kind == "c":
         turning = np.diagonal(uu, 0, -2, -1)
         refuse_phase(
@@ -203,7 +225,7 @@ def _svd(g, out, _a, full_matrices=True):
     outside_v = gv - np.matmul(v, vv)
     for outside in (outside_u, outside_v):
         refuse(
-            "the singular vectors of a matrix without full rank have no gradient, for nothing determines those of 0; "
+            "the singular vectors of a matrix without full rank have no gradient, because the matrix does not determine those of 0; "
             "use the singular values alone, or np.linalg.pinv",
             outside,
             zero[..., None, :],
@@ -223,8 +245,7 @@ rule(svd,                _svd)
 
 @composite(np.linalg.eigh)
 def _eigh_call(a, UPLO="L"):
-    n = a.shape[-1]
-    w, v = unpack(eigh(a, UPLO=UPLO), (n,), (n, n))
+    v, w = unpack_marked(eigh(a, UPLO=UPLO), eig_shapes(a), VECTORS, VALUES)
     return EighResult(np.real(w), v)
 
 
@@ -235,8 +256,8 @@ def _eigvalsh(a, UPLO="L"):
 
 @composite(np.linalg.eig)
 def _eig_call(a):
-    n = a.shape[-1]
-    return EigResult(*unpack(eig(a), (n,), (n, n)))
+    v, w = unpack_marked(eig(a), eig_shapes(a), VECTORS, VALUES)
+    return EigResult(w, v)
 
 
 @composite(np.linalg.eigvals)
@@ -250,12 +271,13 @@ def _svd_call(a, full_matrices=True, compute_uv=True, hermitian=False):
         return _svd_of_hermitian(a, compute_uv)
     if not compute_uv:
         full_matrices = False
-    u, s, vh = unpack(svd(a, full_matrices=full_matrices), *svd_shapes(a, full_matrices))
+    packed = svd(a, full_matrices=full_matrices)
+    u, s, vh = unpack_marked(packed, svd_shapes(a, full_matrices), VECTORS, VALUES)
     return SVDResult(u, np.real(s), vh) if compute_uv else np.real(s)
 
 
 def _svd_of_hermitian(a, compute_uv):
-    """The eigenvalues by falling size; their signs go to the vectors on the right."""
+    """Order the eigenvalues by decreasing size, and move their signs to the right vectors."""
     w, v = np.linalg.eigh(a)
     order = np.argsort(np.abs(values(w)), axis=-1)[..., ::-1]
     w = np.take_along_axis(w, order, axis=-1)

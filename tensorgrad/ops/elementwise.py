@@ -1,30 +1,33 @@
 """Elementwise functions: arithmetic, powers, exponentials, trigonometry, and choices between values.
 
-At a kink the gradient is the mean of the two one-sided ones where arguments tie (maximum, minimum), and 0 where
-both sides are symmetric (abs, sqrt and norm at 0 when nothing arrives).
+At a kink the gradient is the mean of the two one-sided gradients where arguments tie (maximum, minimum), and 0 at a
+symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if the arriving gradient is 0).
 """
 
 import numpy as np
 
+from tensorgrad.ops.common import as_array, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
 def safe_divide(g, d):
-    """g / d, but 0 where both are 0: nothing times an infinite slope is nothing, as behind a `where`."""
+    """Return g / d, but 0 where both are 0: a zero gradient times an infinite slope is 0, as behind a `where`."""
     if getattr(d, "ndim", 0) == 0 and d:
         return g / d
     try:
-        with np.errstate(invalid="raise"):  # so the division looks for 0 / 0, not another pass
+        with np.errstate(invalid="raise"):  # the division itself detects 0 / 0: no second pass
             return g / d
     except FloatingPointError:
         return g / np.where((g == 0) & (d == 0), 1, d)
 
 
 def _power_base(g, _out, a, b):
-    """b a^(b-1); 0 where a = 0 and either b = 0, as for the third derivative of x**2, or nothing arrives."""
+    """b a^(b-1), and 0 where a = 0 and either b = 0 (third derivative of x**2) or the arriving gradient is 0."""
     if isinstance(b, (int, float)) and b >= 1:
         return g * (b * a ** (b - 1))
-    if getattr(b, "dtype", g.dtype).kind in "iu":  # of which some end at 0, or at -128
+    if (
+        getattr(b, "dtype", g.dtype).kind in "iu"
+    ):  # unsigned b - 1 would wrap around at 0, int8 at -128
         b = b.astype(g.dtype)
     zero = np.equal(a, 0)
     if np.any(zero):
@@ -33,57 +36,58 @@ def _power_base(g, _out, a, b):
 
 
 def _power_exponent(g, out, a, _b):
-    """a^b log a, and 0 for a = 0."""
-    # The log of a Python number is float64, of an int8 float16, of what is below 0 complex or NaN.
+    """a^b log a, and 0 where a = 0."""
+    # Cast first: the log of a Python number is float64, of an int8 float16, of a negative number NaN or complex.
     if getattr(a, "dtype", None) != out.dtype:
         a = cast(a, dtype=out.dtype)
     return g * out * np.log(a + (a == 0))
 
 
 def _share(a, out):
-    """a - out, of which the exponential is the share of a in the sum, and 0 where all is -inf."""
+    """The logarithm of the share of a in the sum: a - out, and -inf where all terms are -inf."""
     return a - np.where(np.equal(out, -np.inf), np.inf, out)
 
 
 def _chosen(g, a, b, larger):
-    """g where `larger` chose the one over the other, half of it where they tie."""
+    """g where `larger` selects the argument, g / 2 where both tie, 0 elsewhere."""
     tied = np.equal(a, b)
-    # Masks are multiplied, each on its own: a `where` is ten times slower, and their sum is an integer that promotes.
+    # Multiply by each mask separately: `where` is ten times slower, and the sum of two masks is an integer, which promotes.
     return g * larger if not np.any(tied) else g * larger + g * tied * 0.5
 
 
 def _turn(g, side, a, b):
-    """g side / (a² + b²), without squares that overflow, and 0 at the origin."""
+    """g side / (a² + b²), without squares that could overflow, and 0 at the origin."""
     radius = np.hypot(a, b)
     return safe_divide(safe_divide(g * side, radius), radius)
 
 
 @primitive
 def cast(x, dtype):
-    """x in another floating-point or complex dtype."""
+    """Convert x to another floating-point or complex dtype."""
     return np.asarray(x).astype(dtype)[()]
 
 
 @primitive
 def cast_to_integers(x, dtype):
+    """Convert x to a dtype that carries no gradient."""
     return np.asarray(x).astype(dtype)
 
 
 @primitive
 def fraction(x):
-    """What follows the point, with the sign of x: the first result of np.modf."""
+    """Return the fractional part of x, with its sign: the first result of np.modf."""
     return np.modf(x)[0]
 
 
 @primitive
 def mantissa(x):
-    """x without its power of two: the first result of np.frexp."""
+    """Return x without its power of two: the first result of np.frexp."""
     return np.frexp(x)[0]
 
 
 @primitive
 def exponent(x):
-    """The power of two in x: the second result of np.frexp."""
+    """Return the power of two in x: the second result of np.frexp."""
     return np.frexp(x)[1]
 
 
@@ -107,7 +111,7 @@ rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(_share(a, out)),    lambda
 rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(_share(a, out)),   lambda g, out, _a, b: g * np.exp2(_share(b, out)))
 rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),         lambda g, _out, a, b: _turn(-g, a, a, b))
 rule(np.hypot,       lambda g, out, a, _b: safe_divide(g * a, out),   lambda g, out, _a, b: safe_divide(g * b, out))
-rule(np.where, None, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
+rule(np.where,       lambda g, _out, _c, _a, _b: g * 0, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
 
 rule(np.positive,    lambda g, _out, _x: g)
 rule(np.negative,    lambda g, _out, _x: -g)
@@ -125,7 +129,7 @@ rule(np.sqrt,        lambda g, out, _x: safe_divide(g, 2 * out))
 rule(np.cbrt,        lambda g, out, _x: safe_divide(g, 3 * out * out))
 rule(np.exp,         lambda g, out, _x: g * out)
 rule(np.exp2,        lambda g, out, _x: g * out * float(np.log(2)))
-rule(np.expm1,       lambda g, _out, x: g * np.exp(x))   # out + 1 would lose all digits where out is near -1
+rule(np.expm1,       lambda g, _out, x: g * np.exp(x))   # not out + 1, which loses all digits near out = -1
 rule(np.log,         lambda g, _out, x: safe_divide(g, x))
 rule(np.log2,        lambda g, _out, x: safe_divide(g, x * float(np.log(2))))
 rule(np.log10,       lambda g, _out, x: safe_divide(g, x * float(np.log(10))))
@@ -133,14 +137,14 @@ rule(np.log1p,       lambda g, _out, x: safe_divide(g, x + 1))
 rule(np.sin,         lambda g, _out, x: g * np.cos(x))
 rule(np.cos,         lambda g, _out, x: -g * np.sin(x))
 rule(np.tan,         lambda g, out, _x: g * (1 + out * out))
-rule(np.arcsin,      lambda g, _out, x: safe_divide(g, np.sqrt((1 - x) * (1 + x))))   # 1 - x * x would lose the digits near 1
+rule(np.arcsin,      lambda g, _out, x: safe_divide(g, np.sqrt((1 - x) * (1 + x))))   # not 1 - x * x, which loses digits near x = 1
 rule(np.arccos,      lambda g, _out, x: -safe_divide(g, np.sqrt((1 - x) * (1 + x))))
 rule(np.arctan,      lambda g, _out, x: g / (1 + x * x))
 rule(np.sinh,        lambda g, _out, x: g * np.cosh(x))
 rule(np.cosh,        lambda g, _out, x: g * np.sinh(x))
 rule(np.tanh,        lambda g, out, _x: g * (1 - out * out))
 rule(np.arcsinh,     lambda g, _out, x: g / np.sqrt(1 + x * x))
-rule(np.arccosh,     lambda g, _out, x: safe_divide(g, np.sqrt(x - 1) * np.sqrt(x + 1)))   # two roots: of complex x, one has another branch
+rule(np.arccosh,     lambda g, _out, x: safe_divide(g, np.sqrt(x - 1) * np.sqrt(x + 1)))   # two roots: one root of the product is on another branch for complex x
 rule(np.arctanh,     lambda g, _out, x: safe_divide(g, (1 - x) * (1 + x)))
 rule(cast,           lambda g, _out, _x, dtype=None: g)
 rule(np.copy,        lambda g, _out, _x, order="K": g)
@@ -157,15 +161,28 @@ nondifferentiable(
 
 @composite(np.clip)
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
-    """A clipped value passes nothing on; at a bound, where both tie, half, as maximum and minimum do."""
-    low = a_min if min is None or min is np._NoValue else min
-    high = a_max if max is None or max is np._NoValue else max
-    clipped = a
-    if low is not None and low is not np._NoValue:
-        clipped = np.maximum(clipped, low)
-    if high is not None and high is not np._NoValue:
-        clipped = np.minimum(clipped, high)
+    """Clipped elements get no gradient, elements equal to a bound half of it, as in maximum and minimum."""
+    bounds = [None if x is np._NoValue else x for x in (a_min, a_max, min, max)]
+    if any(x is not None for x in bounds[:2]) and any(x is not None for x in bounds[2:]):
+        raise ValueError("clip takes a_min and a_max, or min and max, but got both")
+    low, high = bounds[2:] if bounds[0] is None and bounds[1] is None else bounds[:2]
+    clipped = a = as_array(a)
+    if low is not None:
+        clipped = np.maximum(clipped, within_dtype(low, a.dtype))
+    if high is not None:
+        clipped = np.minimum(clipped, within_dtype(high, a.dtype))
+        if low is not None and np.any(np.greater_equal(low, high)):
+            fixed = np.greater_equal(low, high) & np.logical_not(np.isnan(clipped))
+            clipped = np.where(fixed, high, clipped)  # a has no influence
     return np.copy(a) if clipped is a else clipped
+
+
+def within_dtype(bound, dtype):
+    """Return the nearest integer that the dtype has, because a Python integer beyond it raises in other functions."""
+    if type(bound) is int and dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return sorted((info.min, bound, info.max))[1]
+    return bound
 
 
 @composite(np.astype)
@@ -176,7 +193,8 @@ def _astype(x, dtype, copy=True):
 
 @composite(np.modf)
 def _modf(x):
-    return fraction(x), np.trunc(x)
+    part = fraction(x)
+    return part, np.trunc(np.astype(values(x), part.dtype))
 
 
 @composite(np.frexp)

@@ -1,15 +1,15 @@
-"""Fourier transforms: linear and symmetric, so that each is, but for padding, its own rule."""
+"""Fourier transforms: linear and symmetric, so each is its own rule, apart from padding."""
 
 import numpy as np
 
-from tensorgrad.rules import composite, nondifferentiable, rule
+from tensorgrad.rules import composite, nondifferentiable, refuse_out, rule
 
-# What makes a transform of a conjugate into the conjugate of the opposite transform.
+# The norm with which the opposite transform equals the conjugate of the transform of a conjugate.
 OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
 
 
 def fitted(g, axis, n):
-    """g cut off or filled up with zeros to n elements along an axis."""
+    """Crop or zero-pad g to n elements along an axis."""
     if g.shape[axis] > n:
         return g[(slice(None),) * (axis % g.ndim) + (slice(0, n),)]
     if g.shape[axis] < n:
@@ -20,7 +20,7 @@ def fitted(g, axis, n):
 
 
 def _symmetric(transform):
-    """Of fft and ifft: the transform's matrix is its own transpose, and what it cut off gets nothing."""
+    """Return the rule of fft or ifft: its matrix is symmetric, and elements cropped from the input get 0."""
 
     def gradient(g, _out, _a, n=None, axis=-1, norm=None):
         return fitted(transform(g, axis=axis, norm=norm), axis, _a.shape[axis])
@@ -29,7 +29,7 @@ def _symmetric(transform):
 
 
 def _symmetric_along(transform):
-    """Of fftn and ifftn."""
+    """Return the rule of fftn or ifftn."""
 
     def gradient(g, _out, _a, s=None, axes=None, norm=None):
         axes = axes_of(_a, s, axes)
@@ -42,14 +42,14 @@ def _symmetric_along(transform):
 
 
 def _rfft(g, _out, _a, n=None, axis=-1, norm=None):
-    """The whole transform of half of a spectrum, whose real part the engine takes."""
+    """Transform half of a spectrum, and take the real part."""
     length = _a.shape[axis]
     n = length if n is None else n
     return np.real(fitted(np.fft.fft(g, n, axis, norm), axis, length))
 
 
 def _irfft(g, _out, _a, n=None, axis=-1, norm=None):
-    """Half of the spectrum; all but its ends stand for two frequencies, so count twice."""
+    """Return half of the spectrum; all elements but the ends stand for two frequencies, so they count twice."""
     n = g.shape[axis]
     half = np.conj(np.fft.rfft(g, axis=axis, norm=OPPOSITE[norm]))
     twice = np.full(half.shape[axis], 2, g.dtype)
@@ -71,70 +71,95 @@ rule(np.fft.irfft, _irfft)
 
 
 def axes_of(a, s, axes):
-    """The axes that a transform of several goes along: all, or the last ones that s has lengths for."""
+    """Return the axes of a transform: all, or the last len(s) of them."""
     if axes is not None:
         return tuple(axes)
     return tuple(range(-(a.ndim if s is None else len(s)), 0))
 
 
 def lengths_of(a, s, axes):
-    """The axes, and the length asked for along each (None: as it is)."""
+    """Return the axes, and the requested length along each."""
+    s = np.take(a.shape, axes).tolist() if s is None and axes is not None else s
     axes = axes_of(a, s, axes)
-    return axes, [None if s is None or n == -1 else n for n in (axes if s is None else s)]
+    s = a.shape if s is None else s
+    if len(s) != len(axes):
+        raise ValueError(f"a transform along {len(axes)} axes takes as many lengths, not s={s}")
+    return axes, [a.shape[axis] if n == -1 else n for n, axis in zip(s, axes, strict=True)]
+
+
+def opposite(norm):
+    """Return the norm of the opposite transform.
+
+    Raises: ValueError if there is no such norm.
+    """
+    if norm not in OPPOSITE:
+        raise ValueError(
+            f"a transform has no norm={norm!r}; 'backward', 'ortho' and 'forward' are known"
+        )
+    return OPPOSITE[norm]
 
 
 @composite(np.fft.fft2)
-def _fft2(a, s=None, axes=(-2, -1), norm=None):
+def _fft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("fft2", out)
     return np.fft.fftn(a, s, axes, norm)
 
 
 @composite(np.fft.ifft2)
-def _ifft2(a, s=None, axes=(-2, -1), norm=None):
+def _ifft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("ifft2", out)
     return np.fft.ifftn(a, s, axes, norm)
 
 
 @composite(np.fft.rfftn)
-def _rfftn(a, s=None, axes=None, norm=None):
-    """The real transform along the last axis first, which halves the work of the others."""
+def _rfftn(a, s=None, axes=None, norm=None, out=None):
+    """Apply the real transform along the last axis first, which halves the work along the others."""
+    refuse_out("rfftn", out)
     axes, lengths = lengths_of(a, s, axes)
     a = np.fft.rfft(a, lengths[-1], axes[-1], norm)
-    for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
+    for axis, n in zip(axes[-2::-1], lengths[-2::-1], strict=True):
         a = np.fft.fft(a, n, axis, norm)
     return a
 
 
 @composite(np.fft.irfftn)
-def _irfftn(a, s=None, axes=None, norm=None):
+def _irfftn(a, s=None, axes=None, norm=None, out=None):
+    refuse_out("irfftn", out)
     axes, lengths = lengths_of(a, s, axes)
+    if s is None:
+        lengths[-1] = 2 * (lengths[-1] - 1)
     for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
         a = np.fft.ifft(a, n, axis, norm)
-    n = 2 * (a.shape[axes[-1]] - 1) if lengths[-1] is None else lengths[-1]
-    return np.fft.irfft(a, n, axes[-1], norm)
+    return np.fft.irfft(a, lengths[-1], axes[-1], norm)
 
 
 @composite(np.fft.rfft2)
-def _rfft2(a, s=None, axes=(-2, -1), norm=None):
+def _rfft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("rfft2", out)
     return np.fft.rfftn(a, s, axes, norm)
 
 
 @composite(np.fft.irfft2)
-def _irfft2(a, s=None, axes=(-2, -1), norm=None):
+def _irfft2(a, s=None, axes=(-2, -1), norm=None, out=None):
+    refuse_out("irfft2", out)
     return np.fft.irfftn(a, s, axes, norm)
 
 
 @composite(np.fft.hfft)
-def _hfft(a, n=None, axis=-1, norm=None):
-    return np.fft.irfft(np.conj(a), n, axis, OPPOSITE[norm])
+def _hfft(a, n=None, axis=-1, norm=None, out=None):
+    refuse_out("hfft", out)
+    return np.fft.irfft(np.conj(a), n, axis, opposite(norm))
 
 
 @composite(np.fft.ihfft)
-def _ihfft(a, n=None, axis=-1, norm=None):
-    return np.conj(np.fft.rfft(a, n, axis, OPPOSITE[norm]))
+def _ihfft(a, n=None, axis=-1, norm=None, out=None):
+    refuse_out("ihfft", out)
+    return np.conj(np.fft.rfft(a, n, axis, opposite(norm)))
 
 
 @composite(np.fft.fftshift)
 def _fftshift(x, axes=None):
-    """The frequency 0 goes to the middle."""
+    """Move the frequency 0 to the middle."""
     axes = range(x.ndim) if axes is None else np.atleast_1d(axes).tolist()
     return np.roll(x, [x.shape[axis] // 2 for axis in axes], tuple(axes))
 

@@ -1,35 +1,39 @@
-"""Indexing, by every kind of index: take reads, put is its adjoint, assign writes into a copy."""
+"""Indexing with every kind of index: take reads, put is its adjoint, assign writes into a copy."""
 
 import math
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, axis_index, axis_indices, valued_by_numpy, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
-FEW_ELEMENTS = (
-    2000  # elements: with fewer, working out their positions would take longer than it saves
-)
-TOGETHER = 1 << 16  # elements whose positions are worked out at a time: they stay in the cache
+FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
+TOGETHER = (
+    1 << 16
+)  # elements whose positions are computed at a time, so that they stay in the cache
 
 
 @primitive
 def take(x, index):
+    """Return x[index]."""
     return x[index]
 
 
 @primitive
 def put(v, index, shape):
+    """Add v at the index of an array of zeros: the adjoint of take."""
     out = np.zeros(shape, v.dtype)
     items = index if isinstance(index, tuple) else (index,)
     if not repeats(items):
         out[index] = v
     elif v.size < FEW_ELEMENTS or len(shape) == 1 or not all(is_integer(item) for item in items):
-        np.add.at(out, index, v)  # a position named twice gets both
-    else:  # along several axes NumPy is slow: as positions in one long row it adds them four times faster
+        np.add.at(out, index, v)  # a position that occurs twice gets both
+    else:  # NumPy is slow along several axes: flat positions are four times faster
         rest = math.prod(shape[len(items) :])
         arrays = [np.asarray(item, np.intp) for item in items]
-        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")  # as -1 is the last
+        rows = np.ravel_multi_index(
+            arrays, shape[: len(items)], mode="wrap"
+        )  # "wrap" takes -1 as the last
         rows, v = rows.reshape(-1, 1) * rest, v.reshape(rows.size, rest)
         columns, long = np.arange(rest), max(TOGETHER // max(rest, 1), 1)
         for k in range(0, len(rows), long):
@@ -40,12 +44,14 @@ def put(v, index, shape):
 
 @primitive
 def assign(x, index, value):
+    """Return a copy of x in which x[index] is the value."""
     out = np.array(x)
     out[index] = value
     return out
 
 
 def is_integer(item):
+    """Return True for an integer or integers, given as a number, a list or an array."""
     return (
         not isinstance(item, (slice, type(None), type(Ellipsis)))
         and np.asarray(item).dtype.kind in "iu"
@@ -53,35 +59,33 @@ def is_integer(item):
 
 
 def repeats(items):
-    """Whether an index can name a position twice: only arrays of integers can, or what NumPy makes one of."""
+    """Return True if an index can contain a position twice: only arrays of integers can, and lists of them."""
     return any(is_integer(item) and not isinstance(item, (int, np.integer)) for item in items)
 
 
 def _assign_value(g, _out, _x, index, _value):
-    """What was written and not overwritten by a later write to the same position."""
+    """The gradient of the elements that no later write to the same position has overwritten."""
     arrived = take(g, index)
     if repeats(index if isinstance(index, tuple) else (index,)):
         order = np.arange(arrived.size).reshape(arrived.shape)
         last = np.zeros(g.shape, int)
         last[index] = order
         arrived = arrived * (last[index] == order)
-    extra = (
-        arrived.ndim - _value.ndim
-    )  # NumPy drops leading axes of length 1 from a value with too many
+    extra = arrived.ndim - _value.ndim  # NumPy drops superfluous leading axes of a value
     return arrived if extra >= 0 else np.reshape(arrived, (1,) * -extra + arrived.shape)
 
 
 def _along(x, indices, axis):
-    """The index that picks `indices` along one axis and every position itself along the others."""
+    """Return the index that selects `indices` along one axis and every position along the others."""
     shape = list(x.shape)
-    shape[axis] = 1  # its grid has length 1 and so broadcasts; it is replaced by indices
+    shape[axis] = 1  # replaced by indices, whose length the grid must not fix
     grid = np.ogrid[tuple(slice(n) for n in shape)]
-    return tuple(indices if i == axis % x.ndim else positions for i, positions in enumerate(grid))
+    return tuple(indices if i == axis else positions for i, positions in enumerate(grid))
 
 
 @primitive
 def shared(v, begins):
-    """The mean of every run along the last axis, in place of its elements: its own adjoint."""
+    """Replace the elements of each run along the last axis by their mean; the function is its own adjoint."""
     starts = np.flatnonzero(begins)
     sizes = np.diff(starts, append=v.size)
     means = np.add.reduceat(v.ravel(), starts) / sizes.astype(v.dtype)
@@ -89,10 +93,10 @@ def shared(v, begins):
 
 
 def _sort(g, out, x, axis=-1, kind=None, stable=None):
-    """Each gradient goes back to where its element stood; equal elements share theirs equally."""
+    """Each gradient goes back to the position of its element; equal elements share theirs equally."""
     if axis is None:
         return np.reshape(_sort(g, out, np.ravel(x)), x.shape)
-    order = np.argsort(x, axis=axis)  # ties share, so any order among them will do
+    order = np.argsort(x, axis=axis)  # ties share their gradients, so their order does not matter
     last = np.moveaxis(out, axis, -1)
     begins = np.ones(last.shape, bool)
     begins[..., 1:] = np.not_equal(last[..., 1:], last[..., :-1])
@@ -102,7 +106,7 @@ def _sort(g, out, x, axis=-1, kind=None, stable=None):
 
 
 def _partition(g, out, x, _kth, axis=-1, kind="introselect"):
-    """As of sort, of which it is a part: the output is brought in order first."""
+    """The rule of sort, after sorting the output."""
     if axis is None:
         return np.reshape(_partition(g, out, np.ravel(x), None), x.shape)
     order = np.argsort(out, axis=axis)
@@ -128,27 +132,41 @@ nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatno
 def _take_along_axis(arr, indices, axis=-1):
     arr, indices = as_array(arr), values(indices)
     if axis is None:
-        return take(np.ravel(arr), indices)
+        arr, axis = np.ravel(arr), 0
+    axis = axis_index(axis, arr.ndim)
+    if indices.ndim != arr.ndim:
+        raise ValueError(
+            f"take_along_axis needs indices of {arr.ndim} dimensions, but they have shape {indices.shape}"
+        )
     return take(arr, _along(arr, indices, axis))
+
+
+def _positions(indices):
+    """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
+    checked = hasattr(indices, "dtype") and indices.ndim
+    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe")
 
 
 @composite(np.take)
 def _take(a, indices, axis=None, out=None, mode="raise"):
     refuse_out("take", out)
-    a, indices = as_array(a), values(indices)
+    a, indices = as_array(a), _positions(indices)
+    if axis is not None:
+        a = np.ravel(a) if a.ndim == 0 else a  # NumPy takes axis=0 of a number, too
+        axis = axis_index(axis, a.ndim)
     if mode != "raise":
         n = a.size if axis is None else a.shape[axis]
         indices = np.clip(indices, 0, n - 1) if mode == "clip" else np.mod(indices, n)
     if axis is None:
         return take(np.ravel(a), indices)
-    return take(a, (slice(None),) * (axis % a.ndim) + (indices,))
+    return take(a, (slice(None),) * axis + (indices,))
 
 
 for _ufunc in (np.add, np.subtract):
 
     @composite(_ufunc.at)
     def _at(a, indices, b, ufunc=_ufunc):
-        """A position named twice gets both, unlike in an assignment."""
+        """A position that occurs twice gets both, unlike in an assignment."""
         shape = np.empty(a.shape, bool)[indices].shape
         a[...] = ufunc(a, put(np.broadcast_to(as_array(b), shape), indices, a.shape))
 
@@ -169,9 +187,12 @@ def _choose(a, choices, out=None, mode="raise"):
     which, n = values(a), len(choices)
     if mode == "raise" and np.any((which < 0) | (which >= n)):
         raise ValueError(
-            f"choose picks among {n} choices, numbered from 0, but was asked for {which}"
+            f"choose has {n} choices, numbered from 0, but the indices are {which}; mode='clip' or 'wrap' "
+            "allows others"
         )
     which = np.clip(which, 0, n - 1) if mode == "clip" else np.mod(which, n)
+    dtype = np.result_type(*choices)
+    choices = [x if x.dtype == dtype else np.astype(x, dtype) for x in map(as_array, choices)]
     which, *arrays = np.broadcast_arrays(which, *choices)
     return np.take_along_axis(np.stack(arrays), values(which)[None], 0)[0]
 
@@ -180,10 +201,15 @@ def _choose(a, choices, out=None, mode="raise"):
 def _select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(
-            f"select needs a choice for each condition, but got {len(condlist)} conditions and "
+            f"select needs one choice per condition, but got {len(condlist)} conditions and "
             f"{len(choicelist)} choices"
         )
     result = default
+    for k, condition in enumerate(condlist):
+        if as_array(condition).dtype != bool:
+            raise TypeError(
+                f"select needs conditions of booleans, but entry {k} of condlist is {condition!r}"
+            )
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = np.where(condition, choice, result)
     return result
@@ -191,15 +217,15 @@ def _select(condlist, choicelist, default=0):
 
 @composite(np.piecewise)
 def _piecewise(x, condlist, funclist, *args, **kw):
-    """Each function is called with the elements that meet its condition; the last one is for all others."""
-    conditions = values(condlist)
+    """Call each function with the elements that meet its condition, and one more function with all others."""
+    x, conditions = as_array(x), values(condlist).astype(bool)
     if conditions.ndim == 0 or (conditions.ndim == 1 and x.ndim):
         conditions = conditions[None]
     if len(funclist) == len(conditions) + 1:
         conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
     if len(funclist) != len(conditions):
         raise ValueError(
-            f"piecewise of {len(conditions)} conditions takes as many functions, or one more, not {len(funclist)}"
+            f"piecewise with {len(conditions)} conditions takes as many functions or one more, but got {len(funclist)}"
         )
     out = np.zeros_like(values(x))
     for condition, function in zip(conditions, funclist, strict=True):
@@ -212,37 +238,38 @@ def _piecewise(x, condlist, funclist, *args, **kw):
 
 @composite(np.sort_complex)
 def _sort_complex(a):
-    return np.astype(np.sort(a), np.result_type(a.dtype, np.complex128))
+    return np.astype(np.sort(a), np.sort_complex(np.empty(0, a.dtype)).dtype)
 
 
 @composite(np.trim_zeros)
 def _trim_zeros(filt, trim="fb", axis=None):
+    trim = trim.lower()
+    if trim not in ("f", "b", "fb", "bf"):
+        raise ValueError(f"trim_zeros takes trim='f', 'b' or 'fb', but got {trim!r}")
     found = np.nonzero(np.atleast_1d(values(filt)))
-    axes = range(filt.ndim) if axis is None else [i % filt.ndim for i in np.atleast_1d(axis)]
+    axes = axis_indices(axis, filt.ndim)
     index = [slice(None)] * filt.ndim
     for i in axes:
         if found[i].size == 0:
             index[i] = slice(0, 0)
         else:
             first, last = int(found[i].min()), int(found[i].max())
-            index[i] = slice(
-                first if "f" in trim.lower() else None, last + 1 if "b" in trim.lower() else None
-            )
+            index[i] = slice(first if "f" in trim else None, last + 1 if "b" in trim else None)
     return filt[tuple(index)]
 
 
-@composite(np.bincount)
+@valued_by_numpy(np.bincount)
 def _bincount(x, /, weights=None, minlength=0):
-    """Counts are constants; weights are added up."""
+    """Counts carry no gradient, sums of weights do."""
     counts = np.bincount(values(x), None, minlength)
     if weights is None:
         return counts
     return np.astype(put(as_array(weights), (values(x),), counts.shape), float)
 
 
-@composite(np.histogram_bin_edges)
+@valued_by_numpy(np.histogram_bin_edges)
 def _histogram_bin_edges(a, bins=10, range=None, weights=None):
-    """From the least element to the greatest, and so moved by these two, unless they are given."""
+    """The edges depend on the smallest and the largest element, unless `range` is given."""
     if np.ndim(bins):
         return as_array(bins)
     edges = np.histogram_bin_edges(values(a), bins, range, weights)
@@ -254,9 +281,9 @@ def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     return np.linspace(low, high, len(edges))
 
 
-@composite(np.histogram)
+@valued_by_numpy(np.histogram)
 def _histogram(a, bins=10, range=None, density=None, weights=None):
-    """Counts are constants, for a moved sample moves none that it does not cross; weights are added up."""
+    """Counts carry no gradient, because they are constant between jumps; edges and sums of weights do."""
     a = np.ravel(as_array(a))
     weights = None if weights is None else np.ravel(as_array(weights))
     edges = np.histogram_bin_edges(a, bins, range)
@@ -267,21 +294,3 @@ def _histogram(a, bins=10, range=None, density=None, weights=None):
         inside = (place >= 0) & (place < len(total))
         total = put(weights[inside], (place[inside],), total.shape)
     return (total / np.diff(edges) / np.sum(total) if density else total), edges
-
-
-@composite(np.apply_along_axis)
-def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
-    rows = np.moveaxis(arr, axis, -1)
-    lead = rows.shape[:-1]
-    results = [func1d(rows[i], *args, **kwargs) for i in np.ndindex(lead)]
-    out = np.reshape(np.stack(results), lead + np.shape(results[0]))
-    inner = range(len(lead), out.ndim)
-    return np.moveaxis(out, list(inner), [axis % arr.ndim + k for k, _ in enumerate(inner)])
-
-
-@composite(np.apply_over_axes)
-def _apply_over_axes(func, a, axes):
-    for axis in np.atleast_1d(axes).tolist():
-        result = func(a, axis)
-        a = result if result.ndim == a.ndim else np.expand_dims(result, axis)
-    return a

@@ -7,52 +7,55 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from tensorgrad.ops.common import adjoint, as_array, values
+from tensorgrad.ops.common import adjoint, as_array, as_inexact, fold_triangle, hermitian_of, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 
 def _inv(g, out, _a):
-    """d(a⁻¹) = -a⁻¹ da a⁻¹."""
+    """Apply d(a⁻¹) = -a⁻¹ da a⁻¹."""
     return -np.matmul(np.matmul(np.matrix_transpose(out), g), np.matrix_transpose(out))
 
 
 def _solve_right(g, _out, a, _b):
-    """a⁻ᵀ g; a vector b is a column."""
+    """Return a⁻ᵀ g; a vector b is a column."""
     if _b.ndim == 1:
         return np.linalg.solve(np.matrix_transpose(a), np.expand_dims(g, -1))[..., 0]
     return np.linalg.solve(np.matrix_transpose(a), g)
 
 
 def _solve_matrix(g, out, a, _b):
-    """-(a⁻ᵀ g) outᵀ."""
+    """Return -(a⁻ᵀ g) outᵀ."""
     if _b.ndim == 1:
         g, out = np.expand_dims(g, -1), np.expand_dims(out, -1)
     return -np.matmul(np.linalg.solve(np.matrix_transpose(a), g), np.matrix_transpose(out))
 
 
 def _pinv(g, out, a, rcond=None, hermitian=False, rtol=None):
-    """d(a⁺) = -a⁺ da a⁺ + a⁺a⁺ᴴ daᴴ (1 - a a⁺) + (1 - a⁺a) daᴴ a⁺ᴴ a⁺, where the rank stays.
+    """Apply d(a⁺) = -a⁺ da a⁺ + a⁺a⁺ᴴ daᴴ (1 - a a⁺) + (1 - a⁺a) daᴴ a⁺ᴴ a⁺, which assumes a constant rank.
 
     Source: Golub and Pereyra (1973), "The differentiation of pseudo-inverses and nonlinear least squares
     problems whose variables separate", SIAM J. Numer. Anal. 10.
     """
+    if hermitian:
+        a = hermitian_of(a)
     p, G = out, adjoint(np.conj(g))
     first = -adjoint(np.matmul(np.matmul(p, G), p))
     second = np.matmul(G, np.matmul(p, adjoint(p)))
     third = np.matmul(np.matmul(adjoint(p), p), G)
     second = second - np.matmul(a, np.matmul(p, second))
     third = third - np.matmul(np.matmul(third, p), a)
-    return np.conj(first + second + third)
+    whole = np.conj(first + second + third)
+    return fold_triangle(whole, True) if hermitian else whole
 
 
 @primitive
 def least_squares(a, b, rcond=None):
-    """The solution that np.linalg.lstsq finds, without what it tells besides."""
+    """Return the solution of np.linalg.lstsq, without the residuals, the rank and the singular values."""
     return np.linalg.lstsq(a, b, rcond)[0]
 
 
 def _least_squares_matrix(g, out, a, b, rcond=None):
-    """As of a⁺ b, with the differential of a⁺."""
+    """Differentiate a⁺ b, with the differential of a⁺."""
     G = np.conj(g)
     if b.ndim == 1:
         G, out, b = np.expand_dims(G, -1), np.expand_dims(out, -1), np.expand_dims(b, -1)
@@ -65,13 +68,13 @@ def _least_squares_matrix(g, out, a, b, rcond=None):
 
 
 def rcond_of(a, rcond):
-    """The bound below which lstsq takes a singular value for 0."""
+    """Return the relative size below which lstsq treats a singular value as 0."""
     return max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rcond is None else rcond
 
 
 @primitive
 def cofactors(a):
-    """The derivative of the determinant, from a singular value decomposition, so that a singular matrix has one too."""
+    """Return the derivative of the determinant, by a singular value decomposition, so that it exists for singular matrices too."""
     u, s, vh = np.linalg.svd(a)
     n = a.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(axis=-1)
@@ -80,7 +83,7 @@ def cofactors(a):
 
 
 def _cofactors(g, out, a):
-    """(⟨g, c⟩ c - c gᵀ c) / det a; where that divides by nearly 0, each cofactor is the determinant of a minor."""
+    """Return (⟨g, c⟩ c - c gᵀ c) / det a; where det a is nearly 0, differentiate each cofactor as the determinant of a minor."""
     n = a.shape[-1]
     if n == 0:
         return g
@@ -100,39 +103,17 @@ def _cofactors(g, out, a):
 
 @primitive
 def sign_and_logdet(a):
-    """The two outputs of np.linalg.slogdet, one after the other along a first axis."""
+    """Return the two outputs of np.linalg.slogdet, stacked along a new first axis."""
     sign, logdet = np.linalg.slogdet(a)
     return np.stack([sign, logdet.astype(sign.dtype)])
 
 
 def _sign_and_logdet(g, out, a):
-    """d log det a = tr(a⁻¹ da): its real part moves the logarithm, its imaginary part turns the sign."""
+    """Apply d log det a = tr(a⁻¹ da): its real part changes the logarithm, its imaginary part rotates the sign."""
     scale = np.real(g[1])
     if a.dtype.kind == "c":
         scale = scale + 1j * np.imag(g[0] * out[0])
     return np.expand_dims(scale, (-2, -1)) * np.matrix_transpose(np.linalg.inv(a))
-
-
-def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
-    """Along each element's own direction; 0 at the origin, where every direction is as good."""
-    if axis is not None and not keepdims:
-        g, out = np.expand_dims(g, axis), np.expand_dims(out, axis)
-    nonzero = np.where(np.equal(out, 0), 1, out)
-    g = g * np.not_equal(out, 0)
-    if ord == 2:
-        return g / nonzero * np.conj(x)
-    size = np.abs(x)
-    if ord == 0:
-        return np.zeros(x.shape, x.dtype)
-    safe = np.where(np.equal(size, 0), 1, size)
-    direction = np.sign(x) if x.dtype.kind != "c" else np.conj(x) * np.not_equal(size, 0) / safe
-    if ord == 1:
-        return g * direction
-    if np.isinf(ord):
-        ties = np.equal(size, out)
-        ways = np.sum(ties, axis=axis, keepdims=axis is not None)
-        return g * direction * np.divide(ties, ways, dtype=size.dtype)
-    return g * direction * (safe / nonzero) ** (ord - 1)
 
 
 # fmt: off
@@ -143,7 +124,6 @@ rule(least_squares,         _least_squares_matrix, lambda g, _out, a, _b, rcond=
 rule(np.linalg.det,         lambda g, _out, a: np.expand_dims(g, (-2, -1)) * cofactors(a))
 rule(cofactors,             _cofactors)
 rule(sign_and_logdet,       _sign_and_logdet)
-rule(np.linalg.vector_norm, _vector_norm)
 
 nondifferentiable(np.linalg.matrix_rank)
 # fmt: on
@@ -159,74 +139,23 @@ def _slogdet(a):
 
 @composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
-    """The residuals are there if NumPy has them: for more equations than unknowns, and full rank."""
-    a, b = as_array(a), as_array(b)
+    """Return residuals where NumPy does: for more equations than unknowns, and full rank."""
+    _, residuals, rank, _ = np.linalg.lstsq(values(as_array(a)), values(as_array(b)), rcond)
+    a, b = as_inexact(a), as_inexact(b)
+    dtype = np.result_type(a.dtype, b.dtype)
+    a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))
     x = least_squares(a, b, rcond=rcond)
-    _, residuals, rank, _ = np.linalg.lstsq(values(a), values(b), rcond)
     if residuals.size:
         rest = b - np.matmul(a, x)
         residuals = np.sum(np.real(rest * np.conj(rest)), axis=0, keepdims=b.ndim == 1)
     return x, residuals, rank, np.linalg.svdvals(a)
 
 
-@composite(np.linalg.matrix_norm)
-def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
-    if x.size == 0:
-        return np.linalg.matrix_norm(values(x), keepdims=keepdims, ord=ord)
-    sums = {1: -2, -1: -2, np.inf: -1, -np.inf: -1}
-    if ord in (None, "fro", "f"):
-        return np.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
-    if ord in ("nuc", 2, -2):
-        s = np.linalg.svdvals(x)
-        norm = np.sum(s, axis=-1) if ord == "nuc" else (np.max if ord == 2 else np.min)(s, axis=-1)
-    elif ord in sums:
-        total = np.sum(np.abs(x), axis=sums[ord])
-        norm = (np.max if ord > 0 else np.min)(total, axis=-1)
-    else:
-        raise ValueError(
-            f"a matrix has no norm of ord={ord!r}; 'fro', 'nuc', 1, -1, 2, -2, inf and -inf are known"
-        )
-    return np.expand_dims(norm, (-2, -1)) if keepdims else norm
-
-
-@composite(np.linalg.norm)
-def _norm(x, ord=None, axis=None, keepdims=False):
-    """Of a vector or of a matrix, by the number of axes; of all elements if no order is asked for."""
-    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
-    if ord is None and (axis is None or len(axes) == 2):
-        return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims)
-    if len(axes) == 1:
-        if isinstance(ord, str):
-            raise ValueError(f"a vector has no norm of ord={ord!r}; give a number, or two axes")
-        return np.linalg.vector_norm(
-            x, axis=axes[0], keepdims=keepdims, ord=2 if ord is None else ord
-        )
-    if len(axes) != 2:
-        raise ValueError(
-            f"a norm of ord={ord!r} is one of vectors or matrices, along 1 or 2 axes, not {len(axes)}; give axis="
-        )
-    moved = np.moveaxis(x, axes, (-2, -1))
-    norm = np.linalg.matrix_norm(moved, ord=ord)
-    return np.expand_dims(norm, tuple(i % x.ndim for i in axes)) if keepdims else norm
-
-
-@composite(np.linalg.cond)
-def _cond(x, p=None):
-    if p is None or p in (2, -2):
-        s = np.linalg.svdvals(x)
-        if np.any(np.equal(s[..., -1], 0)):
-            raise np.linalg.LinAlgError(
-                "the condition number of a singular matrix is infinite, and has no gradient"
-            )
-        least, most = np.min(s, axis=-1), np.max(s, axis=-1)  # among which ties share
-        return least / most if p == -2 else most / least
-    axes = (-2, -1)
-    return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
-
-
 @composite(np.linalg.matrix_power)
 def _matrix_power(a, n):
-    """By squares: about log2 n products."""
+    """Square repeatedly: about log2 n products."""
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise np.linalg.LinAlgError(f"a power is taken of square matrices, not of shape {a.shape}")
     n = operator.index(n)
     if n < 0:
         a, n = np.linalg.inv(a), -n
@@ -244,9 +173,11 @@ def _matrix_power(a, n):
 
 @composite(np.linalg.multi_dot)
 def _multi_dot(arrays, *, out=None):
-    """In the order that needs the fewest multiplications."""
+    """Multiply in the order that needs the fewest multiplications."""
     refuse_out("multi_dot", out)
     arrays = [as_array(a) for a in arrays]
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot takes at least two arrays, not {len(arrays)}")
     if len(arrays) == 2:
         return np.dot(*arrays)
     row, column = arrays[0].ndim == 1, arrays[-1].ndim == 1
@@ -257,7 +188,7 @@ def _multi_dot(arrays, *, out=None):
 
     @functools.cache
     def cheapest(i, j):
-        """The multiplications for arrays i to j, and after which of them to cut."""
+        """Return the number of multiplications for arrays i to j, and the array after which to split."""
         if i == j:
             return 0, i
         costs = (
@@ -279,9 +210,10 @@ def _multi_dot(arrays, *, out=None):
 
 @composite(np.linalg.tensorinv)
 def _tensorinv(a, ind=2):
+    if ind < 1:
+        raise ValueError(f"tensorinv splits the axes after the first ind > 0, not after ind={ind}")
     shape = a.shape[ind:] + a.shape[:ind]
-    square = math.prod(a.shape[:ind]), math.prod(a.shape[ind:])
-    return np.reshape(np.linalg.inv(np.reshape(a, square)), shape)
+    return np.reshape(np.linalg.inv(np.reshape(a, (math.prod(a.shape[ind:]), -1))), shape)
 
 
 @composite(np.linalg.tensorsolve)

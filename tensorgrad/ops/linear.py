@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tensorgrad.ops.common import as_array
-from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
+from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule, rule_each
 
 LETTERS = (
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # the subscripts of einsum, in its order
@@ -13,7 +13,7 @@ LETTERS = (
 
 
 def _matmul_a(g, _out, _a, b):
-    """g bᵀ; a vector a is a row, a vector b a column."""
+    """Return g bᵀ; a vector a is a row, a vector b a column."""
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b if _a.ndim > 1 else g * b
     if _a.ndim == 1:
@@ -22,7 +22,7 @@ def _matmul_a(g, _out, _a, b):
 
 
 def _matmul_b(g, _out, a, _b):
-    """aᵀ g; a vector a is a row, a vector b a column."""
+    """Return aᵀ g; a vector a is a row, a vector b a column."""
     if a.ndim == 1:
         return np.expand_dims(a, -1) * np.expand_dims(g, -2) if _b.ndim > 1 else g * a
     if _b.ndim == 1:
@@ -35,17 +35,20 @@ def einsum(*operands, subscripts):
     sizes: dict[str, int] = {}
     for letters, x in zip(subscripts.split(","), operands, strict=True):
         sizes.update(zip(letters, x.shape, strict=False))
-    # A path through BLAS costs 50 µs to find, which is what ten thousand products cost without one.
+    # Finding a path through BLAS costs 50 µs, as much as ten thousand products without one.
     worth_it = len(operands) > 1 and math.prod(sizes.values()) > 10_000
     return np.einsum(subscripts, *operands, optimize=worth_it)
 
 
 def _einsum(g, _out, i, *operands, subscripts):
-    """Swap roles: g takes the place of operand i, whose own letters become the output.
+    """Swap roles: g replaces operand i, and the letters of operand i become the output.
 
-    A letter along which only operand i is long was summed alone: ones spread g along it. A letter that it has twice was
-    a diagonal: an identity puts g back there.
+    A letter that only operand i has at full length was summed alone: ones broadcast g along it. A letter that it has
+    twice selected a diagonal: an identity matrix puts g back there.
     """
+    if g.dtype == np.float16:  # which counts only to 2048
+        wide = g.astype(np.float32)
+        return _einsum(wide, _out, i, *operands, subscripts=subscripts).astype(np.float16)
     inputs, output = subscripts.split("->")
     parts = inputs.split(",")
     others = [(p, x) for k, (p, x) in enumerate(zip(parts, operands, strict=True)) if k != i]
@@ -77,13 +80,10 @@ nondifferentiable(np.einsum_path)
 
 
 @composite(np.einsum)
-def _einsum_call(*operands, optimize=False, **kwargs):
-    """Write out the output and the ellipsis, so that the rule has only letters to deal with."""
-    if kwargs:
-        raise TypeError(
-            f"einsum of tensors takes no {', '.join(sorted(kwargs))}=, for its result is a new tensor; leave it out"
-        )
+def _einsum_call(*operands, optimize=False, out=None, dtype=None, order="K", casting="safe"):
+    """Spell out the output and the ellipsis, so that the rule sees letters only."""
     subscripts, *arrays = operands if isinstance(operands[0], str) else _in_letters(operands)
+    refuse_out("einsum", out)
     arrays = [as_array(x) for x in arrays]
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     parts = inputs.split(",")
@@ -98,14 +98,33 @@ def _einsum_call(*operands, optimize=False, **kwargs):
         output = dots + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     elif dots and "..." not in output:
         raise ValueError(
-            f"einsum's {subscripts!r} leaves the ellipsis out of its output, which NumPy does not sum over"
+            f"einsum's {subscripts!r} leaves the ellipsis out of its output, but NumPy does not sum over it; write '->...'"
         )
     parts = [p.replace("...", dots[len(dots) - n :]) for p, n in zip(parts, ranks, strict=True)]
-    return einsum(*arrays, subscripts=f"{','.join(parts)}->{output.replace('...', dots)}")
+    output = output.replace("...", dots)
+    if len(parts) > 1 or set(parts[0]) != set(
+        output
+    ):  # else NumPy returns a view, whatever the dtype
+        arrays = cast(arrays, dtype, casting)
+    return einsum(*arrays, subscripts=f"{','.join(parts)}->{output}")
+
+
+def cast(arrays, dtype, casting):
+    """Convert arrays to the dtype, or else to the one they have in common, as einsum does.
+
+    Raises: TypeError if that is not `casting`.
+    """
+    target = np.dtype(dtype) if dtype is not None else np.result_type(*(x.dtype for x in arrays))
+    for x in arrays:
+        if not np.can_cast(x.dtype, target, casting):
+            raise TypeError(
+                f"einsum cannot cast {x.dtype} to {target} with casting={casting!r}; use x.astype first"
+            )
+    return [x if dtype is None or x.dtype == target else x.astype(target) for x in arrays]
 
 
 def _in_letters(operands):
-    """The form einsum(a, [0, 1], b, [1, 2], [0, 2]) with its subscripts as a string."""
+    """Convert the form einsum(a, [0, 1], b, [1, 2], [0, 2]) to subscripts in a string."""
 
     def text(numbers):
         return "".join("..." if n is Ellipsis else LETTERS[n] for n in numbers)
@@ -128,12 +147,17 @@ def _dot(a, b):
 
 @composite(np.tensordot)
 def _tensordot(a, b, axes=2):
-    """One matrix product of a with the contracted axes last and b with them first."""
+    """Compute one matrix product, of a with the contracted axes last and b with them first."""
     a, b = as_array(a), as_array(b)
     if isinstance(axes, (int, np.integer)):
-        left, right = [*range(a.ndim - axes, a.ndim)], [*range(axes)]
+        left, right = [*range(-axes, 0)], [*range(axes)]
     else:
-        left, right = (np.atleast_1d(x).tolist() for x in axes)
+        left, right = (np.atleast_1d(x).astype(int).tolist() for x in axes)
+    pairs = zip(left, right)  # an IndexError where there is no such axis
+    if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in pairs):
+        raise ValueError(
+            f"tensordot of shapes {a.shape} and {b.shape} cannot sum over axes {left} and {right}, whose lengths differ"
+        )
     left, right = [i % a.ndim for i in left], [i % b.ndim for i in right]
     keep_a = [i for i in range(a.ndim) if i not in left]
     keep_b = [i for i in range(b.ndim) if i not in right]
@@ -162,23 +186,50 @@ def _inner(a, b):
 
 @composite(np.vdot)
 def _vdot(a, b):
-    return np.matmul(np.conj(np.ravel(as_array(a))), np.ravel(as_array(b)))
+    return np.matmul(conjugated(np.ravel(as_array(a))), np.ravel(as_array(b)))
 
 
 @composite(np.vecdot)
-def _vecdot(x1, x2, *, axis=-1):
-    """Of complex vectors, the first is conjugated."""
-    x1, x2 = (np.moveaxis(as_array(x), axis, -1) for x in (x1, x2))
-    return np.matmul(np.expand_dims(np.conj(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
+def _vecdot(x1, x2, out=None, *, axis=-1, axes=None, keepdims=False, dtype=None):
+    """Conjugate the first vector."""
+    refuse_out("vecdot", out)
+    x1, x2 = with_axes("vecdot", x1, 1, x2, 1)
+    if axes is not None:
+        first, second = (np.atleast_1d(axis).tolist() for axis in axes[:2])
+        x1, x2, axis = np.moveaxis(x1, first, [-1]), np.moveaxis(x2, second, [-1]), -1
+    if dtype is not None:
+        x1, x2 = x1.astype(dtype), x2.astype(dtype)
+    x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
+    result = np.matmul(np.expand_dims(conjugated(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
+    return np.expand_dims(result, axis) if keepdims else result
+
+
+def conjugated(x):
+    return np.conj(x) if x.dtype.kind == "c" else x
+
+
+def with_axes(name, x1, n1, x2, n2):
+    """Return both as arrays.
+
+    Raises: ValueError if one has fewer axes than it needs.
+    """
+    x1, x2 = as_array(x1), as_array(x2)
+    if x1.ndim < n1 or x2.ndim < n2:
+        raise ValueError(
+            f"{name} takes arrays of at least {n1} and {n2} axes, not of shapes {x1.shape} and {x2.shape}"
+        )
+    return x1, x2
 
 
 def _matvec(x1, x2):
-    return np.matmul(as_array(x1), np.expand_dims(as_array(x2), -1))[..., 0]
+    x1, x2 = with_axes("matvec", x1, 2, x2, 1)
+    return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
 
 
 def _vecmat(x1, x2):
-    """A complex vector is conjugated."""
-    return np.matmul(np.expand_dims(np.conj(as_array(x1)), -2), as_array(x2))[..., 0, :]
+    """Conjugate the vector."""
+    x1, x2 = with_axes("vecmat", x1, 1, x2, 2)
+    return np.matmul(np.expand_dims(conjugated(x1), -2), x2)[..., 0, :]
 
 
 if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
@@ -188,7 +239,7 @@ if hasattr(np, "matvec"):  # NumPy has them from 2.2 on
 
 @composite(np.kron)
 def _kron(a, b):
-    """Every product, each axis of b inside the same axis of a."""
+    """Multiply all pairs, each axis of b inside the same axis of a."""
     a, b = as_array(a), as_array(b)
     n = max(a.ndim, b.ndim)
     rows, columns = ((1,) * (n - x.ndim) + x.shape for x in (a, b))
@@ -199,15 +250,13 @@ def _kron(a, b):
 
 @composite(np.cross)
 def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """A vector of two components lies in the plane; of two such, only the third component is returned."""
+    """Give vectors of two components a third one of 0; of two such vectors, return the third component only."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_array(a), axisa, -1), np.moveaxis(as_array(b), axisb, -1)
     sizes = a.shape[-1], b.shape[-1]
     if not {2, 3}.issuperset(sizes):
-        raise ValueError(
-            f"a cross product is one of vectors of 3 (or 2) components, not of {sizes}"
-        )
+        raise ValueError(f"a cross product takes vectors of 2 or 3 components, not of {sizes}")
     a, b = (
         np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
         for x, n in zip((a, b), sizes, strict=True)
@@ -221,6 +270,11 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composite(np.linalg.cross)
 def _linalg_cross(x1, x2, /, *, axis=-1):
+    x1, x2 = as_array(x1), as_array(x2)
+    if not x1.shape[axis] == x2.shape[axis] == 3:
+        raise ValueError(
+            f"linalg.cross takes vectors of 3 components, not shapes {x1.shape} and {x2.shape}"
+        )
     return np.cross(x1, x2, axis=axis)
 
 

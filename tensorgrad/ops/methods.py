@@ -3,11 +3,13 @@
 A reduction such as that of np.subtract applies the ufunc to one slice after another. `at` writes in place.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.rules import composite, nondifferentiable, unsupported
+from tensorgrad.ops.common import as_array, as_inexact, axis_indices, numpys, substituted, values
+from tensorgrad.rules import composite, nondifferentiable, refuse_out, unsupported
 
 # fmt: off
 DIFFERENTIABLE_UFUNCS = (
@@ -28,13 +30,13 @@ UNRELIABLE = (np.power, np.arctan2)   # np.power.reduce([2.0, 3.0, 2.0]) is 4.0 
 
 
 def slices(a, axis):
-    """The slices of an array along one axis."""
+    """Return the slices of an array along one axis."""
     a = np.moveaxis(a, axis, 0)
     return [a[i] for i in range(a.shape[0])]
 
 
 def only(ufunc, method, unknown):
-    """Refuse the keywords that a method of a ufunc would lose."""
+    """Refuse keywords that a ufunc's method of tensors would ignore."""
     if unknown:
         raise TypeError(
             f"{ufunc.__name__}.{method} of tensors has no keyword {', '.join(unknown)}; leave it out, or pass .data "
@@ -42,57 +44,119 @@ def only(ufunc, method, unknown):
         )
 
 
+def call_with_keywords(
+    ufunc, *args, out=None, where=True, dtype=None, casting="same_kind", order="K", subok=True
+):
+    """Call a ufunc of recorded tensors with where=, dtype= and, beside where=, out=.
+
+    Elements that `where` leaves out come from `out`, or are 0. An ndarray as `out` cannot hold the recorded result: use
+    the returned tensor; what NumPy would write to that ndarray is NaN instead, so that a mistake shows.
+    Raises: TypeError for `out` without `where`, and where NumPy refuses to cast.
+    """
+    args, extra = args[: ufunc.nin], args[ufunc.nin :]
+    (out,) = extra or (out if isinstance(out, tuple) else (out,))
+    if dtype is not None:
+        args = _cast_operands(ufunc, args, dtype, casting)
+    if where is True:
+        refuse_out(
+            ufunc.__name__,
+            out,
+            " (for an ndarray a, `a += tensor` is such a write: say a = a + tensor)",
+        )
+        return ufunc(*args)
+    mask = values(where)
+    if not np.can_cast(mask.dtype, bool, "safe"):
+        raise TypeError(f"{ufunc.__name__} takes where= of booleans, but got dtype {mask.dtype}")
+    shape = np.broadcast_shapes(mask.shape, *map(np.shape, args))
+    mask = np.broadcast_to(mask, shape)
+    chosen = ufunc(*(np.broadcast_to(a, shape)[mask] if np.ndim(a) else a for a in args))
+    chosen = np.broadcast_to(chosen, (np.count_nonzero(mask),))
+    return _written(ufunc, out, mask, chosen, casting)
+
+
+def _cast_operands(ufunc, args, dtype, casting):
+    """Convert the operands to the dtypes with which NumPy computes a result of this dtype."""
+    given = [a if type(a) in (int, float, complex) else as_array(a) for a in args]
+    kinds = [type(a) if type(a) in (int, float, complex) else a.dtype for a in given]
+    loop = (None,) * ufunc.nin + (np.dtype(dtype),)
+    found = ufunc.resolve_dtypes((*kinds, None), signature=loop, casting=casting)
+    return [np.astype(as_array(a), to) for a, to in zip(given, found[: ufunc.nin], strict=True)]
+
+
+def _written(ufunc, out, mask, chosen, casting):
+    """Return an array with these elements where the mask is True: `out` if it is a tensor, else a new one."""
+    if out is None:
+        result = np.zeros_like(chosen, shape=mask.shape)
+    elif not np.can_cast(chosen.dtype, out.dtype, casting) or out.shape != mask.shape:
+        raise TypeError(
+            f"{ufunc.__name__} cannot write a result of shape {mask.shape} and dtype {chosen.dtype} to out= of shape "
+            f"{out.shape} and dtype {out.dtype}"
+        )
+    elif isinstance(out, np.ndarray):
+        result = np.zeros_like(chosen, dtype=out.dtype, shape=out.shape)
+        result[...] = out
+        out[mask] = np.nan
+    else:
+        result = out
+    result[mask] = np.astype(chosen, result.dtype)
+    return result
+
+
 def _outer_method(ufunc):
     def outer(a, b, **unknown):
         only(ufunc, "outer", unknown)
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), as_array(b))
 
     return outer
 
 
+def _valued(ufunc, method, expression):
+    """Add dtype= to the expression of a ufunc's method, whose values are NumPy's own."""
+    function = getattr(ufunc, method)
+
+    def call(array, *args, dtype=None, out=None, **kwargs):
+        refuse_out(f"{ufunc.__name__}.{method}", out)
+        only(ufunc, method, kwargs.keys() - {"axis", "keepdims", "indices"})
+        array = as_array(array) if dtype is None else np.astype(as_array(array), dtype)
+        value = numpys(function, array, *args, **kwargs)
+        with np.errstate(all="ignore"):  # because NumPy has already warned
+            return substituted(expression(as_inexact(array), *args, **kwargs), value)
+
+    return call
+
+
 def _accumulate(ufunc):
-    def accumulate(array, axis=0, **unknown):
-        only(ufunc, "accumulate", unknown)
+    def accumulate(array, axis=0):
         results: list[Any] = []
         for x in slices(array, axis):
             results.append(ufunc(results[-1], x) if results else x)
         return np.stack(results, axis) if results else array
 
-    return accumulate
+    return _valued(ufunc, "accumulate", accumulate)
 
 
 def _reduce(ufunc):
-    def reduce(array, axis=0, keepdims=False, **unknown):
-        only(ufunc, "reduce", unknown)
-        if array.ndim == 0:
-            return array
-        if axis is None and array.ndim == 1:
-            axis = 0
-        if not isinstance(axis, (int, np.integer)):
-            raise ValueError(
-                f"{ufunc.__name__}.reduce of tensors takes one axis, but axis={axis} was given for an array of shape "
-                f"{array.shape}; reduce one after another"
-            )
-        if array.shape[axis] == 0:
-            return ufunc.reduce(np.zeros(array.shape, array.dtype), axis=axis, keepdims=keepdims)
-        first, *rest = slices(array, axis)
-        for x in rest:
-            first = ufunc(first, x)
-        return np.expand_dims(first, axis) if keepdims else first
+    def reduce(array, axis=0, keepdims=False):
+        axes = sorted(axis_indices(axis, array.ndim) if array.ndim else ())
+        for i in reversed(axes):
+            if array.shape[i] == 0:
+                zeros = np.zeros(array.shape, array.dtype)
+                return ufunc.reduce(zeros, axis=axis, keepdims=keepdims)
+            array = functools.reduce(ufunc, slices(array, i))
+        return np.expand_dims(array, tuple(axes)) if keepdims else array
 
-    return reduce
+    return _valued(ufunc, "reduce", reduce)
 
 
 def _reduceat(ufunc):
-    def reduceat(array, indices, axis=0, **unknown):
-        """From each index to the next, or where that is no further, the element itself."""
-        only(ufunc, "reduceat", unknown)
+    def reduceat(array, indices, axis=0):
+        """Reduce from each index to the next; if the next is not larger, return the element itself."""
         moved = np.moveaxis(array, axis, 0)
         ends = [*indices[1:], len(moved)]
         parts = [ufunc.reduce(moved[i : max(i + 1, j)], axis=0) for i, j in zip(indices, ends)]
         return np.stack(parts, axis)
 
-    return reduceat
+    return _valued(ufunc, "reduceat", reduceat)
 
 
 for _ufunc in DIFFERENTIABLE_UFUNCS:
@@ -117,11 +181,11 @@ for _ufunc in NONDIFFERENTIABLE_UFUNCS:
 UFUNCS = {f for f in vars(np).values() if isinstance(f, np.ufunc)}
 unsupported(
     "it writes in place; assign to the tensor's elements, as in x[index] += y",
-    *(f.at for f in UFUNCS - {np.add, np.subtract}),  # whose `at` is an assignment
+    *(f.at for f in UFUNCS - {np.add, np.subtract}),  # their `at` is an assignment
 )
 for _ufunc in UFUNCS - {*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS}:
     unsupported(
-        "NumPy has it for functions of two arguments and one result only",
+        "NumPy has this method only for functions of two arguments and one result",
         _ufunc.outer,
         _ufunc.reduce,
         _ufunc.accumulate,

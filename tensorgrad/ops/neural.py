@@ -1,23 +1,27 @@
-"""What networks need and NumPy lacks, each one node of the graph and safe for large arguments."""
+"""Functions of neural networks that NumPy lacks: one node each, and stable for large arguments."""
 
 import functools
 from typing import Any
 
 import numpy as np
 
+from tensorgrad.ops.common import as_inexact, sum_kept
 from tensorgrad.rules import Array, primitive, rule
 
-SHORT = 4096  # ones that are kept: for more, making them does not count
+SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
 
 
 def abs_real(x):
-    """|x| of real numbers, where another formula than theirs would be needed for complex ones."""
+    """Return |x| of real numbers, and refuse complex ones, whose formula would be another.
+
+    Raises: TypeError if x is complex.
+    """
     if np.iscomplexobj(x):
         raise TypeError(
             "sigmoid, softplus and sigmoid_cross_entropy take real numbers, but these are complex; write the formula "
             "with np.exp"
         )
-    return np.abs(x)
+    return np.abs(as_inexact(x))
 
 
 @primitive
@@ -27,7 +31,7 @@ def relu(x: Array) -> Array:
     Shapes: any -> the same.
     """
     x = np.asarray(x)
-    # A row of zeros, for NumPy compares with a single number three times slower.
+    # A row of zeros, because NumPy compares with a single number three times slower.
     return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))
 
 
@@ -37,6 +41,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
     Shapes: any -> the same.
     """
+    x = np.asarray(x)
     return (np.maximum if slope <= 1 else np.minimum)(x, slope * x)
 
 
@@ -60,10 +65,13 @@ def softplus(x: Array) -> Array:
 
 
 def shift_by_max(x, axis):
-    """x below its largest element along an axis, in a new array, and that axis there.
+    """Subtract the maximum along an axis; return the new array and the axis in it.
 
-    NumPy reduces many short rows three times slower than a few long columns, so those are turned.
+    Many short rows are transposed, because NumPy reduces a few long columns three times faster.
     """
+    x = as_inexact(x)
+    if x.size == 0:  # which has no maximum
+        return x.copy(), axis
     if x.ndim == 2 and axis in (-1, 1) and x.shape[1] < 128 < 16 * len(x):
         x, axis = x.T.copy(), 0
     return x - np.maximum.reduce(x, axis=axis, keepdims=True), axis
@@ -89,12 +97,13 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     Shapes: any -> the same.
     """
     out, along = shift_by_max(np.asarray(x), axis)
-    out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
+    if out.size:
+        out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
     return out if along == axis else out.T
 
 
 def cross_entropy_and_softmax(z, y):
-    """What softmax_cross_entropy returns, and the softmax of z, which its rule reads."""
+    """Return the cross-entropy, and the softmax of z, which the rule reads."""
     shape = np.shape(y)
     if shape not in (z.shape, z.shape[:1]):
         raise ValueError(
@@ -116,7 +125,7 @@ def cross_entropy_and_softmax(z, y):
 
 @primitive
 def softmax_cross_entropy(z: Array, y: Any) -> Array:
-    """The mean cross-entropy of logits with class indices, or with a distribution per row.
+    """Return the mean cross-entropy of logits with class indices, or with a distribution per row.
 
     Shapes: z (N, C), y (N,) of integers or (N, C) -> ().
     Units: nats.
@@ -125,7 +134,7 @@ def softmax_cross_entropy(z: Array, y: Any) -> Array:
 
 
 def _softmax_cross_entropy(g, p, _z, y):
-    """(p - y) / N, where y is one-hot if it is given as indices."""
+    """Return (p - y) / N, where y is one-hot if given as indices."""
     g = g / len(y)
     if np.ndim(y) == 1:
         step = p * g
@@ -139,7 +148,7 @@ def _softmax_cross_entropy(g, p, _z, y):
 
 @primitive
 def sigmoid_cross_entropy(z: Array, y: Any) -> Array:
-    """The binary cross-entropy of each logit with its target in [0, 1], elementwise.
+    """Return the binary cross-entropy of each logit with its target in [0, 1], elementwise.
 
     Shapes: z and y (...) -> (...).
     Units: nats.
@@ -149,22 +158,22 @@ def sigmoid_cross_entropy(z: Array, y: Any) -> Array:
 
 @primitive
 def linear(x: Any, W: Array, b: Any) -> Array:
-    """x W + b.
+    """Return x W + b.
 
     Shapes: x (..., D), W (D, H), b (H,) -> (..., H).
     """
-    out = x.dot(W) if x.ndim == 2 else np.matmul(x, W)  # the same product; dot is called faster
+    out = x.dot(W) if x.ndim == 2 else np.matmul(x, W)  # the same product; dot has less overhead
     out += b
     return out
 
 
 def _linear_input(g, _out, _x, W, _b):
-    """g Wᵀ."""
+    """Return g Wᵀ."""
     return g.dot(W.T) if g.ndim == 2 else np.matmul(g, W.T)
 
 
 def _linear_weights(g, _out, x, _W, _b):
-    """xᵀ g, summed over everything but the features."""
+    """Return xᵀ g, summed over all axes but the features."""
     if x.ndim != 2:
         x, g = np.reshape(x, (-1, x.shape[-1])), np.reshape(g, (-1, g.shape[-1]))
     return np.dot(x.T, g)  # not x.T.dot: x may be an array, and g a tensor
@@ -172,44 +181,43 @@ def _linear_weights(g, _out, x, _W, _b):
 
 @functools.lru_cache(maxsize=64)
 def ones_row(n, dtype):
-    """n ones, kept, for making them takes longer than summing a small array with them."""
+    """Return n ones from a cache, because allocating them takes longer than summing a small array."""
     row = np.ones(n, dtype)
     row.setflags(write=False)
     return row
 
 
 def sum_rows(x):
-    """The sum of the rows of a matrix, as a product: three times as fast as np.sum."""
+    """Sum the rows of a matrix by a product, three times faster than np.sum; of float16 in float32."""
     n = len(x)
     return np.dot((ones_row if n <= SHORT else np.ones)(n, x.dtype), x)
 
 
 def _linear_biases(g, _out, _x, _W, _b):
-    """g, summed over everything but the features."""
+    """Sum g over all axes but the features."""
     if _b.ndim != 1:
         return g
     if g.ndim != 2:
-        return np.add.reduce(g, axis=tuple(range(g.ndim - 1)))
+        g = np.reshape(g, (-1, g.shape[-1]))
     return sum_rows(g)
 
 
 @primitive
 def dropout(x: Array, mask: Any) -> Array:
-    """x times a mask that is 0 where a unit is dropped and 1 / (1 - rate) where it is kept.
+    """Multiply x by a mask that is 0 where a unit is dropped and 1 / (1 - rate) elsewhere.
 
     Shapes: x and mask (...) -> (...).
     """
     return x * mask
 
 
-# softmax and sigmoid name their x, and so keep it: a cross-entropy of their result is computed from it.
 # fmt: off
 rule(relu,            lambda g, out, _x: g * (out > 0))
 rule(leaky_relu,      lambda g, _out, x, slope=0.01: g * np.greater(x, 0) + g * np.less_equal(x, 0) * slope)
-rule(sigmoid,         lambda g, out, x: g * (out * (1 - out)))
+rule(sigmoid,         lambda g, out, _x: g * (out * (1 - out)))
 rule(softplus,        lambda g, _out, x: g * sigmoid(x))
-rule(softmax,         lambda g, out, x, axis=-1: out * (g - np.sum(g * out, axis=axis, keepdims=True)))
-rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))
+rule(softmax,         lambda g, out, _x, axis=-1: out * (g - sum_kept(g * out, axis)))
+rule(log_softmax,     lambda g, out, _x, axis=-1: g - np.exp(out) * sum_kept(g, axis))
 rule(linear,          _linear_input,   _linear_weights,   _linear_biases)
 rule(dropout,         lambda g, _out, _x, mask: g * mask,   lambda g, _out, x, _mask: g * x)
 rule(softmax_cross_entropy, _softmax_cross_entropy,         lambda g, _p, z, _y: log_softmax(z) * (g / -len(z)),

@@ -1,25 +1,26 @@
-"""What is no calculation: functions that make arrays, describe, print, save and load them, or change settings."""
+"""Functions that do not calculate: they create, describe, print, save and load arrays, or change settings."""
 
 import numpy as np
 
+from tensorgrad.ops.common import as_array
 from tensorgrad.rules import composite, nondifferentiable, unsupported
 
 
 def known(*names):
-    """The functions of these names that this version of NumPy has."""
+    """Return those functions of these names that the installed NumPy has."""
     return [getattr(np, name) for name in names if hasattr(np, name)]
 
 
 # fmt: off
 nondifferentiable(
-    # arrays made of shapes and plain numbers
+    # arrays from shapes and plain numbers
     np.arange, np.bartlett, np.blackman, np.diag_indices, np.empty, np.empty_like, np.eye, np.fromfunction, np.hamming, np.hanning,
     np.identity, np.indices, np.ix_, np.kaiser, np.mask_indices, np.nested_iters, np.ones, np.ones_like, np.tri, np.tril_indices,
     np.triu_indices, np.zeros, np.zeros_like,
-    # questions of types and memory
+    # types and memory
     np.common_type, np.isdtype, np.isfortran, np.isscalar, np.issubdtype, np.iterable, np.may_share_memory, np.min_scalar_type,
     np.mintypecode, np.promote_types, np.shares_memory, np.typename,
-    # texts and files
+    # text and files
     np.array2string, np.array_repr, np.array_str, np.base_repr, np.binary_repr, np.format_float_positional,
     np.format_float_scientific, np.from_dlpack, np.frombuffer, np.fromfile, np.fromiter, np.fromregex, np.fromstring,
     np.genfromtxt, np.load, np.loadtxt, np.save, np.savetxt, np.savez, np.savez_compressed,
@@ -36,12 +37,14 @@ unsupported(
 )
 unsupported("it makes an ndarray, which has no gradient; use np.broadcast_to", np.full)
 unsupported("counts carry no gradient, and weights only in np.histogram; pass .data", np.histogram2d, np.histogramdd)
-unsupported("NumPy has given it up, or will; use np.vstack, np.trapezoid or np.isin", *known("row_stack", "trapz", "in1d"))
+unsupported("NumPy has deprecated or removed it; use np.vstack, np.trapezoid or np.isin", *known("row_stack", "trapz", "in1d"))
 # fmt: on
 
 
 @composite(np.full_like)
 def _full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
     out = np.empty_like(a, dtype, order, subok, shape, device=device)
-    out[...] = fill_value
+    fill = as_array(fill_value)
+    # NumPy casts numbers without a check; a recorded tensor is checked, so that no gradient is lost.
+    out[...] = fill.astype(out.dtype) if isinstance(fill, np.ndarray) else fill
     return out

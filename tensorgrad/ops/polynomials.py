@@ -1,18 +1,51 @@
-"""Polynomials, given by their coefficients, the highest power first."""
+"""Polynomials, given by their coefficients, the highest power first.
+
+NumPy computes each call too, which is cheap here: its exceptions, dtypes and shapes are those of the result.
+"""
+
+import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, as_inexact, values
 from tensorgrad.rules import composite
+
+
+def like_numpy(function):
+    """Declare a composite that raises what NumPy raises and returns NumPy's dtypes and shapes."""
+
+    def declare(implementation):
+        @functools.wraps(implementation)
+        def call(*args, **kwargs):
+            right = function(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+            return fitted(implementation(*args, **kwargs), right)
+
+        return composite(function, call)
+
+    return declare
+
+
+def plain(x):
+    return values(x) if hasattr(x, "shape") else x
+
+
+def fitted(x, right):
+    """Give x the shape and the dtype of NumPy's result."""
+    if isinstance(right, tuple):
+        return tuple(map(fitted, x, right))
+    if not hasattr(x, "shape"):
+        return right
+    x = x if x.shape == np.shape(right) else np.reshape(x, np.shape(right))
+    return x if x.dtype == right.dtype else x.astype(right.dtype)
 
 
 def _coefficients(x):
     return np.atleast_1d(as_array(x))
 
 
-@composite(np.polyval)
+@like_numpy(np.polyval)
 def _polyval(p, x):
-    """Horner's rule."""
+    """Evaluate by Horner's rule."""
     x = as_array(x)
     y = np.zeros(x.shape, x.dtype)
     for coefficient in _coefficients(p):
@@ -20,76 +53,70 @@ def _polyval(p, x):
     return y
 
 
-@composite(np.polyadd)
+@like_numpy(np.polyadd)
 def _polyadd(a1, a2):
     a1, a2 = _coefficients(a1), _coefficients(a2)
     n = max(a1.shape[0], a2.shape[0])
     return np.pad(a1, (n - a1.shape[0], 0)) + np.pad(a2, (n - a2.shape[0], 0))
 
 
-@composite(np.polysub)
+@like_numpy(np.polysub)
 def _polysub(a1, a2):
     return np.polyadd(a1, -as_array(a2))
 
 
-@composite(np.polymul)
+@like_numpy(np.polymul)
 def _polymul(a1, a2):
     return np.convolve(_leading(_coefficients(a1)), _leading(_coefficients(a2)))
 
 
 def _leading(p):
-    """Without the zeros before the highest power."""
+    """Drop the leading zeros."""
     found = np.flatnonzero(values(p))
     return p[found[0] :] if found.size else np.zeros(1, p.dtype)
 
 
-@composite(np.polydiv)
+@like_numpy(np.polydiv)
 def _polydiv(u, v):
-    """Long division: the quotient, and the remainder without its leading zeros."""
+    """Divide, and return the quotient and the remainder without its leading zeros."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
     m, n = u.shape[0] - 1, v.shape[0] - 1
-    quotient = []
-    rest = u
-    for _ in range(m - n + 1):
-        factor = rest[0] / v[0]
-        quotient.append(factor)
-        rest = rest[1:] - np.pad(factor * v[1:], (0, rest.shape[0] - 1 - n))
-    if not quotient:
-        return np.zeros(1, np.result_type(u.dtype, v.dtype)), rest
-    while rest.shape[0] > 1 and np.allclose(values(rest)[0], 0, rtol=1e-14):
-        rest = rest[1:]
-    if rest.shape[0] == 0:
-        rest = np.zeros(1, np.result_type(u.dtype, v.dtype))
-    return np.stack(quotient), rest
+    quotient, rest = [], u
+    for k in range(m - n + 1):
+        quotient.append(rest[k] / v[0])
+        rest = rest - np.pad(quotient[-1] * v, (k, m - n - k))
+    kept = np.polydiv(values(u), values(v))[1].shape[0]  # after leading zeros, up to rounding
+    rest = rest[rest.shape[0] - kept :]
+    return np.stack(quotient) if quotient else np.zeros(1), rest
 
 
-@composite(np.polyder)
+@like_numpy(np.polyder)
 def _polyder(p, m=1):
     p = _coefficients(p)
-    for _ in range(m):
+    for _ in range(int(m)):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
 
 
-@composite(np.polyint)
+@like_numpy(np.polyint)
 def _polyint(p, m=1, k=None):
-    p = _coefficients(p)
-    constants = (
-        np.broadcast_to(as_array(0.0 if k is None else k), m)
-        if np.ndim(k) == 0 or k is None
-        else _coefficients(k)
-    )
+    p, m = _coefficients(p), int(m)
+    constants = _coefficients(0.0 if k is None else k)
     for i in range(m):
-        p = np.append(p / np.arange(p.shape[0], 0, -1), constants[i])
+        constant = constants[i if constants.shape[0] > 1 else 0]
+        p = np.append(p / np.arange(p.shape[0], 0, -1), constant)
     return p
 
 
-@composite(np.poly)
+@like_numpy(np.poly)
 def _poly(seq_of_zeros):
-    """The product of (x - root) over the roots; of a matrix, over its eigenvalues."""
+    """Multiply (x - root) over the roots; for a matrix, over its eigenvalues."""
     roots = as_array(seq_of_zeros)
     if roots.ndim == 2:
         roots = np.linalg.eigvals(roots)
+    if roots.ndim == 0:
+        return np.ones(1)
+    roots = roots.astype(np.mintypecode(roots.dtype.char))
     one = np.ones(1, roots.dtype)
     p = one
     for root in roots:
@@ -101,10 +128,10 @@ def _poly(seq_of_zeros):
     return p
 
 
-@composite(np.roots)
+@like_numpy(np.roots)
 def _roots(p):
-    """The eigenvalues of the companion matrix; zeros at the end of p are roots at 0."""
-    p = _coefficients(p)
+    """Return the eigenvalues of the companion matrix; trailing zeros of p are roots at 0."""
+    p = as_inexact(_coefficients(p))
     found = np.flatnonzero(values(p))
     if not found.size:
         return np.array([])
@@ -116,18 +143,16 @@ def _roots(p):
     top = np.reshape(-p[1:] / p[0], (1, n))
     companion = np.concatenate([top, np.eye(n - 1, n, dtype=p.dtype)])
     roots = np.linalg.eigvals(companion)
+    if p.dtype.kind != "c" and not np.any(values(roots).imag):
+        roots = np.real(roots)
     return np.append(roots, np.zeros(at_zero, roots.dtype)) if at_zero else roots
 
 
-@composite(np.polyfit)
+@like_numpy(np.polyfit)
 def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
-    """Least squares over the scaled columns of a Vandermonde matrix, as NumPy solves it."""
-    if full or cov:
-        raise TypeError(
-            "polyfit of tensors returns the coefficients only; call it with full=False and cov=False"
-        )
+    """Solve least squares over the scaled columns of a Vandermonde matrix, as NumPy does."""
     x, y = as_array(x) + 0.0, as_array(y) + 0.0
-    left = np.vander(x, deg + 1)
+    left = np.vander(x, int(deg) + 1)
     right = y
     if w is not None:
         w = as_array(w) + 0.0
@@ -136,5 +161,18 @@ def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     if rcond is None:
         rcond = x.shape[0] * np.finfo(x.dtype).eps
     scale = np.sqrt(np.sum(left * left, axis=0))
-    solution = np.linalg.lstsq(left / scale, right, rcond)[0]
-    return np.transpose(np.transpose(solution) / scale)
+    left = left / scale
+    solution, residuals, rank, s = np.linalg.lstsq(left, right, rcond)
+    coefficients = np.transpose(np.transpose(solution) / scale)
+    if full:
+        return coefficients, residuals, rank, s, rcond
+    return (coefficients, _covariance(left, scale, residuals, cov)) if cov else coefficients
+
+
+def _covariance(left, scale, residuals, cov):
+    """Return (XᵀX)⁻¹, for the unscaled columns, times the variance of the residuals unless `cov` is "unscaled"."""
+    inverse = np.linalg.inv(np.dot(np.transpose(left), left)) / np.outer(scale, scale)
+    if cov == "unscaled":
+        return inverse
+    factor = residuals / (left.shape[0] - left.shape[1])
+    return (inverse if residuals.size == 1 else np.expand_dims(inverse, -1)) * factor

@@ -1,4 +1,4 @@
-"""The QR decomposition. Its two factors are one array, Q above the transpose of R."""
+"""The QR decomposition: its two factors in one array, Q above the transpose of R."""
 
 import numpy as np
 from numpy.linalg._linalg import QRResult
@@ -9,20 +9,22 @@ from tensorgrad.rules import composite, primitive, rule
 
 @primitive
 def qr(a, mode="reduced"):
-    """Q above the transpose of R, of a matrix with as many rows as columns, or more."""
+    """Return Q above the transpose of R, of a matrix with at least as many rows as columns."""
     if a.shape[-2] < a.shape[-1]:
-        raise ValueError(f"a tall matrix is decomposed here, but this one has shape {a.shape}")
+        raise ValueError(
+            f"qr needs at least as many rows as columns here, but the matrix has shape {a.shape}"
+        )
     q, r = np.linalg.qr(a, mode)
     return np.concatenate([q, np.matrix_transpose(r)], axis=-2)
 
 
 def apart(packed, m):
-    """Q, which has m rows, and R."""
+    """Split the packed array into Q, which has m rows, and R."""
     return packed[..., :m, :], np.matrix_transpose(packed[..., m:, :])
 
 
 def _qr(g, out, _a, mode="reduced"):
-    """(G + Q sym(triu(Gr Rᴴ - Qᴴ G))) R⁻ᴴ, for gradients that point uphill.
+    """Return (G + Q sym(triu(Gr Rᴴ - Qᴴ G))) R⁻ᴴ, in conjugated gradients.
 
     Source: Walter and Lehmann (2010), "Algorithmic differentiation of linear algebra functions with application in
     optimum experimental design", arXiv:1001.1654.
@@ -32,7 +34,7 @@ def _qr(g, out, _a, mode="reduced"):
     gq, gr = apart(np.conj(g), m)
     if np.any(values(gq[..., n:])):
         raise np.linalg.LinAlgError(
-            "the columns with which qr completes a basis have no gradient, for nothing determines them; "
+            "the columns with which qr completes a basis have no gradient, because the matrix does not determine them; "
             "ask for mode='reduced'"
         )
     q, r, gq, gr = q[..., :n], r[..., :n, :], gq[..., :n], np.triu(gr[..., :n, :])
@@ -46,11 +48,10 @@ rule(qr, _qr)
 
 @composite(np.linalg.qr)
 def _qr_call(a, mode="reduced"):
-    """Of a wide matrix, the square part is decomposed; Q turns the other columns too."""
+    """Decompose the square part of a wide matrix; Qᴴ multiplies its other columns."""
     if mode not in ("reduced", "complete", "r"):
-        raise TypeError(
-            f"qr of tensors knows the modes 'reduced', 'complete' and 'r', not {mode!r}"
-        )
+        error = TypeError if mode in ("raw", "economic", "full") else ValueError
+        raise error(f"qr of tensors supports the modes 'reduced', 'complete' and 'r', not {mode!r}")
     m, n = a.shape[-2:]
     square = a[..., :m] if n > m else a
     q, r = apart(qr(square, mode="complete" if mode == "complete" else "reduced"), m)

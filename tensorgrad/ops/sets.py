@@ -1,15 +1,15 @@
-"""Sets: the distinct elements of an array. Of those that are equal, the first has the gradient."""
+"""Sets: the distinct elements of arrays. Of equal elements, the first gets the gradient."""
 
 import numpy as np
 from numpy.lib._arraysetops_impl import UniqueAllResult, UniqueCountsResult, UniqueInverseResult
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, numpys, values
 from tensorgrad.rules import composite, nondifferentiable, primitive
 
 
 @primitive
 def places(ar, axis, equal_nan):
-    """Where the distinct elements stand first, where each element is among them, and how often."""
+    """Return np.unique's indices, inverse and counts, which carry no gradient."""
     return np.unique(ar, True, True, True, axis, equal_nan=equal_nan)[1:]
 
 
@@ -38,7 +38,9 @@ def _unique(
 
 @composite(np.unique_values)
 def _unique_values(x):
-    return np.unique(x, equal_nan=False)
+    """In the order of NumPy, which does not always sort."""
+    order = np.argsort(numpys(np.unique_values, x))
+    return np.unique(x, equal_nan=False)[np.argsort(order)]
 
 
 @composite(np.unique_counts)
@@ -76,10 +78,10 @@ def _setdiff1d(ar1, ar2, assume_unique=False):
 
 @composite(np.setxor1d)
 def _setxor1d(ar1, ar2, assume_unique=False):
-    """Of both sets together, what occurs once."""
+    """The elements that occur once in both sets together."""
     if assume_unique:
         both = np.append(ar1, ar2)
     else:
         both = np.append(np.unique(as_array(ar1)), np.unique(as_array(ar2)))
-    different, counts = np.unique(both, return_counts=True)
+    different, counts = np.unique(both, return_counts=True, equal_nan=False)
     return different[counts == 1]

@@ -1,10 +1,10 @@
-"""Shapes: the same elements under other axes, one after the other, apart, or on a common grid."""
+"""Shapes: reshaping and permuting axes, joining, splitting, and broadcasting arrays."""
 
 import itertools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array
+from tensorgrad.ops.common import as_array, axis_index
 from tensorgrad.rules import (
     RULES,
     composite,
@@ -22,18 +22,19 @@ def _transpose(g, _out, _x, axes=None):
 
 
 def _rollaxis(g, _out, _x, axis=None, start=0):
-    """The axis goes back to where it was, past the place that it left."""
+    """The axis moves back to where it was."""
     axis, start = axis % g.ndim, start + g.ndim if start < 0 else start
     return np.moveaxis(g, start - 1 if axis < start else start, axis)
 
 
 @primitive
 def concatenate(*arrays, axis=0):
+    """np.concatenate of separate arguments, each with its own gradient."""
     return np.concatenate(arrays, axis)
 
 
 def _concatenate(g, _out, i, *_arrays, axis=0):
-    """The stretch of g that came from argument i."""
+    """The section of g that belongs to argument i."""
     start = sum(a.shape[axis] for a in _arrays[:i])
     index = [slice(None)] * g.ndim
     index[axis] = slice(start, start + _arrays[i].shape[axis])
@@ -59,13 +60,13 @@ nondifferentiable(np.shape, np.ndim, np.size, np.broadcast_shapes)
 
 
 def _in_known_order(function):
-    """The function without the orders that depend on the strides of its argument, which no rule is told."""
+    """Refuse orders that depend on the strides of the argument, because rules do not know them."""
 
     def compute(x, *args, **kwargs):
-        if "order" in kwargs and kwargs["order"] not in ("C", "F"):
+        if kwargs.get("order", "C") not in ("C", "F", "c", "f"):
             raise TypeError(
-                f"{function.__name__} of tensors goes in the order 'C' or 'F', but order={kwargs['order']!r} follows "
-                "the layout in memory"
+                f"{function.__name__} of tensors takes order 'C' or 'F', but got order={kwargs['order']!r}, which "
+                "depends on the layout in memory"
             )
         return function(x, *args, **kwargs)
 
@@ -89,7 +90,7 @@ def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
         arrays = [np.astype(a, dtype) for a in arrays]
     if axis is None:
         axis, arrays = 0, [np.ravel(a) for a in arrays]
-    # A rule is called with all arguments of its op, once for each: few at a time, and backward stays linear.
+    # In groups: the rule runs once per argument and is given all, so one long call would be quadratic in backward.
     while len(arrays) > 256:
         arrays = [concatenate(*arrays[i : i + 64], axis=axis) for i in range(0, len(arrays), 64)]
     return concatenate(*arrays, axis=axis)
@@ -119,7 +120,7 @@ def _dstack(tup):
 
 @composite(np.column_stack)
 def _column_stack(tup):
-    """Vectors are columns."""
+    """Vectors become columns."""
     arrays = [as_array(a) for a in tup]
     return np.concatenate(
         [a if a.ndim > 1 else np.transpose(np.atleast_2d(a)) for a in arrays], axis=1
@@ -133,7 +134,7 @@ def _append(arr, values, axis=None):
 
 @composite(np.block)
 def _block(arrays):
-    """Lists at depth d are joined along the axis that many before the last, as Fortran counts them."""
+    """The innermost lists are joined along the last axis, the lists around them along the one before, and so on."""
 
     def depth(x):
         return 1 + max(map(depth, x)) if isinstance(x, list) else 0
@@ -155,7 +156,7 @@ def _block(arrays):
 
 
 def _of_each(function):
-    """A function of one array as one of several, which returns a tuple."""
+    """Turn a function of one array into one that maps several arrays to a tuple."""
 
     def call(*arys):
         done = tuple(function(as_array(a)) for a in arys)
@@ -186,52 +187,62 @@ def _atleast_3d(a):
 
 @composite(np.array_split)
 def _array_split(ary, indices_or_sections, axis=0):
+    axis = axis_index(axis, ary.ndim)
     n = ary.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = int(indices_or_sections)
         if sections <= 0:
             raise ValueError(
-                f"an array is split into at least 1 part, but {sections} were asked for"
+                f"an array is split into 1 part or more, but got indices_or_sections={sections}"
             )
         size, more = divmod(n, sections)
         cuts = np.cumsum([0] + [size + 1] * more + [size] * (sections - more)).tolist()
     else:
         cuts = [0, *indices_or_sections, n]
-    lead = (slice(None),) * (axis % ary.ndim)
+    lead = (slice(None),) * axis
     return [ary[(*lead, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 @composite(np.split)
 def _split(ary, indices_or_sections, axis=0):
+    axis = axis_index(axis, ary.ndim)
     if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
         raise ValueError(
             f"axis {axis} of length {ary.shape[axis]} cannot be split into {indices_or_sections} equal parts; "
-            "np.array_split allows unequal ones"
+            "np.array_split allows unequal parts"
         )
     return _array_split(ary, indices_or_sections, axis)
 
 
 @composite(np.hsplit)
 def _hsplit(ary, indices_or_sections):
+    if ary.ndim < 1:
+        raise ValueError("hsplit needs an array of 1 dimension or more, but got a single number")
     return np.split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
 @composite(np.vsplit)
 def _vsplit(ary, indices_or_sections):
     if ary.ndim < 2:
-        raise ValueError(f"vsplit needs two axes or more, but the array has shape {ary.shape}")
+        raise ValueError(
+            f"vsplit needs an array of 2 dimensions or more, but got shape {ary.shape}"
+        )
     return np.split(ary, indices_or_sections, 0)
 
 
 @composite(np.dsplit)
 def _dsplit(ary, indices_or_sections):
     if ary.ndim < 3:
-        raise ValueError(f"dsplit needs three axes or more, but the array has shape {ary.shape}")
+        raise ValueError(
+            f"dsplit needs an array of 3 dimensions or more, but got shape {ary.shape}"
+        )
     return np.split(ary, indices_or_sections, 2)
 
 
 @composite(np.unstack)
 def _unstack(x, /, *, axis=0):
+    if x.ndim == 0:
+        raise ValueError("unstack needs an array of 1 dimension or more, but got a single number")
     return tuple(np.moveaxis(x, axis, 0))
 
 
@@ -244,9 +255,9 @@ def _broadcast_arrays(*args, subok=False):
 
 @composite(np.meshgrid)
 def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
-    """Each vector along its own axis; of the first two, 'xy' swaps the axes."""
+    """Vector k varies along axis k, except that 'xy' swaps the first two axes."""
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid's indexing is 'xy' or 'ij', not {indexing!r}")
+        raise ValueError(f"meshgrid takes indexing='xy' or 'ij', but got {indexing!r}")
     n = len(xi)
     axes = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
     grids = [

@@ -1,4 +1,4 @@
-"""Special functions, each in a family that holds the derivatives of its members."""
+"""Special functions, each in a family that contains the derivatives of its members."""
 
 import math
 
@@ -9,7 +9,9 @@ from tensorgrad.rules import composite, primitive, rule
 
 @primitive
 def sinc(x, n=0):
-    """The n-th derivative of sin(pi x) / (pi x), also at 0."""
+    """Return the n-th derivative of sin(pi x) / (pi x), also at 0."""
+    if n == 0:
+        return np.sinc(x)
     x = np.asarray(x)
     t = np.pi * x.astype(np.result_type(x.dtype, np.float64))
     near = np.abs(t) < n + 3
@@ -28,16 +30,18 @@ def sinc(x, n=0):
 
 @primitive
 def bessel(x, n=0):
-    """The modified Bessel function of the first kind and of integer order n, by its integral.
+    """Return the modified Bessel function of the first kind and of integer order n, by its integral.
 
     Source: Abramowitz and Stegun (1964), equation 9.6.19.
     """
+    if n == 0:
+        return np.i0(x)
     x = np.asarray(x)
     wide = x.astype(np.result_type(x.dtype, np.float64))
     top = float(np.max(np.abs(wide), initial=0.0, where=np.isfinite(wide)))
     nodes = 20 + n + int(math.sqrt(80 * min(top, 720)))  # the sum converges as a Gaussian in them
     out = np.zeros_like(wide)
-    odd_or_even = np.sinh if n % 2 else np.cosh  # of one sign: nothing cancels at small x
+    odd_or_even = np.sinh if n % 2 else np.cosh  # all of one sign: no cancellation at small x
     for k in range(nodes):
         angle = (k + 0.5) / nodes * math.pi / 2
         out += odd_or_even(wide * math.cos(angle)) * (math.cos(n * angle) / nodes)

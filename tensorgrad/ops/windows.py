@@ -1,4 +1,4 @@
-"""Sliding windows and their adjoint, of which convolution and pooling are made.
+"""Sliding windows and their adjoint, the parts of convolution and pooling.
 
 Shapes: windows of (k₁, …, kₙ) over the last n axes of x (…, L₁, …, Lₙ) give (…, W₁, …, Wₙ, k₁, …, kₙ), where a step of
 sᵢ makes Wᵢ = (Lᵢ - kᵢ) // sᵢ + 1. A convolution is a product with the windows, summed over k; a pooling reduces over k.
@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tensorgrad.rules import Array, composite, primitive, rule
@@ -15,7 +16,7 @@ from tensorgrad.rules import Array, composite, primitive, rule
 
 @primitive
 def windows(x: Array, size: Sequence[int], step: int | Sequence[int] = 1) -> Array:
-    """Every window of this size, a step apart from the next: a view that copies nothing.
+    """Return all windows of this size, `step` apart, as a view without a copy.
 
     Shapes: x (..., L₁, ..., Lₙ), size (k₁, ..., kₙ) -> (..., W₁, ..., Wₙ, k₁, ..., kₙ).
     """
@@ -27,7 +28,7 @@ def windows(x: Array, size: Sequence[int], step: int | Sequence[int] = 1) -> Arr
 
 @primitive
 def fold(w: Array, shape: Sequence[int], step: int | Sequence[int] = 1) -> Array:
-    """Windows put back in their places, and added where they overlap: the adjoint of `windows`.
+    """Put windows back in their places and add them where they overlap: the adjoint of `windows`.
 
     Shapes: w (..., W₁, ..., Wₙ, k₁, ..., kₙ), shape (L₁, ..., Lₙ) -> (..., L₁, ..., Lₙ).
     """
@@ -39,10 +40,10 @@ def fold(w: Array, shape: Sequence[int], step: int | Sequence[int] = 1) -> Array
     )
     if counts != fitting:
         raise ValueError(
-            f"an array of {tuple(shape)} has {fitting} windows of {size} at steps of {step}, but {counts} were given"
+            f"an array of shape {tuple(shape)} has {fitting} windows of {size} at steps of {step}, but {counts} were given"
         )
     out = np.zeros(w.shape[: -2 * n] + tuple(shape), w.dtype)
-    # One strided addition per place in a window: few and long, where one per window were many and short.
+    # One strided addition per place in a window: a few long ones instead of many short ones, one per window.
     for place in itertools.product(*map(range, size)):
         stretch = (
             slice(i, i + int(s) * (count - 1) + 1, int(s))
@@ -60,15 +61,11 @@ rule(fold, lambda g, _out, _w, shape=None, step=1: windows(g, size=_w.shape[_w.n
 
 @composite(sliding_window_view)
 def _sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
-    """NumPy's own: windows over any axes, whose places come last."""
+    """Take windows over any axes; the window dimensions come last."""
     if writeable:
-        raise TypeError(
-            "windows of a tensor overlap and cannot be written to; leave out writeable="
-        )
+        raise TypeError("windows of a tensor overlap and cannot be written to; omit writeable=")
     size = tuple(np.atleast_1d(window_shape).tolist())
-    axes = (
-        list(range(x.ndim)) if axis is None else [i % x.ndim for i in np.atleast_1d(axis).tolist()]
-    )
+    axes = list(range(x.ndim)) if axis is None else list(normalize_axis_tuple(axis, x.ndim))
     if len(size) != len(axes):
         raise ValueError(
             f"windows of shape {size} need {len(size)} axes, but axis={axis} names {len(axes)}"

@@ -1,11 +1,11 @@
-"""Functions that write into their first argument: on a tensor, as an assignment to its items does.
+"""Functions that write into their first argument; on a tensor they are assignments to its items.
 
-An ndarray cannot take a tensor that requires a gradient, and says so.
+Writing a tensor that requires a gradient into an ndarray raises, because the gradient would be lost.
 """
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, axis_index, values
 from tensorgrad.rules import composite
 
 
@@ -25,15 +25,17 @@ def _copyto(dst, src, casting="same_kind", where=True):
 
 @composite(np.place)
 def _place(arr, mask, vals):
-    """The values one after the other, and again from the first when there are too few."""
+    """The values are written in order, and repeated if there are too few."""
     mask = np.reshape(values(mask), arr.shape).astype(bool)
     vals = np.ravel(as_array(vals))
+    if not vals.size and np.any(mask):
+        raise ValueError("place needs 1 value or more to insert, but got none")
     arr[mask] = vals[np.arange(np.count_nonzero(mask)) % vals.size]
 
 
 @composite(np.putmask)
 def _putmask(a, /, mask, values):
-    """The value that lies at the same place in an array of the same shape, made by repeating them."""
+    """Each position gets the value at its own flat position, modulo the number of values."""
     where = np.flatnonzero(mask)
     given = np.ravel(as_array(values))
     a[np.unravel_index(where, a.shape)] = given[where % given.size]
@@ -45,7 +47,9 @@ def _put(a, ind, v, mode="raise"):
     if mode != "raise":
         ind = np.clip(ind, 0, a.size - 1) if mode == "clip" else ind % a.size
     else:
-        ind = np.arange(a.size)[ind]  # counts the negative ones from the end, and raises past it
+        ind = np.arange(a.size)[
+            ind
+        ]  # resolves negative indices, and raises where one is out of bounds
     given = v[np.arange(ind.size) % v.size]
     if a.ndim:
         a[np.unravel_index(ind, a.shape)] = given
@@ -56,8 +60,13 @@ def _put(a, ind, v, mode="raise"):
 @composite(np.put_along_axis)
 def _put_along_axis(arr, indices, values, axis):
     if axis is None:
+        if np.ndim(indices) != 1:
+            raise ValueError(
+                f"put_along_axis with axis=None needs indices of 1 dimension, but they have shape {np.shape(indices)}"
+            )
         arr[np.unravel_index(indices, arr.shape)] = values
         return
+    axis = axis_index(axis, arr.ndim)
     shape = list(arr.shape)
     shape[axis] = 1
     grid = list(np.ogrid[tuple(slice(n) for n in shape)])
@@ -67,9 +76,11 @@ def _put_along_axis(arr, indices, values, axis):
 
 @composite(np.fill_diagonal)
 def _fill_diagonal(a, val, wrap=False):
-    """The positions are those that NumPy fills."""
+    """NumPy finds the positions by filling a mask."""
     if a.ndim < 2:
-        raise ValueError(f"fill_diagonal needs two axes or more, but the array has shape {a.shape}")
+        raise ValueError(
+            f"fill_diagonal needs an array of 2 dimensions or more, but got shape {a.shape}"
+        )
     where = np.zeros(a.shape, bool)
     np.fill_diagonal(where, True, wrap)
     index = np.nonzero(where)

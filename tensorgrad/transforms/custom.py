@@ -14,7 +14,14 @@ from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import EachOp, Function, Plan
-from tensorgrad.transforms.trees import alias, leaves_of, recorded, tree_map, zeros
+from tensorgrad.transforms.trees import (
+    alias,
+    leaves_of,
+    recorded,
+    tree_map,
+    without_logits,
+    zeros,
+)
 
 
 class JointOp(EachOp):
@@ -130,6 +137,7 @@ def checkpoint(f: Function) -> Function:
 
     A chain of n calls, divided into √n segments that are checkpoints, stores about 2√n arrays. `f`
     must compute the same result again: pass random numbers and changing values in as arguments.
+    Probabilities that it returns have no logits (`logits_of`).
 
     >>> x = Tensor(2.0, requires_grad=True)
     >>> checkpoint(lambda t: np.exp(np.sin(t)))(x).backward()
@@ -140,7 +148,7 @@ def checkpoint(f: Function) -> Function:
     @functools.wraps(f)
     def call(*args: Any, **kwargs: Any) -> Any:
         if not STATE.get().recording:
-            return f(*args, **kwargs)
+            return tree_map(without_logits, f(*args, **kwargs))
         # Aliases: a later write to an argument must not reach backward, nor one by f the caller.
         saved = tree_map(alias, [list(args), kwargs])
 
@@ -172,7 +180,7 @@ def checkpoint(f: Function) -> Function:
         nodes = [t.node for t in recorded_here if t.node]
         parents = sorted(free_inputs(nodes, since), key=attrgetter("serial"))
         if not parents:
-            return result
+            return tree_map(without_logits, result)
         value = joined(recorded_here)._value
         pieces = split(
             record(JointOp(call, lambda *_values: value, pull, True), parents), recorded_here

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.engine.logits import share_logits
 from tensorgrad.engine.record import wrap
 from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function
@@ -53,7 +54,12 @@ def detached(t: Any) -> Any:
 
 def alias(t: Any) -> Any:
     """Return another tensor with the same value and node, which a write to `t` does not change."""
-    return wrap(t._value, t.node) if isinstance(t, Tensor) else t
+    return share_logits(t, wrap(t._value, t.node)) if isinstance(t, Tensor) else t
+
+
+def without_logits(t: Any) -> Any:
+    """Return a tensor that has logits as another without them; anything else as it is."""
+    return wrap(t._value, t.node) if getattr(t, "_logits", None) else t
 
 
 def in_kind_of(given: Any, t: Any) -> Any:

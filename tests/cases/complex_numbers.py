@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tensorgrad.ops.complex_numbers import nan_to_num
 from tests.cases import c, call, r
 
 # fmt: off
@@ -13,6 +14,7 @@ CASES = {
     np.sign:          [call(c(2, 3)), call(c())],
     np.angle:         [call(c(2, 3)), call(c()), call(c(3), deg=True), call(r(2, 3))],
     np.real_if_close: [call(c(3)), call(r(3)), call(r(3) + 1e-16j), call(c(3), tol=1e9)],
-    np.nan_to_num:    [call(r(2, 3)), call(c(2)), call(r(3), nan=1.0)],
+    nan_to_num:       [call(r(2, 3))],
+    np.nan_to_num:    [call(r(2, 3), copy=True), call(r(2, 3)), call(c(2)), call(r(3), nan=1.0)],
 }
 # fmt: on

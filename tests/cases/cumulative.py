@@ -20,6 +20,7 @@ ACCUMULATE = [
     call(r(2, 5), 1),
     call(r(2, 3), axis=-1),
     call(r(2, 3, 2), axis=1),
+    call(r(4), axis=None, dtype=np.float64),
 ]
 
 # fmt: off

@@ -36,7 +36,7 @@ CASES = {
     put:                [*(call(r(*shape), index, (2, 3, 4)) for index, shape in INDICES), call(c(3), TWICE, (4,))],
     assign:             [*(call(r(2, 3, 4), index, r(*shape)) for index, shape in INDICES),
                          call(r(2, 3), 0, r()), call(r(2, 3), slice(None), r(1, 1, 3)), call(c(3), 1, r())],
-    np.take:            [call(r(4), TWICE), call(r(2, 3), TWICE), call(r(2, 3), [[0], [2]], axis=1), call(r(2, 3), 1, axis=0),
+    np.take:            [call(r(4), TWICE), call(r(), 0, axis=0), call(r(), [0, 0], axis=-1), call(r(2, 3), TWICE), call(r(2, 3), [[0], [2]], axis=1), call(r(2, 3), 1, axis=0),
                          call(r(3), [-1, 5], mode="wrap"), call(r(3), [-1, 5], mode="clip"), call(r(2, 3), TWICE, -1), call(r(2, 3), [4, -1], 1, None, "clip")],
     np.take_along_axis: [call(r(2, 3), np.array([[0, 2], [1, 1]]), axis=1), call(r(2, 3), np.array([[1, 0, 1]]), 0),
                          call(r(2, 3), np.array([5, 0]), axis=None), call(r(2, 3), np.array([[0], [2]]), -1)],
@@ -56,7 +56,5 @@ CASES = {
     np.histogram:       [call(np.arange(5), 3, weights=r(5)), call(np.arange(6), [0, 2, 5], weights=r(6), density=True), call(np.arange(6), 2, (1, 4), weights=r(6)), call(r(6), 3), call(r(7), 3, density=True),
                          call(r(6), 3, density=True, weights=r(6, low=0.5)), call(np.arange(6), r(3) * [0.01, 0.01, 0.01] + [0.5, 2.5, 4.5], weights=r(6), density=True)],
     np.histogram_bin_edges: [call(r(6), 3), call(r(2, 4)), call(r(5), "sqrt"), call(np.array([1.5]), 2)],
-    np.apply_along_axis: [call(lambda x: np.sum(x * x), 1, r(2, 3)), call(np.cumsum, 0, r(3, 2)), call(lambda x: np.outer(x, x), -1, r(2, 2)), call(np.sort, 0, r(3))],
-    np.apply_over_axes: [call(np.sum, r(2, 3, 2), (0, 2)), call(np.prod, r(2, 3), 1), call(np.cumsum, r(2, 3), [0])],
 }
 # fmt: on

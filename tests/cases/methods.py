@@ -10,8 +10,9 @@ OWN = {*reduce.CASES, *cumulative.CASES, *index.CASES}
 # fmt: off
 ROWS = {
     "outer":      [call(r(2, low=0.5), r(3, low=0.5)), call(r(2, 2, low=0.5), r(3, low=0.5)), call(r(low=0.5), r(2, low=0.5)), call(r(2, low=0.5), 1.5)],
-    "reduce":     [call(r(4, low=0.5)), call(r(3, 2, low=0.5)), call(r(2, 3, low=0.5), 1), call(r(2, 3, low=0.5), axis=-1), call(r(3, 2, low=0.5), keepdims=True)],
-    "accumulate": [call(r(4, low=0.5)), call(r(3, 2, low=0.5)), call(r(2, 3, low=0.5), 1), call(r(2, 3, low=0.5), axis=-1)],
+    "reduce":     [call(r(4, low=0.5)), call(r(3, 2, low=0.5)), call(r(2, 3, low=0.5), 1), call(r(2, 3, low=0.5), axis=-1), call(r(3, 2, low=0.5), keepdims=True),
+                   call(r(3, 2, low=0.5), (0,)), call(r(3, low=0.5), dtype=np.float64)],
+    "accumulate": [call(r(4, low=0.5)), call(r(3, 2, low=0.5)), call(r(2, 3, low=0.5), 1), call(r(2, 3, low=0.5), axis=-1), call(r(3, low=0.5), dtype=np.float64)],
     "reduceat":   [call(r(5, low=0.5), [0, 2, 4]), call(r(5, low=0.5), [3, 1]), call(r(2, 4, low=0.5), [0, 3], axis=1), call(r(3, 2, low=0.5), [1])],
 }
 METHODS = [f for f in COMPOSITE if isinstance(getattr(f, "__self__", None), np.ufunc)]

@@ -9,7 +9,7 @@ from tests.cases import c, call, r
 CASES = {
     np.reshape:      [call(r(2, 3), (3, 2)), call(r(2, 3), -1), call(r(4), (2, -1)), call(r(), (1, 1)), call(r(1), ()), call(c(2, 2), 4),
                       call(r(2, 3), (3, 2), order="F"), call(r(2, 3), shape=6)],
-    np.ravel:        [call(r(2, 3)), call(r()), call(c(2, 2)), call(r(2, 3), order="F")],
+    np.ravel:        [call(r(2, 3)), call(r()), call(c(2, 2)), call(r(2, 3), order="F"), call(r(2, 3), order="f")],
     np.squeeze:      [call(r(2, 1, 3, 1)), call(r(1, 2, 1), axis=0), call(r(1, 2, 1), axis=(0, -1)), call(r(1))],
     np.expand_dims:  [call(r(2, 3), 0), call(r(2, 3), axis=-1), call(r(2), axis=(0, 2)), call(r(), 0)],
     np.transpose:    [call(r(2, 3)), call(r(2, 3, 4), (1, 2, 0)), call(r(2, 3, 4), axes=(-1, 0, 1)), call(r(3)), call(r()), call(c(2, 3))],

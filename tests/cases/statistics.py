@@ -27,21 +27,26 @@ HOLES = [call(holes(2, 4)), call(holes(2, 4), axis=1), call(holes(4, 2), 0), cal
 WHERE = np.array([[True, True, True, False], [True, False, True, True]])
 
 QUANTILE = [call(r(5), 0.3), call(r(4), [0.25, 0.9]), call(r(2, 5), 0.35, axis=1), call(r(2, 5), [[0.2], [0.8]], axis=(0, 1)), call(r(5), 0.0), call(r(5), 1.0),
-            call(r(2, 5), [0.4, 0.7], 1, keepdims=True), *(call(r(2, 5), [0.33, 0.77], axis=1, method=method) for method in METHODS)]
+            call(r(2, 5), [0.4, 0.7], 1, keepdims=True), *(call(r(2, 5), [0.33, 0.77], axis=1, method=method) for method in METHODS),
+            call(r(5), np.array(0.3)), call(r(2, 5), np.array([[0.35], [0.8]]), axis=1), *(call(r(5), np.array([0.33, 0.77]), method=method) for method in METHODS),
+            call(r(5), np.array([0.01, 0.99]), method="hazen"),
+            call(r(5), [0.3, 0.6], weights=r(5, low=0.1), method="inverted_cdf"), call(r(2, 4), 0.4, axis=1, weights=[[1, 2, 1, 3], [2, 1, 1, 1]], method="inverted_cdf"),
+            call(r(2, 3), 0.55, weights=np.array([[1, 2, 3], [3, 0, 1]]), method="inverted_cdf")]
 
 CASES = {
     np.median:        MEDIAN,
-    np.quantile:      QUANTILE,
-    np.percentile:    [call(r(5), 30), call(r(2, 5), [25.0, 90.0], axis=1), call(r(2, 4), 35, 0, keepdims=True), call(r(5), 40, method="hazen")],
+    np.quantile:      [*QUANTILE, call(r(2, 4), 0.4, axis=1, weights=[1, 2, 1, 3], method="inverted_cdf")],
+    np.percentile:    [call(r(5), 30), call(r(4), np.array(35.0)), call(r(2, 5), [25.0, 90.0], axis=1), call(r(2, 4), 35, 0, keepdims=True), call(r(5), 40, method="hazen")],
     np.nanmedian:     [*MEDIAN, *HOLES],
-    np.nanquantile:   [*QUANTILE, call(holes(2, 4), 0.3), call(holes(3, 4), [0.25, 0.9], axis=1), call(holes(3, 4), 0.4, axis=0, keepdims=True)],
+    np.nanquantile:   [*QUANTILE, call(holes(2, 4), 0.3), call(holes(3, 4), [0.25, 0.9], axis=1), call(holes(3, 4), 0.4, axis=0, keepdims=True),
+                       call(holes(3, 4), np.array([0.4, 0.9]), axis=1), call(holes(2, 4), 0.4, axis=1, weights=[[1, 2, 3, 1], [1, 1, 2, 1]], method="inverted_cdf")],
     np.nanpercentile: [call(r(5), 30), call(holes(2, 4), 30), call(holes(3, 4), [25, 90], axis=1)],
 
     np.nansum:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=1.0)],
     np.nanprod:       [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=2.0)],
     np.nanmean:       [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE)],
-    np.nanvar:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
-    np.nanstd:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
+    np.nanvar:        [*HOLES, call(holes(2, 4), correction=1), call(holes(2, 4), axis=1, mean=[[0.1], [0.2]]), call(holes(2, 5), axis=1, ddof=2), call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
+    np.nanstd:        [*HOLES, call(holes(2, 4), correction=1), call(holes(2, 4), axis=1, mean=[[0.1], [0.2]]), call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), ddof=1)],
     np.nanmax:        [*HOLES, call(r(3)), call(holes(2, 4), where=WHERE, initial=-9.0)],
     np.nanmin:        [*HOLES, call(r(3)), call(holes(2, 4), where=WHERE, initial=9.0)],
     np.nancumsum:     [call(c(3)), call(holes(5)), call(holes(2, 4), axis=1), call(holes(2, 4))],

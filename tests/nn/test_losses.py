@@ -142,6 +142,78 @@ def test_the_gradient_goes_to_the_logits_at_once():
     assert node.parents[0] is t.node
 
 
+# fmt: off
+FROM_PROBABILITIES = [  # the activation, logits, the loss, targets, and its value in nats
+    (tg.softmax, [[40, -40]],                    nn.CategoricalCrossentropy(), [1],         80),
+    (tg.softmax, [[40, -40]],                    nn.CategoricalCrossentropy(), [[0, 1]],    80),
+    (tg.softmax, [[1000, -1000], [-1000, 1000]], nn.CategoricalCrossentropy(), [1, 1],      1000),
+    (tg.softmax, [[1, 1], [0, 0]],               nn.CategoricalCrossentropy(), [0, 1],      np.log(2)),
+    (tg.sigmoid, [[40], [-40]],                  nn.BinaryCrossentropy(),      [[0], [1]],  40),
+    (tg.sigmoid, [[1000, -1000]],                nn.BinaryCrossentropy(),      [[0, 0]],    500),
+    (tg.sigmoid, [0, 0, 0],                      nn.BinaryCrossentropy(),      [0, 0.5, 1], np.log(2)),
+]
+# fmt: on
+WAYS = {
+    "recorded": lambda f, z: f(tg.Tensor(z, requires_grad=True)),
+    "constant": lambda f, z: f(tg.Tensor(z)),
+    "no_grad": lambda f, z: tg.no_grad(f)(tg.Tensor(z, requires_grad=True)),
+    "detached": lambda f, z: f(tg.Tensor(z, requires_grad=True)).detach(),
+}
+from_probabilities = pytest.mark.parametrize(
+    ("f", "logits", "loss", "y", "right"), FROM_PROBABILITIES
+)
+
+
+@both_dtypes
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@from_probabilities
+def test_a_loss_is_the_same_recorded_or_not(f, logits, loss, y, right, way, dtype):
+    p = way(f, np.array(logits, dtype))
+    value = loss(p, np.array(y))
+    assert value.dtype == dtype
+    assert value.requires_grad == p.requires_grad
+    assert value.item() == pytest.approx(right, rel=1e-6)
+    with tg.no_grad():
+        assert loss(p, np.array(y)).data.tobytes() == value.data.tobytes()
+
+
+@from_probabilities
+@pytest.mark.parametrize(
+    "change", [lambda p: p * 1, lambda p: p[:], lambda p: p + 0, lambda p: p.__iadd__(0)]
+)
+def test_changed_probabilities_are_taken_as_probabilities(f, logits, loss, y, right, change):
+    z = np.array(logits, float)
+    clipped = loss(f(z), np.array(y)).item()  # of an array, which has no logits
+    assert clipped == pytest.approx(min(right, clipped))
+    for way in WAYS.values():
+        assert loss(change(way(f, z)), np.array(y)).item() == clipped
+
+
+@from_probabilities
+def test_a_second_loss_of_the_same_probabilities(f, logits, loss, y, right):
+    """After backward freed the graph, the value is the same, and a second backward is refused."""
+    z = tg.Tensor(np.array(logits, float), requires_grad=True)
+    p = f(z * 1)
+    first = loss(p, np.array(y))
+    first.backward()
+    again = loss(p, np.array(y))
+    assert again.item() == first.item() == pytest.approx(right)
+    with pytest.raises(RuntimeError, match=r"already consumed by a backward.*retain_graph=True"):
+        again.backward()
+
+    g, z.grad = z.grad.data, None
+    p = f(z * 1)
+    loss(p, np.array(y)).backward(retain_graph=True)
+    loss(p, np.array(y)).backward()
+    np.testing.assert_array_equal(z.grad.data, 2 * g)
+
+
+def test_a_leaf_of_probabilities_gets_a_gradient_itself():
+    leaf = tg.Tensor(tg.softmax(tg.Tensor(z)), requires_grad=True)
+    nn.CategoricalCrossentropy()(leaf, classes).backward()
+    np.testing.assert_allclose(leaf.grad.data, -one_hot / (N * p), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "targets", [[0], [[0.2, 0.3, 0.5]], [[0.2], [0.3], [0.5]], [0, 1, 2, 0, 1]]
 )
@@ -173,6 +245,7 @@ def test_second_order():
     y = classes
     loss = nn.CategoricalCrossentropy()
     tg.check_grads(lambda t: loss(tg.softmax(t), y), z.astype(np.float64))
+    tg.check_grads(lambda t: nn.BinaryCrossentropy()(tg.sigmoid(t), bits), z.astype(np.float64))
     tg.check_grads(lambda t: loss(t, y), p.astype(np.float64))
     tg.check_grads(lambda t: nn.BinaryCrossentropy()(t, bits), q.astype(np.float64))
 

@@ -127,8 +127,8 @@ def test_subscripts_as_lists_are_those_as_letters():
     [
         (("ij,jk",), {}, "names 2 operands, but 1 were given"),
         (("...i->i",), {}, "leaves the ellipsis out"),
-        (("ij",), {"out": np.zeros((2, 3))}, "takes no out="),
-        (("ij",), {"dtype": float}, "takes no dtype="),
+        (("ij",), {"out": np.zeros((2, 3))}, "einsum cannot write into out="),
+        (("ij->i",), {"dtype": np.float32}, "cannot cast float64 to float32 with casting='safe'"),
     ],
 )
 def test_what_cannot_be_is_refused(args, kwargs, message):

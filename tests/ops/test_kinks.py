@@ -1,10 +1,11 @@
-"""At the kinks: the value and gradient of functions where they have a corner, a pole or a tie.
+"""Values and gradients at the kinks: where functions have a corner, a pole or a tie.
 
-One convention everywhere. Where several arguments tie for a choice, they share the gradient equally: the mean of the
-one-sided slopes, which for a corner that is symmetric, as that of abs, is 0. What is not chosen gets 0, also where its
-own slope is infinite. relu has the slope 0 at 0, as a unit that is off.
+There is one convention. Arguments that tie for a choice share the gradient equally: it is the mean of the one-sided
+slopes, and 0 at a symmetric corner such as that of abs. An element that is not chosen gets 0, even where its own slope
+is infinite. relu has slope 0 at 0.
 """
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ KINKS = [
     ("median, tied",                  np.median,                                    [3, 1, 1, 1, 0], 1,             [0, 1 / 3, 1 / 3, 1 / 3, 0]),
     ("median of two that differ",     np.median,                                    [4, 1, 2, 0],   1.5,            [0, 0.5, 0.5, 0]),
     ("quantile, tied",                lambda x: np.quantile(x, 0.25),               [2, 1, 2, 1, 1], 1,             [0, 1 / 3, 0, 1 / 3, 1 / 3]),
-    ("quantile at infinity",          lambda x: np.quantile(x, 0.5),                [1, np.inf, 2], 2,              [0, 0, 1]),
+    ("median with infinity",          np.median,                                    [1, np.inf, 2], 2,              [0, 0, 1]),
+    ("median between two infinities", np.median,                                    [np.inf, np.inf, 0, 0, np.inf, np.inf], np.inf, [0.25, 0.25, 0, 0, 0.25, 0.25]),
     ("maximum.accumulate, tied",      np.maximum.accumulate,                        [1, 1, 0, 2],   [1, 1, 1, 2],   [2, 1, 0, 1]),
     ("fmax, of NaN",                  lambda x: np.fmax(x, [np.nan, 0, 1]),         [1, 0, 1],      [1, 0, 1],      [1, 0.5, 0.5]),
     ("nanmax, tied",                  np.nanmax,                                    [1, np.nan, 1], 1,              [0.5, 0, 0.5]),
@@ -146,38 +148,152 @@ DERIVATIVES = [
 PAGE = Path(__file__).parents[2] / "docs" / "at_the_kinks.md"
 HEAD = """# At the kinks
 
-Where a function has a corner, a pole or a tie, a gradient is a choice. Here it is one choice everywhere:
+At a corner, a pole or a tie a function has no single gradient, so one has to be chosen. tensorgrad follows one
+convention:
 
-- Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and their kin share the gradient equally.
-- At a symmetric corner or tip, as of `abs` and `norm` at 0, it is 0, the mean of the slopes around.
-- What was not chosen, by `where` say, gets 0, also where its own slope is infinite, as that of a root or a logarithm
-  at 0 is. Where its value is infinite or NaN already, as that of `x * np.log(x)` at 0, so is its gradient.
-- `relu` has the slope 0 at 0: the unit is off.
-- Products, powers and quotients are right at 0, and what could overflow on the way does not.
+- Arguments that tie for `maximum`, `max`, `sort`, `median`, `clip` and similar functions share the gradient equally.
+- At a symmetric corner or tip, such as `abs` and `norm` at 0, the gradient is 0, the mean of the slopes around it.
+- An element that `where` does not choose gets 0, even where its own slope is infinite, such as that of a root or a
+  logarithm at 0. Where the value itself is infinite or NaN, such as `x * np.log(x)` at 0, so is the gradient.
+- `relu` has slope 0 at 0.
+- Products, powers and quotients have the right gradient at 0, and intermediate results do not overflow.
 
-Every row is a test of [tests/test_kinks.py](../tests/test_kinks.py), which also holds this page: the value of the
-function at the point, and the gradient of its sum.
+Every row is a test in [tests/ops/test_kinks.py](../tests/ops/test_kinks.py), which also generates this page: the value
+of the function at the point, and the gradient of its sum.
 
 | function | at | value | gradient |
 |---|---|---|---|
 """
 
+TAIL = """
+## What this costs: zero times an infinite slope is 0
+
+The convention gives `np.where(x > 0, np.sqrt(x), 0)` its gradient at 0, where PyTorch and JAX return NaN. It has a price.
+Where a smooth function is written with a root, a logarithm or a norm, a slope of 0 can meet an infinite one at a point
+where their product has a finite limit. The gradient is then 0 without a warning; PyTorch and JAX return NaN there, too.
+
+```python
+>>> import numpy as np
+>>> import tensorgrad as tg
+>>> tg.grad(lambda x: np.sqrt(x) ** 2)(0.0)  # of x, whose slope is 1
+np.float64(0.0)
+
+```
+
+At the tip of a norm the first derivative is right, but the second is not:
+
+```python
+>>> zero = np.zeros(2)
+>>> tg.hessian(lambda x: np.linalg.norm(x) ** 2)(zero)
+array([[0., 0.],
+       [0., 0.]])
+>>> tg.hessian(lambda x: np.sum(x * x))(zero)
+array([[2., 0.],
+       [0., 2.]])
+
+```
+
+So write the smooth function without the detour:
+
+| instead of | write |
+|---|---|
+| `np.sqrt(x) ** 2`, `np.cbrt(x) ** 3`, `np.exp(np.log(x))` | `x` |
+| `np.linalg.norm(x) ** 2`, `np.sum(np.abs(x) ** 2)` | `np.sum(x * x)` |
+| `np.hypot(a, b) ** 2` | `a * a + b * b` |
+| `np.abs(z) ** 2` of complex numbers | `z.real ** 2 + z.imag ** 2` |
+| `np.std(x) ** 2` | `np.var(x)` |
+| `np.sum(np.linalg.svdvals(F) ** 2)` | `np.sum(F * F)` |
+| `tg.logsumexp(np.log(p) + z)` | `top + np.log(p @ np.exp(z - top))`, with a constant `top = np.max(z)` |
+
+The last row matters for the weights `p` of a mixture: a weight of 0 gets the gradient 0 and stays 0.
+
+```python
+>>> p, z = np.array([1.0, 0.0]), np.array([0.0, 2.0])
+>>> tg.grad(lambda p: tg.logsumexp(np.log(p) + z))(p)
+array([1., 0.])
+>>> top = np.max(z)
+>>> tg.grad(lambda p: top + np.log(p @ np.exp(z - top)))(p)
+array([1.       , 7.3890561])
+
+```
+
+## Missing data: zero times NaN is NaN
+
+`np.nanmean`, `np.nansum` and similar functions give the missing elements of their argument the gradient 0. But what was
+computed *before* is differentiated as well, and there NaN takes part: the gradient of `y - a * X` squared is
+`2 * (y - a * X)` times 0, and NaN times 0 is NaN. PyTorch and JAX return the same.
+
+```python
+>>> X, y = np.array([1.0, 2.0, 3.0]), np.array([2.0, np.nan, 6.5])
+>>> tg.grad(lambda a: np.nanmean((y - a * X) ** 2))(1.5)
+np.float64(nan)
+
+```
+
+Leave the missing elements out first, before anything is computed with them:
+
+```python
+>>> ok = ~np.isnan(y)
+>>> tg.grad(lambda a: np.mean((y - a * X)[ok] ** 2))(1.5)
+np.float64(-6.5)
+>>> tg.grad(lambda a: np.mean((y[ok] - a * X[ok]) ** 2))(1.5)
+np.float64(-6.5)
+
+```
+
+If NaN is in the data that is multiplied, as in `np.nansum(data * b)`, index the data: `np.sum(data[ok] * b)`.
+"""
+
 
 def written(x) -> str:
-    """Numbers, lists of them, and lists of lists, to four digits."""
+    """Format numbers, and lists of them, with four digits."""
     if np.ndim(x):
         return f"[{', '.join(map(written, x))}]"
     return f"{x:.4g}"
 
 
 def page() -> str:
-    return HEAD + "".join(
-        f"| {name} | {' | '.join(map(written, numbers))} |\n" for name, _, *numbers in KINKS
-    )
+    rows = (f"| {name} | {' | '.join(map(written, numbers))} |\n" for name, _, *numbers in KINKS)
+    return HEAD + "".join(rows) + TAIL
 
 
 def test_the_page_is_this_table():
-    assert PAGE.read_text() == page(), "write it anew with: python -m tests.test_kinks"
+    assert PAGE.read_text() == page(), "regenerate it with: python -m tests.ops.test_kinks"
+
+
+def test_the_blocks_on_the_page_show_what_they_print():
+    page = doctest.DocTestParser().get_doctest(PAGE.read_text(), {}, PAGE.name, str(PAGE), 0)
+    assert len(page.examples) > 11
+    with np.errstate(divide="ignore"):  # the logarithm of the weight 0
+        assert doctest.DocTestRunner().run(page).failed == 0
+
+
+# Of what the page advises against, and what it advises: a point, and the right gradient there.
+# fmt: off
+ADVICE = [
+    (lambda x: x,                                        0.0,                    1.0),
+    (lambda x: np.sum(x * x),                            np.zeros(2),            [0, 0]),
+    (lambda F: np.sum(F * F),                            np.diag([1.0, 0.0]),    [[2, 0], [0, 0]]),
+    (lambda x: np.var(x),                                np.ones(2),             [0, 0]),
+    (lambda z: np.sum(z.real**2 + z.imag**2),            np.array([0j, 1 + 2j]), [0, 2 + 4j]),
+]
+SECOND = [
+    (lambda x: np.sum(x * x),                            np.zeros(2),            2 * np.eye(2)),
+    (lambda x: x[0] * x[0] + x[1] * x[1],                np.zeros(2),            2 * np.eye(2)),
+    (lambda x: np.var(x),                                np.ones(2),             [[0.5, -0.5], [-0.5, 0.5]]),
+    (lambda x: np.sum(np.reshape(x, (2, 2))**2),         np.array([1.0, 0, 0, 0]), 2 * np.eye(4)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), ADVICE)
+def test_the_spelling_that_the_page_advises(f, at, expected):
+    np.testing.assert_allclose(tg.grad(f)(at), expected)
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), SECOND)
+def test_the_second_derivative_of_that_spelling(f, at, expected):
+    np.testing.assert_allclose(tg.hessian(f)(at), expected)
 
 
 @pytest.mark.parametrize("kink", KINKS, ids=lambda kink: kink[0])

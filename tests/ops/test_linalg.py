@@ -89,11 +89,6 @@ def test_inv_of_a_singular_matrix_is_refused():
         np.linalg.inv(leaf(np.zeros((2, 2))))
 
 
-def test_cond_of_a_singular_matrix_is_refused():
-    with pytest.raises(np.linalg.LinAlgError, match="infinite"):
-        np.linalg.cond(leaf(np.zeros((2, 2))))
-
-
 # Repeated eigenvalues and singular values
 
 REPEATED = {
@@ -229,6 +224,18 @@ def test_the_phase_of_complex_vectors_is_refused(function):
     vectors = result[0] if function is np.linalg.svd else result[1]
     with pytest.raises(np.linalg.LinAlgError, match="multiplied with exp"):
         np.real(vectors[0, 0] + 1j * vectors[1, 0]).backward()
+
+
+def test_the_vector_of_a_real_value_of_a_real_matrix_has_no_phase():
+    """NumPy returns it as complex numbers beside a conjugate pair, and from 2.5 on always."""
+    a = np.array([[0.3, -1.2, 0.4], [1.4, 0.5, -0.3], [0.2, 0.6, 2.0]])
+    (real,) = np.flatnonzero(np.linalg.eigvals(a).imag == 0)
+
+    def f(t):
+        v = np.linalg.eig(t)[1][:, real]
+        return np.sum(np.real(v) * [1.0, 2.0, 3.0]) + np.sum(np.imag(v) * [4.0, 5.0, 6.0])
+
+    tg.check_grads(f, a, order=2)
 
 
 @pytest.mark.parametrize(
@@ -378,3 +385,42 @@ def test_eigenvalues_without_a_basis_of_eigenvectors_are_refused():
 def test_a_singular_value_of_0_has_no_slope():
     nuclear = tg.grad(lambda a: np.linalg.norm(a, "nuc"))
     np.testing.assert_allclose(nuclear(np.ones((2, 3))), np.full((2, 3), 6**-0.5))
+
+
+# Numbers as NumPy has them
+
+
+@pytest.mark.parametrize("p", [None, 2, 1, "fro", np.inf])
+def test_the_condition_number_of_a_singular_matrix_is_infinite(p):
+    a = np.stack([np.diag([1.0, 0.0]), np.array([[2.0, 0.5], [0.0, 1.0]])])
+    for x in (a, a.astype(np.float32), np.zeros((2, 2), int)):
+        found = np.linalg.cond(tg.Tensor(x), p)
+        np.testing.assert_allclose(found.data, np.linalg.cond(x, p), rtol=1e-5)
+    t = leaf(a)
+    np.linalg.cond(t, p)[1].backward()  # of the other there is a gradient
+    np.testing.assert_allclose(t.grad.data[1], gradient(lambda x: np.linalg.cond(x, p), a[1]))
+    assert not np.any(t.grad.data[0])
+    with pytest.raises(np.linalg.LinAlgError, match="infinite, and has no gradient"):
+        np.sum(np.linalg.cond(leaf(a), p)).backward()
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, bool, np.float32])
+def test_least_squares_with_a_matrix_of_integers(dtype):
+    a = np.array([[1, 0], [1, 1], [0, 1]]).astype(dtype)
+    y = np.array([1.0, 2.0, 4.0])
+    x = np.linalg.lstsq(a, leaf(y))[0]
+    assert x.dtype == np.float64
+    np.testing.assert_allclose(x.data, np.linalg.lstsq(a, y)[0])
+    tg.check_grads(lambda y: np.sum(np.linalg.lstsq(a, y)[0] ** 3), y)
+    g = gradient(lambda y: np.sum(np.linalg.lstsq(a, y)[0]), y.astype(np.float32))
+    assert g.dtype == np.float32
+
+
+@pytest.mark.parametrize("a", [HERMITIAN.real, HERMITIAN, A])
+def test_pinv_of_a_hermitian_matrix_reads_one_triangle(a):
+    def f(x):
+        return np.sum(np.abs(np.linalg.pinv(x, hermitian=True) - M) ** 2)
+
+    g = gradient(f, a)
+    assert not np.any(np.triu(g, 1))
+    tg.check_grads(f, a, rtol=1e-4, atol=1e-5)

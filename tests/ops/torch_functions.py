@@ -91,7 +91,7 @@ if torch is not None:
         np.tensordot: torch.tensordot, np.einsum: torch.einsum,
         einsum: lambda *xs, subscripts: torch.einsum(subscripts, *xs),
         np.vdot: torch.vdot, np.vecdot: torch.linalg.vecdot, np.kron: torch.kron, np.cross: lambda a, b, axis=-1: torch.linalg.cross(*torch.broadcast_tensors(a, b), dim=axis),
-        np.linalg.inv: torch.linalg.inv, np.linalg.solve: torch.linalg.solve, np.linalg.pinv: torch.linalg.pinv, np.linalg.det: regular_det,
+        np.linalg.inv: torch.linalg.inv, np.linalg.solve: torch.linalg.solve, np.linalg.pinv: lambda a, **kw: torch.linalg.pinv(hermitian(a, True) if kw.get("hermitian") else a, **kw), np.linalg.det: regular_det,
         np.linalg.slogdet: lambda a: tuple(torch.linalg.slogdet(a)), np.linalg.matrix_power: torch.linalg.matrix_power,
         np.linalg.multi_dot: torch.linalg.multi_dot, np.linalg.tensorinv: torch.linalg.tensorinv, np.linalg.tensorsolve: torch.linalg.tensorsolve,
         np.linalg.vector_norm: lambda x, axis=None, keepdims=False, **order: torch.linalg.vector_norm(x, order.get("ord", 2), axis, keepdims),

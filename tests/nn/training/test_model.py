@@ -267,6 +267,20 @@ def test_evaluation_takes_the_loss_from_the_logits():
     assert loss == pytest.approx(500, rel=0.01)
 
 
+def test_evaluation_records_nothing():
+    class Watching(nn.CategoricalCrossentropy):
+        def forward(self, y_pred, y):
+            value = super().forward(y_pred, y)
+            assert y_pred.node is None
+            assert value.node is None
+            return value
+
+    model = classifier(nn.Dense(4, 3), nn.Softmax())
+    before = model.evaluate(X, y).loss
+    model.set(loss=Watching())
+    assert model.evaluate(X, y).loss == before
+
+
 def test_prediction_records_nothing():
     class Watching(nn.Dense):
         def forward(self, x):

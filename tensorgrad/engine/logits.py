@@ -1,0 +1,68 @@
+"""Logits: probabilities hand on the tensor that softmax or sigmoid computed them from.
+
+A cross-entropy starts from it, because the logarithm of a probability that has been rounded to 0 is
+lost. It is an attribute of the tensor of probabilities, and not of its node, so that it is there
+without a graph too, and is freed with that tensor.
+"""
+
+from typing import Any
+
+from tensorgrad.engine.record import TensorBase, bound, root_of, wrap
+from tensorgrad.ops.neural import sigmoid, softmax
+from tensorgrad.rules import RULES, Function
+
+ACTIVATIONS = {softmax, sigmoid}
+
+
+def logits_of(p: TensorBase, activation: Function) -> Any:
+    """Return the logits, if `p` is the result of `tg.softmax` or `tg.sigmoid` itself, else None.
+
+    `activation` is one of these two functions; a softmax counts if it was along the last axis. The
+    logits have a gradient if `p` has one. Operations on `p`, copies of it, and `p` after it was
+    written to have no logits; `p.detach()` has them without a gradient. Tensors do not notice a
+    write to parts of the array `p.data`, so do not use the logits after one.
+    Shapes: p (...) -> (...).
+    Raises: ValueError for another function.
+
+    >>> import tensorgrad as tg
+    >>> z = tg.Tensor([[1000.0, -1000.0]])
+    >>> p = tg.softmax(z)
+    >>> tg.log_softmax(tg.logits_of(p, tg.softmax)).tolist()
+    [[0.0, -2000.0]]
+    >>> tg.logits_of(p * 1, tg.softmax) is None
+    True
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"only tg.softmax and tg.sigmoid hand on logits, but not {activation!r}")
+    made_by, array, node = getattr(p, "_logits", None) or (None, None, None)
+    return wrap(array, node) if made_by is activation else None
+
+
+def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return `p`, the result of a call of an activation, with the logits of that call."""
+    (z,), keywords = bound(RULES[activation], args, kwargs)
+    if keywords.get("axis", -1) in (-1, z.ndim - 1):
+        # Copied, because z or its array may be written to later, and `p` stays what it is then.
+        p._logits = activation, z._value.astype(p.dtype), p.node and z.node
+    return p
+
+
+def share_logits(p: Any, other: Any) -> Any:
+    """Return `other`, a tensor with the value of `p`, with the logits of `p`.
+
+    They have a gradient if `other` has one.
+    """
+    if logits := getattr(p, "_logits", None):
+        activation, array, node = logits
+        other._logits = activation, array, other.node and node
+    return other
+
+
+def drop_logits(t: Any, *, shared_memory: bool = False) -> None:
+    """Remove the logits of a tensor that gets a new value.
+
+    With `shared_memory`, so does the tensor that it is a view of.
+    """
+    t._logits = None
+    if shared_memory:
+        root_of(t)[0]._logits = None
