@@ -40,11 +40,11 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group("Tensor", ("tensorgrad.engine.tensor",)),
+    Group("Tensor", ("tensorgrad.tensor.tensor",)),
     Group("Recording", ("tensorgrad.engine.state",)),
     Group("Derivatives of functions", ("tensorgrad.transforms",)),
     Group(
-        "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.engine.logits"), arrays=True
+        "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
     Group("Declaring operations", ("tensorgrad.rules",)),
     Group("Checking", ("tensorgrad.debug",)),

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 # On PyPI, `tensorgrad` and `nn` are packages of other projects; ours are recognized by these files.
-FILES = {"tensorgrad": "engine/tensor.py", "nn": "training/model.py"}
+FILES = {"tensorgrad": "tensor/tensor.py", "nn": "training/model.py"}
 
 
 def check_packages() -> None:

@@ -3,10 +3,7 @@
 from tensorgrad.debug.anomaly import detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
-from tensorgrad.engine import operators as _operators  # noqa: F401  # gives Tensor its operators
-from tensorgrad.engine.logits import logits_of
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
-from tensorgrad.engine.tensor import Tensor
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -22,6 +19,9 @@ from tensorgrad.ops.neural import (
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.windows import fold, windows
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
+from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
+from tensorgrad.tensor.logits import logits_of
+from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.custom import checkpoint, custom_gradient
 from tensorgrad.transforms.functional import (
     elementwise_grad,

@@ -15,7 +15,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["rules", "ops", "engine", "transforms", "debug", "draw", "__init__"],
+    "tensorgrad": ["rules", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
         "config", "summary", "module", "losses", "metrics", "layers", "optim", "data", "training",
         "datasets", "init", "__init__",
@@ -23,7 +23,8 @@ ROOMS = {
 }  # fmt: skip
 # Within a room, each file sees only those before it.
 FILES = {
-    "tensorgrad/engine": ["node", "backward", "state", "record", "logits", "gradients", "views", "interop", "signatures", "tensor", "operators", "__init__"],
+    "tensorgrad/engine": ["node", "backward", "state", "record", "gradients", "views", "__init__"],
+    "tensorgrad/tensor": ["interop", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],

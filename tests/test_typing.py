@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tensorgrad import Tensor
-from tensorgrad.engine import operators, signatures
+from tensorgrad.tensor import operators, signatures
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "tests" / "typing_sample.py"

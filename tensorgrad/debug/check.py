@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.state import with_state
-from tensorgrad.engine.tensor import Tensor
+from tensorgrad.tensor.tensor import Tensor
 
 # The cube root of the machine epsilon, where truncation and rounding errors are of equal size.
 DIFFERENCE_STEP = float(np.finfo(float).eps) ** (1 / 3)

@@ -16,7 +16,7 @@ from tensorgrad.draw.document import document, encoded
 from tensorgrad.draw.dot import dot
 from tensorgrad.draw.fold import View, view
 from tensorgrad.draw.model import Graph
-from tensorgrad.engine.tensor import Tensor
+from tensorgrad.tensor.tensor import Tensor
 
 SHOW = ("name", "shape", "dtype", "value", "grad", "bytes", "source")
 DIRECTIONS = ("LR", "TB", "RL", "BT")

@@ -69,7 +69,7 @@ def add(before: Any, contribution: Any, node: Node, sums: set[Node]) -> Any:
 
 
 def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
-    """The nodes under the roots, each before its parents, but for those older than `since`.
+    """Sort the nodes under the roots, each before its parents, without those older than `since`.
 
     Raises: RuntimeError if an earlier backward consumed a part of the graph.
     """
@@ -91,13 +91,13 @@ def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
 
 
 def free_inputs(roots: Iterable[Node], since: int) -> set[Node]:
-    """The nodes older than `since` that calls recorded after it, under the roots, were given."""
+    """Return the nodes older than `since` that newer calls under the roots take as arguments."""
     parents = itertools.chain.from_iterable(node.parents for node in toposort(roots, since))
     return {parent for parent in parents if parent is not None and parent.serial < since}
 
 
 def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
-    """Those of the nodes, given in topological order, from which a target can be reached."""
+    """Return those nodes of a topological order from which a target can be reached."""
     useful = set(targets)
     for node in reversed(order):
         if not useful.isdisjoint(node.parents):

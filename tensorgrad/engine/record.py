@@ -170,22 +170,24 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     t = wrap(out)
     if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
         link(t, op, args, kwargs)
-    if recording and kwargs and out.dtype.kind not in "fc":
-        refuse_objects(op, out)  # the result of a call with dtype=int is a constant
-    elif recording:
+    if recording and (not kwargs or has_gradient(op, out)):
         plan = op.plans.get(wanted) or op.plan(wanted, len(values))
         saved = out if op.residuals is None else residuals
         t.node = remember(op, plan, nodes, values, kwargs, out, saved, state)
     return t
 
 
-def refuse_objects(op: Op, out: Any) -> None:
-    """Raise if an op on a recorded tensor made no numbers, in which a gradient would be lost."""
-    if out.dtype.kind not in "biu":
+def has_gradient(op: Op, out: Any) -> bool:
+    """Return True if the result of an op is inexact, and False for integers, as with dtype=int.
+
+    Raises: TypeError for objects and times, in which a gradient would be lost.
+    """
+    if out.dtype.kind not in "fcbiu":
         raise TypeError(
             f"{op.name} of a tensor that requires a gradient made an array of dtype {out.dtype}, "
             "which has no gradient; use a floating-point dtype, or pass .data"
         )
+    return out.dtype.kind in "fc"
 
 
 def bound(

@@ -1,14 +1,13 @@
 """Writing: a tensor gets a new value and node, and so do all views that share its memory in NumPy.
 
-What was recorded earlier keeps the values that it saw. A view is known by its root, the tensor
-that it was taken of at first, and by the steps from there.
+Earlier calls keep the values that they read. A view is described by its root, the tensor that it
+views, and by the calls that lead from the root to it.
 """
 
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.logits import drop_logits
 from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.ops.index import assign, take
@@ -24,7 +23,7 @@ def assign_(t: Any, result: Any) -> Any:
         if STATE.get().recording:
             raise RuntimeError(
                 "a leaf that requires a gradient, or a view of one, cannot be written to while "
-                "recording, for it would stop being a leaf; write under no_grad(), to .data, or to "
+                "recording, because it would stop being a leaf; write under no_grad(), to .data, or to "
                 "a copy like `t * 1`"
             )
         root.data = result._value
@@ -38,7 +37,7 @@ def replace(t: Any, new: Any) -> None:
     """Give a tensor another's value and node; its name and its retain_grad() stay."""
     name, old = t.name, t.node
     t._value, t.node = new._value, new.node
-    drop_logits(t)
+    t._logits = None  # which were of the value before
     if name is not None:
         t.name = name
     if t.node is not None and old is not None and old.extras is not None and old.extras.retains:
@@ -46,7 +45,7 @@ def replace(t: Any, new: Any) -> None:
 
 
 def is_view_at(t: Any, value: Any, index: Any) -> bool:
-    """Whether the value is the view `t[index]`: what Python assigns last in `t[index] += 1`."""
+    """Return True if the value is the view `t[index]`, which Python assigns last in `t[index] += 1`."""
     if not isinstance(value, TensorBase):
         return False
     (root, steps), (home, path) = root_of(value), root_of(t)
@@ -60,7 +59,7 @@ def is_view_at(t: Any, value: Any, index: Any) -> bool:
 
 
 def cast_to_target(t: Any, result: Any) -> Any:
-    """The result in the dtype of what it is written to.
+    """Cast the result to the dtype of the tensor that it is written to.
 
     Raises: TypeError if it does not fit, or a gradient would be lost.
     """
@@ -78,7 +77,7 @@ def cast_to_target(t: Any, result: Any) -> Any:
 
 
 def write_through(root: Any, steps: tuple[ViewStep, ...], view: Any, value: Any) -> Any:
-    """The root with a value written where its view stands."""
+    """Return the root with a value written at the positions of its view."""
     part = root.dtype.kind == "c" and any(op.function in (np.real, np.imag) for op, *_ in steps)
     if part or not view._value.flags.writeable:
         raise ValueError(
@@ -94,7 +93,7 @@ def write_through(root: Any, steps: tuple[ViewStep, ...], view: Any, value: Any)
 
 
 def replay_views(root: Any) -> None:
-    """Take every view of the root anew."""
+    """Compute every view of the root again."""
     live = [view for ref in getattr(root, "_views", ()) if (view := ref()) is not None]
     for view in live:
         fresh = root

@@ -157,17 +157,22 @@ def _pad(array, pad_width, mode="constant", **kwargs):
         return pad_constant(array, widths, **kwargs)
     if not any(map(any, widths)):
         return np.copy(array)
+    odd = kwargs.get("reflect_type") == "odd" and mode in ("reflect", "symmetric")
+    if mode in ("edge", "reflect", "symmetric", "wrap") and not odd:
+        return _along_axes(_picked, array, widths, mode, kwargs)
     value = common.numpys(np.pad, array, widths, mode, **kwargs)
-    if mode in ("edge", "reflect", "symmetric", "wrap"):
-        odd = kwargs.get("reflect_type", "even") == "odd"
-        along = _extrapolated if odd and mode in ("reflect", "symmetric") else _picked
-    else:
-        along, array = _joined, common.as_inexact(array)
-    with np.errstate(all="ignore"):
-        for axis, width in enumerate(widths):
-            if any(width):
-                array = along(array, axis, width, mode, kwargs)
-    return common.substituted(array, value)
+    along = _extrapolated if odd else _joined
+    with np.errstate(all="ignore"):  # because NumPy has already warned
+        padded = _along_axes(along, common.as_inexact(array), widths, mode, kwargs)
+    return common.substituted(padded, value)
+
+
+def _along_axes(along, array, widths, mode, kwargs):
+    """Pad one axis after another."""
+    for axis, width in enumerate(widths):
+        if any(width):
+            array = along(array, axis, width, mode, kwargs)
+    return array
 
 
 def _widths(pad_width, ndim):

@@ -134,8 +134,8 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     x, xp = (a if a.dtype == np.float64 else np.astype(a, np.float64) for a in (x, xp))
     if fp.dtype.kind != "c":
         fp = np.astype(fp, np.float64)
-    if not xp.shape[0]:  # NumPy raises, but for an x that is empty too
-        return x + np.interp(values(x), values(xp), values(fp))
+    if not xp.shape[0]:  # allowed by NumPy 2.5, if x is empty too
+        return x
     if period is not None:
         x, xp = np.mod(x, abs(period)), np.mod(xp, abs(period))
         order = np.argsort(xp)

@@ -74,6 +74,18 @@ def cast_to_integers(x, dtype):
 
 
 @primitive
+def where(condition, x, y):
+    """Choose elements of x where the condition holds, and of y elsewhere."""
+    return np.where(condition, x, y)
+
+
+@composite(np.where)
+def _where(condition, *choices):
+    """Find the positions where the condition holds, if there is nothing to choose from."""
+    return where(condition, *choices) if choices else np.nonzero(condition)
+
+
+@primitive
 def fraction(x):
     """Return the fractional part of x, with its sign: the first result of np.modf."""
     return np.modf(x)[0]
@@ -111,7 +123,7 @@ rule(np.logaddexp,   lambda g, out, a, _b: g * np.exp(_share(a, out)),    lambda
 rule(np.logaddexp2,  lambda g, out, a, _b: g * np.exp2(_share(a, out)),   lambda g, out, _a, b: g * np.exp2(_share(b, out)))
 rule(np.arctan2,     lambda g, _out, a, b: _turn(g, b, a, b),         lambda g, _out, a, b: _turn(-g, a, a, b))
 rule(np.hypot,       lambda g, out, a, _b: safe_divide(g * a, out),   lambda g, out, _a, b: safe_divide(g * b, out))
-rule(np.where,       lambda g, _out, _c, _a, _b: g * 0, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
+rule(where,          lambda g, _out, _c, _a, _b: g * 0, lambda g, _out, c, _a, _b: np.where(c, g, 0),   lambda g, _out, c, _a, _b: np.where(c, 0, g))
 
 rule(np.positive,    lambda g, _out, _x: g)
 rule(np.negative,    lambda g, _out, _x: -g)

@@ -144,7 +144,7 @@ def _take_along_axis(arr, indices, axis=-1):
 def _positions(indices):
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
     checked = hasattr(indices, "dtype") and indices.ndim
-    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe")
+    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
 
 
 @composite(np.take)

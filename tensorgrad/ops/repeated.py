@@ -10,9 +10,8 @@ import numpy as np
 from tensorgrad.ops.common import values
 from tensorgrad.rules import primitive, rule
 
-VECTORS, VALUES, RULE = range(
-    3
-)  # the places in the marker: used by the caller, or by a rule at a higher order
+# The places in the marker: used by the caller, the caller, a rule that is differentiated again.
+VECTORS, VALUES, RULE = range(3)
 
 
 @primitive

@@ -49,8 +49,9 @@ def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
     if x.size == 0:
         return np.broadcast_to(np.sum(x, axis=-1) if x.ndim == 1 else np.zeros(()), shape)
     holes = np.isnan(x)
+    n = x.shape[-1] - np.count_nonzero(holes, axis=-1, keepdims=True) * skip_nan
     if weights is None:
-        place = _places(holes, values(q).ravel(), method, skip_nan)
+        place = _places(n, values(q).ravel(), method)
     else:
         given = rows(_weights_like(a, values(weights), axis), axis)[0]
         place = _weighted_places(values(x), given, values(q).ravel(), skip_nan)
@@ -63,21 +64,19 @@ def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
     )
     out = lower + rise * (place - low).astype(x.real.dtype)
     if not isinstance(q, np.ndarray):
-        out = out + _moves(q, method, place, holes, skip_nan) * _slopes(x, place)
+        out = out + _moves(q, method, n) * _slopes(x, place, n)
     if not skip_nan and np.any(holes):
         out = np.where(np.any(holes, axis=-1, keepdims=True), np.nan, out)
     return np.reshape(np.moveaxis(out, -1, 0), shape)
 
 
-def _places(holes, q, method, skip_nan):
-    """Return the positions of the quantiles among the sorted elements, between two or at one of them."""
-    count = holes.shape[-1]
-    n = count - np.count_nonzero(holes, axis=-1) if skip_nan else np.full(holes.shape[:-1], count)
-    place = np.zeros((*n.shape, q.size))
+def _places(n, q, method):
+    """Return the positions of the quantiles among n sorted elements, between two or at one of them."""
+    place = np.zeros((*n.shape[:-1], q.size))
     for each in np.unique(n):
         if each:
             # A quantile is an element or lies between two, so that of 0, 1, 2, … is its position.
-            place[n == each] = np.quantile(np.arange(each, dtype=float), q, method=method)
+            place[n[..., 0] == each] = np.quantile(np.arange(each, dtype=float), q, method=method)
     return place
 
 
@@ -91,10 +90,8 @@ def _weighted_places(x, weights, q, skip_nan):
     return np.nan_to_num(np.moveaxis(place, 0, -1))
 
 
-def _moves(q, method, place, holes, skip_nan):
-    """0, with the gradient of the position with respect to q: 0 for methods that jump, and beyond the bounds."""
-    n = holes.shape[-1]
-    n = n - np.count_nonzero(holes, axis=-1, keepdims=True) if skip_nan else n
+def _moves(q, method, n):
+    """Return 0 with the gradient of the position by q, which is 0 for methods that jump, and beyond the bounds."""
     first, last = POSITIONS.get(method, (0, 0))
     exact = first + values(q).ravel() * (n + 1 - first - last) - 1
     inside = (exact >= -1e-9) & (exact <= n - 1 + 1e-9) & (method in POSITIONS)
@@ -102,11 +99,10 @@ def _moves(q, method, place, holes, skip_nan):
     return change * np.where(inside, n + 1 - first - last, 0)
 
 
-def _slopes(x, place):
-    """The slope between the sorted neighbours; at an element, the mean of those on both sides."""
-    last = x.shape[-1] - 1
+def _slopes(x, place, n):
+    """Return the slope between the sorted neighbours; at an element, the mean of the slopes on both sides."""
     before = np.maximum(np.ceil(place).astype(int) - 1, 0)
-    after = np.minimum(np.floor(place).astype(int) + 1, last)
+    after = np.minimum(np.floor(place).astype(int) + 1, np.maximum(n - 1, 0))
     rise = np.take_along_axis(x, after, axis=-1) - np.take_along_axis(x, before, axis=-1)
     return rise / np.maximum(after - before, 1)
 

@@ -9,8 +9,8 @@ from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import NO_KEYWORDS, apply
 from tensorgrad.engine.state import STATE, with_state
-from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function, Op
+from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
     detached,
     dtype_of,

@@ -12,8 +12,8 @@ from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import Node, ShapeDtype, serials
 from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
 from tensorgrad.engine.state import STATE, with_state
-from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import EachOp, Function, Plan
+from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
     alias,
     leaves_of,

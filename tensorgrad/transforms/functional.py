@@ -14,8 +14,8 @@ import numpy as np
 
 from tensorgrad.engine.gradients import conjugated
 from tensorgrad.engine.state import STATE
-from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function
+from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import Argnums, RecordedCall
 from tensorgrad.transforms.trees import in_kind_of, leaves_of, ones, recorded, tree_map, zeros
 

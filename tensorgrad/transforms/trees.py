@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.logits import share_logits
 from tensorgrad.engine.record import wrap
-from tensorgrad.engine.tensor import Tensor
 from tensorgrad.rules import Function
+from tensorgrad.tensor.logits import share_logits
+from tensorgrad.tensor.tensor import Tensor
 
 
 def tree_map(f: Function, tree: Any, *others: Any) -> Any:

@@ -18,7 +18,7 @@ class Call(NamedTuple):
 
 
 def call(*args: Any, **kwargs: Any) -> Call:
-    """A row: the arguments of one call. Its floating-point and complex arrays are differentiated."""
+    """Return a row: the arguments of one call, whose floating-point and complex arrays are differentiated."""
     return Call(args, kwargs)
 
 
@@ -26,7 +26,7 @@ draws = count()
 
 
 def r(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
-    """Numbers in random order, spread over [low, high]: distinct, and never near 0 or another integer."""
+    """Draw distinct numbers, spread over [low, high] in random order, never near 0 or another integer."""
     rng = np.random.default_rng([next(draws), *shape])
     n = math.prod(shape)
     x = low + (high - low) * (rng.permutation(n) + rng.uniform(0.2, 0.8, n)) / max(n, 1)
@@ -37,24 +37,24 @@ def r(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
 
 
 def c(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
-    """Complex numbers whose real and imaginary parts are drawn by r."""
+    """Draw complex numbers whose real and imaginary parts come from r."""
     return np.asarray(r(*shape, low=low, high=high) + 1j * r(*shape, low=low, high=high))
 
 
 def holes(*shape: int) -> np.ndarray:
-    """Numbers drawn by r, with NaN in every third place."""
+    """Draw numbers by r, with NaN in every third place."""
     x = r(*shape)
     x.flat[1::3] = np.nan
     return x
 
 
 def zeros(*shape: int) -> np.ndarray:
-    """Numbers drawn by r, with a zero in every third place."""
+    """Draw numbers by r, with a zero in every third place."""
     x = r(*shape)
     x.flat[1::3] = 0
     return x
 
 
-# All of them whichever is asked for, so that each draws the same numbers in every run.
+# Import all files, whichever is asked for, so that each draws the same numbers in every run.
 for file in sorted(Path(__file__).parent.glob("[!_]*.py")):
     import_module(f"{__name__}.{file.stem}")

@@ -1,4 +1,4 @@
-"""Calls of the methods of ufuncs that follow from the ufuncs: those of no family of their own."""
+"""Calls of the methods of ufuncs that have no family of their own."""
 
 import numpy as np
 

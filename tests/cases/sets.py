@@ -1,4 +1,4 @@
-"""Calls of sets: of numbers that are all different, for equal ones have kinks."""
+"""Calls of sets, with numbers that are all different, because equal ones have kinks."""
 
 import numpy as np
 

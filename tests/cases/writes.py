@@ -1,4 +1,4 @@
-"""Calls of functions that write into their first argument, of which the test gives them a copy."""
+"""Calls of functions that write into their first argument; the test gives them a copy of it."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ CASES = {
 
 
 def written(function):
-    """The function as one that returns what it wrote into: a tensor, if it is given any."""
+    """Return the function as one that returns the array it has written to: a tensor, if any argument is one."""
 
     def call(x, *args, **kwargs):
         given = (x, *args, *kwargs.values())

@@ -1,4 +1,4 @@
-"""Keywords that a gradient would not follow are refused at the call, and dtypes are kept or change as NumPy's do."""
+"""Keywords: supported, or refused at the call because they would lose a gradient; dtypes change as in NumPy."""
 
 import numpy as np
 import pytest

@@ -119,6 +119,10 @@ TABLES = {
 }
 
 
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.4.0",
+    reason="older NumPys answer some odd input in another way",
+)
 @pytest.mark.parametrize("op", TABLES, ids=full_name)
 def test_odd_inputs_are_as_in_numpy(op: Callable[..., Any]) -> None:
     plain = getattr(op, "compute", op)

@@ -1,4 +1,4 @@
-"""Chains of rearrangements, drawn at random: each gradient goes back to the element whose number NumPy carried there."""
+"""Random chains of rearrangements: each gradient goes back to the element whose number NumPy has moved there."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -13,7 +13,7 @@ MANY = 2000  # elements, above which nothing is repeated
 
 @st.composite
 def axes_of(draw, n, least=0):
-    """Some of the axes, counted from either end."""
+    """Draw some of the axes, counted from either end."""
     chosen = draw(st.permutations(range(n)))[: draw(st.integers(min(least, n), n))]
     return tuple(axis - n * draw(st.booleans()) for axis in chosen)
 
@@ -22,7 +22,7 @@ def axis_of(draw, n):
     return draw(st.integers(-n, n - 1))
 
 
-# Each takes `draw` and the array that is to be rearranged, to know its shape; it returns what is to be done to it.
+# Each function takes `draw` and the array, for its shape, and returns a function that rearranges the array.
 # fmt: off
 def reshape(draw, x):
     shape = draw(st.sampled_from([(-1,), (x.size,), x.shape[::-1], (1, *x.shape), (-1, x.shape[0])]))

@@ -9,9 +9,9 @@ import numpy as np
 
 from tensorgrad.engine.record import NO_KEYWORDS, NUMBERS, apply, dispatch, remember, unwrap
 from tensorgrad.engine.state import STATE
-from tensorgrad.engine.tensor import Tensor
 from tensorgrad.engine.views import assign_
 from tensorgrad.rules import RULES, Function, numbers
+from tensorgrad.tensor.tensor import Tensor
 
 # fmt: off
 OPERATORS = {
@@ -57,8 +57,8 @@ def holds_arrays(other: Any) -> bool:
     return type(other).__module__.partition(".")[0] in OWN_ARRAYS
 
 
-def operator_pair(ufunc: np.ufunc, compute: Function, name: str) -> tuple[Function, Function]:
-    """Return `a * b` and its reflection: `apply` for two operands, written out for speed."""
+def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
+    """Return the operator `a * b`: `apply` for two operands, written out for speed."""
     op = copy.copy(RULES[ufunc])
     op.compute = compute  # on NumPy's scalars the operator is ten times faster than the ufunc
     plans = [op.plan(wanted, 2) for wanted in range(4)]
@@ -91,12 +91,16 @@ def operator_pair(ufunc: np.ufunc, compute: Function, name: str) -> tuple[Functi
             t.node = remember(op, plan, (p, q), (x, y), NO_KEYWORDS, out, out, state)
         return t
 
-    def reflected(b: Tensor, a: Any) -> Any:
-        if b.node is None and holds_arrays(a):
-            return compute(a, b._value)
-        return forward(a, b)
+    return forward
 
-    return forward, reflected
+
+def reflection_of(forward: Function, compute: Function) -> Function:
+    """Return `b * a` of an operator."""
+
+    def reflected(b: Tensor, a: Any) -> Any:
+        return compute(a, b._value) if b.node is None and holds_arrays(a) else forward(a, b)
+
+    return reflected
 
 
 def _method(function: Function) -> Function:
@@ -131,7 +135,9 @@ def _comparison(compare: Function) -> Function:
 def _binary(name: str, ufunc: np.ufunc) -> None:
     """Give Tensor `a op b`, `b op a` and `a op= b`."""
     if ufunc in RULES:
-        forward, reflected = operator_pair(ufunc, getattr(operator, name), f"__r{name}__")
+        compute = getattr(operator, name)
+        forward = operator_of(ufunc, compute, f"__r{name}__")
+        reflected = reflection_of(forward, compute)
     else:
         forward, reflected = _method(ufunc), lambda b, a: dispatch(ufunc, (a, b), NO_KEYWORDS)
 

@@ -1,4 +1,4 @@
-"""What other code takes a tensor for: an array, a number, a piece of memory."""
+"""Conversions of a tensor by other code: to an array, a number, or shared memory."""
 
 import operator
 from typing import Any
@@ -10,13 +10,13 @@ from tensorgrad.engine.state import STATE
 
 
 class Interop(TensorBase):
-    """The part of Tensor that other code uses; it refuses where a gradient would be lost."""
+    """The conversions of Tensor; they raise where a gradient would be lost."""
 
     __slots__ = ()
     __pandas_priority__ = 5000  # above a DataFrame's: pandas leaves `series * tensor` to Tensor
 
     def numpy(self) -> np.ndarray:
-        """The array itself; of a tensor that is part of a graph only after `.detach()`."""
+        """Return the array itself; a tensor that is part of a graph needs `.detach()` first."""
         return self.__array__()
 
     def item(self, *index: Any) -> Any:
@@ -41,7 +41,7 @@ class Interop(TensorBase):
         return np.array(self._value, dtype, copy=copy)
 
     def _number(self) -> Any:
-        """The value as Python's own types want it: ndarray[i] = tensor and math.sin(tensor) do."""
+        """Return the value for Python's own types, as `math.sin(t)` and `ndarray[i] = t` ask for it."""
         if self.node is not None and STATE.get().recording:
             raise TypeError(
                 "making a plain number of a tensor that requires a gradient would lose the "

@@ -7,7 +7,7 @@ without a graph too, and is freed with that tensor.
 
 from typing import Any
 
-from tensorgrad.engine.record import TensorBase, bound, root_of, wrap
+from tensorgrad.engine.record import TensorBase, bound, wrap
 from tensorgrad.ops.neural import sigmoid, softmax
 from tensorgrad.rules import RULES, Function
 
@@ -56,13 +56,3 @@ def share_logits(p: Any, other: Any) -> Any:
         activation, array, node = logits
         other._logits = activation, array, other.node and node
     return other
-
-
-def drop_logits(t: Any, *, shared_memory: bool = False) -> None:
-    """Remove the logits of a tensor that gets a new value.
-
-    With `shared_memory`, so does the tensor that it is a view of.
-    """
-    t._logits = None
-    if shared_memory:
-        root_of(t)[0]._logits = None

@@ -12,23 +12,26 @@ from tensorgrad.engine.gradients import (
     cotangent_of,
     gradients,
 )
-from tensorgrad.engine.interop import Interop
-from tensorgrad.engine.logits import ACTIVATIONS, drop_logits, hand_on, share_logits
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
     NO_KEYWORDS,
     TensorBase,
     apply,
     dispatch,
+    needs_grad,
     require_node,
+    root_of,
     unwrap,
     wrap,
 )
-from tensorgrad.engine.signatures import Signatures
 from tensorgrad.engine.state import STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
+from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.rules import RULES, Function, plain_array
+from tensorgrad.tensor.interop import Interop
+from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
+from tensorgrad.tensor.signatures import Signatures
 
 
 class Tensor(Interop, Signatures):
@@ -87,7 +90,9 @@ class Tensor(Interop, Signatures):
         if array is self._value and self.node is not None and self.node.extras is not None:
             # `t.data -= step` arrives here, after writing in place.
             self.node.extras.array, self.node.extras.version = array, next(serials)
-        drop_logits(self, shared_memory=array is self._value)
+        self._logits = None
+        if array is self._value:
+            root_of(self)[0]._logits = None
         self._value = array
 
     @property
@@ -223,7 +228,7 @@ class Tensor(Interop, Signatures):
     # Gradients
 
     def detach(self) -> "Tensor":
-        """The same value as a constant, sharing the array."""
+        """Return the same value as a constant that shares the array."""
         return share_logits(self, wrap(self._value))
 
     def backward(
@@ -271,6 +276,9 @@ class Tensor(Interop, Signatures):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and ufunc in RULES:
+            if (kwargs or len(args) > ufunc.nin) and ufunc.signature is None:
+                if STATE.get().recording and needs_grad((args, kwargs)):
+                    return call_with_keywords(ufunc, *args, **kwargs)
             return apply(RULES[ufunc], args, kwargs)
         return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
 

@@ -1,0 +1,1 @@
+"""Tensor: what makes a recorded value an ndarray to its users."""
