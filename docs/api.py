@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import nn
 import tensorgrad
 from tensorgrad import Tensor
-from tensorgrad.engine import signatures
+from tensorgrad.tensor import signatures
 
 PAGE = Path(__file__).with_name("api.md")
 INTRODUCTION = """\
