@@ -5,8 +5,10 @@ python -m docs.api generates it.
 
 import inspect
 import re
+import runpy
 import sys
 import textwrap
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 import nn
 import tensorgrad
 from tensorgrad import Tensor
+from tensorgrad.tensor import signatures
 
 PAGE = Path(__file__).with_name("api.md")
 INTRODUCTION = """\
@@ -141,6 +144,21 @@ def members(entry: Entry) -> Iterator[Entry]:
             yield Entry(name, value, entry.value)
 
 
+def declared() -> dict[str, Any]:
+    """Map the names of Tensor's methods from tables to functions with their signatures.
+
+    Those are NumPy's without what tensors refuse, and do not change with NumPy's version.
+    """
+    typing.TYPE_CHECKING = True
+    try:
+        return dict(vars(runpy.run_path(signatures.__file__)["Signatures"]))
+    finally:
+        typing.TYPE_CHECKING = False
+
+
+DECLARED = declared()
+
+
 def signature(entry: Entry, width: int = 100) -> str:
     """Write a name with its parameters, hints and defaults, as short as it can be read."""
     name = entry.name
@@ -150,7 +168,9 @@ def signature(entry: Entry, width: int = 100) -> str:
     is_error = isinstance(entry.value, type) and issubclass(entry.value, Exception)
     if isinstance(entry.value, property) or is_error:
         return name
-    full = inspect.signature(entry.value)
+    full = inspect.signature(
+        DECLARED.get(name, entry.value) if entry.owner is Tensor else entry.value
+    )
     parameters = list(full.parameters.values())
     if entry.owner is not None and parameters and parameters[0].name in ("self", "cls"):
         parameters = parameters[1:]
@@ -183,6 +203,7 @@ def with_hint(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return text
     default = getattr(parameter.default, "__name__", None) or repr(parameter.default)
+    default = default.replace("Ellipsis", "...")
     return f"{text} = {default}" if hinted else f"{text}={default}"
 
 

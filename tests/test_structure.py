@@ -135,7 +135,7 @@ def test_every_public_name_is_declared(package):
 
 
 def functions(package):
-    """The public functions of a package, and the methods that its public classes define."""
+    """Yield the public functions of a package, and the methods that its public classes define."""
     for name in package.__all__:
         value = getattr(package, name)
         if inspect.isclass(value):

@@ -25,6 +25,7 @@ assert_type(x.mT, tg.Tensor)
 assert_type(x.real, tg.Tensor)
 assert_type(x.imag, tg.Tensor)
 assert_type(len(x), int)
+assert_type({x: "x", w: "w"}[x], str)
 assert_type([row.sum() for row in x], list[tg.Tensor])
 
 # Operators
