@@ -24,7 +24,7 @@ ROOMS = {
 # Within a room, each file sees only those before it.
 FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "record", "gradients", "views", "__init__"],
-    "tensorgrad/tensor": ["interop", "logits", "signatures", "tensor", "operators", "__init__"],
+    "tensorgrad/tensor": ["interop", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],

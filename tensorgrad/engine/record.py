@@ -87,6 +87,11 @@ def needs_grad(x: Any) -> bool:
     return isinstance(x, (tuple, list)) and any(map(needs_grad, x))
 
 
+def records(x: Any) -> bool:
+    """Return True if a call of x is recorded: a tensor in it has a gradient, outside of no_grad."""
+    return STATE.get().recording and needs_grad(x)
+
+
 def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a function that was given a tensor in the way that its table says.
 
@@ -101,7 +106,7 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         except TypeError:
             refuse_if_unknown(function, args, kwargs)
             raise
-    if function not in NONDIFFERENTIABLE and STATE.get().recording and needs_grad((args, kwargs)):
+    if function not in NONDIFFERENTIABLE and records((args, kwargs)):
         name = getattr(function, "__qualname__", function)
         if function in UNSUPPORTED:
             raise TypeError(f"{name} of tensors that require a gradient: {UNSUPPORTED[function]}")

@@ -23,8 +23,8 @@ def assign_(t: Any, result: Any) -> Any:
         if STATE.get().recording:
             raise RuntimeError(
                 "a leaf that requires a gradient, or a view of one, cannot be written to while "
-                "recording, because it would stop being a leaf; write under no_grad(), to .data, or "
-                "to a copy like `t * 1`"
+                "recording, because it would stop being a leaf; write under no_grad(), to .data, "
+                "or to a copy like `t * 1`"
             )
         root.data = result._value
     else:

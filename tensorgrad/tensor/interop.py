@@ -79,7 +79,7 @@ class Interop(TensorBase):
         return complex(self._number())
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return round(self._value, ndigits)  # type: ignore[call-overload]
+        return round(self._value, ndigits)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return np

@@ -18,7 +18,7 @@ from tensorgrad.engine.record import (
     TensorBase,
     apply,
     dispatch,
-    needs_grad,
+    records,
     require_node,
     root_of,
     unwrap,
@@ -29,12 +29,12 @@ from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.rules import RULES, Function, plain_array
-from tensorgrad.tensor.interop import Interop
+from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
 
 
-class Tensor(Interop, Signatures):
+class Tensor(Attributes, Signatures):
     """An array, and the node that made it (None for a constant).
 
     `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
@@ -71,11 +71,9 @@ class Tensor(Interop, Signatures):
         if name is not None:
             self.name = name
 
-    # What it is
-
     @property
     def data(self) -> np.ndarray:
-        """The array itself, not a copy: writing to it is not recorded."""
+        """The array itself, not a copy. Writing to it is not recorded."""
         if type(self._value) is not np.ndarray:
             self._value = np.asarray(self._value)
         return self._value
@@ -97,7 +95,7 @@ class Tensor(Interop, Signatures):
 
     @property
     def grad(self) -> "Tensor | None":
-        """The gradient that backward left here; a value, not to be written to."""
+        """The gradient that backward left here, a read-only value."""
         extras = self.node.extras if self.node is not None else None
         return None if extras is None else extras.grad
 
@@ -124,7 +122,7 @@ class Tensor(Interop, Signatures):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation made it."""
+        """True if no recorded operation made it."""
         return self.node is None or self.node.op is None
 
     @property
@@ -138,7 +136,7 @@ class Tensor(Interop, Signatures):
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """What the op that made this was given: tensors, constants, None where no rule reads it."""
+        """The arguments of the op that made this: tensors and constants, None for those not saved."""
         if self.node is None or self.node.parents is None:
             return ()
         pairs = zip(self.node.args, self.node.parents, strict=True)
@@ -150,56 +148,6 @@ class Tensor(Interop, Signatures):
     def op(self) -> Function | None:
         """The function that made this tensor, None for leaves and constants."""
         return None if self.node is None or self.node.op is None else self.node.op.function
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-        return self._value.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._value.ndim
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return self._value.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The data type of the elements."""
-        return self._value.dtype
-
-    @property
-    def itemsize(self) -> int:
-        """The bytes of one element."""
-        return self._value.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of all elements."""
-        return self._value.nbytes
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """The bytes from one element to the next along each axis."""
-        return self._value.strides
-
-    @property
-    def flags(self) -> Any:
-        """The memory layout of the array."""
-        return self._value.flags
-
-    @property
-    def device(self) -> str:
-        """The device of the array: "cpu"."""
-        return "cpu"
-
-    def to_device(self, device: str, /, *, stream: Any = None) -> "Tensor":
-        """Return the tensor itself, which is on the only device that there is."""
-        np.empty(0).to_device(device, stream=stream)  # or NumPy's error
-        return self
 
     def __repr__(self) -> str:
         body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
@@ -236,9 +184,9 @@ class Tensor(Interop, Signatures):
     ) -> None:
         """Add the gradient of this tensor to the `.grad` of every leaf under it.
 
-        `gradient` is the gradient arriving here, 1 by default for a single number. The graph is
-        freed on the way unless `retain_graph`. With `create_graph` the gradients are recorded, can
-        be differentiated again, and keep the graph in memory until `zero_grad()`.
+        `gradient` is the cotangent, the gradient in this tensor, by default 1 for a single number.
+        The graph is freed on the way unless `retain_graph`. With `create_graph` the gradients are
+        recorded, can be differentiated again, and keep the graph in memory until `zero_grad()`.
         Raises: RuntimeError if nothing was recorded or the graph was freed; ValueError if the
         gradient's shape does not fit.
         """
@@ -253,11 +201,11 @@ class Tensor(Interop, Signatures):
             self.node.extras.grad = None
 
     def retain_grad(self) -> None:
-        """Have backward leave a `.grad` here too, though this is no leaf."""
+        """Make backward leave a `.grad` here too, although this is no leaf."""
         require_node(self, "retain its gradient").ensure_extras().retains = True
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
-        """Call `hook` with the complete gradient; what it returns, if anything, takes its place.
+        """Call `hook` with the complete gradient; a gradient that it returns replaces this one.
 
         Returns a function that removes the hook.
         """
@@ -294,69 +242,6 @@ class Tensor(Interop, Signatures):
         """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
         if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
             assign_(self, assign(self, unwrap(index), value))
-
-    @property
-    def flat(self) -> "Tensor":
-        """All elements in a row, as a view."""
-        if not self.flags.c_contiguous:
-            raise TypeError(
-                "the elements of this tensor do not lie in a row, so that .flat would be a copy "
-                "of it; use np.ravel(tensor) to read them"
-            )
-        return np.reshape(self, -1)
-
-    def view(self, dtype: Any = None) -> "Tensor":
-        """Return a view of the tensor, or of a constant's memory as numbers of another dtype."""
-        if dtype is None or dtype == self.dtype:
-            return self[...]
-        if self.node is not None and STATE.get().recording:
-            raise TypeError(
-                "a view of a recorded tensor in another dtype has no gradient; use .astype to "
-                "convert the numbers, or .data.view for their bits"
-            )
-        return wrap(self.data.view(dtype))
-
-    @property
-    def T(self) -> "Tensor":
-        """The transpose: the axes in reverse order."""
-        return np.transpose(self)
-
-    @property
-    def real(self) -> "Tensor":
-        """The real part."""
-        return np.real(self)
-
-    @property
-    def imag(self) -> "Tensor":
-        """The imaginary part."""
-        return np.imag(self)
-
-    @property
-    def mT(self) -> "Tensor":
-        """The transpose of each matrix in the last two axes.
-
-        Shapes: (..., M, N) -> (..., N, M).
-        """
-        return np.matrix_transpose(self)
-
-    def reshape(self, *shape: Any, order: str = "C") -> "Tensor":
-        """Return the same elements in another shape, given as numbers or as one tuple."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order)
-
-    def transpose(self, *axes: Any) -> "Tensor":
-        """Return the axes in another order, given as numbers or as one tuple, or reversed."""
-        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
-
-    def flatten(self, order: str = "C") -> "Tensor":
-        """Return a copy with a single axis.
-
-        Shapes: any -> (size,).
-        """
-        return np.copy(np.ravel(self, order))
-
-    def compress(self, condition: Any, axis: int | None = None) -> "Tensor":
-        """Return the slices along `axis` for which the condition is true."""
-        return np.compress(condition, self, axis)
 
     def fill(self, value: Any) -> None:
         """Write one value into every element."""

@@ -1,0 +1,128 @@
+"""The attributes of a tensor that it has from its array, and other shapes of it."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from tensorgrad.engine.record import wrap
+from tensorgrad.engine.state import STATE
+from tensorgrad.tensor.interop import Interop
+
+
+class Attributes(Interop):
+    """The attributes of an ndarray, and its methods that are not from a table."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._value.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data type of the elements."""
+        return self._value.dtype
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._value.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._value.nbytes
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The bytes from one element to the next along each axis."""
+        return self._value.strides
+
+    @property
+    def flags(self) -> Any:
+        """The memory layout of the array."""
+        return self._value.flags
+
+    @property
+    def device(self) -> str:
+        """The device of the array: "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Self:
+        """Return the tensor itself, which is on the only device that there is."""
+        np.empty(0).to_device(device, stream=stream)  # or NumPy's error
+        return self
+
+    @property
+    def flat(self) -> Self:
+        """All elements in a row, as a view."""
+        if not self.flags.c_contiguous:
+            raise TypeError(
+                "the elements of this tensor do not lie in a row, so that .flat would be a copy "
+                "of it; use np.ravel(tensor) to read them"
+            )
+        return np.reshape(self, -1)
+
+    def view(self, dtype: Any = None) -> Self:
+        """Return a view of the tensor, or of a constant's memory as numbers of another dtype."""
+        if dtype is None or dtype == self.dtype:
+            return np.reshape(self, self.shape)
+        if self.node is not None and STATE.get().recording:
+            raise TypeError(
+                "a view of a recorded tensor in another dtype has no gradient; use .astype to "
+                "convert the numbers, or .data.view for their bits"
+            )
+        return wrap(np.asarray(self._value).view(dtype))
+
+    @property
+    def T(self) -> Self:
+        """The transpose: the axes in reverse order."""
+        return np.transpose(self)
+
+    @property
+    def real(self) -> Self:
+        """The real part."""
+        return np.real(self)
+
+    @property
+    def imag(self) -> Self:
+        """The imaginary part."""
+        return np.imag(self)
+
+    @property
+    def mT(self) -> Self:
+        """The transpose of each matrix in the last two axes.
+
+        Shapes: (..., M, N) -> (..., N, M).
+        """
+        return np.matrix_transpose(self)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Self:
+        """Return the same elements in another shape, given as numbers or as one tuple."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+
+    def transpose(self, *axes: Any) -> Self:
+        """Return the axes in another order, given as numbers or as one tuple, or reversed."""
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def flatten(self, order: str = "C") -> Self:
+        """Return a copy with a single axis.
+
+        Shapes: any -> (size,).
+        """
+        return np.copy(np.ravel(self, order))
+
+    def compress(self, condition: Any, axis: int | None = None) -> Self:
+        """Return the slices along `axis` for which the condition is true."""
+        return np.compress(condition, self, axis)
