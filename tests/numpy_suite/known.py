@@ -20,7 +20,7 @@ KNOWN = {  # (functions, kinds, part of the call or of what was found), as regul
     ("ndarray.tobytes", "raises|exception", "no attribute"): "a tensor is no buffer of bytes; its .data is",
     ("ndarray.getfield", "raises|exception", "no attribute"): "a part of a number's bytes has no gradient; its .data has it",
     ("operator.mul", "accepts|type", "sequence|list"): "a list times NumPy's number repeats the list, and a 0-d tensor multiplies it",
-    ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert float"): "an array of integers asks a tensor for an int, and Python's takes no NaN",
+    ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert (long)?(float|double)"): "an array of integers asks a tensor for an int, and Python's takes no NaN",
     ("pad", "value", "'empty'"): "what mode='empty' leaves undefined",
     ("quantile|percentile", "type", "Fraction"): "Fractions make an array of objects, and tensors hold numbers",
 }
