@@ -162,7 +162,7 @@ class Report:
         row[kind] = row.get(kind, 0) + 1
         if kind == "refused":
             self.refusals.setdefault(detail, [0, text])[0] += 1
-        elif entry := kind not in self.GOOD and entry_of(name, kind, detail):
+        elif entry := kind not in self.GOOD and entry_of(name, kind, f"{text}: {detail}"):
             self.known.append(" · ".join(entry))
         elif kind not in self.GOOD:
             found = self.examples.setdefault(f"{name} {mode} {kind}", [])

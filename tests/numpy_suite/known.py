@@ -8,18 +8,20 @@ import re
 from tensorgrad.rules import UNSUPPORTED
 
 # fmt: off
-KNOWN = {  # (functions, kinds, part of what was found), as regular expressions: why
+KNOWN = {  # (functions, kinds, part of the call or of what was found), as regular expressions: why
     ("array|asarray", "accepts", "Unable to avoid copy"): "copy=False of a tensor hands its own array over, in the order asked for",
     ("array|asarray", "raises", "Unable to avoid copy"): "a 0-d tensor holds a number, of which an array can only be a copy",
     ("array|asarray", "value", "Tensor"): "an array of objects holds the tensors themselves",
-    ("array|asarray|f(max|min).*|(maxi|mini)mum.*", "value|raises", "e.4[0-9]{3}|inf|array element"): "a list of 0-d tensors goes through float, which is shorter than longdouble",
+    ("array|asarray|f(max|min).*|(maxi|mini)mum.*", "value|raises", "longdouble"): "a list of 0-d tensors goes through float, which is shorter",
+    ("concatenate|stack", "dtype", ">f8, found float64"): "the result has the machine's byte order",
     ("corrcoef", "wrong", ""): "collinear data lie on the bound to which NumPy clips, where the second derivative jumps",
     ("isscalar", "value", "True, found False"): "a tensor is never a scalar to NumPy, as a 0-d array is none",
     ("linalg.lstsq", "value", "e-3[0-9]"): "residuals that are 0 but for rounding",
     ("ndarray.tobytes", "raises|exception", "no attribute"): "a tensor is no buffer of bytes; its .data is",
     ("ndarray.getfield", "raises|exception", "no attribute"): "a part of a number's bytes has no gradient; its .data has it",
     ("operator.mul", "accepts|type", "sequence|list"): "a list times NumPy's number repeats the list, and a 0-d tensor multiplies it",
-    ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert float"): "an array of integers asks a tensor for an int, and Python's takes no NaN",
+    ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert (long)?(float|double)"): "an array of integers asks a tensor for an int, and Python's takes no NaN",
+    ("pad", "value", "'empty'"): "what mode='empty' leaves undefined",
     ("quantile|percentile", "type", "Fraction"): "Fractions make an array of objects, and tensors hold numbers",
 }
 REFUSALS = {  # what a refusal says: why it is right
@@ -41,10 +43,10 @@ def unnamed(refusals):
     return sorted(text for text in refusals if not any(re.search(r, text) for r in REFUSALS))
 
 
-def entry_of(name, kind, detail):
+def entry_of(name, kind, text):
     """The entry of the table that a disagreement falls under, None if it is not known."""
     for functions, kinds, part in KNOWN:
-        if re.fullmatch(functions, name) and re.fullmatch(kinds, kind) and re.search(part, detail):
+        if re.fullmatch(functions, name) and re.fullmatch(kinds, kind) and re.search(part, text):
             return functions, kinds, part
     return None
 

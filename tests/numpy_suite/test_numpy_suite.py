@@ -29,8 +29,8 @@ def test_every_test_of_numpy_agrees():
     report = added_up(files())
     assert_agrees(report)
     assert not stale(report["known"]), "no longer needed in the table of known disagreements"
-    assert report["calls"]["leaves"] > 50_000
-    assert report["calls"]["first"] > 20_000
+    assert report["calls"]["leaves"] > 20_000
+    assert report["calls"]["first"] > 10_000
 
 
 def test_every_known_disagreement_and_every_refusal_has_a_reason():

@@ -20,18 +20,7 @@ with warnings.catch_warnings():
     except ImportError:
         torch, op_db = None, []
 
-SHORT = (
-    "add",
-    "matmul",
-    "sum",
-    "var",
-    "linalg.solve",
-    "linalg.svdvals",
-    "fft.rfft",
-    "cumprod",
-    "gather",
-    "where",
-)
+SHORT = ["add", "matmul", "sum", "var", "linalg.solve", "linalg.svdvals", "fft.rfft", "cumprod", "gather", "where"]  # fmt: skip
 pytestmark = pytest.mark.skipif(torch is None, reason="PyTorch or expecttest is not installed")
 
 
