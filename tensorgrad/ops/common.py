@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.rules import Function, composite, nondifferentiable, primitive, refuse_out, rule
+from tensorgrad.rules import (
+    Function,
+    composite,
+    nondifferentiable,
+    plain_array,
+    primitive,
+    refuse_out,
+    rule,
+)
 
 
 def along_first_axis(function: Function) -> Function:
@@ -20,7 +28,14 @@ def along_first_axis(function: Function) -> Function:
 
 def as_array(x: Any) -> Any:
     """Return arrays and tensors unchanged, and numbers and lists as arrays."""
-    return x if hasattr(x, "shape") else np.asarray(x)
+    if hasattr(x, "shape") and not isinstance(x, np.ndarray):
+        return x
+    return plain_array(x)
+
+
+def as_operand(x: Any) -> Any:
+    """Return Python's numbers as they are, which do not count for the dtype; the rest as arrays."""
+    return x if isinstance(x, (int, float, complex)) else as_array(x)
 
 
 def sum_kept(x: Any, axis: Any) -> Any:

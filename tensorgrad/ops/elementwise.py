@@ -6,7 +6,7 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, as_operand, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
@@ -82,7 +82,9 @@ def where(condition, x, y):
 @composite(np.where)
 def _where(condition, *choices):
     """Find the positions where the condition holds, if there is nothing to choose from."""
-    return where(condition, *choices) if choices else np.nonzero(condition)
+    if not choices:
+        return np.nonzero(condition)
+    return where(as_array(condition), *map(as_operand, choices))
 
 
 @primitive

@@ -194,7 +194,8 @@ def _nanvar(
     n = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=True)
     if mean is None:
         mean = np.sum(np.where(where, a, 0), axis=axis, keepdims=True) / np.maximum(n, 1)
-    square = np.absolute(np.where(where, a - mean, 0)) ** 2
+    offset = np.where(where, a - mean, 0)
+    square = np.real(offset * np.conj(offset)) if offset.dtype.kind == "c" else offset**2
     freedom = n - (ddof if correction is None else correction)
     total = np.sum(square, axis=axis, keepdims=True)
     out = np.where(freedom > 0, total / np.where(freedom > 0, freedom, 1), np.nan)

@@ -136,7 +136,7 @@ class Tensor(Attributes, Signatures):
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        """The arguments of the op that made this: tensors and constants, None for those not saved."""
+        """The arguments of the op that made this: tensors, constants, None if not saved."""
         if self.node is None or self.node.parents is None:
             return ()
         pairs = zip(self.node.args, self.node.parents, strict=True)

@@ -13,7 +13,7 @@ def test_the_page_is_up_to_date():
 def test_the_page_refers_to_the_code():
     """A search that finds nothing proves nothing."""
     found = {name for _, name in REFERENCE.findall(PAGE.read_text(encoding="utf-8"))}
-    assert {"apply", "remember", "backward", "unbroadcast", "operator_pair", "np.tanh"} <= found
+    assert {"apply", "remember", "backward", "unbroadcast", "operator_of", "np.tanh"} <= found
 
 
 def test_the_engine_can_be_read_in_an_evening():
