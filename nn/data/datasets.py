@@ -26,6 +26,7 @@ __all__ = [
     "image_folder", "read_idx", "sine", "spiral", "synthetic_garments", "vertical",
 ]  # fmt: skip
 
+# The names of the classes of Fashion-MNIST; a label is an index.
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

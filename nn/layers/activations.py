@@ -11,7 +11,10 @@ from nn.module import Module
 
 @register
 class ReLU(Module):
-    """The rectified linear unit: max(x, 0)."""
+    """The rectified linear unit: max(x, 0).
+
+    Shapes: x (...) -> (...).
+    """
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Compute max(x, 0) of each element.
@@ -25,6 +28,7 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """The leaky rectified linear unit: x where it is positive, alpha x elsewhere.
 
+    Shapes: x (...) -> (...).
     Raises: TypeError if alpha is not a number.
     """
 
@@ -43,7 +47,10 @@ class LeakyReLU(Module):
 
 @register
 class Sigmoid(Module):
-    """The logistic sigmoid: 1 / (1 + exp(-x))."""
+    """The logistic sigmoid: 1 / (1 + exp(-x)).
+
+    Shapes: x (...) -> (...).
+    """
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Compute 1 / (1 + exp(-x)) of each element.
@@ -55,7 +62,10 @@ class Sigmoid(Module):
 
 @register
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Shapes: x (...) -> (...).
+    """
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Compute tanh(x) of each element.
@@ -84,6 +94,7 @@ class Softmax(Module):
 class Linear(Module):
     """The identity, used as the last activation of a regression.
 
+    Shapes: x (...) -> (...).
     Raises: TypeError if it is given arguments, because it is not the layer with weights.
     """
 

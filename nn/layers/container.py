@@ -10,7 +10,10 @@ from nn.module import Module
 
 @register
 class Sequential(Module):
-    """A chain of modules, each applied to the output of the one before."""
+    """A chain of modules, each applied to the output of the one before.
+
+    Shapes: as of the first module -> as of the last one.
+    """
 
     def __init__(self, *layers: Module) -> None:
         self.layers: list[Module] = []
@@ -33,7 +36,10 @@ class Sequential(Module):
         self.layers.append(layer)
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
-        """Apply the modules in order."""
+        """Apply the modules in order.
+
+        Shapes: as of the first module -> as of the last one.
+        """
         for layer in self.layers:
             x = layer(x)
         return x
