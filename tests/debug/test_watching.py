@@ -22,7 +22,7 @@ def bits(results: Any) -> list[Any]:
 
 
 def run(op: Any, row: Call, order: int) -> Any:
-    """The value of a call and its derivatives up to an order, those of the second being of the sum of the first."""
+    """Return the value of a call and its derivatives up to an order; the second are those of the sum of the first."""
     leaves: list[tg.Tensor] = []
 
     def lift(x: Any) -> tg.Tensor:

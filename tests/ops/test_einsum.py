@@ -14,7 +14,7 @@ SIZES = {"a": 2, "b": 3, "c": 4, "d": 1}
 
 @st.composite
 def calls(draw):
-    """Subscripts and operands: letters repeated, summed alone or broadcast from length 1; ellipses; implicit outputs."""
+    """Draw subscripts and operands: letters repeated, summed alone or broadcast from length 1; ellipses; implicit outputs."""
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     batch = draw(st.sampled_from([(), (2,), (3, 2)]))
     parts, operands = [], []
@@ -46,7 +46,7 @@ def replaced(xs, i, x):
 
 
 def gradients(f, xs, g, create_graph=False):
-    """The gradients of sum(g * f(*xs)), for tensors or arrays xs."""
+    """Return the gradients of sum(g * f(*xs)), for tensors or arrays xs."""
     leaves = [x if isinstance(x, tg.Tensor) else tg.Tensor(x, requires_grad=True) for x in xs]
     f(*leaves).backward(g, create_graph=create_graph)
     return [x.grad for x in leaves]

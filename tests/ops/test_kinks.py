@@ -18,7 +18,7 @@ E = np.exp(-1.0)
 
 
 def of_each(f, n):
-    """f of the elements of one array as n separate arguments."""
+    """Return f of the elements of one array as n separate arguments."""
     return lambda x: f(*(x[i] for i in range(n)))
 
 
