@@ -227,7 +227,7 @@ def test_a_rule_that_gives_as_many_numbers_in_another_shape_is_refused():
 @pytest.mark.parametrize("order", [1, 2])
 def test_check_grads_rejects_a_wrong_rule(order):
     wrong = tg.primitive(np.sin)
-    # Right at first order, but what it reads is cut off from the graph at the second.
+    # Right at first order, but at the second its value is cut off from the graph.
     first = {1: lambda g, _out, x: 1.01 * g * np.cos(x), 2: None}[order]
     tg.rule(wrong, first or (lambda g, _out, x: g * np.cos(getattr(x, "data", x))))
     if order == 2:

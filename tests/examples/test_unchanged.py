@@ -46,7 +46,7 @@ def test_the_files_import_nothing_but_numpy(file):
     assert [ast.unparse(n) for n in found] == ["import numpy as np"]
 
 
-# Each piece of code, as f(x, *args), with its gradient by x derived by hand
+# Each program, as f(x, *args), with its gradient with respect to x derived by hand
 
 rng = np.random.default_rng(0)
 TRACK = np.cumsum(rng.normal(size=(20, 2)), axis=0)
@@ -208,7 +208,7 @@ def test_jax_agrees(module, monkeypatch):
     np.testing.assert_allclose(tg.grad(f)(*args), theirs, rtol=1e-9)
 
 
-# What cannot run unchanged: each row of the page's table, with what to write instead
+# Code that must change: each row of the page's table, with the alternative
 
 
 def written(a, index, value):

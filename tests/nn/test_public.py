@@ -15,7 +15,7 @@ import tensorgrad as tg
 
 ROOT = Path(nn.__file__).parent
 MODULES = [nn, nn.datasets, nn.init]
-# What users subclass or get back; reached through the public names, but not among them.
+# Classes that users subclass or get from public functions, without being public names.
 BASES = [nn.losses.Loss, nn.metrics.Accuracy, nn.training.loop.Evaluation]
 ARRAYS = {"X", "y", "X_val", "y_val", "y_pred", "y_true"}
 

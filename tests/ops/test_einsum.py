@@ -71,7 +71,7 @@ def test_of_any_string(call):
     for i, (d, h) in enumerate(zip(directions, grads, strict=True)):
         expected = np.sum(g * f(*replaced(xs, i, d)))
         np.testing.assert_allclose(np.sum(h * d), expected, rtol=1e-9, atol=1e-9)
-    # So is each gradient, in every other operand: the second order.
+    # Each gradient is linear in every other operand, too: the second order.
     leaves = [tg.Tensor(x, requires_grad=True) for x in xs]
     first = gradients(f, leaves, g, create_graph=True)[0]
     for x in leaves:

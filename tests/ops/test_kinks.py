@@ -293,7 +293,7 @@ def test_the_blocks_on_the_page_show_what_they_print():
         assert doctest.DocTestRunner().run(page).failed == 0
 
 
-# Of what the page advises against, and what it advises: a point, and the right gradient there.
+# The spelling that the page advises, a point, and the right gradient there.
 # fmt: off
 ADVICE = [
     (lambda x: x,                                        0.0,                    1.0),

@@ -193,7 +193,7 @@ def assert_dtypes_kept(op: Any, row: Call) -> None:
         for i, parent in enumerate(node.parents if node.op and g is not None else ()):
             if parent is not None:
                 step = node.op.rules[i](g, node.out, *node.args, **node.kwargs)
-                # That of g with an array of integers, say; and there is no complex of half precision.
+                # As of g with an array of integers; NumPy has no complex numbers of half precision.
                 half = 32 if step.dtype.kind == "c" else 16
                 most = max(precision(parent.dtype), precision(g.dtype), half)
                 assert precision(step.dtype) <= most, f"{node.op.name}, argument {i}"
@@ -204,7 +204,7 @@ def assert_dtypes_kept(op: Any, row: Call) -> None:
             assert (grads[t.node].dtype, grads[t.node].shape) == (x.dtype, x.shape)
 
 
-# What makes a row one of another shape, which NumPy may refuse; and what only lays out the same numbers in another way.
+# Changes that give a row another shape, which NumPy may refuse, and changes of the memory layout alone.
 # fmt: off
 SHAPES = {
     "0-d":      lambda x: np.asarray(x.ravel()[0]),

@@ -97,7 +97,7 @@ def test_no_other_attributes():
         leaf(1.0).colour = "red"
 
 
-# What it tells of itself
+# Its attributes and its text
 
 REPR = {
     "Tensor([1., 2., 3.], dtype=float64)": lambda: Tensor(V),

@@ -286,7 +286,7 @@ def test_misuse_of_grad(f, argnums, has_aux, error, message):
         tg.grad(f, argnums, has_aux)(2.0)
 
 
-# Nothing but what is asked for
+# Only the rules that are needed run
 
 
 class Steps(Observer):
