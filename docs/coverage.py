@@ -87,7 +87,7 @@ def lists_of(function: Function) -> list[str]:
 
 
 def dispatched(function: Function) -> bool:
-    """Return True if NumPy dispatches the function to its arguments."""
+    """Tell if NumPy dispatches the function to its arguments."""
     return isinstance(function, np.ufunc) or hasattr(function, "_implementation")
 
 

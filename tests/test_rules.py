@@ -1,4 +1,4 @@
-"""Users' own ops, with the library's tools: rule, rule_each, primitive, composed, constant, custom_gradient."""
+"""Users' own ops, with the library's tools: rule, rule_each, primitive, composite, nondifferentiable, custom_gradient."""
 
 import gc
 import inspect
@@ -31,7 +31,7 @@ def test_each_tool_has_an_example(tool):
 
 @tg.primitive
 def _cube(x, scale=1.0):
-    """x³, times a scale."""
+    """Compute x³, times a scale."""
     return scale * x**3
 
 
@@ -57,7 +57,7 @@ def test_a_primitive_stays_a_function_of_arrays(cube):
     assert type(cube(V)) is np.ndarray
     assert cube(2.0) == 8.0
     assert not cube(Tensor(V)).requires_grad
-    assert (cube.__name__, cube.__doc__) == ("_cube", "x³, times a scale.")
+    assert (cube.__name__, cube.__doc__) == ("_cube", "Compute x³, times a scale.")
 
 
 def test_a_primitive_may_return_pythons_numbers():
@@ -104,7 +104,7 @@ def test_unknown_keywords_are_refused_at_the_call(cube):
 
 @pytest.fixture
 def expensive():
-    """exp(-x²), whose rule is given the exponential's slope, and how often that was computed."""
+    """Make exp(-x²), whose rule gets the exponential's slope as a residual, and a list of its computations."""
     computed = []
 
     def slope(x):
@@ -227,7 +227,7 @@ def test_a_rule_that_gives_as_many_numbers_in_another_shape_is_refused():
 @pytest.mark.parametrize("order", [1, 2])
 def test_check_grads_rejects_a_wrong_rule(order):
     wrong = tg.primitive(np.sin)
-    # Right at first order, but what it reads is cut off from the graph at the second.
+    # Right at first order, but at the second its value is cut off from the graph.
     first = {1: lambda g, _out, x: 1.01 * g * np.cos(x), 2: None}[order]
     tg.rule(wrong, first or (lambda g, _out, x: g * np.cos(getattr(x, "data", x))))
     if order == 2:
@@ -236,7 +236,7 @@ def test_check_grads_rejects_a_wrong_rule(order):
         tg.check_grads(wrong, V, order=order)
 
 
-# rule_each, composed, constant
+# rule_each, composite, nondifferentiable
 
 
 def test_rule_each():

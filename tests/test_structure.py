@@ -42,7 +42,7 @@ def sources(package, room):
 
 
 def imports(file):
-    """Every module that a file imports, wherever in it, with the names that it takes from it."""
+    """Yield every module that a file imports, anywhere in it, with the names that it imports."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
@@ -52,7 +52,7 @@ def imports(file):
 
 
 def imported_from(folder, file):
-    """The rooms, or files, of a folder that a file imports from."""
+    """Yield the rooms, or files, of a folder that a file imports from."""
     parts = folder.split("/")
     for module, name in imports(file):
         path = [*module.split("."), *([name] if name else [])]
@@ -61,7 +61,7 @@ def imported_from(folder, file):
 
 
 def entries(folder):
-    """The rooms, or files, of a folder."""
+    """Return the rooms, or files, of a folder."""
     return {
         p.stem
         for p in (ROOT / folder).iterdir()

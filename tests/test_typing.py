@@ -21,7 +21,7 @@ from tensorgrad.tensor import operators, signatures
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "tests" / "typing_sample.py"
 CHECKERS = {
-    # Without the project's own settings, as at a user's.
+    # Without the project's own settings, as on a user's machine.
     "mypy": ["--config-file", os.devnull, "--follow-imports", "silent", "--python-version", "3.11"],
     "pyright": ["--pythonpath", sys.executable],
 }

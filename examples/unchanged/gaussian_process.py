@@ -16,7 +16,6 @@ def covariance(log_parameters, s, t):
 def log_marginal_likelihood(log_parameters, t, y):
     """Return the log marginal likelihood of observations y at times t.
 
-
     Shapes: log_parameters (3,), t (N,), y (N,) -> ().
     Source: Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, algorithm 2.1.
     """

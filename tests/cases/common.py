@@ -3,6 +3,6 @@
 from tensorgrad.ops.common import substitute
 
 CASES = {
-    # Not a function of its first argument alone: the rows of all that `valued_by_numpy` declares test it.
+    # Its value is its second argument, which no differences can check: the rows of functions declared by `valued_by_numpy` do.
     substitute: [],
 }

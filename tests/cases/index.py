@@ -9,7 +9,7 @@ TWICE = np.array([0, 2, 2])  # names a position twice
 MASK = np.array([[True, False, True], [False, False, True]])
 X = r(5)
 
-# Every kind of index of an array of shape (2, 3, 4), with the shape of what it picks.
+# Every kind of index of an array of shape (2, 3, 4), with the shape of its result.
 # fmt: off
 INDICES = [
     (1,                                         (3, 4)),

@@ -7,7 +7,7 @@ from tests.cases import c, call, r
 
 
 def apart(*shape: int) -> np.ndarray:
-    """Matrices whose singular values, and eigenvalues if square, are real and well apart.
+    """Make matrices whose singular values, and eigenvalues if square, are real and well apart.
 
     They are up to 3 by 3, so that Gershgorin's discs, of radius 0.4 about 1.5, 3 and 4.5 (give or
     take 0.2), never meet.
@@ -17,7 +17,7 @@ def apart(*shape: int) -> np.ndarray:
 
 
 def definite(*shape: int) -> np.ndarray:
-    """Symmetric, or of complex numbers Hermitian, and positive definite."""
+    """Make a positive definite matrix, symmetric or, of complex numbers, Hermitian."""
     a = apart(*shape)
     return a @ np.swapaxes(a, -1, -2)
 

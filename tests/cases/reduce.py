@@ -5,7 +5,7 @@ import numpy as np
 from tensorgrad.ops.reduce import logsumexp, nan_max, nan_min, std, var
 from tests.cases import c, call, holes, r, zeros
 
-# What every reduction takes: no axis, one, a negative one, several, none of them, and axes kept.
+# The axes that every reduction takes: none given, one, a negative one, several, an empty tuple, and keepdims.
 REDUCTION = [
     call(r()),
     call(r(4)),

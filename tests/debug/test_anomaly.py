@@ -171,7 +171,7 @@ def test_missing_data_that_are_left_out_first_pass():
 
 
 def warnings_of(f, *args):
-    """The warnings of a call, and its result, which is the same as without detect_anomaly."""
+    """Return the warnings of a call, whose result must be the same as without detect_anomaly."""
     with warnings.catch_warnings(record=True) as caught, tg.detect_anomaly():
         warnings.simplefilter("always")
         found = f(*args)

@@ -22,7 +22,7 @@ def bits(results: Any) -> list[Any]:
 
 
 def run(op: Any, row: Call, order: int) -> Any:
-    """The value of a call and its derivatives up to an order, those of the second being of the sum of the first."""
+    """Return the value of a call and its derivatives up to an order; the second are those of the sum of the first."""
     leaves: list[tg.Tensor] = []
 
     def lift(x: Any) -> tg.Tensor:
@@ -58,7 +58,7 @@ def assert_unchanged(op: Any, row: Call) -> None:
 
 @every_row
 def test_every_row_has_the_same_bits(op: Any, row: Call) -> None:
-    # Of one point, the step between points is NaN, at which detect_anomaly may raise.
+    # The step between points is NaN if there is only one point, where detect_anomaly may raise.
     one_point = op is np.linspace and row.kwargs.get("num") == 1
     with contextlib.suppress(FloatingPointError) if one_point else contextlib.nullcontext():
         assert_unchanged(op, row)

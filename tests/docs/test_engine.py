@@ -23,7 +23,7 @@ def test_the_engine_can_be_read_in_an_evening():
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """A package of two files to refer to."""
+    """Make a package of two files to refer to."""
     engine = tmp_path / "tensorgrad" / "engine"
     engine.mkdir(parents=True)
     (engine / "a.py").write_text('"""A."""\n\n\nclass T:\n    def f(self): ...\n')

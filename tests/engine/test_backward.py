@@ -23,7 +23,7 @@ def leaf(value=2.0, name=None):
 
 @pytest.fixture
 def no_collector():
-    """What is freed here is freed by reference counts alone."""
+    """Turn the garbage collector off, so that reference counts alone free the memory."""
     gc.collect()
     gc.disable()
     yield
@@ -32,7 +32,7 @@ def no_collector():
 
 @contextmanager
 def watched():
-    """The arrays and nodes that live calls made, as weak references."""
+    """Collect weak references to the arrays and nodes that live calls made."""
 
     class Watch(Observer):
         def __init__(self):
@@ -335,7 +335,7 @@ def test_create_graph_keeps_the_graph():
 
 
 def train(steps, width=32):
-    """Steps of descent on a two-layer network; the live nodes and arrays afterwards."""
+    """Train a two-layer network for some steps, and count the nodes and arrays that are alive afterwards."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(16, 8)), rng.normal(size=(16, 1))
     W1, W2 = leaf(0.1 * rng.normal(size=(8, width))), leaf(0.1 * rng.normal(size=(width, 1)))

@@ -28,7 +28,7 @@ from tests.ops.test_ops import CASES, changed, full_name, leaf
 
 @pytest.fixture
 def no_collector():
-    """What is freed here is freed by reference counts alone; and `census` sees only what is new."""
+    """Turn the garbage collector off, and hide all older objects from `census`."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -38,7 +38,7 @@ def no_collector():
 
 
 def census():
-    """How many tensors and parts of graphs there are."""
+    """Count the tensors and parts of graphs that are alive."""
     return Counter(type(x) for x in gc.get_objects() if type(x) in (tg.Tensor, Node, NodeExtras))
 
 
@@ -260,7 +260,7 @@ class Keeps(Observer):
 
 
 def reads(op, i, n):
-    """Whether the rule of argument i reads the output, and it or what is kept each of the n arguments."""
+    """Tell if the rule of argument i reads the output, and which of the n arguments it or the residuals read."""
     each = isinstance(op, EachOp)
     names = list(inspect.signature(op.gradient if each else op.rules[i]).parameters)
     args = [not name.startswith("_") for name in names[3 if each else 2 :]]

@@ -63,7 +63,7 @@ TEMPLATES = [UNARY, BINARY, REDUCTIONS, ARRANGEMENTS, INDICES, PRODUCTS, FACTORS
 
 
 def expression(rng, arrays):
-    """An expression of some of the named arrays, the newest first; it may not suit their shapes."""
+    """Write an expression of some of the named arrays, rather new ones; their shapes may not fit."""
     names = list(arrays)
     a = names[-1 - min(int(rng.exponential(2)), len(names) - 1)]
     shape = arrays[a].shape
@@ -90,7 +90,7 @@ def expression(rng, arrays):
 
 
 def program(seed, length):
-    """The shapes of the inputs, and the lines: each valid, and of a size worth calculating with."""
+    """Return the shapes of the inputs, and the lines: each valid, its value neither empty nor too large."""
     rng = np.random.default_rng(seed)
     shapes = {f"x{i}": SHAPES[rng.integers(len(SHAPES))] for i in range(rng.integers(1, 4))}
     arrays = numbers(shapes)
@@ -120,7 +120,7 @@ def numbers(shapes):
 
 
 def weighted(library, arrays):
-    """A number to which every element counts, each differently."""
+    """Return the sum of all elements, each with a weight of its own."""
     total = 0.0
     for k, x in enumerate(arrays):
         w = np.cos(np.arange(float(math.prod(x.shape))) + k).reshape(tuple(x.shape))
@@ -129,7 +129,7 @@ def weighted(library, arrays):
 
 
 def run(program, library, inputs):
-    """What a program comes to, of all the arrays in it."""
+    """Run a program, and return the weighted sum of all its arrays."""
     shapes, lines = program
     arrays = dict(zip(shapes, inputs, strict=True))
     exec("\n".join(lines), {"np": library}, arrays)
@@ -261,7 +261,7 @@ IN_PLACE = {
 
 
 def concrete(index, shape):
-    """An index as it stands in the table, for an array of this shape."""
+    """Return an index of the table for an array of this shape."""
     masks = {
         "mask": (shape, [True, False, False]),
         "rows": (shape[:1], [False, True]),
@@ -271,7 +271,7 @@ def concrete(index, shape):
 
 
 def script(seed, length):
-    """The shape of the first tensor, t0, and the steps."""
+    """Return the shape of the first tensor, t0, and the steps."""
     rng = np.random.default_rng(seed)
 
     def one_of(items):
@@ -310,7 +310,7 @@ def given_value(source, shape):
 
 
 def written(steps, x):
-    """The script as one writes it, with tensors or with arrays."""
+    """Run the script with its writes, on tensors or on arrays."""
     # A number that NumPy takes out of an array can be written to, as a tensor can, once it is an array.
     keep = (lambda t: t) if isinstance(x, tg.Tensor) else lambda t: t if np.ndim(t) else np.array(t)
     names = {"t0": np.copy(x)}
@@ -330,7 +330,7 @@ def written(steps, x):
 
 
 def replayed(steps, x):
-    """The same without a write: a name stands for places in a row of numbers, which gets new ones."""
+    """Run the script without writes: a name refers to places in a row of numbers, which is replaced."""
     rows = [np.ravel(x)]
     names = {"t0": (0, np.arange(x.size).reshape(x.shape))}
 

@@ -50,7 +50,7 @@ def fits(x, y):
 
 
 def program(rng, length):
-    """A list of steps, each an operation and where in the values so far its operands are."""
+    """Return a list of steps, each an operation and the positions of its operands among the values so far."""
     values = [np.zeros(SHAPES[i]) for i in rng.integers(len(SHAPES), size=3)]
     shapes = [v.shape for v in values]
     steps = []
@@ -117,7 +117,7 @@ INDICES = [
 
 
 def pure(a, index, value):
-    """What `a[index] = value` does, as sums and products of whole arrays, without assignment."""
+    """Return `a` after `a[index] = value`, computed from whole arrays without writing to `a`."""
     place = np.full(a.shape, -1)
     target = place[index]
     place[index] = np.arange(target.size).reshape(target.shape)
@@ -138,7 +138,7 @@ def test_in_place_writes_agree_with_a_replay_without_them(rng):
     a, v = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
 
     def written(x, v):
-        """The steps in place; what was read on the way counts too."""
+        """Take the steps in place; the values read between them count, too."""
         y, total = x * 1.0, 0.0
         for index, kind, w in steps:
             total = total + np.sum(np.sin(y[index]))

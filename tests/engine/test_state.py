@@ -60,12 +60,12 @@ def test_an_exception_passes_and_the_state_is_restored():
 def test_decorator_without_and_with_parentheses(decorator):
     @decorator
     def f(a, *, b=0):
-        """What f does."""
+        """Add."""
         return a + b, records()
 
     assert f(1, b=2) == (3, False)
     assert records()
-    assert (f.__name__, f.__doc__) == ("f", "What f does.")
+    assert (f.__name__, f.__doc__) == ("f", "Add.")
 
 
 def test_decorated_recursion():

@@ -73,7 +73,7 @@ class Dense(Layer):
 
 @dataclass(frozen=True, eq=False)
 class Dropout(Layer):
-    """out = x mask;  dx = g mask, where mask is 0 at a dropped unit, 1 / (1 - rate) at a kept one.
+    """out = x mask;  dx = g mask, where mask is 0 at a dropped unit, 1 / (1 - rate) elsewhere.
 
     Shapes: x (N, D), mask (N, D) -> (N, D).
     """
@@ -173,7 +173,7 @@ class Loss:
 
 
 def one_hot(y: Array, like: Array) -> Array:
-    """Class indices (N,), or rows that are one-hot already, as rows like `like` (N, C)."""
+    """Convert class indices (N,), or rows that are one-hot already, to rows like `like` (N, C)."""
     if y.ndim == 1:
         y = y[:, None] == np.arange(like.shape[1])
     return y.astype(like.dtype)
@@ -274,7 +274,7 @@ class Result(NamedTuple):
 
 
 def forward(layers: Sequence[Layer], X: Array) -> list[Array]:
-    """The input of every layer, and last the output of the network."""
+    """Return the input of every layer, and last the output of the network."""
     values = [X]
     for layer in layers:
         values.append(layer.forward(values[-1]))
@@ -282,7 +282,7 @@ def forward(layers: Sequence[Layer], X: Array) -> list[Array]:
 
 
 def network_gradients(layers: Sequence[Layer], loss: Loss, X: Array, y: Array) -> Result:
-    """The chain rule, from the loss (the penalties of all layers in it) back to the input."""
+    """Apply the chain rule from the loss, penalties included, back to the input."""
     *inputs, output = forward(layers, X)
     data_loss = loss.forward(output, y)
     regularization_loss = sum(layer.regularization() for layer in layers)
@@ -297,7 +297,7 @@ def network_gradients(layers: Sequence[Layer], loss: Loss, X: Array, y: Array) -
 
 
 def distance_to_kink(layers: Sequence[Layer], loss: Loss, X: Array, y: Array) -> float:
-    """How near any value comes to a kink, where rounding would choose between two gradients."""
+    """Return the smallest distance of a value from a kink, where rounding would choose the gradient."""
     *inputs, output = forward(layers, X)
     steps = zip(layers, inputs, strict=True)
     kinked = [x for layer, x in steps if isinstance(layer, ReLU | LeakyReLU)]
@@ -317,7 +317,7 @@ def relative_error(found: Array, expected: Array) -> float:
 
 
 def away_from_zero(x: Array) -> Array:
-    """x with every value 0.01 further from 0, where relu(x) and |x| have their kink."""
+    """Move every value of x 0.01 further from 0, where relu(x) and |x| have their kink."""
     return x + np.copysign(x.dtype.type(0.01), x)
 
 
@@ -331,7 +331,7 @@ class Network(NamedTuple):
 
 
 def random_network(rng: np.random.Generator, dtype: type[np.floating]) -> Network:
-    """One to four dense layers, each with or without penalties, an activation and dropout."""
+    """Make one to four dense layers, each with or without penalties, an activation and dropout."""
     n_dense = rng.integers(1, 5)
     N, *widths = rng.integers(2, 9, size=n_dense + 2)
     layers: list[Layer] = []
@@ -431,7 +431,7 @@ def optimize(
     decay: float = 0.0,
     **settings: float,
 ) -> list[Array]:
-    """The array after each step, in float64, one step for each gradient; defaults are the book's.
+    """Return the array after each step, in float64, one step per gradient; the defaults are the book's.
 
     lr = learning_rate / (1 + decay iterations), where iterations = t - 1 counts the steps before.
     """

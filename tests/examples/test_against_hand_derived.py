@@ -25,7 +25,7 @@ SEEDS = [
 
 
 def cast(network: Network, dtype: type[np.floating]) -> Network:
-    """The same network with every array in `dtype`, but for class indices."""
+    """Cast all arrays of a network to `dtype`, except class indices."""
     layers = [
         replace(layer, **{k: v.astype(dtype) for k, v in vars(layer).items() if np.ndim(v)})
         if vars(layer)
@@ -37,7 +37,7 @@ def cast(network: Network, dtype: type[np.floating]) -> Network:
 
 
 def assert_same(found: Result, network: Network) -> None:
-    """Every loss and gradient found is that which is derived by hand."""
+    """Assert that every loss and gradient is the one derived by hand."""
     dtype = network.X.dtype
     limit = LIMITS[dtype.type]
     expected = network_gradients(*cast(network, np.float64))
@@ -91,7 +91,7 @@ def penalty(layer: hand.Dense, W: tg.Tensor, b: tg.Tensor) -> tg.Tensor:
 
 
 def through_ops(network: Network) -> Result:
-    """The gradient in every parameter and in the input of every layer, by the engine alone."""
+    """Return the gradient of every parameter and of the input of every layer, by the engine alone."""
     recorded = []  # of each layer: its input and its parameters
     regularization_loss = tg.Tensor(network.X.dtype.type(0))
     x = tg.Tensor(network.X, requires_grad=True)
@@ -125,7 +125,7 @@ class GivenDropout(nn.Module):
 
 
 def dense(layer: hand.Dense) -> nn.Dense:
-    """The same layer as a module, in the dtype of its W."""
+    """Return the same layer as a module, in the dtype of its W."""
     penalties = {k: v for k, v in vars(layer).items() if k not in ("W", "b")}
     module = nn.Dense(*layer.W.shape, **penalties)
     module.weights = tg.Tensor(layer.W, requires_grad=True)
@@ -156,7 +156,7 @@ LOSS_MODULES = {  # loss -> the activation that it contains, the loss
 
 
 def through_modules(network: Network) -> Result:
-    """The gradient in every parameter and in the input of the network, by `nn`."""
+    """Return the gradient of every parameter and of the input of the network, by `nn`."""
     modules = [MODULES[type(layer)](layer) for layer in network.layers]
     head, loss_function = LOSS_MODULES[type(network.loss)]
     net = nn.Sequential(*modules, *head)
@@ -191,7 +191,7 @@ def test_random_network(through, dtype, seed):
 
 @pytest.fixture(scope="module")
 def fashion_network() -> Network:
-    """784-128-128-10 with the book's first weights and penalties, on 128 images.
+    """Make 784-128-128-10 with the book's first weights and penalties, on 128 images.
 
     The images are real where TENSORGRAD_DATA says where they are, and noise elsewhere.
     """

@@ -151,7 +151,7 @@ def test_predict_names_the_class_and_saves_what_it_saw(trained, garments, tmp_pa
     fashion_mnist.main(["predict", *map(str, paths), "--model", model, "--out", str(tmp_path)])
     out = capsys.readouterr().out
     assert all(name in out for name in fashion_mnist.NAMES)
-    # Two of one name do not overwrite each other.
+    # Two pictures with the same name do not overwrite each other.
     for name in ("seen_photo.png", "seen_bag_1.png", "seen_bag_2.png"):
         assert name in out
         assert (tmp_path / name).exists()

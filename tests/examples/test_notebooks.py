@@ -34,7 +34,7 @@ def cells_of(path, kind):
 
 
 def solutions_in(text):
-    """The Python blocks that a Markdown cell hides in its <details>."""
+    """Return the Python blocks that a Markdown cell hides in its <details>."""
     hidden = re.findall(r"<details>.*?</details>", text, re.DOTALL)
     return [code for part in hidden for code in re.findall(r"```python\n(.*?)```", part, re.DOTALL)]
 

@@ -46,7 +46,7 @@ def test_the_files_import_nothing_but_numpy(file):
     assert [ast.unparse(n) for n in found] == ["import numpy as np"]
 
 
-# Each piece of code, as f(x, *args), with its gradient by x derived by hand
+# Each program, as f(x, *args), with its gradient with respect to x derived by hand
 
 rng = np.random.default_rng(0)
 TRACK = np.cumsum(rng.normal(size=(20, 2)), axis=0)
@@ -57,7 +57,7 @@ T, Y = np.sort(rng.uniform(0, 10, 15)), rng.normal(size=15)
 
 
 def kalman_by_hand(log_noise, track):
-    """The filter's own equations, each differentiated: how state and covariance move with a noise."""
+    """Differentiate the filter's equations: state and covariance by each noise."""
     F = np.block([[np.eye(2), np.eye(2)], [np.zeros((2, 2)), np.eye(2)]])
     H, I = np.eye(2, 4), np.eye(2)  # noqa: E741
     Q, R = np.exp(log_noise[0]) * np.kron([[1 / 3, 1 / 2], [1 / 2, 1]], I), np.exp(log_noise[1]) * I
@@ -82,7 +82,7 @@ def kalman_by_hand(log_noise, track):
 
 
 def pendulum_by_hand(parameters, start, times, angles):
-    """The variational equations, by the same method: it makes of them the derivative of its own result."""
+    """Solve the variational equations with the same method, which gives the derivative of its own result."""
     c, k = parameters
 
     def motion(state):
@@ -208,7 +208,7 @@ def test_jax_agrees(module, monkeypatch):
     np.testing.assert_allclose(tg.grad(f)(*args), theirs, rtol=1e-9)
 
 
-# What cannot run unchanged: each row of the page's table, with what to write instead
+# Code that must change: each row of the page's table, with the alternative
 
 
 def written(a, index, value):
@@ -270,7 +270,7 @@ INSTEAD = {
 
 
 def said(error):
-    """An error's text, and that of what caused it."""
+    """Return the text of an error and of its causes."""
     return "" if error is None else f"{error} {said(error.__cause__)}"
 
 

@@ -250,7 +250,7 @@ def test_second_order():
     tg.check_grads(lambda t: nn.BinaryCrossentropy()(t, bits), q.astype(np.float64))
 
 
-# Penalties and losses of one's own
+# Penalties, and losses that a user defines
 
 
 def test_the_loss_is_drawn_as_a_part():

@@ -15,13 +15,13 @@ import tensorgrad as tg
 
 ROOT = Path(nn.__file__).parent
 MODULES = [nn, nn.datasets, nn.init]
-# What users subclass or get back; reached through the public names, but not among them.
+# Classes that users subclass or get from public functions, without being public names.
 BASES = [nn.losses.Loss, nn.metrics.Accuracy, nn.training.loop.Evaluation]
 ARRAYS = {"X", "y", "X_val", "y_val", "y_pred", "y_true"}
 
 
 def public_values():
-    """Every public class and function, with its name."""
+    """Yield every public class and function, with its name."""
     for module in MODULES:
         for name in module.__all__:
             value = getattr(module, name)
@@ -31,7 +31,7 @@ def public_values():
 
 
 def callables():
-    """Every public function and method, and the getter of every property, with its name."""
+    """Yield every public function and method, and the getter of every property, with its name."""
     seen = set()
     for name, value in public_values():
         if inspect.isfunction(value):
@@ -90,7 +90,7 @@ def test_shapes_are_documented_where_arrays_go_in(name):
 
 
 def raised_directly(function):
-    """The names of the exceptions in the raise statements of a function."""
+    """Yield the names of the exceptions in the raise statements of a function."""
     tree = ast.parse(inspect.cleandoc(f"\n{inspect.getsource(function)}"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):

@@ -23,7 +23,7 @@ def make(shape, dtype="float64"):
 
 
 def each(functions, *more, shapes=SHAPES, dtypes=DTYPES, keywords=({},)):
-    """Every function of an array of every shape and dtype, with each of the keywords."""
+    """Yield every function of an array of every shape and dtype, with each of the keywords."""
     return [
         (f, (make(shape, dtype), *more), kw)
         for f in functions for shape in shapes for dtype in dtypes for kw in keywords
@@ -93,7 +93,7 @@ def tensors(x, requires_grad):
 
 
 def found(call):
-    """The results of a call as arrays, or the exception that it raised."""
+    """Return the results of a call as arrays, or the exception that it raised."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

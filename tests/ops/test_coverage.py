@@ -49,7 +49,7 @@ def test_the_page_is_up_to_date():
     assert PAGE.read_text() == page(), "write it anew with: python -m docs.coverage"
 
 
-# Constant functions with a tensor: what they return, and that nothing is recorded.
+# Non-differentiable functions of a tensor: their results, and that nothing is recorded.
 # fmt: off
 CONSTANTS = [
     (np.argsort, ()), (np.argmax, ()), (np.floor, ()), (np.isfinite, ()), (np.nonzero, ()), (np.shape, ()),

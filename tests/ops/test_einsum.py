@@ -14,7 +14,7 @@ SIZES = {"a": 2, "b": 3, "c": 4, "d": 1}
 
 @st.composite
 def calls(draw):
-    """Subscripts and operands: letters repeated, summed alone or broadcast from length 1; ellipses; implicit outputs."""
+    """Draw subscripts and operands: letters repeated, summed alone or broadcast from length 1; ellipses; implicit outputs."""
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     batch = draw(st.sampled_from([(), (2,), (3, 2)]))
     parts, operands = [], []
@@ -46,7 +46,7 @@ def replaced(xs, i, x):
 
 
 def gradients(f, xs, g, create_graph=False):
-    """The gradients of sum(g * f(*xs)), for tensors or arrays xs."""
+    """Return the gradients of sum(g * f(*xs)), for tensors or arrays xs."""
     leaves = [x if isinstance(x, tg.Tensor) else tg.Tensor(x, requires_grad=True) for x in xs]
     f(*leaves).backward(g, create_graph=create_graph)
     return [x.grad for x in leaves]
@@ -71,7 +71,7 @@ def test_of_any_string(call):
     for i, (d, h) in enumerate(zip(directions, grads, strict=True)):
         expected = np.sum(g * f(*replaced(xs, i, d)))
         np.testing.assert_allclose(np.sum(h * d), expected, rtol=1e-9, atol=1e-9)
-    # So is each gradient, in every other operand: the second order.
+    # Each gradient is linear in every other operand, too: the second order.
     leaves = [tg.Tensor(x, requires_grad=True) for x in xs]
     first = gradients(f, leaves, g, create_graph=True)[0]
     for x in leaves:

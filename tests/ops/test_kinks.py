@@ -18,7 +18,7 @@ E = np.exp(-1.0)
 
 
 def of_each(f, n):
-    """f of the elements of one array as n separate arguments."""
+    """Return f of the elements of one array as n separate arguments."""
     return lambda x: f(*(x[i] for i in range(n)))
 
 
@@ -170,7 +170,7 @@ TAIL = """
 
 The convention gives `np.where(x > 0, np.sqrt(x), 0)` its gradient at 0, where PyTorch and JAX return NaN. It has a price.
 Where a smooth function is written with a root, a logarithm or a norm, a slope of 0 can meet an infinite one at a point
-where their product has a finite limit. The gradient is then 0 without a warning; PyTorch and JAX return NaN there, too.
+where their product has a finite limit. The gradient is then 0 and wrong; PyTorch and JAX return NaN there, too.
 
 ```python
 >>> import numpy as np
@@ -216,6 +216,31 @@ array([1., 0.])
 array([1.       , 7.3890561])
 
 ```
+
+`tg.detect_anomaly` shows the places. It gives a `tg.KinkWarning`, once for each line, where 0 times an infinite slope was
+taken for 0, and where a second derivative is taken at the tip of `abs`, `hypot`, `std`, a norm or a singular value:
+
+```python
+>>> import warnings
+>>> def warnings_of(derivative, f, x):
+...     with tg.detect_anomaly(), warnings.catch_warnings(record=True) as caught:
+...         warnings.simplefilter("always", tg.KinkWarning)
+...         derivative(f)(x)
+...     for warning in caught:
+...         print(str(warning.message).partition("\\n")[0])
+>>> warnings_of(tg.grad, lambda x: np.sqrt(x) ** 2, 0.0)
+the backward of sqrt took 0 times an infinite slope for 0
+>>> warnings_of(tg.hessian, lambda x: np.linalg.norm(x) ** 2, zero)
+a second derivative of vector_norm is taken at its tip
+>>> warnings_of(tg.grad, lambda x: np.where(x > 0, np.sqrt(x), 0), 0.0)
+the backward of sqrt took 0 times an infinite slope for 0
+>>> warnings_of(tg.grad, lambda x: np.maximum(x, 0) + tg.relu(x), 0.0)
+
+```
+
+The third warning is harmless: behind `np.where`, 0 is right. Only you know if the whole function is smooth at this point,
+so the warning names the line, the values and the remedy, and changes no result. The corners of `relu`, `maximum` and
+similar functions give no warning. `warnings.simplefilter("error", tg.KinkWarning)` turns the warnings into errors.
 
 ## Missing data: zero times NaN is NaN
 
@@ -268,7 +293,7 @@ def test_the_blocks_on_the_page_show_what_they_print():
         assert doctest.DocTestRunner().run(page).failed == 0
 
 
-# Of what the page advises against, and what it advises: a point, and the right gradient there.
+# The spelling that the page advises, a point, and the right gradient there.
 # fmt: off
 ADVICE = [
     (lambda x: x,                                        0.0,                    1.0),

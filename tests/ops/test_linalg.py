@@ -25,14 +25,14 @@ def orthogonal(n):
 
 
 def with_values(values):
-    """A symmetric matrix with these eigenvalues, in no special directions."""
+    """Return a symmetric matrix with these eigenvalues, in random directions."""
     q = orthogonal(len(values))
     a = (q * values) @ q.T
     return (a + a.T) / 2
 
 
 def folded(g):
-    """The gradient of the lower triangle, from that of a symmetric matrix."""
+    """Convert the gradient of a symmetric matrix to that of its lower triangle."""
     return np.tril(g + g.T) - np.diag(np.diag(g))
 
 
@@ -40,7 +40,7 @@ def folded(g):
 
 
 def leibniz(a):
-    """The determinant by its definition, a polynomial."""
+    """Compute the determinant by its definition, a polynomial."""
     n = a.shape[0]
     total = 0.0
     for p in itertools.permutations(range(n)):
@@ -186,7 +186,7 @@ def svd_low_rank(a):
 
 
 def svd_full(a):
-    """Of the full form, only what the reduced form has, too."""
+    """Return only the part of the full form that the reduced form has, too."""
     u, s, vh = np.linalg.svd(a)
     k = min(a.shape)
     return np.real(np.sum(M[: a.shape[0], : a.shape[1]] * np.matmul(u[:, :k] * s**2, vh[:k])))

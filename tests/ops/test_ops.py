@@ -27,7 +27,7 @@ for file in sorted((Path(__file__).parents[1] / "cases").glob("[a-z]*.py")):
 
 
 def full_name(op: Callable[..., Any]) -> str:
-    """The name by which users know a function, such as "linalg.norm" or "add.reduce"."""
+    """Return the name by which users know a function, such as "linalg.norm" or "add.reduce"."""
     owner = getattr(op, "__self__", None)
     module = getattr(op, "__module__", None) or "numpy"
     prefix = f"{owner.__name__}." if isinstance(owner, np.ufunc) else module.partition(".")[2] + "."
@@ -46,12 +46,12 @@ every_row = pytest.mark.parametrize(("op", "row"), rows(CASES))
 
 
 def is_operand(x: Any) -> bool:
-    """Whether a part of a call is one that the table differentiates; numbers and lists stay constants."""
+    """Tell if a part of a call is one that the table differentiates; numbers and lists stay constants."""
     return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
 
 
 def changed(part: Any, change: Callable[[Any], Any]) -> Any:
-    """A part of a call with every operand in it changed, however deep in lists and tuples."""
+    """Return a part of a call with every operand in it changed, however deep in lists and tuples."""
     if is_operand(part):
         return change(part)
     if isinstance(part, Call):
@@ -75,14 +75,14 @@ def refill(row: Call, values: Any) -> Call:
 
 
 def leaf(x: Any) -> tg.Tensor:
-    """A leaf that holds the array itself, strides and all, and not a copy."""
+    """Make a leaf that holds the array itself with its strides, not a copy."""
     t = tg.Tensor(x, requires_grad=True)
     t.data = np.asarray(x)
     return t
 
 
 def outputs(result: Any) -> list[tg.Tensor]:
-    """The tensors with gradients among what an op returned."""
+    """Return the recorded tensors among the results of an op."""
     if isinstance(result, tg.Tensor):
         return [result] if result.node is not None else []
     return (
@@ -97,13 +97,13 @@ def arrays(result: Any) -> list[np.ndarray]:
 
 
 def weights(a: Any) -> np.ndarray:
-    """Gradients to start from: fixed, all different, none of them 0."""
+    """Make gradients to start from: fixed, all different, none of them 0."""
     w = np.linspace(0.5, 1.5, a.size).reshape(a.shape)
     return (w * (1 - 0.5j) if a.dtype.kind == "c" else w).astype(a.dtype)
 
 
 def values_and_gradients(op: Callable[..., Any], row: Call) -> tuple[list[Any], list[Any]]:
-    """What an op returns, and the gradient of each operand where something arrives at it."""
+    """Return the results of an op, and the gradient of each operand, None where none arrives."""
     leaves: list[tg.Tensor] = []
 
     def lift(x: Any) -> tg.Tensor:
@@ -118,7 +118,7 @@ def values_and_gradients(op: Callable[..., Any], row: Call) -> tuple[list[Any], 
 
 
 def numpys(op: Callable[..., Any], row: Call) -> list[np.ndarray]:
-    """What the function itself returns of arrays."""
+    """Return the results of the function itself for plain arrays."""
     return arrays(getattr(op, "compute", op)(*row.args, **row.kwargs))
 
 
@@ -183,7 +183,7 @@ def test_rules_keep_the_dtype(op: Any, row: Call) -> None:
 
 
 def assert_dtypes_kept(op: Any, row: Call) -> None:
-    """Every rule's own result, before the engine conforms it, and the final gradient have the operand's dtype."""
+    """Assert that every rule's own result, before the engine casts it, and the final gradient have the operand's dtype."""
     leaves = [leaf(x) for x in operands(row)]
     args, kwargs = refill(row, leaves)
     roots = outputs(op(*args, **kwargs))
@@ -193,7 +193,7 @@ def assert_dtypes_kept(op: Any, row: Call) -> None:
         for i, parent in enumerate(node.parents if node.op and g is not None else ()):
             if parent is not None:
                 step = node.op.rules[i](g, node.out, *node.args, **node.kwargs)
-                # That of g with an array of integers, say; and there is no complex of half precision.
+                # As of g with an array of integers; NumPy has no complex numbers of half precision.
                 half = 32 if step.dtype.kind == "c" else 16
                 most = max(precision(parent.dtype), precision(g.dtype), half)
                 assert precision(step.dtype) <= most, f"{node.op.name}, argument {i}"
@@ -204,7 +204,7 @@ def assert_dtypes_kept(op: Any, row: Call) -> None:
             assert (grads[t.node].dtype, grads[t.node].shape) == (x.dtype, x.shape)
 
 
-# What makes a row one of another shape, which NumPy may refuse; and what only lays out the same numbers in another way.
+# Changes that give a row another shape, which NumPy may refuse, and changes of the memory layout alone.
 # fmt: off
 SHAPES = {
     "0-d":      lambda x: np.asarray(x.ravel()[0]),

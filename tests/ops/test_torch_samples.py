@@ -25,17 +25,17 @@ pytestmark = pytest.mark.skipif(torch is None, reason="PyTorch or expecttest is 
 
 
 def reduced(function):
-    """A reduction with PyTorch's names."""
+    """Give a reduction PyTorch's keywords."""
     return lambda x, dim=None, keepdim=False: function(x, axis=axes(dim), keepdims=keepdim)
 
 
 def along(function):
-    """A function along one axis, with PyTorch's name of it."""
+    """Give a function along one axis PyTorch's keyword for it."""
     return lambda x, dim=-1: function(x, axis=dim)
 
 
 def spread(function):
-    """A variance or standard deviation, whose correction is 1 where it is not given."""
+    """Give a variance or standard deviation PyTorch's keywords, and its correction of 1 by default."""
 
     def call(x, dim=None, unbiased=True, correction=None, keepdim=False):
         if isinstance(dim, bool):
@@ -47,7 +47,7 @@ def spread(function):
 
 
 def axes(dim):
-    """PyTorch takes no dimensions for all of them."""
+    """Convert PyTorch's dimensions to axes: an empty list means all of them."""
     if isinstance(dim, (list, tuple)):
         return tuple(dim) or None
     return dim
@@ -74,17 +74,17 @@ def shifted(function):
 
 
 def varied(function):
-    """A function of a list whose elements PyTorch's sample spreads over the arguments."""
+    """Let a function of a list take the elements as arguments, as in PyTorch's samples."""
     return lambda *arrays: function(list(arrays[0]) if len(arrays) == 1 else list(arrays))
 
 
 def sized(x, *shape):
-    """The shape in a call such as x.reshape(2, 3) or reshape(x, (2, 3))."""
+    """Return the shape in a call such as x.reshape(2, 3) or reshape(x, (2, 3))."""
     return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
 
 
 def mixed(function):
-    """A function whose second argument is cast to a tensor of indices."""
+    """Give a function of an array, indices and an axis PyTorch's order of arguments."""
     return lambda x, dim, index, **_: function(x, index, dim)
 
 
@@ -185,7 +185,7 @@ def mapped(tree, change):
 
 
 def ours(x, as_leaf):
-    """A tensor of PyTorch's as an array, or as a leaf if it is one."""
+    """Convert a tensor of PyTorch to an array, or to a leaf if it is one."""
     if not isinstance(x, torch.Tensor):
         return x
     return (
@@ -202,7 +202,7 @@ def leaves(tree, kind):
 
 
 def outputs(result):
-    """The floating-point and complex results, of PyTorch as arrays and their tensors."""
+    """Return the floating-point and complex arrays and tensors in a result."""
     found = leaves(result, (tg.Tensor, np.ndarray, np.inexact))
     return [t for t in found if t.dtype.kind in "fc"]
 
@@ -212,7 +212,7 @@ def array_of(t):
 
 
 def is_taken(function, arguments, keywords):
-    """Whether NumPy takes a sample at all: PyTorch's empty and 0-d tensors have axes of their own."""
+    """Tell if NumPy takes a sample at all: PyTorch's empty and 0-d tensors have axes of their own."""
     try:
         result = function(*arguments, **keywords)
     except Exception:
@@ -221,7 +221,7 @@ def is_taken(function, arguments, keywords):
 
 
 def compare(info, sample):
-    """Whether a sample could be compared: values, then gradients for a random cotangent."""
+    """Compare values, then gradients for a random cotangent; False if the sample cannot be compared."""
     function, arguments = OPERATORS[key(info)], [sample.input, *sample.args]
     with torch.no_grad():
         plain = mapped([arguments, list(sample.kwargs.values())], lambda x: ours(x, False))
@@ -248,7 +248,7 @@ def compare(info, sample):
 
 
 def compare_gradients(right, found, arguments, mine):
-    """The gradients for one random cotangent of every result."""
+    """Compare the gradients for one random cotangent of every result."""
     rng = np.random.default_rng(0)
     cotangents = [rng.standard_normal(f.shape).astype(f.dtype) for f in found]
     inputs = [t for t in leaves(arguments, torch.Tensor) if t.requires_grad]
@@ -269,7 +269,7 @@ def compare_gradients(right, found, arguments, mine):
 
 
 def compared(name):
-    """How many samples of an operator were compared."""
+    """Compare the samples of an operator, and count them."""
     info, count = CHECKED[name], 0
     for dtype in (torch.float64, torch.complex128):
         if dtype in info.supported_backward_dtypes("cpu"):

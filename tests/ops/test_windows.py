@@ -14,7 +14,7 @@ def leaf(x):
 
 
 def convolve(x, W, step=1):
-    """A convolution of images, as networks mean it. Shapes: x (N, C, H, W), W (F, C, h, w) -> (N, F, H', W')."""
+    """Convolve images, as networks do. Shapes: x (N, C, H, W), W (F, C, h, w) -> (N, F, H', W')."""
     seen = windows(x, W.shape[-2:], step)  # (N, C, H', W', h, w)
     return np.moveaxis(np.tensordot(seen, W, ((1, 4, 5), (1, 2, 3))), -1, 1)
 
@@ -68,7 +68,7 @@ def test_windows_copy_nothing():
 
 
 def test_overlap_is_the_adjoint_of_windows():
-    """<windows(x), w> = <x, overlap(w)>, for every x and w."""
+    """<windows(x), w> = <x, fold(w)>, for every x and w."""
     for size, step in (((2, 3), 1), ((3, 3), 2), ((1, 2), (3, 2))):
         x = RNG.standard_normal((2, 6, 7))
         seen = windows(x, size, step)

@@ -1,4 +1,4 @@
-"""What PyTorch calls the functions of the op table; empty where it is not installed."""
+"""PyTorch's names of the functions in the op table; empty where it is not installed."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -13,13 +13,13 @@ except ImportError:
 
 
 def hermitian(a, lower):
-    """The matrix that NumPy takes the one triangle to stand for."""
+    """Return the Hermitian matrix that NumPy reads from one triangle."""
     half = torch.tril(a, -1) if lower else torch.triu(a, 1)
     return half + half.mH + torch.diag_embed(torch.diagonal(a, 0, -2, -1).real)
 
 
 def regular_det(a):
-    """PyTorch's gradient of a singular matrix's determinant is 0, which is wrong where the rank is one less than full."""
+    """Refuse singular matrices, because PyTorch's gradient there is 0, which is wrong for a rank one below full."""
     if torch.linalg.matrix_rank(a.detach()).min() < a.shape[-1]:
         raise ValueError("singular")
     return torch.linalg.det(a)

@@ -85,7 +85,7 @@ def test_sequences_are_arrays(wrap):
 
 
 class Column:
-    """What pandas and xarray look like to NumPy: something that can become an array."""
+    """A column as of pandas or xarray: an object that NumPy can convert to an array."""
 
     def __init__(self, values):
         self.values = np.asarray(values)

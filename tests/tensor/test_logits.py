@@ -19,7 +19,7 @@ def other_than(f):
 
 
 def made(f, how):
-    """Probabilities, recorded or not, of the logits Z."""
+    """Compute probabilities, recorded or not, from the logits Z."""
     z = tg.Tensor(Z, requires_grad=how != "constant")
     if how == "no_grad":
         with tg.no_grad():

@@ -81,7 +81,7 @@ def test_a_memory_map_is_an_array(tmp_path):
 
 
 class Refuses:
-    """An operand that wants no ufunc."""
+    """An operand that refuses ufuncs."""
 
     __array_ufunc__ = None
 

@@ -97,7 +97,7 @@ def test_no_other_attributes():
         leaf(1.0).colour = "red"
 
 
-# What it tells of itself
+# Its attributes and its text
 
 REPR = {
     "Tensor([1., 2., 3.], dtype=float64)": lambda: Tensor(V),
@@ -544,7 +544,7 @@ def test_reading_an_item(index):
 
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
 def test_writing_an_item(index):
-    """What was overwritten passes no gradient, what stays passes its own, the value gets its own."""
+    """Overwritten elements get no gradient; the others and the value get theirs."""
     a, weights = np.arange(12.0).reshape(4, 3), np.arange(1.0, 13).reshape(4, 3)
     i = numpy_index(index)
     values = 100 + np.arange(np.size(a[i]), dtype=float).reshape(np.shape(a[i]))
@@ -948,7 +948,7 @@ def test_a_gradient_penalty_reaches_the_parameters():
     W, x = leaf(rng.normal(size=(3, 2))), leaf(rng.normal(size=(4, 3)))
 
     def penalty(weights):
-        """The closed form: d sum(tanh(x W)) / dx = (1 - tanh^2) W^T."""
+        """Compute it in closed form: d sum(tanh(x W)) / dx = (1 - tanh^2) W^T."""
         slope = (1 - np.tanh(x.data @ weights) ** 2) @ weights.T
         return np.sum(slope**2)
 

@@ -17,7 +17,7 @@ M = rng.normal(size=(4, 3))
 
 
 def differences(f, x, h=1e-6):
-    """The Jacobian by central differences."""
+    """Approximate the Jacobian by central differences."""
     x, y = np.asarray(x, float), np.asarray(f(x))
     out = np.zeros((*y.shape, *x.shape))
     for i in np.ndindex(x.shape):
@@ -36,7 +36,7 @@ def wave(x):
 
 
 def mixing(x):
-    """A function of vectors whose Hessian is full."""
+    """Compute a function of vectors whose Hessian is full."""
     return np.sum(np.tanh(M @ x) ** 2) * np.exp(np.mean(x))
 
 
@@ -214,7 +214,7 @@ def test_what_has_no_gradient_is_refused(f, args, argnums, message):
 
 
 def pair(x):
-    """An array of objects, as of a data frame with columns of several types."""
+    """Return an array of objects, as of a data frame with columns of several types."""
     out = np.empty(2, object)
     out[0], out[1] = 2 * x[0], x[1]
     return out
@@ -286,11 +286,11 @@ def test_misuse_of_grad(f, argnums, has_aux, error, message):
         tg.grad(f, argnums, has_aux)(2.0)
 
 
-# Nothing but what is asked for
+# Only the rules that are needed run
 
 
 class Steps(Observer):
-    """Counts the rules that a backward calls."""
+    """A counter of the rules that backward calls."""
 
     def __init__(self):
         super().__init__()
@@ -596,7 +596,7 @@ def hessian_of(outer, inner):
 
 
 def by_jvp(f):
-    """The Jacobian, column by column."""
+    """Compute the Jacobian column by column."""
 
     def columns(x):
         rates = [tg.jvp(f, (x,), (e,))[1] for e in np.eye(np.size(x))]
@@ -606,7 +606,7 @@ def by_jvp(f):
 
 
 def by_vjp(f):
-    """The Jacobian, row by row."""
+    """Compute the Jacobian row by row."""
 
     def rows(x):
         y, pullback = tg.vjp(f, x)
