@@ -1,0 +1,383 @@
+"""Mutation testing of the engine: `python -m tests.mutation [FILE ...]`; needs os.fork.
+
+One small fault at a time is put into a copy of the tree, and the tests run until one of them
+fails. A fault that no test notices is printed: a gap in the tests, or dead code. Not a part of the
+suite, because a round over the engine takes a while.
+"""
+
+import argparse
+import ast
+import contextlib
+import importlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = [
+    "tensorgrad/rules.py",
+    *sorted(f"tensorgrad/engine/{p.name}" for p in (ROOT / "tensorgrad/engine").glob("*.py")),
+]
+TESTS = [  # the fast ones first
+    "tests/engine/test_tensor.py", "tests/engine/test_backward.py", "tests/engine/test_state.py",
+    "tests/test_rules.py", "tests/engine/test_operands.py", "tests/transforms",
+    "tests/engine/test_interop.py", "tests/debug", "tests/engine/test_memory.py", "tests/draw/test_draw.py",
+    "tests/engine/test_random_programs.py", "tests/ops/test_index.py", "tests/engine/test_random_graphs.py",
+]  # fmt: skip
+FIRST = 50  # tests that are tried before the files of all others are read
+MEMORY = 6 << 30  # bytes, because a fault may fill a list for ever
+
+# Faults that change no behaviour, as the line that they make: why.
+EQUIVALENT: dict[str, dict[str, str]] = {}
+
+SWAPPED = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
+    ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
+}  # fmt: skip
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+NAMES = {"any": "all", "all": "any", "max": "min", "min": "max"}
+
+
+# Making the faults
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A file's text with one fault."""
+
+    file: str
+    number: int  # of the line
+    function: str | None  # in which it is: file and first line
+    old: str  # the line as it was
+    new: str  # and as it is
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}\n    - {self.old}\n    + {self.new}"
+
+
+def mutants(file: str, text: str) -> Iterator[Mutant]:
+    """Yield every mutant of a file, in the order of its lines."""
+    lines = text.splitlines(keepends=True)
+    seen, tree = {text}, ast.parse(text)
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]  # outer ones first
+    for node in mutable(tree):
+        for change in changes(node):
+            start, end = (
+                (node.lineno - 1, node.col_offset),
+                (node.end_lineno - 1, node.end_col_offset),
+            )
+            head = "".join(lines[: start[0]]) + columns(lines[start[0]], 0, start[1])
+            tail = columns(lines[end[0]], end[1], None) + "".join(lines[end[0] + 1 :])
+            old = lines[start[0]].strip()
+            if change == "pass":  # with the line, which tells one from the other
+                change = f"pass  # {old}" if not tail.split("\n")[0].strip() else change
+            mutated = head + change + tail
+            if mutated not in seen:
+                seen.add(mutated)
+                ast.parse(mutated)
+                new = mutated.splitlines()[start[0]].strip()
+                around = [f for f in functions if f.lineno <= node.lineno <= f.end_lineno]
+                function = f"{file}:{first_line(around[-1])}" if around else None
+                yield Mutant(file, start[0] + 1, function, old, new, mutated)
+
+
+def first_line(function: Any) -> int:
+    """Return the number of a function's first line, which a decorator may be."""
+    return min([function.lineno, *(node.lineno for node in function.decorator_list)])
+
+
+def columns(line: str, start: int, end: int | None) -> str:
+    """Return a part of a line by ast's columns, which count bytes."""
+    return line.encode()[start:end].decode()
+
+
+def mutable(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every node that is run, but for texts and what only type checkers read."""
+    for field, value in ast.iter_fields(tree):
+        if field in ("annotation", "returns", "decorator_list"):
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            if isinstance(node, ast.JoinedStr) or not isinstance(node, ast.AST):
+                continue
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__":
+                continue
+            if hasattr(node, "lineno"):
+                yield node
+            yield from mutable(node)
+
+
+def changes(node: ast.AST) -> Iterator[str]:
+    """Yield the texts that take a node's place, one for each fault in it."""
+    if isinstance(node, ast.expr):
+        yield from (f"({change})" if " " in change else change for change in expressions(node))
+    if isinstance(node, (ast.If, ast.While)):
+        return
+    if (
+        isinstance(node, ast.Return)
+        and node.value
+        and ast.unparse(node.value) not in ("None", "False")
+    ):
+        yield "return None"
+    elif isinstance(node, (ast.Raise, ast.Delete, ast.AugAssign, ast.Continue, ast.Break)):
+        yield "pass"
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "pass"
+    elif isinstance(node, ast.Assign) and not isinstance(node.targets[0], (ast.Name, ast.Tuple)):
+        yield "pass"
+    if isinstance(node, ast.AugAssign) and type(node.op) in SWAPPED:
+        yield ast.unparse(ast.AugAssign(node.target, SWAPPED[type(node.op)](), node.value))
+
+
+def expressions(node: ast.expr) -> Iterator[str]:
+    """Yield the texts that take an expression's place."""
+    match node:
+        case ast.Constant(value=bool(value)):
+            yield str(not value)
+        case ast.Constant(value=int(value)):
+            yield from (str(value + 1), str(value - 1))
+        case ast.Name(id=name, ctx=ast.Load()) if name in NAMES:
+            yield NAMES[name]
+        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
+            yield ast.unparse(operand)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in SWAPPED:
+            yield ast.unparse(ast.BinOp(left, SWAPPED[type(op)](), right))
+        case ast.BoolOp(op=op, values=values):
+            yield ast.unparse(ast.BoolOp(SWAPPED[type(op)](), values))
+            for i in range(len(values)):
+                rest = values[:i] + values[i + 1 :]
+                yield ast.unparse(ast.BoolOp(op, rest) if len(rest) > 1 else rest[0])
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            yield f"not ({ast.unparse(node)})"
+            for i, op in enumerate(ops):
+                swapped = [*ops[:i], SWAPPED[type(op)](), *ops[i + 1 :]]
+                if isinstance(op, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) or len(ops) > 1:
+                    yield ast.unparse(ast.Compare(left, swapped, comparators))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            yield from (ast.unparse(body), ast.unparse(orelse))
+        case ast.Lambda(args=args):
+            yield ast.unparse(ast.Lambda(args, ast.Constant(None)))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            for i in range(len(keywords)):
+                yield ast.unparse(ast.Call(func, args, keywords[:i] + keywords[i + 1 :]))
+        case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=step)):
+            for parts in {(None, upper, step), (lower, None, step), (lower, upper, None)}:
+                yield ast.unparse(ast.Subscript(value, ast.Slice(*parts)))
+
+
+# Running the tests
+
+
+class Record:
+    """Notes of every test how long it took, whether it failed, and which functions it ran."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = f"{folder}/"
+        self.tests: dict[str, dict[str, Any]] = {}
+        self.imports = self.ran = set()
+
+    def trace(self, frame: Any, _event: str, _arg: Any) -> None:
+        code = frame.f_code
+        if code.co_filename.startswith(self.folder):
+            self.ran.add(f"{code.co_filename.removeprefix(self.folder)}:{code.co_firstlineno}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        start, self.ran = time.perf_counter(), set()
+        result = yield
+        entry = self.tests.setdefault(item.nodeid, {})
+        entry |= {"seconds": time.perf_counter() - start, "ran": list(self.ran)}
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.tests.setdefault(report.nodeid, {})["failed"] = True
+
+
+class Choice:
+    """Runs the tests that were chosen, in that order, and ends the process if one takes long."""
+
+    def __init__(self, names: list[str], seconds: int) -> None:
+        self.order = {name: i for i, name in enumerate(names)}
+        self.seconds = seconds
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        chosen = [item for item in items if item.nodeid in self.order]
+        items[:] = sorted(chosen, key=lambda item: self.order[item.nodeid])
+
+    def pytest_runtest_setup(self) -> None:
+        signal.alarm(self.seconds)
+
+
+def forked(function: Callable[..., Any], *args: Any) -> int:
+    """Call a function in a child of this process, and return the status that it ended with."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(null, stream)
+        os._exit(int(function(*args)))
+    except BaseException:
+        os._exit(1)
+
+
+def run_tests(folder: Path, paths: list[str], plugin: Any) -> int:
+    """Run the tests at the paths, in a folder, and return 0 if none failed."""
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    options = ["-x"] if isinstance(plugin, Choice) else []
+    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return int(pytest.main([*quiet, *options, *paths], [plugin]))
+
+
+def run_unmutated(folder: Path, tests: list[str]) -> int:
+    """Run all tests, and note what they do and which packages they import."""
+    record = Record(folder)
+    sys.settrace(record.trace)
+    threading.settrace(record.trace)
+    run_tests(folder, tests, record)
+    sys.settrace(None)
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    packages = [name for name, file in files.items() if file and "site-packages" in file]
+    (folder / "record.json").write_text(json.dumps([record.tests, list(record.imports), packages]))
+    return 0
+
+
+class Trials:
+    """Runs the tests on mutants, in a copy of the tree for each process."""
+
+    def __init__(
+        self, base: Path, tests: dict[str, dict[str, Any]], imports: set[str | None], seconds: int
+    ) -> None:
+        self.base = base
+        self.tests = tests
+        self.imports = imports  # the functions that an import runs, and so any test may depend on
+        self.seconds = seconds
+
+    def chosen(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run the mutant's function, those that take the least time first."""
+        everything = mutant.function in self.imports
+        names = [
+            n for n, test in self.tests.items() if everything or mutant.function in test["ran"]
+        ]
+        return sorted(names, key=lambda name: self.tests[name]["seconds"])
+
+    def __call__(self, mutant: Mutant) -> bool:
+        """Return True if a test fails on the mutant."""
+        folder = self.base.with_name(f"copy-{os.getpid()}")
+        if not folder.exists():
+            shutil.copytree(self.base, folder)
+        (folder / mutant.file).write_text(mutant.text)
+        names = self.chosen(mutant)
+        try:
+            for some in (names[:FIRST], names[FIRST:]):
+                files = sorted({name.split("::")[0] for name in some})
+                if files and forked(run_tests, folder, files, Choice(some, self.seconds)):
+                    return True
+            return False
+        finally:
+            shutil.copy2(self.base / mutant.file, folder / mutant.file)
+
+
+TRIALS: list[Trials] = []  # one in each process
+
+
+def start(*args) -> None:
+    sys.dont_write_bytecode = True  # the mutants' would be taken for the file's
+    TRIALS.append(Trials(*args))
+
+
+def trial(mutant: Mutant) -> bool:
+    return TRIALS[0](mutant)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("python -m tests.mutation", description=__doc__)
+    parser.add_argument(
+        "files", nargs="*", default=FILES, metavar="FILE[:LINE]", help="default: the engine"
+    )
+    parser.add_argument("--tests", nargs="+", default=TESTS, metavar="PATH", help="in this order")
+    parser.add_argument("--sample", type=int, metavar="N", help="of each file, N mutants by chance")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--seconds", type=int, default=60, help="for one test; more counts as killed"
+    )
+    parser.add_argument("--list", action="store_true", help="show the mutants and run nothing")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the tree; default: this one")
+    options = parser.parse_args()
+    chosen = {}
+    for name in options.files:
+        file, _, line = name.partition(":")
+        found = list(mutants(file, (options.root / file).read_text()))
+        found = [mutant for mutant in found if line in ("", str(mutant.number))]
+        if options.sample is not None and options.sample < len(found):
+            found = random.Random(options.seed).sample(found, options.sample)
+        chosen.setdefault(file, []).extend(sorted(found, key=lambda mutant: mutant.number))
+    if options.list:
+        for found in chosen.values():
+            print(*found, sep="\n")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        return survey(chosen, Path(folder) / "base", options)
+
+
+def survey(chosen: dict[str, list[Mutant]], base: Path, options: argparse.Namespace) -> int:
+    """Run the tests on the mutants of each file, and return how many survived."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__")
+    shutil.copytree(options.root, base, ignore=ignored)
+    forked(run_unmutated, base, options.tests)
+    tests, imports, packages = json.loads((base / "record.json").read_text())
+    for name in [name for name, test in tests.items() if test.get("failed")]:
+        print(f"left out, because it fails without a fault: {name}", flush=True)
+        del tests[name]
+    for name in packages:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)  # once, and not in every child
+    survivors = 0
+    args = (base, tests, {None, *imports}, options.seconds)
+    with ProcessPoolExecutor(options.jobs, get_context("fork"), start, args) as pool:
+        for file, found in chosen.items():
+            known = EQUIVALENT.get(file, {})
+            tried = [mutant for mutant in found if mutant.new not in known]
+            alive = 0
+            for mutant, killed in zip(tried, pool.map(trial, tried)):
+                print(".", end="", file=sys.stderr, flush=True)
+                if not killed:
+                    print(mutant, flush=True)
+                alive += not killed
+            caught = len(tried) - alive
+            print(
+                f"{file}: {len(found)} mutants, {caught} killed, {len(found) - len(tried)} known to be equivalent, {alive} survived",
+                flush=True,
+            )
+            survivors += alive
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
