@@ -6,7 +6,6 @@ suite, because a round over the engine takes a while.
 """
 
 import argparse
-import ast
 import contextlib
 import importlib
 import json
@@ -21,12 +20,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[1]
 FILES = [
@@ -39,153 +39,12 @@ TESTS = [  # the fast ones first
     "tests/engine/test_interop.py", "tests/debug", "tests/engine/test_memory.py", "tests/draw/test_draw.py",
     "tests/engine/test_random_programs.py", "tests/ops/test_index.py", "tests/engine/test_random_graphs.py",
 ]  # fmt: skip
+NO_TESTS = pytest.ExitCode.NO_TESTS_COLLECTED << 8  # as a status of a process
 FIRST = 50  # tests that are tried before the files of all others are read
 MEMORY = 6 << 30  # bytes, because a fault may fill a list for ever
 
 # Faults that change no behaviour, as the line that they make: why.
 EQUIVALENT: dict[str, dict[str, str]] = {}
-
-SWAPPED = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
-    ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
-}  # fmt: skip
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-NAMES = {"any": "all", "all": "any", "max": "min", "min": "max"}
-
-
-# Making the faults
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A file's text with one fault."""
-
-    file: str
-    number: int  # of the line
-    function: str | None  # in which it is: file and first line
-    old: str  # the line as it was
-    new: str  # and as it is
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.number}\n    - {self.old}\n    + {self.new}"
-
-
-def mutants(file: str, text: str) -> Iterator[Mutant]:
-    """Yield every mutant of a file, in the order of its lines."""
-    lines = text.splitlines(keepends=True)
-    seen, tree = {text}, ast.parse(text)
-    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]  # outer ones first
-    for node in mutable(tree):
-        for change in changes(node):
-            start, end = (
-                (node.lineno - 1, node.col_offset),
-                (node.end_lineno - 1, node.end_col_offset),
-            )
-            head = "".join(lines[: start[0]]) + columns(lines[start[0]], 0, start[1])
-            tail = columns(lines[end[0]], end[1], None) + "".join(lines[end[0] + 1 :])
-            old = lines[start[0]].strip()
-            if change == "pass":  # with the line, which tells one from the other
-                change = f"pass  # {old}" if not tail.split("\n")[0].strip() else change
-            mutated = head + change + tail
-            if mutated not in seen:
-                seen.add(mutated)
-                ast.parse(mutated)
-                new = mutated.splitlines()[start[0]].strip()
-                around = [f for f in functions if f.lineno <= node.lineno <= f.end_lineno]
-                function = f"{file}:{first_line(around[-1])}" if around else None
-                yield Mutant(file, start[0] + 1, function, old, new, mutated)
-
-
-def first_line(function: Any) -> int:
-    """Return the number of a function's first line, which a decorator may be."""
-    return min([function.lineno, *(node.lineno for node in function.decorator_list)])
-
-
-def columns(line: str, start: int, end: int | None) -> str:
-    """Return a part of a line by ast's columns, which count bytes."""
-    return line.encode()[start:end].decode()
-
-
-def mutable(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node that is run, but for texts and what only type checkers read."""
-    for field, value in ast.iter_fields(tree):
-        if field in ("annotation", "returns", "decorator_list"):
-            continue
-        for node in value if isinstance(value, list) else [value]:
-            if isinstance(node, ast.JoinedStr) or not isinstance(node, ast.AST):
-                continue
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                continue
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__":
-                continue
-            if hasattr(node, "lineno"):
-                yield node
-            yield from mutable(node)
-
-
-def changes(node: ast.AST) -> Iterator[str]:
-    """Yield the texts that take a node's place, one for each fault in it."""
-    if isinstance(node, ast.expr):
-        yield from (f"({change})" if " " in change else change for change in expressions(node))
-    if isinstance(node, (ast.If, ast.While)):
-        return
-    if (
-        isinstance(node, ast.Return)
-        and node.value
-        and ast.unparse(node.value) not in ("None", "False")
-    ):
-        yield "return None"
-    elif isinstance(node, (ast.Raise, ast.Delete, ast.AugAssign, ast.Continue, ast.Break)):
-        yield "pass"
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield "pass"
-    elif isinstance(node, ast.Assign) and not isinstance(node.targets[0], (ast.Name, ast.Tuple)):
-        yield "pass"
-    if isinstance(node, ast.AugAssign) and type(node.op) in SWAPPED:
-        yield ast.unparse(ast.AugAssign(node.target, SWAPPED[type(node.op)](), node.value))
-
-
-def expressions(node: ast.expr) -> Iterator[str]:
-    """Yield the texts that take an expression's place."""
-    match node:
-        case ast.Constant(value=bool(value)):
-            yield str(not value)
-        case ast.Constant(value=int(value)):
-            yield from (str(value + 1), str(value - 1))
-        case ast.Name(id=name, ctx=ast.Load()) if name in NAMES:
-            yield NAMES[name]
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-            yield ast.unparse(operand)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in SWAPPED:
-            yield ast.unparse(ast.BinOp(left, SWAPPED[type(op)](), right))
-        case ast.BoolOp(op=op, values=values):
-            yield ast.unparse(ast.BoolOp(SWAPPED[type(op)](), values))
-            for i in range(len(values)):
-                rest = values[:i] + values[i + 1 :]
-                yield ast.unparse(ast.BoolOp(op, rest) if len(rest) > 1 else rest[0])
-        case ast.Compare(left=left, ops=ops, comparators=comparators):
-            yield f"not ({ast.unparse(node)})"
-            for i, op in enumerate(ops):
-                swapped = [*ops[:i], SWAPPED[type(op)](), *ops[i + 1 :]]
-                if isinstance(op, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) or len(ops) > 1:
-                    yield ast.unparse(ast.Compare(left, swapped, comparators))
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            yield from (ast.unparse(body), ast.unparse(orelse))
-        case ast.Lambda(args=args):
-            yield ast.unparse(ast.Lambda(args, ast.Constant(None)))
-        case ast.Call(func=func, args=args, keywords=keywords):
-            for i in range(len(keywords)):
-                yield ast.unparse(ast.Call(func, args, keywords[:i] + keywords[i + 1 :]))
-        case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=step)):
-            for parts in {(None, upper, step), (lower, None, step), (lower, upper, None)}:
-                yield ast.unparse(ast.Subscript(value, ast.Slice(*parts)))
-
-
-# Running the tests
 
 
 class Record:
@@ -296,7 +155,8 @@ class Trials:
         try:
             for some in (names[:FIRST], names[FIRST:]):
                 files = sorted({name.split("::")[0] for name in some})
-                if files and forked(run_tests, folder, files, Choice(some, self.seconds)):
+                status = files and forked(run_tests, folder, files, Choice(some, self.seconds))
+                if status not in (0, [], NO_TESTS):
                     return True
             return False
         finally:
