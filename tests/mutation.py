@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -39,8 +40,6 @@ TESTS = [  # the fast ones first
     "tests/engine/test_interop.py", "tests/debug", "tests/engine/test_memory.py", "tests/draw/test_draw.py",
     "tests/engine/test_random_programs.py", "tests/ops/test_index.py", "tests/engine/test_random_graphs.py",
 ]  # fmt: skip
-NO_TESTS = pytest.ExitCode.NO_TESTS_COLLECTED << 8  # as a status of a process
-FIRST = 50  # tests that are tried before the files of all others are read
 MEMORY = 6 << 30  # bytes, because a fault may fill a list for ever
 
 # Faults that change no behaviour, as the line that they make: why.
@@ -103,14 +102,16 @@ def forked(function: Callable[..., Any], *args: Any) -> int:
         os._exit(1)
 
 
-def run_tests(folder: Path, paths: list[str], plugin: Any) -> int:
-    """Run the tests at the paths, in a folder, and return 0 if none failed."""
+def run_tests(folder: Path, groups: list[list[str]], plugin: Any) -> int:
+    """Run one group of paths after the other, in a folder, until one fails; return 0 if none did."""
     os.chdir(folder)
     sys.path.insert(0, str(folder))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    options = ["-x"] if isinstance(plugin, Choice) else []
-    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    return int(pytest.main([*quiet, *options, *paths], [plugin]))
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    if isinstance(plugin, Choice):
+        options.append("-x")
+    passed = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    return any(pytest.main([*options, *paths], [plugin]) not in passed for paths in groups)
 
 
 def run_unmutated(folder: Path, tests: list[str]) -> int:
@@ -118,7 +119,7 @@ def run_unmutated(folder: Path, tests: list[str]) -> int:
     record = Record(folder)
     sys.settrace(record.trace)
     threading.settrace(record.trace)
-    run_tests(folder, tests, record)
+    run_tests(folder, [tests], record)
     sys.settrace(None)
     files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
     packages = [name for name, file in files.items() if file and "site-packages" in file]
@@ -152,13 +153,10 @@ class Trials:
             shutil.copytree(self.base, folder)
         (folder / mutant.file).write_text(mutant.text)
         names = self.chosen(mutant)
+        files = Counter(name.split("::")[0] for name in names)
+        groups = [[file] for file, _ in files.most_common()]  # the likeliest first
         try:
-            for some in (names[:FIRST], names[FIRST:]):
-                files = sorted({name.split("::")[0] for name in some})
-                status = files and forked(run_tests, folder, files, Choice(some, self.seconds))
-                if status not in (0, [], NO_TESTS):
-                    return True
-            return False
+            return bool(forked(run_tests, folder, groups, Choice(names, self.seconds)))
         finally:
             shutil.copy2(self.base / mutant.file, folder / mutant.file)
 

@@ -206,6 +206,18 @@ def test_only_what_leads_to_the_targets_is_walked():
     assert w.grad is None
 
 
+def test_a_part_that_leads_to_no_target_is_left_alone():
+    """Neither are its hooks called, nor is it freed."""
+    x, w, seen = leaf(2.0), leaf(3.0), []
+    part = w * w
+    part.register_hook(seen.append)
+    y = part * x
+    assert backward.backward({y.node: np.float64(1)}, {x.node}) == {x.node: 9.0}
+    assert seen == []
+    part.backward()
+    assert w.grad.item() == 6.0
+
+
 def test_targets_can_lie_inside_the_graph_and_above_each_other():
     x = leaf(2.0)
     y = x * x
@@ -218,6 +230,18 @@ def test_serial_numbers_grow():
     x = leaf()
     numbers = [t.node.serial for t in (x, x * 1.0, np.exp(x), x[...], x + x)]
     assert numbers == sorted(set(numbers))
+
+
+def test_the_first_node_of_a_process_is_one_like_others(monkeypatch):
+    monkeypatch.setattr("tensorgrad.engine.node.serials", itertools.count())
+    x, seen = leaf(3.0), []
+    assert x.node.serial == 0
+    x.register_hook(lambda g: seen.append(g.item()))
+    y = x * 2.0
+    assert toposort([y.node]) == [y.node, x.node]
+    y.backward(retain_graph=True)
+    assert backward.backward({y.node: np.float64(1)}) == {x.node: 2.0}
+    assert seen == [2.0, 2.0]
 
 
 # What is kept

@@ -33,7 +33,7 @@ BETWEEN_PARTS = {  # a write, the values after it, and the gradient of their sum
     "a shorter index": (lambda x: x.__setitem__((0, slice(2)), x[1]), [[3, 4], [3, 4]], [[0, 0], [2, 2]]),
     "row of the transpose": (lambda x: x.__setitem__(0, x.T[0]), [[1, 3], [3, 4]], [[1, 0], [2, 1]]),
     "row of the rows": (lambda x: x.__setitem__(0, x[::-1][0]), [[3, 4], [3, 4]], [[0, 0], [2, 2]]),
-    "row of another": (lambda x: x.__setitem__(0, (x * 2)[0]), [[2, 4], [3, 4]], [[2, 2], [1, 1]]),
+    "row of another": (lambda x: (y := x * 2, x.__setitem__(0, y[0])), [[2, 4], [3, 4]], [[2, 2], [1, 1]]),
     "all from one row": (lambda x: x.__setitem__(..., x[0]), [[1, 2], [1, 2]], [[2, 2], [0, 0]]),
     "itself": (lambda x: x.__setitem__(0, x[0]), [[1, 2], [3, 4]], [[1, 1], [1, 1]]),
     "of a view": (lambda x: x.T.__setitem__(0, x.T[1]), [[2, 2], [4, 4]], [[0, 2], [0, 2]]),
