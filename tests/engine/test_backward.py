@@ -233,7 +233,9 @@ def test_serial_numbers_grow():
 
 
 def test_the_first_node_of_a_process_is_one_like_others(monkeypatch):
-    monkeypatch.setattr("tensorgrad.engine.node.serials", itertools.count())
+    serials = itertools.count()
+    for module in ("node", "record"):
+        monkeypatch.setattr(f"tensorgrad.engine.{module}.serials", serials)
     x, seen = leaf(3.0), []
     assert x.node.serial == 0
     x.register_hook(lambda g: seen.append(g.item()))

@@ -391,6 +391,15 @@ def test_promotion_is_numpys(a, b, expected):
     assert x.grad.dtype == a  # the gradient comes back to the dtype of what it is of
 
 
+def test_a_narrower_complex_operand_gets_a_complex_gradient():
+    x = leaf(np.array([1 + 1j, 2j], np.complex64))
+    y = x * np.array([3 + 4j, 2.0])
+    assert y.dtype == np.complex128
+    np.sum(np.real(y)).backward()
+    assert x.grad.dtype == np.complex64
+    assert x.grad.tolist() == [3 - 4j, 2]
+
+
 def test_zero_d_values_stay_tensors():
     x = leaf(2.0)
     y = x * x + 1.0
