@@ -463,6 +463,16 @@ def test_writing_is_noticed_behind_a_view():
         loss.backward()
 
 
+def test_writing_to_what_leads_to_no_target_is_allowed():
+    x, w = leaf(np.ones(3)), leaf(np.ones(3))
+    loss = np.sum(w * w + x)
+    w.data -= 1.0
+    found = backward.backward({loss.node: np.float64(1)}, {x.node}, free=False)
+    assert found[x.node].tolist() == [1.0] * 3
+    with pytest.raises(RuntimeError, match="written to in place"):
+        backward.backward({loss.node: np.float64(1)}, {w.node})
+
+
 def test_every_public_attribute_of_a_node_is_a_slot():
     assert not hasattr(leaf().node, "__dict__")
 

@@ -878,6 +878,9 @@ def test_backward_from_a_single_number_of_any_rank():
     x = leaf(3.0)
     (x * np.ones((1, 1))).backward()
     assert x.grad.item() == 1.0
+    z = leaf([[3.0]])
+    z.backward()
+    assert z.grad.tolist() == [[1.0]]
 
 
 def test_backward_with_a_gradient():
