@@ -360,6 +360,17 @@ def test_create_graph_keeps_the_graph():
     assert x.grad.item() == 54.0
 
 
+def test_create_graph_adds_constant_and_recorded_contributions():
+    x = leaf(np.array([1.0, 2.0, 3.0]))
+    y = np.sum(x * x + (x + x))  # x + x, which is met first, sends back constants
+    y.backward(create_graph=True)
+    assert x.grad.tolist() == [4, 6, 8]
+    g = x.grad
+    x.zero_grad()
+    np.sum(g * g).backward()
+    assert x.grad.tolist() == [16, 24, 32]
+
+
 def train(steps, width=32):
     """Steps of descent on a two-layer network; the live nodes and arrays afterwards."""
     rng = np.random.default_rng(0)
