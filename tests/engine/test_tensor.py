@@ -9,6 +9,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor
+from tensorgrad.engine.node import NAMES
 
 FLOATS = ["float16", "float32", "float64", "complex64", "complex128"]
 V = np.array([1.0, 2.0, 3.0])
@@ -150,6 +151,21 @@ def test_names():
     assert c.name == "d"
     assert (c * 2).name is None
     assert x.detach().name is None
+
+
+def test_a_name_can_be_taken_away():
+    for t in (leaf(V, name="x"), Tensor(V, name="x"), leaf(V)):
+        t.name = None
+        assert t.name is None
+
+
+def test_names_of_what_is_gone_leave_nothing_behind():
+    before = len(NAMES._found)
+    kept = [Tensor(V, name="kept")]
+    for _ in range(10):
+        leaf(V, name="x")
+        Tensor(V, name="c")
+    assert len(NAMES._found) == before + len(kept)
 
 
 def test_op_and_inputs():
@@ -889,6 +905,28 @@ def test_backward_with_a_gradient():
         (x * x).backward(g)
         assert x.grad.tolist() == [2, 0, 12]
         x.zero_grad()
+
+
+def test_a_gradient_that_is_given_is_recorded_with_create_graph_only():
+    x, g = leaf(V), leaf(2 * V)
+    x.backward(g * 1.0)
+    assert not x.grad.requires_grad
+    x.zero_grad()
+    x.backward(g * 1.0, create_graph=True)
+    backward(x.grad * x.grad)
+    assert g.grad.tolist() == [4, 8, 12]
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("second", [False, True])
+def test_a_sum_of_gradients_is_recorded_if_the_last_backward_is(first, second):
+    x = leaf(V)
+    np.sum(x**2).backward(create_graph=first)
+    y = np.sum(x**2)
+    with tg.no_grad():
+        y.backward(create_graph=second)
+    assert x.grad.tolist() == [4, 8, 12]
+    assert x.grad.requires_grad == second
 
 
 def test_the_gradient_given_is_copied():
