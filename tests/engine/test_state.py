@@ -226,6 +226,19 @@ def test_decorated_coroutines_and_tasks():
     assert asyncio.run(main()) == [(False, False), True, (False, False)]
 
 
+def test_decorated_generators_and_coroutines_take_positions_and_keywords():
+    @tg.no_grad
+    def steps(a, *, b):
+        yield a + b
+
+    @tg.no_grad
+    async def later(a, *, b):
+        return a + b
+
+    assert list(steps(1, b=2)) == [3]
+    assert asyncio.run(later(1, b=2)) == 3
+
+
 def test_what_cannot_be_decorated_is_refused():
     async def steps():
         yield records()
