@@ -280,6 +280,24 @@ def test_a_scope_is_restored_after_an_exception():
     assert scope.call(lambda: (x * 2).node.scope.path[-1].name) == "encoder"
 
 
+def test_scopes_lie_inside_each_other():
+    model, layer = tg.Scope("Model"), tg.Scope("Dense", "0")
+    inside = model.call(layer.call, lambda: (x * 2).node.scope)
+    assert [(part.kind, part.name) for part in inside.path] == [("Model", ""), ("Dense", "0")]
+    assert repr(inside) == "Model > 0 Dense"
+    assert (x * 2).node.scope is None
+
+
+def test_a_scope_follows_the_state_that_it_is_called_in():
+    scope = tg.Scope("Dense")
+    assert scope.call(records)
+    with tg.no_grad():
+        assert not scope.call(records)
+    assert scope.call(records)
+    assert tg.Scope("Model").call(scope.call, lambda: repr((x * 2).node.scope)) == "Model > Dense"
+    assert scope.call(lambda a, *, b: a + b, 1, b=2) == 3
+
+
 class Count(Observer):
     """Counts events, to see who is told of them."""
 
