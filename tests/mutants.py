@@ -35,7 +35,8 @@ class Mutant:
 def mutants(file: str, text: str) -> Iterator[Mutant]:
     """Yield every mutant of a file, in the order of its lines."""
     lines = text.splitlines(keepends=True)
-    seen, tree = {text}, ast.parse(text)
+    tree = ast.parse(text)
+    seen = {ast.dump(tree)}
     functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]  # outer ones first
     for node in mutable(tree):
         for change in changes(node):
@@ -46,9 +47,9 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
             if change == "pass":  # with the line, which tells one from the other
                 change = f"pass  # {old}" if not tail.split("\n")[0].strip() else change
             mutated = head + change + tail
-            if mutated not in seen:
-                seen.add(mutated)
-                ast.parse(mutated)
+            dump = ast.dump(ast.parse(mutated))
+            if dump not in seen:
+                seen.add(dump)
                 new = mutated.splitlines()[start].strip()
                 around = [f for f in functions if f.lineno <= node.lineno <= f.end_lineno]
                 function = f"{file}:{first_line(around[-1])}" if around else None

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import math
 import weakref
 
 import numpy as np
@@ -246,6 +247,12 @@ def test_rule_each():
     np.sum(weighted(*xs)).backward()
     assert [x.grad.tolist() for x in xs] == [[k] * 3 for k in (1, 2, 3, 4)]
     tg.check_grads(weighted, V, V + 1, 2 * V)
+
+
+def test_a_rule_for_each_argument_may_read_them():
+    product = tg.primitive(lambda *arrays: math.prod(arrays))
+    tg.rule_each(product, lambda g, _out, i, *arrays: g * math.prod(arrays[:i] + arrays[i + 1 :]))
+    assert tg.grad(product, (0, 2))(2.0, 3.0, 5.0) == (15.0, 6.0)
 
 
 def test_composed():

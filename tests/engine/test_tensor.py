@@ -183,6 +183,11 @@ def test_op_and_inputs():
     assert z.inputs == ()
 
 
+def test_a_constant_has_no_inputs():
+    assert Tensor(V).inputs == ()
+    assert Tensor(V).op is None
+
+
 # Leaving the graph
 
 
@@ -747,6 +752,23 @@ def test_data_takes_arrays_of_its_shape_only():
         x.data = np.ones(2)
 
 
+def test_data_of_a_constant_is_written_and_replaced():
+    c = Tensor(V.copy())
+    c.data -= 1.0
+    assert c.tolist() == [0, 1, 2]
+    c.data = V
+    assert c.tolist() == [1, 2, 3]
+    inner = leaf(V) * 1.0
+    inner.data *= 2.0
+    assert inner.tolist() == [2, 4, 6]
+
+
+def test_a_view_in_the_same_dtype_is_recorded():
+    x = leaf(V)
+    backward(x.view(np.float64) * x.view())
+    assert x.grad.tolist() == [2, 4, 6]
+
+
 # Gradients
 
 
@@ -759,6 +781,7 @@ def test_gradients_accumulate_until_zeroed():
     assert x.grad is None
     x.zero_grad()
     Tensor(1.0).zero_grad()
+    (x * 1.0).zero_grad()
 
 
 def test_a_gradient_is_a_value_that_nobody_writes_into():
