@@ -75,6 +75,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "pairs = zip(node.args, node.parents, strict=False)": "they are as many",
         "one = t.dtype.type(1) if t.ndim == 1 else np.ones_like(t._value)": "slower: an array of 0 dimensions",
     },
+    "tensorgrad/engine/interop.py": {
+        "return np.empty(1).__dlpack_device__()  # the CPU": "of whatever size",
+    },
+    "tensorgrad/engine/operators.py": {
+        "plan = plans[((p is not None) - 2 * (q is not None))]": "-2 and -1 count from the end of four",
+    },
     "tensorgrad/engine/state.py": {
         "STATE.set(self.outer)": "every state that is entered has an outer one",
         "if (around is not now):": "both are set together",

@@ -57,6 +57,18 @@ def test_any_layout_reaches_torch(a):
     np.testing.assert_array_equal(torch.from_dlpack(Tensor(a)).numpy(), a)
 
 
+def test_a_step_back_of_a_single_byte_reaches_torch():
+    torch = pytest.importorskip("torch")
+    flags = tg.Tensor([True, False, False])[::-1]
+    assert flags.strides == (-1,)
+    assert torch.from_dlpack(flags).tolist() == [False, False, True]
+
+
+def test_broadcast_memory_is_shared_as_it_is():
+    row = np.broadcast_to(np.arange(3.0), (2, 3))
+    assert np.shares_memory(np.from_dlpack(tg.Tensor(row)), row)
+
+
 def test_torch_takes_constants_and_is_taken_as_an_array():
     torch = pytest.importorskip("torch")
     assert torch.as_tensor(Tensor(V)).tolist() == [1, 2, 3]
