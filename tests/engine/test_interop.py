@@ -57,11 +57,13 @@ def test_any_layout_reaches_torch(a):
     np.testing.assert_array_equal(torch.from_dlpack(Tensor(a)).numpy(), a)
 
 
-def test_a_step_back_of_a_single_byte_reaches_torch():
+def test_steps_back_along_one_axis_or_by_one_byte_reach_torch():
     torch = pytest.importorskip("torch")
     flags = tg.Tensor([True, False, False])[::-1]
     assert flags.strides == (-1,)
     assert torch.from_dlpack(flags).tolist() == [False, False, True]
+    rows = tg.Tensor([[1.0, 2.0], [3.0, 4.0]])[:, ::-1]
+    assert torch.from_dlpack(rows).tolist() == [[2, 1], [4, 3]]
 
 
 def test_broadcast_memory_is_shared_as_it_is():
