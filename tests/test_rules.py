@@ -255,6 +255,13 @@ def test_a_rule_for_each_argument_may_read_them():
     assert tg.grad(product, (0, 2))(2.0, 3.0, 5.0) == (15.0, 6.0)
 
 
+def test_an_argument_that_is_no_array_reaches_the_rule_as_it_is():
+    factors = {"km": 1000.0}
+    metres = tg.primitive(lambda x, unit: x * factors[unit])
+    tg.rule(metres, lambda g, _out, _x, unit: g * factors[unit])
+    assert tg.grad(tg.grad(lambda x: metres(x, "km") ** 2))(3.0) == 2e6
+
+
 def test_composed():
     mse = tg.primitive(lambda a, b: ((a - b) ** 2).mean())
 
