@@ -148,6 +148,19 @@ def test_it_is_differentiated_as_what_it_says_it_is(expensive):
     np.testing.assert_allclose(x.grad.data, (4 * V**2 - 2) * np.exp(-(V**2)))
 
 
+def test_what_is_kept_is_computed_again_with_the_keywords():
+    def exp(x, k=1):
+        return np.exp(k * x)
+
+    f = tg.primitive(exp)
+    tg.rule(f, lambda g, e, _x, k=1: g * k * e, residuals=(lambda x, k=1: (exp(x, k),) * 2, exp))
+    for order in range(1, 4):
+        derivative = lambda x: f(x, k=2)
+        for _ in range(order):
+            derivative = tg.grad(derivative)
+        assert derivative(0.5) == pytest.approx(2**order * np.exp(1.0))
+
+
 def test_what_is_kept_has_the_arguments_of_the_rules():
     f = tg.primitive(lambda a, b: a * b)
     with pytest.raises(TypeError, match="disagree about the number of its arguments"):
