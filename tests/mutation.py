@@ -73,6 +73,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "create_graph: bool = True,": "no caller leaves it out",
         "pairs = zip(node.args, node.parents, strict=False)": "they are as many",
         "one = t.dtype.type(1) if t.ndim == 1 else np.ones_like(t._value)": "slower: an array of 0 dimensions",
+        "one = t.dtype.type(1) if t.ndim == -1 else np.ones_like(t._value)": "slower: an array of 0 dimensions",
     },
     "tensorgrad/engine/interop.py": {
         "return np.empty(1).__dlpack_device__()  # the CPU": "of whatever size",
