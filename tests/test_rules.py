@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import math
 import weakref
 
 import numpy as np
@@ -147,6 +148,19 @@ def test_it_is_differentiated_as_what_it_says_it_is(expensive):
     np.testing.assert_allclose(x.grad.data, (4 * V**2 - 2) * np.exp(-(V**2)))
 
 
+def test_what_is_kept_is_computed_again_with_the_keywords():
+    def exp(x, k=1):
+        return np.exp(k * x)
+
+    f = tg.primitive(exp)
+    tg.rule(f, lambda g, e, _x, k=1: g * k * e, residuals=(lambda x, k=1: (exp(x, k),) * 2, exp))
+    for order in range(1, 4):
+        derivative = lambda x: f(x, k=2)
+        for _ in range(order):
+            derivative = tg.grad(derivative)
+        assert derivative(0.5) == pytest.approx(2**order * np.exp(1.0))
+
+
 def test_what_is_kept_has_the_arguments_of_the_rules():
     f = tg.primitive(lambda a, b: a * b)
     with pytest.raises(TypeError, match="disagree about the number of its arguments"):
@@ -246,6 +260,19 @@ def test_rule_each():
     np.sum(weighted(*xs)).backward()
     assert [x.grad.tolist() for x in xs] == [[k] * 3 for k in (1, 2, 3, 4)]
     tg.check_grads(weighted, V, V + 1, 2 * V)
+
+
+def test_a_rule_for_each_argument_may_read_them():
+    product = tg.primitive(lambda *arrays: math.prod(arrays))
+    tg.rule_each(product, lambda g, _out, i, *arrays: g * math.prod(arrays[:i] + arrays[i + 1 :]))
+    assert tg.grad(product, (0, 2))(2.0, 3.0, 5.0) == (15.0, 6.0)
+
+
+def test_an_argument_that_is_no_array_reaches_the_rule_as_it_is():
+    factors = {"km": 1000.0}
+    metres = tg.primitive(lambda x, unit: x * factors[unit])
+    tg.rule(metres, lambda g, _out, _x, unit: g * factors[unit])
+    assert tg.grad(tg.grad(lambda x: metres(x, "km") ** 2))(3.0) == 2e6
 
 
 def test_composed():

@@ -206,6 +206,18 @@ def test_only_what_leads_to_the_targets_is_walked():
     assert w.grad is None
 
 
+def test_a_part_that_leads_to_no_target_is_left_alone():
+    """Neither are its hooks called, nor is it freed."""
+    x, w, seen = leaf(2.0), leaf(3.0), []
+    part = w * w
+    part.register_hook(seen.append)
+    y = part * x
+    assert backward.backward({y.node: np.float64(1)}, {x.node}) == {x.node: 9.0}
+    assert seen == []
+    part.backward()
+    assert w.grad.item() == 6.0
+
+
 def test_targets_can_lie_inside_the_graph_and_above_each_other():
     x = leaf(2.0)
     y = x * x
@@ -218,6 +230,20 @@ def test_serial_numbers_grow():
     x = leaf()
     numbers = [t.node.serial for t in (x, x * 1.0, np.exp(x), x[...], x + x)]
     assert numbers == sorted(set(numbers))
+
+
+def test_the_first_node_of_a_process_is_one_like_others(monkeypatch):
+    serials = itertools.count()
+    for module in ("node", "record"):
+        monkeypatch.setattr(f"tensorgrad.engine.{module}.serials", serials)
+    x, seen = leaf(3.0), []
+    assert x.node.serial == 0
+    x.register_hook(lambda g: seen.append(g.item()))
+    y = x * 2.0
+    assert toposort([y.node]) == [y.node, x.node]
+    y.backward(retain_graph=True)
+    assert backward.backward({y.node: np.float64(1)}) == {x.node: 2.0}
+    assert seen == [2.0, 2.0]
 
 
 # What is kept
@@ -334,6 +360,17 @@ def test_create_graph_keeps_the_graph():
     assert x.grad.item() == 54.0
 
 
+def test_create_graph_adds_constant_and_recorded_contributions():
+    x = leaf(np.array([1.0, 2.0, 3.0]))
+    y = np.sum(x * x + (x + x))  # x + x, which is met first, sends back constants
+    y.backward(create_graph=True)
+    assert x.grad.tolist() == [4, 6, 8]
+    g = x.grad
+    x.zero_grad()
+    np.sum(g * g).backward()
+    assert x.grad.tolist() == [16, 24, 32]
+
+
 def train(steps, width=32):
     """Train a two-layer network for some steps, and count the nodes and arrays that are alive afterwards."""
     rng = np.random.default_rng(0)
@@ -435,6 +472,16 @@ def test_writing_is_noticed_behind_a_view():
     W.data -= 1.0
     with pytest.raises(RuntimeError, match=r"argument 1 of matmul .* leaf 'W' of shape \(3, 2\)"):
         loss.backward()
+
+
+def test_writing_to_what_leads_to_no_target_is_allowed():
+    x, w = leaf(np.ones(3)), leaf(np.ones(3))
+    loss = np.sum(w * w + x)
+    w.data -= 1.0
+    found = backward.backward({loss.node: np.float64(1)}, {x.node}, free=False)
+    assert found[x.node].tolist() == [1.0] * 3
+    with pytest.raises(RuntimeError, match="written to in place"):
+        backward.backward({loss.node: np.float64(1)}, {w.node})
 
 
 def test_every_public_attribute_of_a_node_is_a_slot():

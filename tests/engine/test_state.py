@@ -226,6 +226,19 @@ def test_decorated_coroutines_and_tasks():
     assert asyncio.run(main()) == [(False, False), True, (False, False)]
 
 
+def test_decorated_generators_and_coroutines_take_positions_and_keywords():
+    @tg.no_grad
+    def steps(a, *, b):
+        yield a + b
+
+    @tg.no_grad
+    async def later(a, *, b):
+        return a + b
+
+    assert list(steps(1, b=2)) == [3]
+    assert asyncio.run(later(1, b=2)) == 3
+
+
 def test_what_cannot_be_decorated_is_refused():
     async def steps():
         yield records()
@@ -265,6 +278,24 @@ def test_a_scope_is_restored_after_an_exception():
     with pytest.raises(KeyError):
         scope.call({}.__getitem__, "missing")
     assert scope.call(lambda: (x * 2).node.scope.path[-1].name) == "encoder"
+
+
+def test_scopes_lie_inside_each_other():
+    model, layer = tg.Scope("Model"), tg.Scope("Dense", "0")
+    inside = model.call(layer.call, lambda: (x * 2).node.scope)
+    assert [(part.kind, part.name) for part in inside.path] == [("Model", ""), ("Dense", "0")]
+    assert repr(inside) == "Model > 0 Dense"
+    assert (x * 2).node.scope is None
+
+
+def test_a_scope_follows_the_state_that_it_is_called_in():
+    scope = tg.Scope("Dense")
+    assert scope.call(records)
+    with tg.no_grad():
+        assert not scope.call(records)
+    assert scope.call(records)
+    assert tg.Scope("Model").call(scope.call, lambda: repr((x * 2).node.scope)) == "Model > Dense"
+    assert scope.call(lambda a, *, b: a + b, 1, b=2) == 3
 
 
 class Count(Observer):

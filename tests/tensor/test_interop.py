@@ -57,6 +57,20 @@ def test_any_layout_reaches_torch(a):
     np.testing.assert_array_equal(torch.from_dlpack(Tensor(a)).numpy(), a)
 
 
+def test_steps_back_along_one_axis_or_by_one_byte_reach_torch():
+    torch = pytest.importorskip("torch")
+    flags = tg.Tensor([True, False, False])[::-1]
+    assert flags.strides == (-1,)
+    assert torch.from_dlpack(flags).tolist() == [False, False, True]
+    rows = tg.Tensor([[1.0, 2.0], [3.0, 4.0]])[:, ::-1]
+    assert torch.from_dlpack(rows).tolist() == [[2, 1], [4, 3]]
+
+
+def test_broadcast_memory_is_shared_as_it_is():
+    row = np.broadcast_to(np.arange(3.0), (2, 3))
+    assert np.shares_memory(np.from_dlpack(tg.Tensor(row)), row)
+
+
 def test_torch_takes_constants_and_is_taken_as_an_array():
     torch = pytest.importorskip("torch")
     assert torch.as_tensor(Tensor(V)).tolist() == [1, 2, 3]

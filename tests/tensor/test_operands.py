@@ -116,6 +116,44 @@ def test_an_operator_defers_where_ndarray_does(kind, t):
         assert t * kind() == "deferred"
 
 
+class Older:
+    """An operand that comes first by the older protocol alone, though it is an array, too."""
+
+    __array_priority__ = 10.0
+
+    def __rmul__(self, other):
+        return "deferred"
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([3.0, 4.0], dtype)
+
+
+class Later(Older):
+    """An operand that comes last by the older protocol."""
+
+    __array_priority__ = -10.0
+
+
+class Ufuncs(Later):
+    """An operand with ufuncs of its own, which count for more."""
+
+    def __array_ufunc__(self, ufunc, method, *args, **kwargs):
+        return "computed"
+
+
+class ArraysUfuncs(Later):
+    """An operand with the ufuncs of an ndarray."""
+
+    __array_ufunc__ = np.ndarray.__array_ufunc__
+
+
+@pytest.mark.parametrize("t", [leaf(1.0, 2.0), tg.Tensor([1.0, 2.0])])
+def test_priorities_of_operands_are_numpys(t):
+    assert t * Older() == t * Ufuncs() == "deferred"
+    for kind in (Later, ArraysUfuncs):
+        assert (t * kind()).tolist() == [3.0, 8.0]
+
+
 def test_numbers_lists_and_arrays_do_not_take_the_operation_over():
     t = leaf(1.0, 2.0)
     for other in (2, 2.0, 1j, True, np.float32(2), [3, 4], (3, 4), np.ones(2), np.ones((2, 2))):

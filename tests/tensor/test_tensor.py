@@ -9,6 +9,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import Tensor
+from tensorgrad.engine.node import NAMES
 
 FLOATS = ["float16", "float32", "float64", "complex64", "complex128"]
 V = np.array([1.0, 2.0, 3.0])
@@ -152,6 +153,21 @@ def test_names():
     assert x.detach().name is None
 
 
+def test_a_name_can_be_taken_away():
+    for t in (leaf(V, name="x"), Tensor(V, name="x"), leaf(V)):
+        t.name = None
+        assert t.name is None
+
+
+def test_names_of_what_is_gone_leave_nothing_behind():
+    before = len(NAMES._found)
+    kept = [Tensor(V, name="kept")]
+    for _ in range(10):
+        leaf(V, name="x")
+        Tensor(V, name="c")
+    assert len(NAMES._found) == before + len(kept)
+
+
 def test_op_and_inputs():
     x, c = leaf(V), 2.0 * np.ones(3)
     y = x * c
@@ -165,6 +181,11 @@ def test_op_and_inputs():
     assert z.inputs[0].node is y.node
     backward(z)
     assert z.inputs == ()
+
+
+def test_a_constant_has_no_inputs():
+    assert Tensor(V).inputs == ()
+    assert Tensor(V).op is None
 
 
 # Leaving the graph
@@ -389,6 +410,15 @@ def test_promotion_is_numpys(a, b, expected):
     assert y.dtype == expected == (np.ones(2, a) * b).dtype
     np.sum(np.real(y)).backward()
     assert x.grad.dtype == a  # the gradient comes back to the dtype of what it is of
+
+
+def test_a_narrower_complex_operand_gets_a_complex_gradient():
+    x = leaf(np.array([1 + 1j, 2j], np.complex64))
+    y = x * np.array([3 + 4j, 2.0])
+    assert y.dtype == np.complex128
+    np.sum(np.real(y)).backward()
+    assert x.grad.dtype == np.complex64
+    assert x.grad.tolist() == [3 - 4j, 2]
 
 
 def test_zero_d_values_stay_tensors():
@@ -722,6 +752,23 @@ def test_data_takes_arrays_of_its_shape_only():
         x.data = np.ones(2)
 
 
+def test_data_of_a_constant_is_written_and_replaced():
+    c = Tensor(V.copy())
+    c.data -= 1.0
+    assert c.tolist() == [0, 1, 2]
+    c.data = V
+    assert c.tolist() == [1, 2, 3]
+    inner = leaf(V) * 1.0
+    inner.data *= 2.0
+    assert inner.tolist() == [2, 4, 6]
+
+
+def test_a_view_in_the_same_dtype_is_recorded():
+    x = leaf(V)
+    backward(x.view(np.float64) * x.view())
+    assert x.grad.tolist() == [2, 4, 6]
+
+
 # Gradients
 
 
@@ -734,6 +781,7 @@ def test_gradients_accumulate_until_zeroed():
     assert x.grad is None
     x.zero_grad()
     Tensor(1.0).zero_grad()
+    (x * 1.0).zero_grad()
 
 
 def test_a_gradient_is_a_value_that_nobody_writes_into():
@@ -869,6 +917,9 @@ def test_backward_from_a_single_number_of_any_rank():
     x = leaf(3.0)
     (x * np.ones((1, 1))).backward()
     assert x.grad.item() == 1.0
+    z = leaf([[3.0]])
+    z.backward()
+    assert z.grad.tolist() == [[1.0]]
 
 
 def test_backward_with_a_gradient():
@@ -877,6 +928,28 @@ def test_backward_with_a_gradient():
         (x * x).backward(g)
         assert x.grad.tolist() == [2, 0, 12]
         x.zero_grad()
+
+
+def test_a_gradient_that_is_given_is_recorded_with_create_graph_only():
+    x, g = leaf(V), leaf(2 * V)
+    x.backward(g * 1.0)
+    assert not x.grad.requires_grad
+    x.zero_grad()
+    x.backward(g * 1.0, create_graph=True)
+    backward(x.grad * x.grad)
+    assert g.grad.tolist() == [4, 8, 12]
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("second", [False, True])
+def test_a_sum_of_gradients_is_recorded_if_the_last_backward_is(first, second):
+    x = leaf(V)
+    np.sum(x**2).backward(create_graph=first)
+    y = np.sum(x**2)
+    with tg.no_grad():
+        y.backward(create_graph=second)
+    assert x.grad.tolist() == [4, 8, 12]
+    assert x.grad.requires_grad == second
 
 
 def test_the_gradient_given_is_copied():

@@ -381,6 +381,16 @@ def test_vjp():
     close(pullback(np.ones(3))[0], 2 * V)
 
 
+def test_vjp_of_one_tensor_returned_twice_adds_its_cotangents():
+    def twice(x):
+        y = np.sin(x)
+        return y, y
+
+    _, pullback = tg.vjp(twice, V)
+    (g,) = pullback((V, 2.0 * V))
+    close(g, 3.0 * V * np.cos(V))
+
+
 def test_vjp_refuses_what_does_not_fit():
     _, pullback = tg.vjp(lambda x: {"y": x}, V)
     with pytest.raises(ValueError, match=r"expected something built like \{'y'"):
