@@ -13,6 +13,7 @@ from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.record import TensorBase, unwrap
 from tensorgrad.engine.state import STATE, Observer, with_state
 from tensorgrad.ops.decompositions import svd, svd_shapes, unpack
+from tensorgrad.ops.reduce import std
 from tensorgrad.rules import Op
 
 MISSING = "leave the missing values out first: (y - a * X)[ok], with ok = ~np.isnan(y)"
@@ -245,7 +246,7 @@ TIPS = {  # functions with a tip, where each direction has a slope of its own: w
     np.fabs: output_or_argument,
     np.hypot: output_or_argument,
     np.linalg.vector_norm: norm_or_elements,
-    np.std: output_or_argument,
+    std: output_or_argument,
     svd: singular_values,
 }
 

@@ -15,7 +15,7 @@ NONE: dict[str, Any] = {}
 
 
 class State:
-    """What calls are recorded under. Entered by `with`, it holds until the block ends.
+    """The state that calls are recorded under; entered by `with`, it holds until the block ends.
 
     Immutable, so that a thread or a generator that holds one cannot be changed from outside.
     """

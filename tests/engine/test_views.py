@@ -8,7 +8,7 @@ from tensorgrad.engine.state import Observer, with_state
 
 
 def matrix():
-    """A recorded matrix, and the leaf that it is a copy of."""
+    """Return a leaf and a recorded copy of it."""
     p = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     return p, p * 1
 

@@ -67,7 +67,7 @@ def test_windows_copy_nothing():
     assert windows(x, (3, 3), 2).shape == (4, 3, 3, 3, 3)
 
 
-def test_overlap_is_the_adjoint_of_windows():
+def test_fold_is_the_adjoint_of_windows():
     """<windows(x), w> = <x, fold(w)>, for every x and w."""
     for size, step in (((2, 3), 1), ((3, 3), 2), ((1, 2), (3, 2))):
         x = RNG.standard_normal((2, 6, 7))
