@@ -262,6 +262,20 @@ def test_rule_each():
     tg.check_grads(weighted, V, V + 1, 2 * V)
 
 
+def test_operands_are_given_by_position_or_by_keyword():
+    x, y = leaf(2.0), leaf(3.0)
+    area = tg.primitive(lambda a, b: a * b)
+    tg.rule(area, lambda g, _out, _a, b: g * b, lambda g, _out, a, _b: g * a)
+    for call in (lambda: area(x, y), lambda: area(x, b=y), lambda: area(b=y, a=x)):
+        call().backward()
+        assert (x.grad.item(), y.grad.item()) == (3.0, 2.0)
+        x.zero_grad()
+        y.zero_grad()
+    for call in (lambda: area(x), lambda: area(a=x)):
+        with pytest.raises(TypeError, match="needs its argument b to be differentiated"):
+            call()
+
+
 def test_a_rule_for_each_argument_may_read_them():
     product = tg.primitive(lambda *arrays: math.prod(arrays))
     tg.rule_each(product, lambda g, _out, i, *arrays: g * math.prod(arrays[:i] + arrays[i + 1 :]))
