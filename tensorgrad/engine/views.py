@@ -11,11 +11,13 @@ import numpy as np
 from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.ops.index import assign, take
+from tensorgrad.rules import numbers
 
 
 def assign_(t: Any, result: Any) -> Any:
     """Write a result into a tensor, as `t += 1` and `t[0] = 1` do, and return the tensor."""
-    result = cast_to_target(t, result if isinstance(result, TensorBase) else wrap(result))
+    # A Series, say, if a constant tensor left `t += series` to pandas.
+    result = cast_to_target(t, result if isinstance(result, TensorBase) else wrap(numbers(result)))
     root, steps = root_of(t)
     if steps:
         result = write_through(root, steps, t, result)
@@ -51,9 +53,10 @@ def is_view_at(t: Any, value: Any, index: Any) -> bool:
     (root, steps), (home, path) = root_of(value), root_of(t)
     if root is not home or len(steps) != len(path) + 1:
         return False
-    op, (other,), _ = steps[-1]
+    op, others, _ = steps[-1]
     if op.function is not take:
         return False
+    (other,) = others
     pair = (index, other) if isinstance(index, tuple) else ((index,), (other,))
     return isinstance(pair[1], tuple) and list(map(id, pair[0])) == list(map(id, pair[1]))
 

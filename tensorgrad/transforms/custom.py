@@ -166,6 +166,12 @@ def checkpoint(f: Function) -> Function:
 
         def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
             create_graph = isinstance(g, Tensor)
+            if any(p.extras is not None and p.extras.version > began for p in parents):
+                raise RuntimeError(
+                    f"{name} cannot be computed again by checkpoint, because a leaf that it uses "
+                    "was written to in place after the call; run backward before writing to .data, "
+                    "as an optimizer's step does, or write to a copy"
+                )
             with with_state(recording=True):
                 since, _, recorded_here = run()
                 y = joined(recorded_here) if recorded_here else Tensor(np.empty(0))
@@ -180,9 +186,9 @@ def checkpoint(f: Function) -> Function:
             steps = [conjugated(found[p] if p in found else zeros(p)) for p in parents]
             return steps if create_graph else [t._value for t in steps]
 
-        since, result, recorded_here = run()
+        began, result, recorded_here = run()
         nodes = [t.node for t in recorded_here if t.node]
-        parents = sorted(free_inputs(nodes, since), key=attrgetter("serial"))
+        parents = sorted(free_inputs(nodes, began), key=attrgetter("serial"))
         if not parents:
             return tree_map(without_logits, result)
         value = joined(recorded_here)._value
