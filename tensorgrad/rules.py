@@ -27,7 +27,7 @@ Residuals = tuple[Function, Function] | None
 # The arguments that no rule reads; if a rule reads the output; if the nodes alone tell all shapes.
 Plan = tuple[tuple[int, ...], bool, bool]
 
-PLAIN = np.ndarray.__array_function__
+PLAIN = np.ndarray.__array_function__  # which its subclasses have too: it would call back here
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions that are
 NONDIFFERENTIABLE: set[Function] = set()  # the result carries no gradient
@@ -302,10 +302,10 @@ def primitive(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        for x in (*args, *kwargs.values()):
-            # A subclass of ndarray has ndarray's own, which would come back here.
-            if getattr(type(x), "__array_function__", PLAIN) is not PLAIN:
-                return x.__array_function__(call, (type(x),), args, kwargs)
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            kind = type(x)
+            if kind is not np.ndarray and getattr(kind, "__array_function__", PLAIN) is not PLAIN:
+                return x.__array_function__(call, (kind,), args, kwargs)
         return function(*args, **kwargs)
 
     call.compute = function  # type: ignore[attr-defined]

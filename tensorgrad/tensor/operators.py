@@ -75,7 +75,7 @@ def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
             y, q = b._value, b.node
         elif type(b) in NUMBERS:
             y, q = b, None
-        elif defers(a, b, name):
+        elif type(b) is not np.ndarray and defers(a, b, name):
             return compute(x, b) if holds_arrays(b) else NotImplemented
         else:
             y, q = numbers(b), None
