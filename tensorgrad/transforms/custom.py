@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import conjugated, gradients
-from tensorgrad.engine.node import Node, ShapeDtype, serials
+from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.rules import EachOp, Function, Plan
@@ -166,12 +166,7 @@ def checkpoint(f: Function) -> Function:
 
         def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
             create_graph = isinstance(g, Tensor)
-            if any(p.extras is not None and p.extras.version > began for p in parents):
-                raise RuntimeError(
-                    f"{name} cannot be computed again by checkpoint, because a leaf that it uses "
-                    "was written to in place after the call; run backward before writing to .data, "
-                    "as an optimizer's step does, or write to a copy"
-                )
+            refuse_written(name, parents, began)
             with with_state(recording=True):
                 since, _, recorded_here = run()
                 y = joined(recorded_here) if recorded_here else Tensor(np.empty(0))
@@ -200,6 +195,18 @@ def checkpoint(f: Function) -> Function:
 
     name = getattr(f, "__name__", type(f).__name__)
     return call
+
+
+def refuse_written(name: str, leaves: list[Node], began: int) -> None:
+    """Raise if one of the nodes is a leaf that was written to in place after a serial number."""
+    for leaf in leaves:
+        if leaf.extras is not None and leaf.extras.version > began:
+            called = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
+            raise RuntimeError(
+                f"checkpoint cannot run {name} again, because the leaf{called} of shape "
+                f"{leaf.shape} was written to in place after the call; run backward before writing "
+                "to .data, as an optimizer's step does, or write to a copy"
+            )
 
 
 def joined(tensors: list[Tensor]) -> Tensor:

@@ -629,6 +629,18 @@ IN_PLACE = {
 }
 
 
+@pytest.mark.parametrize("view", [np.transpose, np.ravel, lambda t: t.reshape(2, 2).T])
+def test_a_tensor_takes_a_view_of_its_own(view):
+    def f(w):
+        t = w * 1
+        t[:] = np.reshape(view(t), (2, 2))
+        return np.sum(t * [[1.0, 2.0], [3.0, 4.0]])
+
+    w = np.array([[1.0, 2.0], [3.0, 4.0]])
+    expected = tg.grad(lambda w: np.sum(np.reshape(view(w), (2, 2)) * [[1.0, 2.0], [3.0, 4.0]]))(w)
+    assert tg.grad(f)(w).tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize(("write", "f", "slope"), IN_PLACE.values(), ids=IN_PLACE)
 def test_in_place_operators(write, f, slope):
     x = leaf(V)
