@@ -629,6 +629,18 @@ IN_PLACE = {
 }
 
 
+def test_a_view_of_a_leaf_that_is_written_to_under_no_grad_stays_recorded():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    recorded = w[1:]
+    with tg.no_grad():
+        constant = w[1:]
+        w[1] = 9.0
+    assert recorded.tolist() == constant.tolist() == [9.0, 3.0]
+    assert not constant.requires_grad
+    np.sum(recorded**2).backward()
+    assert w.grad.tolist() == [0.0, 18.0, 6.0]
+
+
 @pytest.mark.parametrize("view", [np.transpose, np.ravel, lambda t: t.reshape(2, 2).T])
 def test_a_tensor_takes_a_view_of_its_own(view):
     def f(w):
