@@ -629,6 +629,31 @@ IN_PLACE = {
 }
 
 
+@pytest.mark.parametrize("part", [lambda w, t: w[1:], lambda w, t: t, lambda w, t: t[1:]])
+def test_a_write_to_the_data_of_a_view_or_an_intermediate_result_is_noticed(part):
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    t = w * 1
+    written, y = part(w, t), np.sum(w * w) + np.sum(t * t)
+    written.data *= 10.0
+    with pytest.raises(RuntimeError, match="which was written to in place after the call"):
+        y.backward()
+
+
+def test_a_hook_that_removes_itself_leaves_the_others():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    remove = w.register_hook(lambda g: (remove(), g * 2)[1])
+    w.register_hook(lambda g: g * 10)
+    np.sum(w).backward()
+    assert w.grad.tolist() == [20.0, 20.0]
+
+
+@pytest.mark.parametrize("value", [2.0, [1.0, 2.0]])
+def test_a_constant_with_new_data_has_its_name(value):
+    t = Tensor(value, name="t")
+    t.data = np.zeros(t.shape)
+    assert t.name == "t"
+
+
 def test_a_view_of_a_leaf_that_is_written_to_under_no_grad_stays_recorded():
     w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     recorded = w[1:]
