@@ -147,13 +147,14 @@ def refuse_overwritten(order: list[Node], useful: set[Node] | None) -> None:
 
 def refuse_if_saved(tensor: Any, node: Node) -> None:
     """Raise if a call saved the memory of a tensor, which was written to after the call."""
-    for i, value in enumerate(node.args):
+    saved = {f"argument {i} of": value for i, value in enumerate(node.args)}
+    for part, value in (saved | {"the result of": node.out}).items():
         if isinstance(value, np.ndarray) and np.may_share_memory(value, tensor.extras.array):
             kind = "leaf" if tensor.op is None else f"result of {tensor.op.name}"
             name = f" {NAMES.get(tensor)!r}" if NAMES.get(tensor) else ""
             raise RuntimeError(
-                f"argument {i} of {node.op.name} lies in the memory of the {kind}{name} of shape "
-                f"{tensor.shape}, which was written to in place after the call, whose gradient needs "
-                "the value from before; run backward before writing to .data, as an optimizer's "
-                "step does, or write to a copy"
+                f"{part} {node.op.name} lies in the memory of the {kind}{name} of shape "
+                f"{tensor.shape}, which was written to in place after the call, whose gradient "
+                "needs the value from before; run backward before writing to .data, as an "
+                "optimizer's step does, or write to a copy"
             )

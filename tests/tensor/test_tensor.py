@@ -639,6 +639,14 @@ def test_a_write_to_the_data_of_a_view_or_an_intermediate_result_is_noticed(part
         y.backward()
 
 
+def test_a_write_to_the_data_of_a_result_that_its_own_rule_reads_is_noticed():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    t = np.exp(w)
+    t.data *= 10.0
+    with pytest.raises(RuntimeError, match="the result of exp lies in the memory of the result of"):
+        np.sum(t).backward()
+
+
 def test_a_hook_that_removes_itself_leaves_the_others():
     w = Tensor([1.0, 2.0], requires_grad=True)
     remove = w.register_hook(lambda g: (remove(), g * 2)[1])
