@@ -246,6 +246,7 @@ def owned(gradient: Function) -> Function:
     @functools.wraps(gradient)
     def call(g: Any, *args: Any, **kwargs: Any) -> Any:
         result = gradient(g, *args, **kwargs)
+        result = result if hasattr(result, "shape") else numbers(result)[()]
         return result.copy() if type(result) is np.ndarray and result is not g else result
 
     return call

@@ -409,3 +409,33 @@ def test_custom_gradient_leaves_nothing_behind():
         assert [r() for r in references] == [None, None]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (np.array([1, 2]), "dtype int64, which has no gradient"),
+        (np.array([1.0, None]), "dtype object, which has no gradient"),
+        ("text", "dtype <U4, which has no gradient"),
+        (np.ma.array([1.0, 2.0]), "would lose what a MaskedArray adds"),
+    ],
+)
+def test_a_primitive_returns_numbers_that_have_a_gradient(result, message):
+    f = tg.primitive(lambda _x: result)
+    tg.rule(f, lambda g, _out, _x: g)
+    with pytest.raises(TypeError, match=message):
+        f(Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_a_rule_may_return_a_list_or_a_number_but_not_none():
+    def gradient_of(x, step):
+        f = tg.primitive(lambda x: x * 2)
+        tg.rule(f, lambda _g, _out, _x: step)
+        return tg.grad(lambda x: np.sum(f(x)))(x)
+
+    assert gradient_of(np.array([1.0, 2.0]), [3.0, 4.0]).tolist() == [3.0, 4.0]
+    assert gradient_of(1.0, 5) == 5.0
+    with pytest.raises(TypeError, match="calculates with numbers, but was given None"):
+        gradient_of(1.0, None)
+    with pytest.raises(ValueError, match=r"shape \(\) for an argument of shape \(2,\)"):
+        gradient_of(np.array([1.0, 2.0]), 5.0)

@@ -131,28 +131,30 @@ def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
 
 
 def refuse_overwritten(order: list[Node], useful: set[Node] | None) -> None:
-    """Raise if a rule would read memory of a leaf that was written to after the rule's call."""
-    leaves: list[Any] = [n for n in order if n.extras is not None and n.extras.version >= 0]
-    if not leaves:
+    """Raise if a rule would read memory of a tensor that was written to after the rule's call."""
+    written: list[Any] = [n for n in order if n.extras is not None and n.extras.version >= 0]
+    if not written:
         return
-    newest = max([leaf.extras.version for leaf in leaves], default=-1)
+    newest = max([tensor.extras.version for tensor in written], default=-1)
     for node in reversed(order):  # the oldest first
         if node.serial > newest:
             break
         if node.op is not None and (useful is None or node in useful):
-            for leaf in leaves:
-                if leaf.extras.version > node.serial:
-                    refuse_if_saved(leaf, node)
+            for tensor in written:
+                if tensor.extras.version > node.serial:
+                    refuse_if_saved(tensor, node)
 
 
-def refuse_if_saved(leaf: Any, node: Node) -> None:
-    """Raise if a call saved the memory of a leaf, which was written to after the call."""
-    for i, value in enumerate(node.args):
-        if isinstance(value, np.ndarray) and np.may_share_memory(value, leaf.extras.array):
-            name = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
+def refuse_if_saved(tensor: Any, node: Node) -> None:
+    """Raise if a call saved the memory of a tensor, which was written to after the call."""
+    saved = {f"argument {i} of": value for i, value in enumerate(node.args)}
+    for part, value in (saved | {"the result of": node.out}).items():
+        if isinstance(value, np.ndarray) and np.may_share_memory(value, tensor.extras.array):
+            kind = "leaf" if tensor.op is None else f"result of {tensor.op.name}"
+            name = f" {NAMES.get(tensor)!r}" if NAMES.get(tensor) else ""
             raise RuntimeError(
-                f"argument {i} of {node.op.name} lies in the memory of the leaf{name} of shape "
-                f"{leaf.shape}, which was written to in place after the call, whose gradient needs "
-                "the value from before; run backward before writing to .data, as an optimizer's "
-                "step does, or write to a copy"
+                f"{part} {node.op.name} lies in the memory of the {kind}{name} of shape "
+                f"{tensor.shape}, which was written to in place after the call, whose gradient "
+                "needs the value from before; run backward before writing to .data, as an "
+                "optimizer's step does, or write to a copy"
             )

@@ -38,12 +38,12 @@ class NodeExtras:
         self.hooks: list[Callable[[Any], Any]] = []
         self.retains = retains
         self.grad: Any = None
-        self.array: Any = None  # a leaf's array that was written to in place, and
+        self.array: Any = None  # the array, if it was written to in place, and
         self.version = -1  # the serial number at which it last was
 
     def run_hooks(self, g: Any) -> Any:
         """Return what the hooks make of the complete gradient."""
-        for hook in self.hooks:
+        for hook in tuple(self.hooks):  # one may remove itself
             g = hook(g)
         return g
 

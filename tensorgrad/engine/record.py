@@ -11,7 +11,16 @@ import numpy as np
 
 from tensorgrad.engine.node import Node, ShapeDtype, serials
 from tensorgrad.engine.state import STATE, State
-from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED, Function, Op, Plan
+from tensorgrad.rules import (
+    COMPOSITE,
+    NONDIFFERENTIABLE,
+    RULES,
+    UNSUPPORTED,
+    Function,
+    Op,
+    Plan,
+    plain_array,
+)
 
 NO_KEYWORDS: dict[str, Any] = {}
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
@@ -19,6 +28,7 @@ BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
 ARRAYS = {np.ndarray, *NUMBERS} - {float, int, bool, complex}
+OURS = {"numpy", __name__.partition(".")[0]}  # packages whose functions may return integers
 ViewStep = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of it
 
 # The C library of Linux hands large arrays back to the system when they are freed, and new ones are
@@ -171,11 +181,12 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         computed = op.compute(*values, **kwargs) if kwargs else op.compute(*values)
     out, residuals = (computed, None) if op.residuals is None else computed
     if type(out) not in ARRAYS:  # but Python's number, or a list, as users' primitives may return
-        out = np.asarray(out)[()]
+        out = plain_array(out)[()]
     t = wrap(out)
     if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
         link(t, op, args, kwargs)
-    if recording and (not kwargs or has_gradient(op, out)):
+    # Integers without keywords, as of a write into an integer tensor, are refused where they end.
+    if recording and (out.dtype.kind in "fc" or has_gradient(op, out) or not kwargs):
         plan = op.plans.get(wanted) or op.plan(wanted, len(values))
         saved = out if op.residuals is None else residuals
         t.node = remember(op, plan, nodes, values, kwargs, out, saved, state)
@@ -185,9 +196,11 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def has_gradient(op: Op, out: Any) -> bool:
     """Return True if the result of an op is inexact, and False for integers, as with dtype=int.
 
-    Raises: TypeError for objects and times, in which a gradient would be lost.
+    Raises: TypeError for objects and times, in which a gradient would be lost, and for integers of
+    a function whose user declared a gradient.
     """
-    if out.dtype.kind not in "fcbiu":
+    users = (getattr(op.function, "__module__", None) or "numpy").partition(".")[0] not in OURS
+    if out.dtype.kind not in ("fc" if users else "fcbiu"):
         raise TypeError(
             f"{op.name} of a tensor that requires a gradient made an array of dtype {out.dtype}, "
             "which has no gradient; use a floating-point dtype, or pass .data"

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
-from tensorgrad.engine.state import STATE
+from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.ops.index import assign, take
+from tensorgrad.rules import numbers
 
 
 def assign_(t: Any, result: Any) -> Any:
     """Write a result into a tensor, as `t += 1` and `t[0] = 1` do, and return the tensor."""
-    result = cast_to_target(t, result if isinstance(result, TensorBase) else wrap(result))
+    # A Series, say, if a constant tensor left `t += series` to pandas.
+    result = cast_to_target(t, result if isinstance(result, TensorBase) else wrap(numbers(result)))
     root, steps = root_of(t)
     if steps:
         result = write_through(root, steps, t, result)
@@ -51,9 +53,10 @@ def is_view_at(t: Any, value: Any, index: Any) -> bool:
     (root, steps), (home, path) = root_of(value), root_of(t)
     if root is not home or len(steps) != len(path) + 1:
         return False
-    op, (other,), _ = steps[-1]
+    op, others, _ = steps[-1]
     if op.function is not take:
         return False
+    (other,) = others
     pair = (index, other) if isinstance(index, tuple) else ((index,), (other,))
     return isinstance(pair[1], tuple) and list(map(id, pair[0])) == list(map(id, pair[1]))
 
@@ -93,10 +96,12 @@ def write_through(root: Any, steps: tuple[ViewStep, ...], view: Any, value: Any)
 
 
 def replay_views(root: Any) -> None:
-    """Compute every view of the root again."""
+    """Compute every view of the root again, recorded if it was, as that of a leaf under no_grad."""
     live = [view for ref in getattr(root, "_views", ()) if (view := ref()) is not None]
+    recording = STATE.get().recording
     for view in live:
-        fresh = root
-        for op, args, kwargs in root_of(view)[1]:
-            fresh = apply(op, (fresh, *args), kwargs)
-        replace(view, fresh)
+        with with_state(recording=recording or (view.node is not None and root.node is not None)):
+            fresh = root
+            for op, args, kwargs in root_of(view)[1]:
+                fresh = apply(op, (fresh, *args), kwargs)
+            replace(view, fresh)

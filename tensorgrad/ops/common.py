@@ -10,6 +10,7 @@ from tensorgrad.rules import (
     Function,
     composite,
     nondifferentiable,
+    numbers,
     plain_array,
     primitive,
     refuse_out,
@@ -34,8 +35,14 @@ def as_array(x: Any) -> Any:
 
 
 def as_operand(x: Any) -> Any:
-    """Return Python's numbers as they are, which do not count for the dtype; the rest as arrays."""
-    return x if isinstance(x, (int, float, complex)) else as_array(x)
+    """Return Python's numbers as they are, which do not count for the dtype; the rest as arrays.
+
+    Raises: TypeError for objects that are not numbers.
+    """
+    if isinstance(x, (int, float, complex)):
+        return x
+    array = as_array(x)
+    return numbers(array) if array.dtype.kind == "O" else array
 
 
 def sum_kept(x: Any, axis: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import copy
 import operator
+from keyword import iskeyword
 from numbers import Number
 from typing import Any
 
@@ -54,7 +55,8 @@ def defers(t: Tensor, other: Any, reflected: str) -> bool:
 
 def holds_arrays(other: Any) -> bool:
     """Return True if `other` can hold arrays only, not tensors: then the tensor's array is used."""
-    return type(other).__module__.partition(".")[0] in OWN_ARRAYS
+    kind = type(other)
+    return kind.__module__.partition(".")[0] in OWN_ARRAYS and hasattr(kind, "shape")
 
 
 def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
@@ -90,6 +92,22 @@ def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
             plan = plans[(p is not None) + 2 * (q is not None)]
             t.node = remember(op, plan, (p, q), (x, y), NO_KEYWORDS, out, out, state)
         return t
+
+    return forward
+
+
+def operator_without_rule(ufunc: np.ufunc, compute: Function, name: str) -> Function:
+    """Return an operator that has no rule of its own, such as `a // b` and `divmod(a, b)`."""
+
+    def forward(a: Any, b: Any) -> Any:
+        operands: list[Any] = []
+        for x in (a, b):
+            if not isinstance(x, Tensor) and type(x) not in NUMBERS:
+                if x is b and defers(a, b, name):
+                    return compute(a._value, b) if holds_arrays(b) else NotImplemented
+                x = numbers(x)
+            operands.append(x)
+        return dispatch(ufunc, tuple(operands), NO_KEYWORDS)
 
     return forward
 
@@ -134,12 +152,10 @@ def _comparison(compare: Function) -> Function:
 
 def _binary(name: str, ufunc: np.ufunc) -> None:
     """Give Tensor `a op b`, `b op a` and `a op= b`."""
-    if ufunc in RULES:
-        compute = getattr(operator, name)
-        forward = operator_of(ufunc, compute, f"__r{name}__")
-        reflected = reflection_of(forward, compute)
-    else:
-        forward, reflected = _method(ufunc), lambda b, a: dispatch(ufunc, (a, b), NO_KEYWORDS)
+    compute = getattr(operator, f"{name}_" if iskeyword(name) else name)
+    make = operator_of if ufunc in RULES else operator_without_rule
+    forward = make(ufunc, compute, f"__r{name}__")
+    reflected = reflection_of(forward, compute)
 
     def in_place(a: Tensor, b: Any) -> Any:
         result = forward(a, b)
@@ -156,8 +172,8 @@ for _name in COMPARISONS:
     setattr(Tensor, f"__{_name}__", _comparison(getattr(operator, _name)))
 for _name, _function in UNARY.items():
     setattr(Tensor, f"__{_name}__", _method(_function))
-Tensor.__divmod__ = _method(np.divmod)  # type: ignore[method-assign]
-Tensor.__rdivmod__ = lambda b, a: dispatch(np.divmod, (a, b), NO_KEYWORDS)  # type: ignore[method-assign]
+Tensor.__divmod__ = operator_without_rule(np.divmod, divmod, "__rdivmod__")  # type: ignore[method-assign]
+Tensor.__rdivmod__ = reflection_of(Tensor.__divmod__, divmod)  # type: ignore[method-assign]
 for _name in METHODS.split():
     setattr(Tensor, _name, _method(getattr(np, _name)))
 for _name in ("partition", "sort"):

@@ -85,13 +85,18 @@ class Tensor(Attributes, Signatures):
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
             )
-        if array is self._value and self.node is not None and self.node.extras is not None:
-            # `t.data -= step` arrives here, after writing in place.
-            self.node.extras.array, self.node.extras.version = array, next(serials)
+        name = self.name if self.node is None else None
         self._logits = None
-        if array is self._value:
-            root_of(self)[0]._logits = None
+        if array is self._value:  # `t.data -= step` arrives here, after writing in place
+            root = root_of(self)[0]
+            root._logits = None
+            for t in (self, root):
+                if t.node is not None:
+                    extras = t.node.ensure_extras()
+                    extras.array, extras.version = t._value, next(serials)
         self._value = array
+        if name is not None:
+            self.name = name
 
     @property
     def grad(self) -> "Tensor | None":

@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import conjugated, gradients
-from tensorgrad.engine.node import Node, ShapeDtype, serials
+from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.rules import EachOp, Function, Plan
@@ -166,6 +166,7 @@ def checkpoint(f: Function) -> Function:
 
         def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
             create_graph = isinstance(g, Tensor)
+            refuse_written(name, parents, began)
             with with_state(recording=True):
                 since, _, recorded_here = run()
                 y = joined(recorded_here) if recorded_here else Tensor(np.empty(0))
@@ -180,9 +181,9 @@ def checkpoint(f: Function) -> Function:
             steps = [conjugated(found[p] if p in found else zeros(p)) for p in parents]
             return steps if create_graph else [t._value for t in steps]
 
-        since, result, recorded_here = run()
+        began, result, recorded_here = run()
         nodes = [t.node for t in recorded_here if t.node]
-        parents = sorted(free_inputs(nodes, since), key=attrgetter("serial"))
+        parents = sorted(free_inputs(nodes, began), key=attrgetter("serial"))
         if not parents:
             return tree_map(without_logits, result)
         value = joined(recorded_here)._value
@@ -194,6 +195,18 @@ def checkpoint(f: Function) -> Function:
 
     name = getattr(f, "__name__", type(f).__name__)
     return call
+
+
+def refuse_written(name: str, leaves: list[Node], began: int) -> None:
+    """Raise if one of the nodes is a leaf that was written to in place after a serial number."""
+    for leaf in leaves:
+        if leaf.extras is not None and leaf.extras.version > began:
+            called = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
+            raise RuntimeError(
+                f"checkpoint cannot run {name} again, because the leaf{called} of shape "
+                f"{leaf.shape} was written to in place after the call; run backward before writing "
+                "to .data, as an optimizer's step does, or write to a copy"
+            )
 
 
 def joined(tensors: list[Tensor]) -> Tensor:

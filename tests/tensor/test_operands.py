@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 import threading
 
 import numpy as np
@@ -159,6 +160,50 @@ def test_numbers_lists_and_arrays_do_not_take_the_operation_over():
     for other in (2, 2.0, 1j, True, np.float32(2), [3, 4], (3, 4), np.ones(2), np.ones((2, 2))):
         assert isinstance(t * other, tg.Tensor)
         assert isinstance(other * t, tg.Tensor)
+
+
+@pytest.mark.parametrize("f", [operator.floordiv, operator.mod, operator.and_, divmod])
+def test_operators_without_a_rule_defer_too(f):
+    class Owner:
+        __array_ufunc__ = None
+
+        def take_over(self, _other):
+            return "owner"
+
+        __rfloordiv__ = __rmod__ = __rand__ = __rdivmod__ = take_over
+
+    assert f(tg.Tensor([1.0, 2.0]), Owner()) == "owner"
+    assert f(leaf(1.0, 2.0), Owner()) == "owner"
+
+
+def test_operators_without_a_rule_take_objects_as_numbers():
+    row = OBJECTS[0]
+    quotient, rest = divmod(leaf(2.0, 2.0), row)
+    assert quotient.dtype == rest.dtype == (leaf(2.0, 2.0) // row).dtype == float
+    with pytest.raises(TypeError, match="a tensor calculates with numbers, but was given 'text'"):
+        leaf(1.0) // "text"
+
+
+def test_a_constant_takes_a_series_in_place():
+    pandas = pytest.importorskip("pandas")
+    t = tg.Tensor([1.0, 2.0])
+    t += pandas.Series([10.0, 20.0], index=["a", "b"])
+    assert type(t) is tg.Tensor
+    assert type(t.data) is np.ndarray
+    assert t.tolist() == [11.0, 22.0]
+    with pytest.raises(TypeError):  # and not an array of objects
+        t + pandas.NA
+
+
+@pytest.mark.parametrize("other", [None, "text", np.array([None, 1.0])])
+def test_where_makes_no_objects_and_texts_of_recorded_numbers(other):
+    with pytest.raises(TypeError, match=r"calculates with numbers|which has no gradient"):
+        np.where([True, False], leaf(1.0, 2.0), other)
+
+
+def test_where_takes_objects_as_numbers():
+    t = leaf(1.0, 2.0)
+    assert np.where([True, False], t, np.array([True, 3.0], object)).dtype == float
 
 
 def test_labels_stay_with_xarray_and_so_does_the_gradient():

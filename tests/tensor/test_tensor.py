@@ -659,6 +659,63 @@ IN_PLACE = {
 }
 
 
+@pytest.mark.parametrize("part", [lambda w, t: w[1:], lambda w, t: t, lambda w, t: t[1:]])
+def test_a_write_to_the_data_of_a_view_or_an_intermediate_result_is_noticed(part):
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    t = w * 1
+    written, y = part(w, t), np.sum(w * w) + np.sum(t * t)
+    written.data *= 10.0
+    with pytest.raises(RuntimeError, match="which was written to in place after the call"):
+        y.backward()
+
+
+def test_a_write_to_the_data_of_a_result_that_its_own_rule_reads_is_noticed():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    t = np.exp(w)
+    t.data *= 10.0
+    with pytest.raises(RuntimeError, match="the result of exp lies in the memory of the result of"):
+        np.sum(t).backward()
+
+
+def test_a_hook_that_removes_itself_leaves_the_others():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    remove = w.register_hook(lambda g: (remove(), g * 2)[1])
+    w.register_hook(lambda g: g * 10)
+    np.sum(w).backward()
+    assert w.grad.tolist() == [20.0, 20.0]
+
+
+@pytest.mark.parametrize("value", [2.0, [1.0, 2.0]])
+def test_a_constant_with_new_data_has_its_name(value):
+    t = Tensor(value, name="t")
+    t.data = np.zeros(t.shape)
+    assert t.name == "t"
+
+
+def test_a_view_of_a_leaf_that_is_written_to_under_no_grad_stays_recorded():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    recorded = w[1:]
+    with tg.no_grad():
+        constant = w[1:]
+        w[1] = 9.0
+    assert recorded.tolist() == constant.tolist() == [9.0, 3.0]
+    assert not constant.requires_grad
+    np.sum(recorded**2).backward()
+    assert w.grad.tolist() == [0.0, 18.0, 6.0]
+
+
+@pytest.mark.parametrize("view", [np.transpose, np.ravel, lambda t: t.reshape(2, 2).T])
+def test_a_tensor_takes_a_view_of_its_own(view):
+    def f(w):
+        t = w * 1
+        t[:] = np.reshape(view(t), (2, 2))
+        return np.sum(t * [[1.0, 2.0], [3.0, 4.0]])
+
+    w = np.array([[1.0, 2.0], [3.0, 4.0]])
+    expected = tg.grad(lambda w: np.sum(np.reshape(view(w), (2, 2)) * [[1.0, 2.0], [3.0, 4.0]]))(w)
+    assert tg.grad(f)(w).tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize(("write", "f", "slope"), IN_PLACE.values(), ids=IN_PLACE)
 def test_in_place_operators(write, f, slope):
     x = leaf(V)

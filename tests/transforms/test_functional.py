@@ -895,6 +895,21 @@ def test_checkpoint_notices_that_a_leaf_was_overwritten():
         y.backward()
 
 
+def test_checkpoint_notices_a_write_that_does_not_change_the_result():
+    w = tg.Tensor(V, requires_grad=True)
+    y = tg.checkpoint(lambda x: np.sum(x * x))(w)
+    w.data *= -1.0
+    with pytest.raises(RuntimeError, match=r"run <lambda> again, because the leaf of shape \(3,\)"):
+        y.backward()
+
+
+def test_a_custom_gradient_of_integers_is_refused():
+    # The gradient in an integer would be one too: 0.3 would be 0.
+    rounded = tg.custom_gradient(lambda x: (np.round(x).astype(int), lambda g: g))
+    with pytest.raises(TypeError, match="made an array of dtype int64, which has no gradient"):
+        tg.grad(lambda x: np.sum(rounded(x) * 0.3))(V)
+
+
 def test_checkpoint_notices_a_small_step_of_a_leaf():
     w = tg.Tensor(V, requires_grad=True)
     y = tg.checkpoint(lambda x: np.sum(x * w))(tg.Tensor(V, requires_grad=True))
