@@ -20,7 +20,8 @@ from tensorgrad.rules import (
 def along_first_axis(function: Function) -> Function:
     """Turn a reduction into a ufunc's method, whose default is axis=0 instead of all axes."""
 
-    def method(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
+    def method(array: Any, axis: Any = 0, out: Any = None, **kwargs: Any) -> Any:
+        refuse_out(function.__name__, out)
         return function(array, axis=axis, **kwargs)
 
     return method

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array
+from tensorgrad.ops.common import as_array, numpys
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule, rule_each
 
 LETTERS = (
@@ -197,11 +197,14 @@ def _vecdot(x1, x2, out=None, *, axis=-1, axes=None, keepdims=False, dtype=None)
     refuse_out("vecdot", out)
     x1, x2 = with_axes("vecdot", x1, 1, x2, 1)
     if axes is not None:
+        numpys(np.vecdot, x1, x2, axes=axes, keepdims=keepdims)  # because it checks them
         first, second = (np.atleast_1d(axis).tolist() for axis in axes[:2])
-        x1, x2, axis = np.moveaxis(x1, first, [-1]), np.moveaxis(x2, second, [-1]), -1
+        x1, x2 = np.moveaxis(x1, first, [-1]), np.moveaxis(x2, second, [-1])
+        axis = axes[2] if keepdims and len(axes) > 2 else -1
     if dtype is not None:
         x1, x2 = x1.astype(dtype), x2.astype(dtype)
-    x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
+    if axes is None:
+        x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
     result = np.matmul(np.expand_dims(conj_of(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
     return np.expand_dims(result, axis) if keepdims else result
 

@@ -154,7 +154,7 @@ def _reduceat(ufunc):
         moved = np.moveaxis(array, axis, 0)
         ends = [*indices[1:], len(moved)]
         parts = [ufunc.reduce(moved[i : max(i + 1, j)], axis=0) for i, j in zip(indices, ends)]
-        return np.stack(parts, axis)
+        return np.stack(parts, axis) if parts else np.moveaxis(moved[:0], 0, axis)
 
     return _valued(ufunc, "reduceat", reduceat)
 

@@ -6,6 +6,7 @@ Writing a tensor that requires a gradient into an ndarray raises, because the gr
 import numpy as np
 
 from tensorgrad.ops.common import as_array, axis_index, values
+from tensorgrad.ops.index import positions
 from tensorgrad.rules import composite
 
 
@@ -16,11 +17,12 @@ def _copyto(dst, src, casting="same_kind", where=True):
         raise TypeError(
             f"copyto cannot cast an array of {src.dtype} to {dst.dtype} under casting={casting!r}"
         )
+    src = np.broadcast_to(src, dst.shape)
     if where is True:
         dst[...] = src
     else:
         mask = np.broadcast_to(values(where), dst.shape)
-        dst[mask] = np.broadcast_to(src, dst.shape)[mask]
+        dst[mask] = src[mask]
 
 
 @composite(np.place)
@@ -43,13 +45,10 @@ def _putmask(a, /, mask, values):
 
 @composite(np.put)
 def _put(a, ind, v, mode="raise"):
-    ind, v = np.ravel(values(ind)), np.ravel(as_array(v))
-    if mode != "raise":
-        ind = np.clip(ind, 0, a.size - 1) if mode == "clip" else ind % a.size
-    else:
-        ind = np.arange(a.size)[
-            ind
-        ]  # resolves negative indices, and raises where one is out of bounds
+    ind, v = np.ravel(positions(ind)), np.ravel(as_array(v))
+    if not v.size:
+        return
+    ind = np.arange(a.size).take(ind, mode=mode)  # resolves negative indices
     given = v[np.arange(ind.size) % v.size]
     if a.ndim:
         a[np.unravel_index(ind, a.shape)] = given

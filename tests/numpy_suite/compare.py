@@ -68,6 +68,8 @@ def compared(right, found):
         return next((v for v in verdicts if v[0] != "agree"), ("agree", ""))
     if isinstance(found, tg.Tensor):
         return compared_arrays(right, found.data)
+    if isinstance(right, np.generic) and isinstance(found, np.generic):
+        return compared_arrays(right, found)  # np.longlong is an int64, too
     if type(right) is not type(found):
         return "type", f"{type(right).__name__}, found {type(found).__name__}"
     if isinstance(right, (np.ndarray, np.generic)):
