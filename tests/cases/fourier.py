@@ -8,7 +8,7 @@ NORMS = ("backward", "ortho", "forward")
 
 
 def one_axis(x):
-    """Calls along one axis: of even and odd lengths, cut off, filled up, scaled in each way."""
+    """Return calls along one axis: of even and odd lengths, cut off, filled up, scaled in each way."""
     return [
         call(x(4)),
         call(x(5)),

@@ -74,7 +74,7 @@ class Checker:
         return plain.result
 
     def copy_of(self, name, args, kwargs):
-        """The arguments as they are before the call; None if it was checked already, or cannot be."""
+        """Return the arguments as they are before the call; None if it was checked already, or cannot be."""
         if not is_checked(name, args, kwargs):
             return None
         if self.calls[name] >= PER_TEST:
@@ -134,7 +134,7 @@ def is_differentiable(name, function, result):
 
 
 def written(pairs, convert, after):
-    """The verdict on what the call wrote into its arguments."""
+    """Return the verdict on what the call wrote into its arguments."""
     _, originals = convert(after)
     for (_, t), (right, _) in zip(pairs, originals, strict=True):
         kind, detail = compared_arrays(right, t.data)

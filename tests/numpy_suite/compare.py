@@ -36,7 +36,7 @@ def is_refusal(error):
 
 
 def public_type(error):
-    """The nearest class of an error that is public."""
+    """Return the nearest class of an error that is public."""
     return next(c for c in type(error).__mro__ if not c.__name__.startswith("_"))
 
 
@@ -60,7 +60,7 @@ def verdict(plain, found):
 
 
 def compared(right, found):
-    """The verdict on two results."""
+    """Return the verdict on two results."""
     if isinstance(right, (tuple, list)) and isinstance(found, (tuple, list)):
         if type(right) is not type(found) or len(right) != len(found):
             return "type", f"{type(right).__name__} of {len(right)}, found {type(found).__name__}"

@@ -39,12 +39,12 @@ REFUSALS = {  # what a refusal says: why it is right
 
 
 def unnamed(refusals):
-    """The refusals that say what no entry of the table says."""
+    """Return the refusals that say what no entry of the table says."""
     return sorted(text for text in refusals if not any(re.search(r, text) for r in REFUSALS))
 
 
 def entry_of(name, kind, text):
-    """The entry of the table that a disagreement falls under, None if it is not known."""
+    """Return the entry of the table that a disagreement falls under, None if it is not known."""
     for functions, kinds, part in KNOWN:
         if re.fullmatch(functions, name) and re.fullmatch(kinds, kind) and re.search(part, text):
             return functions, kinds, part
@@ -52,5 +52,5 @@ def entry_of(name, kind, text):
 
 
 def stale(known):
-    """The entries that none of the disagreements found falls under."""
+    """Return the entries that none of the disagreements found falls under."""
     return sorted(entry for entry in KNOWN if " · ".join(entry) not in known)

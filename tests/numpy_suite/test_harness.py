@@ -36,7 +36,7 @@ def found(source, **names):
 
 
 def calls(expression):
-    """The report on a test of one expression of the array x."""
+    """Return the report on a test of one expression of the array x."""
     return found(f"def test():\n    x = X.copy()\n    return {expression}", X=X)
 
 
@@ -60,7 +60,7 @@ def test_a_planted_fault_of_a_composite_is_found(planted):
 
 
 def found_of(function):
-    """The report on one call of a function that is no function of NumPy."""
+    """Return the report on one call of a function that is no function of NumPy."""
     FUNCTIONS[function] = "twice"
     try:
         return found(

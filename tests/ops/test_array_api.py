@@ -26,7 +26,7 @@ KNOWN = {  # tests that NumPy's arrays pass and tensors do not: why
 
 
 def as_tensors(result):
-    """The result with every array of numbers in it as a constant tensor."""
+    """Return the result with every array of numbers in it as a constant tensor."""
     if isinstance(result, (np.ndarray, np.number, np.bool_)):
         return tg.Tensor(result)
     if isinstance(result, tuple):
@@ -56,7 +56,7 @@ def namespace(module=np):
 
 
 def outcomes(script, folder):
-    """The tests of the suite with their outcomes, for the module that a script calls xp."""
+    """Return the tests of the suite with their outcomes, for the module that a script calls xp."""
     report = folder / "report.json"
     plugin = folder / "outcomes.py"
     plugin.write_text(PLUGIN)

@@ -102,7 +102,7 @@ def tensors(x, requires_grad):
 
 
 def found(call):
-    """The results of a call as arrays, or the exception that it raised."""
+    """Return the results of a call as arrays, or the exception that it raised."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

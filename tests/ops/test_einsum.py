@@ -46,7 +46,7 @@ def replaced(xs, i, x):
 
 
 def gradients(f, xs, g, create_graph=False):
-    """The gradients of sum(g * f(*xs)), for tensors or arrays xs."""
+    """Return the gradients of sum(g * f(*xs)), for tensors or arrays xs."""
     leaves = [x if isinstance(x, tg.Tensor) else tg.Tensor(x, requires_grad=True) for x in xs]
     f(*leaves).backward(g, create_graph=create_graph)
     return [x.grad for x in leaves]

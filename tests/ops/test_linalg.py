@@ -25,14 +25,14 @@ def orthogonal(n):
 
 
 def with_values(values):
-    """A symmetric matrix with these eigenvalues, in no special directions."""
+    """Return a symmetric matrix with these eigenvalues, in no special directions."""
     q = orthogonal(len(values))
     a = (q * values) @ q.T
     return (a + a.T) / 2
 
 
 def folded(g):
-    """The gradient of the lower triangle, from that of a symmetric matrix."""
+    """Return the gradient of the lower triangle, from that of a symmetric matrix."""
     return np.tril(g + g.T) - np.diag(np.diag(g))
 
 
@@ -40,7 +40,7 @@ def folded(g):
 
 
 def leibniz(a):
-    """The determinant by its definition, a polynomial."""
+    """Return the determinant by its definition, a polynomial."""
     n = a.shape[0]
     total = 0.0
     for p in itertools.permutations(range(n)):

@@ -27,7 +27,7 @@ for file in sorted((Path(__file__).parents[1] / "cases").glob("[a-z]*.py")):
 
 
 def full_name(op: Callable[..., Any]) -> str:
-    """The name by which users know a function, such as "linalg.norm" or "add.reduce"."""
+    """Return the name by which users know a function, such as "linalg.norm" or "add.reduce"."""
     owner = getattr(op, "__self__", None)
     module = getattr(op, "__module__", None) or "numpy"
     prefix = f"{owner.__name__}." if isinstance(owner, np.ufunc) else module.partition(".")[2] + "."
@@ -51,7 +51,7 @@ def is_operand(x: Any) -> bool:
 
 
 def changed(part: Any, change: Callable[[Any], Any]) -> Any:
-    """A part of a call with every operand in it changed, however deep in lists and tuples."""
+    """Return a part of a call with every operand in it changed, however deep in lists and tuples."""
     if is_operand(part):
         return change(part)
     if isinstance(part, Call):
@@ -75,14 +75,14 @@ def refill(row: Call, values: Any) -> Call:
 
 
 def leaf(x: Any) -> tg.Tensor:
-    """A leaf that holds the array itself, strides and all, and not a copy."""
+    """Return a leaf that holds the array itself, strides and all, and not a copy."""
     t = tg.Tensor(x, requires_grad=True)
     t.data = np.asarray(x)
     return t
 
 
 def outputs(result: Any) -> list[tg.Tensor]:
-    """The tensors with gradients among what an op returned."""
+    """Return the tensors with gradients among what an op returned."""
     if isinstance(result, tg.Tensor):
         return [result] if result.node is not None else []
     return (
@@ -103,7 +103,7 @@ def weights(a: Any) -> np.ndarray:
 
 
 def values_and_gradients(op: Callable[..., Any], row: Call) -> tuple[list[Any], list[Any]]:
-    """What an op returns, and the gradient of each operand where something arrives at it."""
+    """Return the outputs of an op, and the gradient of each operand where something arrives at it."""
     leaves: list[tg.Tensor] = []
 
     def lift(x: Any) -> tg.Tensor:
@@ -118,7 +118,7 @@ def values_and_gradients(op: Callable[..., Any], row: Call) -> tuple[list[Any], 
 
 
 def numpys(op: Callable[..., Any], row: Call) -> list[np.ndarray]:
-    """What the function itself returns of arrays."""
+    """Return the outputs of the function itself for arrays."""
     return arrays(getattr(op, "compute", op)(*row.args, **row.kwargs))
 
 

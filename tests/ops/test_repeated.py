@@ -79,7 +79,7 @@ SPECTRAL = {
 
 
 def central(f, a, step, direction=None):
-    """The gradient by differences, or with a direction the second derivative along it."""
+    """Return the gradient by differences, or with a direction the second derivative along it."""
     found = np.zeros_like(a)
     for i in np.ndindex(a.shape):
         e = np.zeros_like(a)

@@ -25,17 +25,17 @@ pytestmark = pytest.mark.skipif(torch is None, reason="PyTorch or expecttest is 
 
 
 def reduced(function):
-    """A reduction with PyTorch's names."""
+    """Return a reduction with PyTorch's names."""
     return lambda x, dim=None, keepdim=False: function(x, axis=axes(dim), keepdims=keepdim)
 
 
 def along(function):
-    """A function along one axis, with PyTorch's name of it."""
+    """Return a function along one axis, with PyTorch's name of it."""
     return lambda x, dim=-1: function(x, axis=dim)
 
 
 def spread(function):
-    """A variance or standard deviation, whose correction is 1 where it is not given."""
+    """Return a variance or standard deviation, whose correction is 1 where it is not given."""
 
     def call(x, dim=None, unbiased=True, correction=None, keepdim=False):
         if isinstance(dim, bool):
@@ -74,17 +74,17 @@ def shifted(function):
 
 
 def varied(function):
-    """A function of a list whose elements PyTorch's sample spreads over the arguments."""
+    """Return a function of a list whose elements PyTorch's sample spreads over the arguments."""
     return lambda *arrays: function(list(arrays[0]) if len(arrays) == 1 else list(arrays))
 
 
 def sized(x, *shape):
-    """The shape in a call such as x.reshape(2, 3) or reshape(x, (2, 3))."""
+    """Return the shape in a call such as x.reshape(2, 3) or reshape(x, (2, 3))."""
     return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
 
 
 def mixed(function):
-    """A function whose second argument is cast to a tensor of indices."""
+    """Return a function whose second argument is cast to a tensor of indices."""
     return lambda x, dim, index, **_: function(x, index, dim)
 
 
@@ -185,7 +185,7 @@ def mapped(tree, change):
 
 
 def ours(x, as_leaf):
-    """A tensor of PyTorch's as an array, or as a leaf if it is one."""
+    """Return a tensor of PyTorch's as an array, or as a leaf if it is one."""
     if not isinstance(x, torch.Tensor):
         return x
     return (
@@ -202,7 +202,7 @@ def leaves(tree, kind):
 
 
 def outputs(result):
-    """The floating-point and complex results, of PyTorch as arrays and their tensors."""
+    """Return the floating-point and complex results, of PyTorch as arrays and their tensors."""
     found = leaves(result, (tg.Tensor, np.ndarray, np.inexact))
     return [t for t in found if t.dtype.kind in "fc"]
 
@@ -248,7 +248,7 @@ def compare(info, sample):
 
 
 def compare_gradients(right, found, arguments, mine):
-    """The gradients for one random cotangent of every result."""
+    """Return the gradients for one random cotangent of every result."""
     rng = np.random.default_rng(0)
     cotangents = [rng.standard_normal(f.shape).astype(f.dtype) for f in found]
     inputs = [t for t in leaves(arguments, torch.Tensor) if t.requires_grad]

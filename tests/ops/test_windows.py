@@ -14,7 +14,7 @@ def leaf(x):
 
 
 def convolve(x, W, step=1):
-    """A convolution of images, as networks mean it. Shapes: x (N, C, H, W), W (F, C, h, w) -> (N, F, H', W')."""
+    """Return a convolution of images, as networks mean it. Shapes: x (N, C, H, W), W (F, C, h, w) -> (N, F, H', W')."""
     seen = windows(x, W.shape[-2:], step)  # (N, C, H', W', h, w)
     return np.moveaxis(np.tensordot(seen, W, ((1, 4, 5), (1, 2, 3))), -1, 1)
 

@@ -13,7 +13,7 @@ except ImportError:
 
 
 def hermitian(a, lower):
-    """The matrix that NumPy takes the one triangle to stand for."""
+    """Return the matrix that NumPy takes the one triangle to stand for."""
     half = torch.tril(a, -1) if lower else torch.triu(a, 1)
     return half + half.mH + torch.diag_embed(torch.diagonal(a, 0, -2, -1).real)
 
