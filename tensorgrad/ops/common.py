@@ -99,6 +99,12 @@ def substituted(found: Any, value: Any) -> Any:
     return substitute(found, np.asarray(value)[()])
 
 
+def positions(indices: Any) -> Any:
+    """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
+    checked = hasattr(indices, "dtype") and indices.ndim
+    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
+
+
 def axis_index(axis: Any, ndim: int) -> int:
     """Return a single axis, counted from the front.
 

@@ -4,7 +4,14 @@ import math
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_index, axis_indices, valued_by_numpy, values
+from tensorgrad.ops.common import (
+    as_array,
+    axis_index,
+    axis_indices,
+    positions,
+    valued_by_numpy,
+    values,
+)
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
@@ -139,12 +146,6 @@ def _take_along_axis(arr, indices, axis=-1):
             f"take_along_axis needs indices of {arr.ndim} dimensions, but they have shape {indices.shape}"
         )
     return take(arr, _along(arr, indices, axis))
-
-
-def positions(indices):
-    """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
-    checked = hasattr(indices, "dtype") and indices.ndim
-    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
 
 
 @composite(np.take)

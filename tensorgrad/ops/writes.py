@@ -5,8 +5,7 @@ Writing a tensor that requires a gradient into an ndarray raises, because the gr
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_index, values
-from tensorgrad.ops.index import positions
+from tensorgrad.ops.common import as_array, axis_index, positions, values
 from tensorgrad.rules import composite
 
 
