@@ -13,6 +13,10 @@ REFUSALS = {  # what the error says, as a regular expression: what is refused, w
         "`out=`, and `array += tensor`",
         "`out` is an array, and has no gradient",
         "the returned tensor, `array = array + tensor`"),
+    "cannot be written to while recording": (
+        "a write into a leaf",
+        "it would stop being a leaf",
+        "a write under `no_grad()`, to its `.data`, or into a copy"),
     "takes no tensor as": (
         "a tensor as a keyword, such as an axis, a mask or a count",
         "only operands have a gradient",
@@ -51,8 +55,10 @@ DIFFERENCES = {  # (functions, kinds of difference, part of the call or of the r
     ("operator.mul", "accepts|type", "sequence|list"): "A list times a tensor without axes is a product of arrays, where NumPy's number repeats the list.",
     ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert (long)?(float|double)"): "NaN or an infinity in a tensor raises an error if it is written into an array of integers.",
     ("minimum|maximum", "type", "in NumPy, but"): "The result of a tensor and an object with `__array_wrap__` is a tensor.",
-    ("nanargm.*|fix|argm.*", "raises", "must be an array|must be of ArrayType"): "`out=` takes no tensor without axes, which holds a number.",
+    (".*", "raises", "must be an array|must be of ArrayType"): "`out=` takes no tensor without axes, which holds a number.",
     ("ndarray.view", "raises", "keyword argument 'type'"): "A tensor's `view` takes a dtype only.",
+    (".*", "dtype", "object, found"): "An array of objects that are numbers is an array of numbers.",
+    (".*", "type", "out=Ellipsis"): "`out=...` does not make arrays of results without axes.",
     ("pad", "value", "'empty'"): "The elements that `np.pad` with `mode='empty'` leaves undefined differ.",
     ("quantile|percentile", "type", "Fraction"): "Quantiles of Fractions are floats.",
 }

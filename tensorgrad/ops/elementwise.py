@@ -5,6 +5,7 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 """
 
 import numpy as np
+from numpy._core.umath import clip as clip_ufunc
 
 from tensorgrad.ops.common import as_array, as_operand, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
@@ -199,6 +200,9 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
             fixed = np.greater_equal(low, high) & np.logical_not(np.isnan(clipped))
             clipped = np.where(fixed, high, clipped)  # a has no influence
     return np.copy(a) if clipped is a else clipped
+
+
+composite(clip_ufunc, clip)  # array.clip(tensor, tensor) arrives there
 
 
 def within_dtype(bound, dtype):

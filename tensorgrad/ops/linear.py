@@ -1,6 +1,7 @@
 """Products of vectors, matrices and tensors."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -195,6 +196,8 @@ def _vdot(a, b):
 def _vecdot(x1, x2, out=None, *, axis=-1, axes=None, keepdims=False, dtype=None):
     """Conjugate the first vector."""
     refuse_out("vecdot", out)
+    if type(keepdims) not in (bool, np.bool_):
+        raise TypeError(f"vecdot takes keepdims=True or False, but got {keepdims!r}")
     x1, x2 = with_axes("vecdot", x1, 1, x2, 1)
     if axes is not None:
         numpys(np.vecdot, x1, x2, axes=axes, keepdims=keepdims)  # because it checks them
@@ -204,6 +207,7 @@ def _vecdot(x1, x2, out=None, *, axis=-1, axes=None, keepdims=False, dtype=None)
     if dtype is not None:
         x1, x2 = x1.astype(dtype), x2.astype(dtype)
     if axes is None:
+        axis = operator.index(axis)
         x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
     result = np.matmul(np.expand_dims(conj_of(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
     return np.expand_dims(result, axis) if keepdims else result

@@ -120,7 +120,7 @@ def once(change):
 
 
 def is_checked(name, operands, kwargs):
-    """Whether a call has an array of numbers where it counts: `"%s" % (array,)` has none."""
+    """Return True if a call has an array of numbers where it counts: `"%s" % (array,)` has none."""
     if name.startswith("operator."):
         operands = operands[:1] if name in ("operator.getitem", "operator.setitem") else operands
         return any(wants(x, "biufc") for x in operands)
@@ -128,7 +128,7 @@ def is_checked(name, operands, kwargs):
 
 
 def overlaps_itself(x):
-    """Whether two elements of an array lie at one place, which a copy does not show."""
+    """Return True if two elements of an array lie at one place, which a copy does not show."""
     extent = x.itemsize
     for stride, n in sorted((abs(s), n) for s, n in zip(x.strides, x.shape) if n > 1):
         if stride < extent:

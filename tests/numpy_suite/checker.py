@@ -125,7 +125,7 @@ def is_caller(f):
 
 
 def is_differentiable(name, function, result):
-    """Whether a gradient is promised."""
+    """Return True if a gradient is promised."""
     if isinstance(function, np.ufunc) or not name.startswith(
         ("operator.", "ndarray.", "builtins.")
     ):

@@ -16,7 +16,7 @@ ROUNDING = 1000  # units in the last place, of the largest value; what a composi
 
 
 class Outcome:
-    """What a call returned or raised."""
+    """The result of a call, or the error that it or raised."""
 
     def __init__(self, function, args, kwargs):
         self.result = self.error = None
@@ -27,8 +27,8 @@ class Outcome:
 
 
 def is_refusal(error):
-    """Whether an error is a TypeError that the library itself raises, with a remedy."""
-    if not isinstance(error, TypeError) or error.__traceback__ is None:
+    """Return True for a TypeError or RuntimeError that the library itself raises, with a remedy."""
+    if not isinstance(error, (TypeError, RuntimeError)) or error.__traceback__ is None:
         return False
     last = traceback.extract_tb(error.__traceback__)[-1]
     raised = linecache.getline(last.filename, last.lineno).strip().startswith("raise")

@@ -133,7 +133,7 @@ class Slope:
         return [g.data for g in backward(loss, leaves)]
 
     def is_additive(self, at, expected, tolerance):
-        """Whether the slopes along two directions add up, which at ties of a median they do not."""
+        """Return True if the slopes along two directions add up, which at ties of a median they do not."""
         first = self.directions
         rng = np.random.default_rng(1)
         second = [draw(rng, x) * np.maximum(abs_finite(x), 2.0**-10) for x in self.xs]

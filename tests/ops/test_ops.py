@@ -46,7 +46,7 @@ every_row = pytest.mark.parametrize(("op", "row"), rows(CASES))
 
 
 def is_operand(x: Any) -> bool:
-    """Whether a part of a call is one that the table differentiates; numbers and lists stay constants."""
+    """Return True if a part of a call is one that the table differentiates; numbers and lists stay constants."""
     return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
 
 

@@ -212,7 +212,7 @@ def array_of(t):
 
 
 def is_taken(function, arguments, keywords):
-    """Whether NumPy takes a sample at all: PyTorch's empty and 0-d tensors have axes of their own."""
+    """Return True if NumPy takes a sample at all: PyTorch's empty and 0-d tensors have axes of their own."""
     try:
         result = function(*arguments, **keywords)
     except Exception:
@@ -221,7 +221,7 @@ def is_taken(function, arguments, keywords):
 
 
 def compare(info, sample):
-    """Whether a sample could be compared: values, then gradients for a random cotangent."""
+    """Return True if a sample could be compared: values, then gradients for a random cotangent."""
     function, arguments = OPERATORS[key(info)], [sample.input, *sample.args]
     with torch.no_grad():
         plain = mapped([arguments, list(sample.kwargs.values())], lambda x: ours(x, False))
