@@ -160,8 +160,9 @@ def refusals() -> str:
     """Write the calls that are refused, and those that differ from NumPy's."""
     text = (
         "\n## Refused calls\n\n"
-        "The calls of NumPy's own tests, made with tensors (`tests/numpy_suite`), return what they\n"
-        "return for arrays, or raise an error of one of these kinds.\n\n| refused | because | instead |\n|---|---|---|\n"
+        "The calls of NumPy's own tests, made with tensors (`tests/numpy_suite`), return what\n"
+        "they return with arrays, or raise an error of one of these kinds.\n\n"
+        "| refused | because | instead |\n|---|---|---|\n"
     )
     text += "".join(f"| {what} | {why} | {instead} |\n" for what, why, instead in REFUSALS.values())
     text += "\n## Differences\n\nThese few results differ from NumPy's:\n\n"

@@ -184,7 +184,7 @@ def _extract(condition, arr):
 @composite(np.choose)
 def _choose(a, choices, out=None, mode="raise"):
     refuse_out("choose", out)
-    which, n = values(a), len(choices)
+    which, n = values(a).astype(np.intp, casting="same_kind", copy=False), len(choices)
     if mode == "raise" and np.any((which < 0) | (which >= n)):
         raise ValueError(
             f"choose has {n} choices, numbered from 0, but the indices are {which}; mode='clip' or 'wrap' "

@@ -37,6 +37,10 @@ def _place(arr, mask, vals):
 @composite(np.putmask)
 def _putmask(a, /, mask, values):
     """Each position gets the value at its own flat position, modulo the number of values."""
+    if np.size(mask) != a.size:
+        raise ValueError(
+            f"putmask takes a mask of the shape of the array, {a.shape}, but got {np.shape(mask)}"
+        )
     where = np.flatnonzero(mask)
     given = np.ravel(as_array(values))
     a[np.unravel_index(where, a.shape)] = given[where % given.size]

@@ -77,6 +77,8 @@ class Checker:
         """Return the arguments as they are before the call; None if it was checked already, or cannot be."""
         if not is_checked(name, args, kwargs):
             return None
+        if name == "ndarray.view" and not args[0].flags.forc:  # as its copy would be
+            return None
         if self.calls[name] >= PER_TEST:
             self.report.left_out += 1
             return None

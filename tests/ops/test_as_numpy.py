@@ -72,9 +72,11 @@ CALLS = [
       for axes in ([-1, -1, -1], [-1, -1, (-1,)], [-1, (-2, -1), ()], [0, 2, 0], [2, 2, (1,)], [0, 2])],
     *[(f, (make((2, 3)), [5, -1, 7]), {"mode": mode}) for f in (np.take,) for mode in ("clip", "wrap", "raise", "ä")],
     *[(np.choose, (np.arange(3), [1.0, make(())]), {"mode": mode}) for mode in ("clip", "wrap", "raise", "ä")],
+    (np.choose, (make((3,)), [1.0, 2.0]), {}), (np.ravel, (make((2, 2)), "x"), {}), (np.reshape, (make((2, 2)), 4, "ä"), {}),
     *[(np.add.reduceat, (make((3, 2)), []), {"axis": axis}) for axis in (0, 1)],
     *[(f, (make((3,), "int32"), *more), {"dtype": dtype}) for f, *more in ((np.add.reduceat, [0, 1]), (np.subtract.reduce,), (np.subtract.accumulate,)) for dtype in ("int32", "float32")],
     *[(np.poly, (roots,), {}) for roots in ([3, np.float64(-1.5)], [make(()), make(())], [np.float64(2), 1j], [make((2,)), make((2,))], [])],
+    *[(np.concatenate, (parts,), {"axis": axis}) for axis in (None, 0) for parts in ([make((2,), "f4"), 1.0], [make((2,), "i1"), 2, make((2,), "i2")], [make((), "f4"), 1j])],
     (np.linalg.lstsq, (RANK_2, np.array([1, 0, 0, 0])), {"rcond": -1}),
     *[(np.linspace, (make(shape), make(shape)), {"num": n, "endpoint": end, "retstep": True}) for shape in SHAPES[:3] for n in (0, 1, 2) for end in (True, False)],
     *[(np.einsum, (s, *(make(shape, dtype) for shape in shapes)), kw) for dtype in ("float64", "float32", "int8")

@@ -315,6 +315,8 @@ WRITES = [  # of five numbers: the function, and its other arguments
     (np.put,    ([9], [7.0]),              {"mode": "no"}),
     (np.copyto, (np.longdouble("inf"),),   {"casting": "unsafe"}),
     (np.copyto, ([1.0, 2.0],),             {"casting": "unsafe"}),
+    (np.putmask, ([True], 5),              {}),
+    (np.putmask, ([True, False] * 2 + [True], [5, 6]), {}),
 ]
 # fmt: on
 
