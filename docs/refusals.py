@@ -76,6 +76,7 @@ DIFFERENCES = {  # (functions, kinds of difference, part of the call or of the r
     ("ndarray.choose", "accepts", "at most"): "`choose` takes any number of choices.",
     ("ndarray.conj", "dtype", "bool, found int8"): "`conj` of a boolean tensor is of int8, as that of `np.conj` is.",
     ("partition", "wrong", ""): "Where elements are equal, `np.partition` has no unique gradient.",
+    ("format_float.*", "value", ""): "`np.format_float_positional` and `np.format_float_scientific` of a tensor format its `float`.",
     ("pad", "value", "'empty'"): "The elements that `np.pad` with `mode='empty'` leaves undefined differ.",
     ("quantile|percentile", "type", "Fraction"): "Quantiles of Fractions are floats.",
 }

@@ -92,6 +92,8 @@ def _einsum_call(*operands, optimize=False, out=None, dtype=None, order="K", cas
         raise ValueError(
             f"einsum's {subscripts!r} names {len(parts)} operands, but {len(arrays)} were given"
         )
+    if not isinstance(optimize, bool):
+        numpys(np.einsum_path, subscripts, *arrays, optimize=optimize)  # because it checks the path
     ranks = [x.ndim - len(p) + 3 if "..." in p else 0 for p, x in zip(parts, arrays, strict=True)]
     dots = "".join(sorted(set(LETTERS) - set(subscripts))[: max(ranks)])
     if not arrow:
@@ -128,6 +130,11 @@ def _in_letters(operands):
     """Convert the form einsum(a, [0, 1], b, [1, 2], [0, 2]) to subscripts in a string."""
 
     def text(numbers):
+        for n in numbers:
+            if n is not Ellipsis and not 0 <= n < len(LETTERS):
+                raise ValueError(
+                    f"einsum takes subscripts from 0 to {len(LETTERS) - 1}, but got {n}"
+                )
         return "".join("..." if n is Ellipsis else LETTERS[n] for n in numbers)
 
     pairs = len(operands) // 2

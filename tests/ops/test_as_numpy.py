@@ -72,6 +72,8 @@ CALLS = [
       for axes in ([-1, -1, -1], [-1, -1, (-1,)], [-1, (-2, -1), ()], [0, 2, 0], [2, 2, (1,)], [0, 2])],
     *[(f, (make((2, 3)), [5, -1, 7]), {"mode": mode}) for f in (np.take,) for mode in ("clip", "wrap", "raise", "ä")],
     *[(np.choose, (np.arange(3), [1.0, make(())]), {"mode": mode}) for mode in ("clip", "wrap", "raise", "ä")],
+    *[(np.einsum, (make((2, 3)), [n, 1], make((3,)), [1], [n]), {}) for n in (-1, 0, 51, 52)],
+    *[(np.einsum, ("a,a,a->a", *(make((2,)) for _ in range(3))), {"optimize": o}) for o in ("greedy", ["einsum_path", (0, 1, 2)], ["einsum_path", (1,), (0, 1)], ("greedy", 100), "no", None)],
     (np.choose, (make((3,)), [1.0, 2.0]), {}), (np.ravel, (make((2, 2)), "x"), {}), (np.reshape, (make((2, 2)), 4, "ä"), {}),
     *[(np.add.reduceat, (make((3, 2)), []), {"axis": axis}) for axis in (0, 1)],
     *[(f, (make((3,), "int32"), *more), {"dtype": dtype}) for f, *more in ((np.add.reduceat, [0, 1]), (np.subtract.reduce,), (np.subtract.accumulate,)) for dtype in ("int32", "float32")],
