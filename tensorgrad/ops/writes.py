@@ -5,12 +5,16 @@ Writing a tensor that requires a gradient into an ndarray raises, because the gr
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_index, positions, values
+from tensorgrad.ops.common import as_array, axis_index, numpys, positions, values
 from tensorgrad.rules import composite
 
 
 @composite(np.copyto)
 def _copyto(dst, src, casting="same_kind", where=True):
+    """NumPy converts numbers, and finds the positions by filling a mask."""
+    if type(src) in (int, float, complex):
+        src, number = np.empty((), dst.dtype), src
+        np.copyto(src, number, casting)
     src = as_array(src)
     if not np.can_cast(src.dtype, dst.dtype, casting):
         raise TypeError(
@@ -20,7 +24,8 @@ def _copyto(dst, src, casting="same_kind", where=True):
     if where is True:
         dst[...] = src
     else:
-        mask = np.broadcast_to(values(where), dst.shape)
+        mask = np.zeros(dst.shape, bool)
+        numpys(np.copyto, mask, True, where=where)
         dst[mask] = src[mask]
 
 
