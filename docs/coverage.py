@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from docs.refusals import DIFFERENCES, REFUSALS
 from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
 
 Function = Callable[..., Any]
@@ -147,11 +148,25 @@ def page() -> str:
         )
         text += f"| {name} | {' | '.join(cells)} |\n"
     text += "\nThe others are unsupported:\n\n| reason | methods |\n|---|---|\n"
-    return text + rows_by_reason(
+    text += rows_by_reason(
         (f"{u.__name__}.{name}", UNSUPPORTED[m])
         for u, name, m, found in every
         if found == ["unsupported"]
     )
+    return text + refusals()
+
+
+def refusals() -> str:
+    """Write the calls that are refused, and those that differ from NumPy's."""
+    text = (
+        "\n## Refused calls\n\n"
+        "The calls of NumPy's own tests, made with tensors (`tests/numpy_suite`), return what\n"
+        "they return with arrays, or raise an error of one of these kinds.\n\n"
+        "| refused | because | instead |\n|---|---|---|\n"
+    )
+    text += "".join(f"| {what} | {why} | {instead} |\n" for what, why, instead in REFUSALS.values())
+    text += "\n## Differences\n\nThese few results differ from NumPy's:\n\n"
+    return text + "".join(f"- {reason}\n" for reason in sorted(DIFFERENCES.values()))
 
 
 def rows_by_reason(pairs: Any) -> str:

@@ -201,7 +201,7 @@ def _linspace(
 ):
     start, stop = as_inexact(start), as_inexact(stop)
     intervals = num - 1 if endpoint else num
-    step = (stop - start) / intervals if intervals else (stop - start) * np.nan
+    step = (stop - start) / (intervals or np.nan)
     shape = (-1,) + (1,) * np.ndim(step)
     k = np.reshape(np.arange(num, dtype=np.result_type(step.dtype.type(0).real)), shape)
     points = start + k * step if intervals else start + k * 0 * (stop - start)

@@ -21,7 +21,8 @@ from tensorgrad.rules import (
 def along_first_axis(function: Function) -> Function:
     """Turn a reduction into a ufunc's method, whose default is axis=0 instead of all axes."""
 
-    def method(array: Any, axis: Any = 0, **kwargs: Any) -> Any:
+    def method(array: Any, axis: Any = 0, out: Any = None, **kwargs: Any) -> Any:
+        refuse_out(function.__name__, out)
         return function(array, axis=axis, **kwargs)
 
     return method
@@ -103,6 +104,12 @@ def substituted(found: Any, value: Any) -> Any:
         pairs = map(substituted, found, value)
         return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
     return substitute(found, np.asarray(value)[()])
+
+
+def positions(indices: Any) -> Any:
+    """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
+    checked = hasattr(indices, "dtype") and indices.ndim
+    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
 
 
 def axis_index(axis: Any, ndim: int) -> int:

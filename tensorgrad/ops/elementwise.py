@@ -5,9 +5,10 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 """
 
 import numpy as np
+from numpy._core.umath import clip as clip_ufunc
 
 from tensorgrad.ops.common import as_array, as_operand, values
-from tensorgrad.rules import composite, nondifferentiable, primitive, rule
+from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
 
 def safe_divide(g, d):
@@ -70,6 +71,12 @@ def cast(x, dtype):
 @primitive
 def cast_to_integers(x, dtype):
     """Convert x to a dtype that carries no gradient."""
+    return np.asarray(x).astype(dtype)
+
+
+@primitive
+def astype(x, dtype):
+    """Convert x to a dtype that is not of numbers."""
     return np.asarray(x).astype(dtype)
 
 
@@ -171,6 +178,10 @@ nondifferentiable(
     np.spacing, np.nextafter, np.result_type, np.can_cast, np.around, np.isposinf, np.isneginf, np.array_equiv, cast_to_integers, exponent,
 )
 # fmt: on
+unsupported(
+    "an array of objects, texts or times has no gradient; use a dtype of numbers, or pass .data",
+    astype,
+)
 
 
 @composite(np.clip)
@@ -191,6 +202,9 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     return np.copy(a) if clipped is a else clipped
 
 
+composite(clip_ufunc, clip)  # array.clip(tensor, tensor) arrives there
+
+
 def within_dtype(bound, dtype):
     """Return the nearest integer that the dtype has, because a Python integer beyond it raises in other functions."""
     if type(bound) is int and dtype.kind in "iu":
@@ -202,7 +216,9 @@ def within_dtype(bound, dtype):
 @composite(np.astype)
 def _astype(x, dtype, copy=True):
     """Integers and booleans carry no gradient."""
-    return (cast if np.dtype(dtype).kind in "fc" else cast_to_integers)(x, dtype=dtype)
+    kind = np.dtype(dtype).kind
+    function = cast if kind in "fc" else cast_to_integers if kind in "biu" else astype
+    return function(x, dtype=dtype)
 
 
 @composite(np.modf)

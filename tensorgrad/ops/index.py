@@ -4,7 +4,14 @@ import math
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_index, axis_indices, valued_by_numpy, values
+from tensorgrad.ops.common import (
+    as_array,
+    axis_index,
+    axis_indices,
+    positions,
+    valued_by_numpy,
+    values,
+)
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
@@ -141,22 +148,15 @@ def _take_along_axis(arr, indices, axis=-1):
     return take(arr, _along(arr, indices, axis))
 
 
-def _positions(indices):
-    """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
-    checked = hasattr(indices, "dtype") and indices.ndim
-    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
-
-
 @composite(np.take)
 def _take(a, indices, axis=None, out=None, mode="raise"):
     refuse_out("take", out)
-    a, indices = as_array(a), _positions(indices)
+    a, indices = as_array(a), positions(indices)
     if axis is not None:
         a = np.ravel(a) if a.ndim == 0 else a  # NumPy takes axis=0 of a number, too
         axis = axis_index(axis, a.ndim)
     if mode != "raise":
-        n = a.size if axis is None else a.shape[axis]
-        indices = np.clip(indices, 0, n - 1) if mode == "clip" else np.mod(indices, n)
+        indices = np.arange(a.size if axis is None else a.shape[axis]).take(indices, mode=mode)
     if axis is None:
         return take(np.ravel(a), indices)
     return take(a, (slice(None),) * axis + (indices,))
@@ -184,13 +184,13 @@ def _extract(condition, arr):
 @composite(np.choose)
 def _choose(a, choices, out=None, mode="raise"):
     refuse_out("choose", out)
-    which, n = values(a), len(choices)
+    which, n = values(a).astype(np.intp, casting="same_kind", copy=False), len(choices)
     if mode == "raise" and np.any((which < 0) | (which >= n)):
         raise ValueError(
             f"choose has {n} choices, numbered from 0, but the indices are {which}; mode='clip' or 'wrap' "
             "allows others"
         )
-    which = np.clip(which, 0, n - 1) if mode == "clip" else np.mod(which, n)
+    which = np.arange(n).take(which, mode=mode)
     dtype = np.result_type(*choices)
     choices = [x if x.dtype == dtype else np.astype(x, dtype) for x in map(as_array, choices)]
     which, *arrays = np.broadcast_arrays(which, *choices)

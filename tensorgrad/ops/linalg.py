@@ -7,7 +7,15 @@ import operator
 import numpy as np
 from numpy.linalg._linalg import SlogdetResult
 
-from tensorgrad.ops.common import adjoint, as_array, as_inexact, fold_triangle, hermitian_of, values
+from tensorgrad.ops.common import (
+    adjoint,
+    as_array,
+    as_inexact,
+    fold_triangle,
+    hermitian_of,
+    substitute,
+    values,
+)
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -147,7 +155,8 @@ def _lstsq(a, b, rcond=None):
     x = least_squares(a, b, rcond=rcond)
     if residuals.size:
         rest = b - np.matmul(a, x)
-        residuals = np.sum(np.real(rest * np.conj(rest)), axis=0, keepdims=b.ndim == 1)
+        found = np.sum(np.real(rest * np.conj(rest)), axis=0, keepdims=b.ndim == 1)
+        residuals = substitute(found, residuals)
     return x, residuals, rank, np.linalg.svdvals(a)
 
 

@@ -1,10 +1,11 @@
 """Products of vectors, matrices and tensors."""
 
 import math
+import operator
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array
+from tensorgrad.ops.common import as_array, numpys
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule, rule_each
 
 LETTERS = (
@@ -91,6 +92,8 @@ def _einsum_call(*operands, optimize=False, out=None, dtype=None, order="K", cas
         raise ValueError(
             f"einsum's {subscripts!r} names {len(parts)} operands, but {len(arrays)} were given"
         )
+    if not isinstance(optimize, bool):
+        numpys(np.einsum_path, subscripts, *arrays, optimize=optimize)  # because it checks the path
     ranks = [x.ndim - len(p) + 3 if "..." in p else 0 for p, x in zip(parts, arrays, strict=True)]
     dots = "".join(sorted(set(LETTERS) - set(subscripts))[: max(ranks)])
     if not arrow:
@@ -127,6 +130,11 @@ def _in_letters(operands):
     """Convert the form einsum(a, [0, 1], b, [1, 2], [0, 2]) to subscripts in a string."""
 
     def text(numbers):
+        for n in numbers:
+            if n is not Ellipsis and not 0 <= n < len(LETTERS):
+                raise ValueError(
+                    f"einsum takes subscripts from 0 to {len(LETTERS) - 1}, but got {n}"
+                )
         return "".join("..." if n is Ellipsis else LETTERS[n] for n in numbers)
 
     pairs = len(operands) // 2
@@ -195,13 +203,19 @@ def _vdot(a, b):
 def _vecdot(x1, x2, out=None, *, axis=-1, axes=None, keepdims=False, dtype=None):
     """Conjugate the first vector."""
     refuse_out("vecdot", out)
+    if type(keepdims) not in (bool, np.bool_):
+        raise TypeError(f"vecdot takes keepdims=True or False, but got {keepdims!r}")
     x1, x2 = with_axes("vecdot", x1, 1, x2, 1)
     if axes is not None:
+        numpys(np.vecdot, x1, x2, axes=axes, keepdims=keepdims)  # because it checks them
         first, second = (np.atleast_1d(axis).tolist() for axis in axes[:2])
-        x1, x2, axis = np.moveaxis(x1, first, [-1]), np.moveaxis(x2, second, [-1]), -1
+        x1, x2 = np.moveaxis(x1, first, [-1]), np.moveaxis(x2, second, [-1])
+        axis = axes[2] if keepdims and len(axes) > 2 else -1
     if dtype is not None:
         x1, x2 = x1.astype(dtype), x2.astype(dtype)
-    x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
+    if axes is None:
+        axis = operator.index(axis)
+        x1, x2 = (np.moveaxis(x, axis, -1) for x in (x1, x2))
     result = np.matmul(np.expand_dims(conj_of(x1), -2), np.expand_dims(x2, -1))[..., 0, 0]
     return np.expand_dims(result, axis) if keepdims else result
 

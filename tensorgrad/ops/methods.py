@@ -35,17 +35,25 @@ def slices(a, axis):
     return [a[i] for i in range(a.shape[0])]
 
 
-def only(ufunc, method, unknown):
-    """Refuse keywords that a ufunc's method of tensors would ignore."""
+def only(name, unknown):
+    """Refuse keywords that a ufunc or its method would ignore for tensors."""
     if unknown:
         raise TypeError(
-            f"{ufunc.__name__}.{method} of tensors has no keyword {', '.join(unknown)}; leave it out, or pass .data "
+            f"{name} of tensors has no keyword {', '.join(unknown)}; leave it out, or pass .data "
             "if no gradient is wanted"
         )
 
 
 def call_with_keywords(
-    ufunc, *args, out=None, where=True, dtype=None, casting="same_kind", order="K", subok=True
+    ufunc,
+    *args,
+    out=None,
+    where=True,
+    dtype=None,
+    casting="same_kind",
+    order="K",
+    subok=True,
+    **unknown,
 ):
     """Call a ufunc of recorded tensors with where=, dtype= and, beside where=, out=.
 
@@ -53,9 +61,10 @@ def call_with_keywords(
     the returned tensor; what NumPy would write to that ndarray is NaN instead, so that a mistake shows.
     Raises: TypeError for `out` without `where`, and where NumPy refuses to cast.
     """
+    only(ufunc.__name__, unknown)
     args, extra = args[: ufunc.nin], args[ufunc.nin :]
     (out,) = extra or (out if isinstance(out, tuple) else (out,))
-    if dtype is not None:
+    if dtype is not None or casting != "same_kind":
         args = _cast_operands(ufunc, args, dtype, casting)
     if where is True:
         refuse_out(
@@ -78,8 +87,8 @@ def _cast_operands(ufunc, args, dtype, casting):
     """Convert the operands to the dtypes with which NumPy computes a result of this dtype."""
     given = [a if type(a) in (int, float, complex) else as_array(a) for a in args]
     kinds = [type(a) if type(a) in (int, float, complex) else a.dtype for a in given]
-    loop = (None,) * ufunc.nin + (np.dtype(dtype),)
-    found = ufunc.resolve_dtypes((*kinds, None), signature=loop, casting=casting)
+    loop = {} if dtype is None else {"signature": (None,) * ufunc.nin + (np.dtype(dtype),)}
+    found = ufunc.resolve_dtypes((*kinds, None), **loop, casting=casting)
     return [np.astype(as_array(a), to) for a, to in zip(given, found[: ufunc.nin], strict=True)]
 
 
@@ -104,7 +113,7 @@ def _masked_result(ufunc, out, mask, chosen, casting):
 
 def _outer_method(ufunc):
     def outer(a, b, **unknown):
-        only(ufunc, "outer", unknown)
+        only(f"{ufunc.__name__}.outer", unknown)
         return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), as_array(b))
 
     return outer
@@ -115,10 +124,11 @@ def _valued(ufunc, method, expression):
     function = getattr(ufunc, method)
 
     def call(array, *args, dtype=None, out=None, **kwargs):
-        refuse_out(f"{ufunc.__name__}.{method}", out)
-        only(ufunc, method, kwargs.keys() - {"axis", "keepdims", "indices"})
+        name = f"{ufunc.__name__}.{method}"
+        refuse_out(name, out)
+        only(name, kwargs.keys() - {"axis", "keepdims", "indices"})
         array = as_array(array) if dtype is None else np.astype(as_array(array), dtype)
-        value = numpys(function, array, *args, **kwargs)
+        value = numpys(function, array, *args, dtype=dtype, **kwargs)
         with np.errstate(all="ignore"):  # because NumPy has already warned
             return substituted(expression(as_inexact(array), *args, **kwargs), value)
 
@@ -154,7 +164,7 @@ def _reduceat(ufunc):
         moved = np.moveaxis(array, axis, 0)
         ends = [*indices[1:], len(moved)]
         parts = [ufunc.reduce(moved[i : max(i + 1, j)], axis=0) for i, j in zip(indices, ends)]
-        return np.stack(parts, axis)
+        return np.stack(parts, axis) if parts else np.moveaxis(moved[:0], 0, axis)
 
     return _valued(ufunc, "reduceat", reduceat)
 

@@ -26,6 +26,9 @@ def like_numpy(function):
 
 
 def plain(x):
+    """Return the array of a tensor, also within a list."""
+    if type(x) in (list, tuple):
+        return [plain(item) for item in x]
     return values(x) if hasattr(x, "shape") else x
 
 
@@ -111,7 +114,8 @@ def _polyint(p, m=1, k=None):
 @like_numpy(np.poly)
 def _poly(seq_of_zeros):
     """Multiply (x - root) over the roots; for a matrix, over its eigenvalues."""
-    roots = as_array(seq_of_zeros)
+    listed = type(seq_of_zeros) in (list, tuple) and len(seq_of_zeros)
+    roots = np.stack(seq_of_zeros) if listed else as_array(seq_of_zeros)
     if roots.ndim == 2:
         roots = np.linalg.eigvals(roots)
     if roots.ndim == 0:

@@ -51,7 +51,7 @@ def _qr_call(a, mode="reduced"):
     """Decompose the square part of a wide matrix; Qᴴ multiplies its other columns."""
     if mode not in ("reduced", "complete", "r"):
         error = TypeError if mode in ("raw", "economic", "full") else ValueError
-        raise error(f"qr of tensors supports the modes 'reduced', 'complete' and 'r', not {mode!r}")
+        raise error(f"qr of tensors has no mode={mode!r}; use 'reduced', 'complete' or 'r'")
     m, n = a.shape[-2:]
     square = a[..., :m] if n > m else a
     q, r = apart(qr(square, mode="complete" if mode == "complete" else "reduced"), m)

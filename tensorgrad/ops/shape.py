@@ -63,10 +63,10 @@ def _in_known_order(function):
     """Refuse orders that depend on the strides of the argument, because rules do not know them."""
 
     def compute(x, *args, **kwargs):
-        if kwargs.get("order", "C") not in ("C", "F", "c", "f"):
+        if kwargs.get("order") in ("A", "K", "a", "k"):
             raise TypeError(
-                f"{function.__name__} of tensors takes order 'C' or 'F', but got order={kwargs['order']!r}, which "
-                "depends on the layout in memory"
+                f"{function.__name__} of tensors cannot use order={kwargs['order']!r}, which depends on the layout in "
+                "memory; use 'C' or 'F'"
             )
         return function(x, *args, **kwargs)
 
@@ -80,6 +80,12 @@ for _function in (np.reshape, np.ravel):
 @composite(np.concatenate)
 def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     refuse_out("concatenate", out)
+    if (
+        axis is None and dtype is None
+    ):  # Python's numbers, possible only here, do not count for the dtype
+        dtype = np.result_type(
+            *(a if type(a) in (int, float, complex) else as_array(a).dtype for a in arrays)
+        )
     arrays = [as_array(a) for a in arrays]
     if dtype is not None:
         for a in arrays:
@@ -87,7 +93,7 @@ def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
                 raise TypeError(
                     f"concatenate cannot cast an array of {a.dtype} to {np.dtype(dtype)} under casting={casting!r}"
                 )
-        arrays = [np.astype(a, dtype) for a in arrays]
+        arrays = [a if a.dtype == dtype else np.astype(a, dtype) for a in arrays]
     if axis is None:
         axis, arrays = 0, [np.ravel(a) for a in arrays]
     # In groups: the rule runs once per argument and is given all, so one long call would be quadratic in backward.

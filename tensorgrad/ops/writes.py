@@ -5,22 +5,28 @@ Writing a tensor that requires a gradient into an ndarray raises, because the gr
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_index, values
+from tensorgrad.ops.common import as_array, axis_index, numpys, positions, values
 from tensorgrad.rules import composite
 
 
 @composite(np.copyto)
 def _copyto(dst, src, casting="same_kind", where=True):
+    """NumPy converts numbers, and finds the positions by filling a mask."""
+    if type(src) in (int, float, complex):
+        src, number = np.empty((), dst.dtype), src
+        np.copyto(src, number, casting)
     src = as_array(src)
     if not np.can_cast(src.dtype, dst.dtype, casting):
         raise TypeError(
             f"copyto cannot cast an array of {src.dtype} to {dst.dtype} under casting={casting!r}"
         )
+    src = np.broadcast_to(src, dst.shape)
     if where is True:
         dst[...] = src
     else:
-        mask = np.broadcast_to(values(where), dst.shape)
-        dst[mask] = np.broadcast_to(src, dst.shape)[mask]
+        mask = np.zeros(dst.shape, bool)
+        numpys(np.copyto, mask, True, where=where)
+        dst[mask] = src[mask]
 
 
 @composite(np.place)
@@ -36,6 +42,10 @@ def _place(arr, mask, vals):
 @composite(np.putmask)
 def _putmask(a, /, mask, values):
     """Each position gets the value at its own flat position, modulo the number of values."""
+    if np.size(mask) != a.size:
+        raise ValueError(
+            f"putmask takes a mask of the shape of the array, {a.shape}, but got {np.shape(mask)}"
+        )
     where = np.flatnonzero(mask)
     given = np.ravel(as_array(values))
     a[np.unravel_index(where, a.shape)] = given[where % given.size]
@@ -43,13 +53,10 @@ def _putmask(a, /, mask, values):
 
 @composite(np.put)
 def _put(a, ind, v, mode="raise"):
-    ind, v = np.ravel(values(ind)), np.ravel(as_array(v))
-    if mode != "raise":
-        ind = np.clip(ind, 0, a.size - 1) if mode == "clip" else ind % a.size
-    else:
-        ind = np.arange(a.size)[
-            ind
-        ]  # resolves negative indices, and raises where one is out of bounds
+    ind, v = np.ravel(positions(ind)), np.ravel(as_array(v))
+    if not v.size:
+        return
+    ind = np.arange(a.size).take(ind, mode=mode)  # resolves negative indices
     given = v[np.arange(ind.size) % v.size]
     if a.ndim:
         a[np.unravel_index(ind, a.shape)] = given

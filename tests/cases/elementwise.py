@@ -1,6 +1,7 @@
 """Calls of elementwise functions."""
 
 import numpy as np
+from numpy._core.umath import clip as clip_ufunc
 
 from tensorgrad.ops.elementwise import cast, fraction, mantissa
 from tests.cases import c, call, r
@@ -32,6 +33,7 @@ CASES = {
     np.arctan2:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
     np.hypot:       [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
     np.where:       [call(MASK, r(2, 3), r(3)), call(True, r(), r(2)), call(MASK, r(3), 0), call([[True], [False]], 1, r(3)), call(MASK, c(3), r(3))],
+    clip_ufunc:     [call(r(4), r(4, high=-1), r(4, low=1))],
     np.clip:        [call(r(2, 5), -1, 1), call(r(6), 0.5, None), call(r(6), None, 0.5), call(r(4), r(4, high=-1), r(4, low=1)),
                      call(r(), -1, 1), call(r(4), 1.5, -1.5), call(r(6), min=-1), call(r(6), max=1)],
 

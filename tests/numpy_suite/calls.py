@@ -47,7 +47,7 @@ class LeftOut(Exception):
 
 
 def name_of(f):
-    """The name of a function that is checked, None of any other."""
+    """Return the name of a function that is checked, None of any other."""
     if type(f) not in KINDS:
         return None
     owner = getattr(f, "__self__", None)
@@ -60,7 +60,7 @@ def name_of(f):
 
 
 def as_function(f, args):
-    """A method of an array as a function of that array."""
+    """Return a method of an array as a function of that array."""
     owner = getattr(f, "__self__", None)
     if type(owner) is not np.ndarray:
         return f, args
@@ -68,7 +68,7 @@ def as_function(f, args):
 
 
 def returning_target(function):
-    """A function that writes into its first argument as one that returns it, and leaves leaves alone."""
+    """Return a function that writes into its first argument as one that returns it, and leaves leaves alone."""
 
     def call(target, *args, **kwargs):
         if getattr(target, "requires_grad", False):
@@ -88,7 +88,7 @@ def is_array(x):
 
 
 def arrays_in(tree):
-    """The arrays and NumPy's scalars in an argument, however deep in lists, tuples and dicts."""
+    """Return the arrays and NumPy's scalars in an argument, however deep in lists, tuples and dicts."""
     if is_array(tree):
         yield tree
     elif type(tree) in (list, tuple):
@@ -99,7 +99,7 @@ def arrays_in(tree):
 
 
 def mapped(tree, change):
-    """The same tree with `change` applied to what is no list, tuple or dict."""
+    """Return the same tree with `change` applied to what is no list, tuple or dict."""
     if type(tree) in (list, tuple):
         return type(tree)(mapped(item, change) for item in tree)
     if type(tree) is dict:
@@ -108,7 +108,7 @@ def mapped(tree, change):
 
 
 def once(change):
-    """The change, which gives one object one image, so that `f(x, out=x)` stays what it is."""
+    """Return the change, which gives one object one image, so that `f(x, out=x)` stays what it is."""
     seen = {}
 
     def changed(x):
@@ -120,7 +120,7 @@ def once(change):
 
 
 def is_checked(name, operands, kwargs):
-    """Whether a call has an array of numbers where it counts: `"%s" % (array,)` has none."""
+    """Return True if a call has an array of numbers where it counts: `"%s" % (array,)` has none."""
     if name.startswith("operator."):
         operands = operands[:1] if name in ("operator.getitem", "operator.setitem") else operands
         return any(wants(x, "biufc") for x in operands)
@@ -128,7 +128,7 @@ def is_checked(name, operands, kwargs):
 
 
 def overlaps_itself(x):
-    """Whether two elements of an array lie at one place, which a copy does not show."""
+    """Return True if two elements of an array lie at one place, which a copy does not show."""
     extent = x.itemsize
     for stride, n in sorted((abs(s), n) for s, n in zip(x.strides, x.shape) if n > 1):
         if stride < extent:
@@ -138,7 +138,7 @@ def overlaps_itself(x):
 
 
 def copied(tree, written=False):
-    """A tree of arguments with arrays of its own.
+    """Return a tree of arguments with arrays of its own.
 
     Raises: LeftOut for iterators, which another call would find exhausted, and for large arrays.
     """
@@ -162,7 +162,7 @@ def copied(tree, written=False):
 
 
 def key_of(tree):
-    """What tells one call from another: the values, shapes and dtypes."""
+    """Return what distinguishes one call from another: the values, shapes and dtypes."""
     if isinstance(tree, np.ndarray):
         if tree.dtype.hasobject:
             return type(tree), tree.shape, tree.dtype.str, repr(tree)
@@ -181,7 +181,7 @@ def wants(x, kinds):
 
 
 def as_leaves(tree, dtype=None):
-    """The tree with floating-point and complex arrays as leaves, and the leaves with their arrays."""
+    """Return the tree with floating-point and complex arrays as leaves, and the leaves with their arrays."""
     pairs = []
 
     def leaf(x):
@@ -195,7 +195,7 @@ def as_leaves(tree, dtype=None):
 
 
 def as_constants(tree):
-    """The tree with arrays of numbers as constant tensors, and these with their arrays."""
+    """Return the tree with arrays of numbers as constant tensors, and these with their arrays."""
     pairs = []
 
     def constant(x):
@@ -208,13 +208,13 @@ def as_constants(tree):
 
 
 def text_of(name, args, kwargs):
-    """The call as one could type it, cut short."""
+    """Return the call as one could type it, cut short."""
     parts = [short(a) for a in args] + [f"{k}={short(v)}" for k, v in kwargs.items()]
     return f"{name}({', '.join(parts)})"
 
 
 def short(x):
-    """The text of an argument, of a large array its shape and dtype alone."""
+    """Return the text of an argument, of a large array its shape and dtype alone."""
     if type(x) in (list, tuple) and any(True for _ in arrays_in(x)):
         return f"{type(x).__name__}({', '.join(map(short, x))})"
     if isinstance(x, np.ndarray) and x.size > 30:

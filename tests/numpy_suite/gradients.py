@@ -27,7 +27,7 @@ def double(x):
 
 
 def outputs(result):
-    """The floating-point and complex arrays in a result."""
+    """Return the floating-point and complex arrays in a result."""
     if isinstance(result, (tuple, list)):
         return [x for item in result for x in outputs(item)]
     if isinstance(result, (np.ndarray, np.inexact, tg.Tensor, float, complex)):
@@ -37,7 +37,7 @@ def outputs(result):
 
 
 def real_sum(weights, result):
-    """The real number whose gradient is checked: the outputs, weighted at random."""
+    """Return the real number whose gradient is checked: the outputs, weighted at random."""
     total = 0.0
     for w, out in zip(weights, outputs(result), strict=True):
         if w.shape != out.shape:
@@ -59,13 +59,13 @@ def draw(rng, x):
 
 
 def moved(args, xs, directions, step):
-    """The arguments with the arrays xs a step further, as plain arrays."""
+    """Return the arguments with the arrays xs a step further, as plain arrays."""
     places = {id(x): (x.astype(double(x)) + step * v)[()] for x, v in zip(xs, directions)}
     return mapped(args, lambda x: places.get(id(x), x))
 
 
 def difference(at):
-    """The derivative of a function of one number at 0, with the error that it may have.
+    """Return the derivative of a function of one number at 0, with the error that it may have.
 
     Raises: NotSmooth where it cannot be told.
     """
@@ -86,7 +86,7 @@ def difference(at):
 
 
 def product(gradients, directions):
-    """The slope along the directions."""
+    """Return the slope along the directions."""
     return sum(
         float(np.sum(np.real(np.conj(v) * np.where(v == 0, 0, g))))
         for g, v in zip(gradients, directions)
@@ -121,7 +121,7 @@ class Slope:
         return float(real_sum(self.weights, self.plain(step)))
 
     def gradient(self, step=0.0, again=False):
-        """The gradients by the engine, some steps away; again: of their sum, weighted at random."""
+        """Return the gradients by the engine, some steps away; again: of their sum, weighted at random."""
         there = moved(self.args, self.xs, self.directions, step)
         (args, kwargs), pairs = as_leaves(there, double)
         leaves = [t for _, t in pairs]
@@ -133,7 +133,7 @@ class Slope:
         return [g.data for g in backward(loss, leaves)]
 
     def is_additive(self, at, expected, tolerance):
-        """Whether the slopes along two directions add up, which at ties of a median they do not."""
+        """Return True if the slopes along two directions add up, which at ties of a median they do not."""
         first = self.directions
         rng = np.random.default_rng(1)
         second = [draw(rng, x) * np.maximum(abs_finite(x), 2.0**-10) for x in self.xs]
@@ -149,12 +149,12 @@ class Slope:
         return abs(expected + other - both) <= 3 * tolerance + SURE * (abs(other) + abs(both))
 
     def slope(self, step):
-        """The number whose derivative is the second order."""
+        """Return the number whose derivative is the second order."""
         return product(self.gradient(step), self.others)
 
 
 def backward(loss, leaves, create_graph=False):
-    """The gradients of a loss, 0 where nothing was recorded."""
+    """Return the gradients of a loss, 0 where nothing was recorded."""
     for t in leaves:
         t.grad = None
     if getattr(loss, "requires_grad", False):
@@ -163,13 +163,13 @@ def backward(loss, leaves, create_graph=False):
 
 
 def abs_finite(x):
-    """The magnitudes, by which steps are scaled; 1 for 0."""
+    """Return the magnitudes, by which steps are scaled; 1 for 0."""
     size = np.abs(np.where(np.isfinite(x), x, 0).astype(double(x)))
     return np.where(size == 0, 1, size)
 
 
 def checked_order(slope, order):
-    """The verdict on one order: "checked", "skipped", "refused" or "wrong", with the numbers."""
+    """Return the verdict on one order: "checked", "skipped", "refused" or "wrong", with the numbers."""
     at = slope.value if order == 1 else slope.slope
     try:
         expected, tolerance = difference(at)
@@ -193,7 +193,7 @@ def checked_order(slope, order):
 
 
 def checked_gradients(function, args):
-    """The verdicts on the first and the second order."""
+    """Return the verdicts on the first and the second order."""
     with np.errstate(all="ignore"):
         try:
             slope = Slope(function, args)

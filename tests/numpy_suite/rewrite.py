@@ -103,7 +103,7 @@ class Rewriter(ast.NodeTransformer):
 
 
 def as_value(index):
-    """The index between brackets as an expression: a slice is one only there."""
+    """Return the index between brackets as an expression: a slice is one only there."""
     if isinstance(index, ast.Slice):
         parts = [p or ast.Constant(None) for p in (index.lower, index.upper, index.step)]
         return ast.Call(ast.Name("__slice__", ast.Load()), parts, [])
@@ -113,7 +113,7 @@ def as_value(index):
 
 
 def rewritten(source):
-    """The syntax tree of a module whose functions call the checker."""
+    """Return the syntax tree of a module whose functions call the checker."""
     return ast.fix_missing_locations(Rewriter().visit(ast.parse(source)))
 
 

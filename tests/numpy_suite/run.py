@@ -37,7 +37,7 @@ NOT_RUN = {
 
 
 def files():
-    """The names of all files of NumPy's tests that are run, as "lib/test_histograms"."""
+    """Return the names of all files of NumPy's tests that are run, as "lib/test_histograms"."""
     found = [
         f"{folder.parent.name}/{file.stem}"
         for folder in FOLDERS
@@ -47,13 +47,13 @@ def files():
 
 
 def file_of(name):
-    """The path of "lib/test_histograms"."""
+    """Return the path of "lib/test_histograms"."""
     folder, _, file = name.partition("/")
     return next(f for f in FOLDERS if f.parent.name == folder) / f"{file}.py"
 
 
 def run_file(name, *options, sample=None):
-    """The report of one file, or of a sample of its tests.
+    """Return the report of one file, or of a sample of its tests.
 
     Raises: RuntimeError if pytest made none.
     """

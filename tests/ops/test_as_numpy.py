@@ -39,6 +39,7 @@ SQUARE = ((0, 0), (1, 1), (3, 3), (2, 3), (3,), (2, 2, 2))
 MATRIX = (np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.pinv, np.linalg.eigvalsh, np.linalg.svdvals, np.linalg.qr)  # fmt: skip
 SINGULAR = (np.zeros((2, 2)), np.ones((3, 3)), np.stack([np.ones((2, 2)), np.diag([1.0, 2.0])]), np.zeros((2, 2), int))  # fmt: skip
 X5 = np.arange(5.0)
+RANK_2 = np.array([[1.0, 2, 0], [1, 0, 2], [2, 1, 3], [0, 0, 0]])
 
 # fmt: off
 CALLS = [
@@ -67,6 +68,19 @@ CALLS = [
     *[(np.tensordot, (make(a), make(b)), {"axes": axes}) for a, b in PAIRS for axes in (0, 1, (5, 0), ([0], [1, 2]), (-1, 0))],
     *[(np.vecdot, (make((2, 3), dtype), make((2, 3), dtype)), kw) for dtype in ("float64", "complex64", "int8")
       for kw in ({"axes": [-1, -1, ()]}, {"axes": [0, 0]}, {"keepdims": True}, {"axis": 0, "keepdims": True}, {"dtype": "c16"}, {"axis": 5})],
+    *[(np.vecdot, (make((3, 3, 3)), make((3, 1, 3))), {"axes": axes, "keepdims": kept}) for kept in (False, True)
+      for axes in ([-1, -1, -1], [-1, -1, (-1,)], [-1, (-2, -1), ()], [0, 2, 0], [2, 2, (1,)], [0, 2])],
+    *[(f, (make((2, 3)), [5, -1, 7]), {"mode": mode}) for f in (np.take,) for mode in ("clip", "wrap", "raise", "ä")],
+    *[(np.choose, (np.arange(3), [1.0, make(())]), {"mode": mode}) for mode in ("clip", "wrap", "raise", "ä")],
+    *[(np.einsum, (make((2, 3)), [n, 1], make((3,)), [1], [n]), {}) for n in (-1, 0, 51, 52)],
+    *[(np.einsum, ("a,a,a->a", *(make((2,)) for _ in range(3))), {"optimize": o}) for o in ("greedy", ["einsum_path", (0, 1, 2)], ["einsum_path", (1,), (0, 1)], ("greedy", 100), "no", None)],
+    (np.choose, (make((3,)), [1.0, 2.0]), {}), (np.ravel, (make((2, 2)), "x"), {}), (np.reshape, (make((2, 2)), 4, "ä"), {}),
+    *[(np.add.reduceat, (make((3, 2)), []), {"axis": axis}) for axis in (0, 1)],
+    *[(f, (make((3,), "int32"), *more), {"dtype": dtype}) for f, *more in ((np.add.reduceat, [0, 1]), (np.subtract.reduce,), (np.subtract.accumulate,)) for dtype in ("int32", "float32")],
+    *[(np.poly, (roots,), {}) for roots in ([3, np.float64(-1.5)], [make(()), make(())], [np.float64(2), 1j], [make((2,)), make((2,))], [])],
+    *[(np.concatenate, (parts,), {"axis": axis}) for axis in (None, 0) for parts in ([make((2,), "f4"), 1.0], [make((2,), "i1"), 2, make((2,), "i2")], [make((), "f4"), 1j])],
+    (np.linalg.lstsq, (RANK_2, np.array([1, 0, 0, 0])), {"rcond": -1}),
+    *[(np.linspace, (make(shape), make(shape)), {"num": n, "endpoint": end, "retstep": True}) for shape in SHAPES[:3] for n in (0, 1, 2) for end in (True, False)],
     *[(np.einsum, (s, *(make(shape, dtype) for shape in shapes)), kw) for dtype in ("float64", "float32", "int8")
       for s, *shapes in (("ij,jk->ik", (2, 3), (3, 2)), ("ij->i", (2, 3)), ("ii->i", (3, 3)), ("...j,j", (2, 2, 3), (3,)), ("ij->", (0, 3)))
       for kw in ({"dtype": "f8"}, {"dtype": "f4"}, {"dtype": complex}, {"order": "F"}, {"casting": "no"}, {"dtype": "f4", "casting": "same_kind"}, {"out": None}, {"what": 1})],

@@ -303,6 +303,47 @@ def test_an_ndarray_takes_no_tensor_with_a_gradient():
             write(np.zeros(1), leaf([1.0]))
 
 
+# fmt: off
+WRITES = [  # of five numbers: the function, and its other arguments
+    (np.put,    ([1, -2], [7.0, 8.0]),     {}),
+    (np.put,    ([1, 2, 3], []),           {}),
+    (np.put,    ([], [3.0]),               {}),
+    (np.put,    ([1.7], 3.0),              {}),
+    (np.put,    ([9, -6], [7.0, 8.0]),     {"mode": "clip"}),
+    (np.put,    ([9, -6], [7.0, 8.0]),     {"mode": "wrap"}),
+    (np.put,    ([9, -6], [7.0, 8.0]),     {}),
+    (np.put,    ([9], [7.0]),              {"mode": "no"}),
+    (np.copyto, (np.longdouble("inf"),),   {"casting": "unsafe"}),
+    (np.copyto, ([1.0, 2.0],),             {"casting": "unsafe"}),
+    (np.copyto, (3,),                      {"casting": "safe"}),
+    (np.copyto, (2.5,),                    {"casting": "safe"}),
+    (np.copyto, (2.5,),                    {"casting": "same_kind"}),
+    (np.copyto, (1j,),                     {"casting": "unsafe"}),
+    (np.copyto, (2**80,),                  {"casting": "unsafe"}),
+    (np.copyto, (7,),                      {"where": [0, 1, 1, 0, 0]}),
+    (np.copyto, (7,),                      {"where": np.array([0, 1, 1, 0, 0])}),
+    (np.copyto, ([1, 2, 3, 4, 5],),        {"where": [True]}),
+    (np.putmask, ([True], 5),              {}),
+    (np.putmask, ([True, False] * 2 + [True], [5, 6]), {}),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("dtype", [float, int])
+@pytest.mark.parametrize(("function", "args", "kwargs"), WRITES)
+def test_a_write_is_numpys(function, args, kwargs, dtype):
+    def written(x):
+        with np.errstate(all="ignore"):
+            try:
+                function(x, *args, **kwargs)
+            except Exception as error:
+                return type(error)
+        return np.asarray(x).tolist()
+
+    x = np.arange(5).astype(dtype)
+    assert written(tg.Tensor(x.copy())) == written(x)
+
+
 def test_equal_elements_of_a_set_send_everything_to_the_first():
     x = leaf([2.0, 1.0, 2.0])
     unique, first, inverse, counts = np.unique(x, True, True, True)

@@ -30,6 +30,14 @@ UNSUPPORTED = [
     (lambda x: np.quantile(x + 1j, 0.5),                         r"must be an array of real numbers"),
     (lambda x: tg.sigmoid(x + 1j),                               r"take real numbers, but these are complex"),
     (lambda x: np.average(x, axis=0, weights=[1.0, 2.0]),                r"but have shape \(2,\)"),
+    (lambda x: np.add(x, 1, sig="dd->d"),                        r"add of tensors has no keyword signature"),
+    (lambda x: np.sqrt(x.astype(">f4"), casting="no"),           r"Cannot cast ufunc 'sqrt' input"),
+    (lambda x: np.vecdot(x, x, axis=[0]),                        r"cannot be interpreted as an integer"),
+    (lambda x: np.vecdot(x, x, keepdims="true"),                 r"takes keepdims=True or False"),
+    (lambda x: OUT.sum(out=x[0]),                                r"sum cannot write into out= with tensors"),
+    (lambda x: OUT.std(out=x[0]),                                r"sum cannot write into out= with tensors"),
+    (lambda x: x.astype(object),                                 r"an array of objects, texts or times has no gradient; use a dtype of numbers"),
+    (lambda x: np.astype(x, "U5"),                               r"an array of objects, texts or times has no gradient; use a dtype of numbers"),
 ]
 # fmt: on
 

@@ -261,7 +261,7 @@ def test_qr_of_a_matrix_without_full_rank_is_refused():
 
 
 def test_qr_raw_is_refused():
-    with pytest.raises(TypeError, match="'reduced', 'complete' and 'r', not 'raw'"):
+    with pytest.raises(TypeError, match="no mode='raw'; use 'reduced', 'complete' or 'r'"):
         np.linalg.qr(leaf(A), "raw")
 
 
