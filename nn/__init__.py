@@ -3,6 +3,8 @@
 from nn import datasets, init
 from nn.config import build, describe, register
 from nn.layers import (
+    ELU,
+    GELU,
     Dense,
     Dropout,
     Flatten,
@@ -11,7 +13,9 @@ from nn.layers import (
     ReLU,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
 )
 from nn.losses import (
@@ -27,6 +31,8 @@ from nn.training.history import History
 from nn.training.model import Model
 
 __all__ = [
+    "ELU",
+    "GELU",
     "SGD",
     "Adagrad",
     "Adam",
@@ -48,8 +54,10 @@ __all__ = [
     "ReLU",
     "RegressionAccuracy",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "Tanh",
     "build",
     "datasets",
