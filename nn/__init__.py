@@ -21,6 +21,9 @@ from nn.layers import (
 from nn.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    Hinge,
+    Huber,
+    KLDivergence,
     MeanAbsoluteError,
     MeanSquaredError,
 )
@@ -42,7 +45,10 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "Hinge",
     "History",
+    "Huber",
+    "KLDivergence",
     "LeakyReLU",
     "Linear",
     "MeanAbsoluteError",
