@@ -29,7 +29,7 @@ from nn.losses import (
 )
 from nn.metrics import CategoricalAccuracy, RegressionAccuracy
 from nn.module import Module
-from nn.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
+from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.training.history import History
 from nn.training.model import Model
 
@@ -39,6 +39,7 @@ __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
+    "AdamW",
     "BinaryCrossentropy",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
