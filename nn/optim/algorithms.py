@@ -1,4 +1,4 @@
-"""The optimizers of the book and AdamW, each a few passes over long arrays in its formula's letters."""
+"""The optimizers of the book and AdamW, each a few passes over arrays in its formula's letters."""
 
 import math
 from collections.abc import Iterable
@@ -227,7 +227,8 @@ class AdamW(Adam):
         super().__init__(parameters, learning_rate, decay, epsilon, beta_1, beta_2)
         if not (isinstance(weight_decay, NUMBER) and 0 <= weight_decay < math.inf):
             raise ValueError(
-                f"AdamW was given weight_decay={weight_decay!r}, but weight_decay must be at least 0"
+                f"AdamW was given weight_decay={weight_decay!r}, but weight_decay must be at "
+                "least 0"
             )
         self.weight_decay = float(weight_decay)
 
