@@ -27,7 +27,18 @@ from nn.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from nn.metrics import CategoricalAccuracy, RegressionAccuracy
+from nn.metrics import (
+    F1,
+    AbsoluteError,
+    CategoricalAccuracy,
+    Metric,
+    Precision,
+    Recall,
+    RegressionAccuracy,
+    RSquared,
+    TopKAccuracy,
+    confusion_matrix,
+)
 from nn.module import Module
 from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.training.history import History
@@ -35,8 +46,10 @@ from nn.training.model import Model
 
 __all__ = [
     "ELU",
+    "F1",
     "GELU",
     "SGD",
+    "AbsoluteError",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -54,11 +67,15 @@ __all__ = [
     "Linear",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Metric",
     "Model",
     "Module",
     "Optimizer",
+    "Precision",
     "RMSprop",
+    "RSquared",
     "ReLU",
+    "Recall",
     "RegressionAccuracy",
     "Sequential",
     "SiLU",
@@ -66,7 +83,9 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TopKAccuracy",
     "build",
+    "confusion_matrix",
     "datasets",
     "describe",
     "init",

@@ -29,6 +29,7 @@ FILES = {
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
     "nn/losses": ["base", "classification", "regression", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
     "nn/training": ["progress", "history", "loop", "saving", "model", "__init__"],
