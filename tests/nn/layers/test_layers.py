@@ -308,7 +308,7 @@ TORCH = [  # module -> the same in torch.nn.functional
 # fmt: on
 
 
-@pytest.mark.parametrize(("module", "theirs"), TORCH, ids=str)
+@pytest.mark.parametrize(("module", "theirs"), TORCH, ids=[repr(case[0]) for case in TORCH])
 def test_activations_and_two_derivatives_are_torchs(module, theirs):
     torch = pytest.importorskip("torch")
     points = np.array([-1e4, -30, -6, -2, -0.5, 0.25, 3, 8, 30, 1e4])
@@ -324,7 +324,7 @@ def test_activations_and_two_derivatives_are_torchs(module, theirs):
         np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(("module", "theirs"), TORCH, ids=str)
+@pytest.mark.parametrize(("module", "theirs"), TORCH, ids=[repr(case[0]) for case in TORCH])
 def test_slopes_at_0_are_torchs(module, theirs):
     torch = pytest.importorskip("torch")
     t = torch.zeros((), dtype=torch.float64, requires_grad=True)

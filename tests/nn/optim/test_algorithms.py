@@ -22,7 +22,9 @@ CASES = [  # ours, the same of torch.optim
     (nn.AdamW(learning_rate=0.01, epsilon=1e-8, weight_decay=0.3, beta_2=0.9), lambda optim, p: optim.AdamW(p, lr=0.01, weight_decay=0.3, betas=(0.9, 0.9))),
 ]
 # fmt: on
-every_case = pytest.mark.parametrize(("optimizer", "theirs"), CASES, ids=lambda x: repr(x)[:60])
+every_case = pytest.mark.parametrize(
+    ("optimizer", "theirs"), CASES, ids=[repr(case[0]) for case in CASES]
+)
 
 
 def steps(optimizer, gradients, start=START):
