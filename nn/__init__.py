@@ -3,6 +3,8 @@
 from nn import datasets, init
 from nn.config import build, describe, register
 from nn.layers import (
+    ELU,
+    GELU,
     Dense,
     Dropout,
     Flatten,
@@ -11,47 +13,79 @@ from nn.layers import (
     ReLU,
     Sequential,
     Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
 )
 from nn.losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    Hinge,
+    Huber,
+    KLDivergence,
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from nn.metrics import CategoricalAccuracy, RegressionAccuracy
+from nn.metrics import (
+    F1,
+    AbsoluteError,
+    CategoricalAccuracy,
+    Metric,
+    Precision,
+    Recall,
+    RegressionAccuracy,
+    RSquared,
+    TopKAccuracy,
+    confusion_matrix,
+)
 from nn.module import Module
-from nn.optim import SGD, Adagrad, Adam, Optimizer, RMSprop
+from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.training.history import History
 from nn.training.model import Model
 
 __all__ = [
+    "ELU",
+    "F1",
+    "GELU",
     "SGD",
+    "AbsoluteError",
     "Adagrad",
     "Adam",
+    "AdamW",
     "BinaryCrossentropy",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "Dense",
     "Dropout",
     "Flatten",
+    "Hinge",
     "History",
+    "Huber",
+    "KLDivergence",
     "LeakyReLU",
     "Linear",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Metric",
     "Model",
     "Module",
     "Optimizer",
+    "Precision",
     "RMSprop",
+    "RSquared",
     "ReLU",
+    "Recall",
     "RegressionAccuracy",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
     "Tanh",
+    "TopKAccuracy",
     "build",
+    "confusion_matrix",
     "datasets",
     "describe",
     "init",

@@ -1,5 +1,27 @@
 """The public module of initializers: `from nn.init import he`."""
 
-from nn.layers.init import Initializer, book, fans, glorot, he
+from nn.layers.init import (
+    Initializer,
+    book,
+    fans,
+    glorot,
+    glorot_normal,
+    he,
+    he_uniform,
+    lecun,
+    lecun_uniform,
+    orthogonal,
+)
 
-__all__ = ["Initializer", "book", "fans", "glorot", "he"]
+__all__ = [
+    "Initializer",
+    "book",
+    "fans",
+    "glorot",
+    "glorot_normal",
+    "he",
+    "he_uniform",
+    "lecun",
+    "lecun_uniform",
+    "orthogonal",
+]

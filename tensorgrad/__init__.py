@@ -17,6 +17,7 @@ from tensorgrad.ops.neural import (
     softplus,
 )
 from tensorgrad.ops.reduce import logsumexp
+from tensorgrad.ops.special import ndtr
 from tensorgrad.ops.windows import fold, windows
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
@@ -59,6 +60,7 @@ __all__ = [
     "log_softmax",
     "logits_of",
     "logsumexp",
+    "ndtr",
     "no_grad",
     "nondifferentiable",
     "primitive",

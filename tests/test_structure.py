@@ -28,6 +28,8 @@ FILES = {
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
+    "nn/losses": ["base", "classification", "regression", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
     "nn/training": ["progress", "history", "loop", "saving", "model", "__init__"],

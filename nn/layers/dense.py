@@ -15,9 +15,10 @@ from nn.module import Module
 class Dense(Module):
     """The fully connected layer x W + b, with penalties l1 Σ|w| + l2 Σw² on weights and biases.
 
-    `initializer` is "book" (0.01 times normal numbers), "he", "glorot" or a function
-    (shape, rng) -> array. Layers given the same int as `rng` draw the same numbers; give them one
-    Generator to make them reproducible and different.
+    `initializer` is "book" (0.01 times normal numbers), "he", "glorot" or "lecun", each also with
+    "_normal" or "_uniform" after it, "orthogonal", or a function (shape, rng) -> array. Layers
+    given the same int as `rng` draw the same numbers; give them one Generator to make them
+    reproducible and different.
 
     Shapes: x (..., D) -> (..., H), with D = n_inputs and H = n_neurons.
     Raises: ValueError if a size is not a positive integer or a regularizer is negative.

@@ -37,6 +37,64 @@ def glorot(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(-limit, limit, shape)
 
 
+def lecun(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw normal numbers of variance 1 / D, which preserves magnitudes through linear layers.
+
+    Shapes: -> `shape`, (..., D, H).
+    Source: LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, equation 16.
+    """
+    fan_in, _ = fans(shape)
+    return np.sqrt(1 / fan_in) * rng.standard_normal(shape)
+
+
+def he_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw uniform numbers of variance 2 / D, that of `he`.
+
+    Shapes: -> `shape`, (..., D, H).
+    Source: He, Zhang, Ren and Sun (2015), Delving Deep into Rectifiers, section 2.2.
+    """
+    fan_in, _ = fans(shape)
+    limit = np.sqrt(6 / fan_in)
+    return rng.uniform(-limit, limit, shape)
+
+
+def glorot_normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw normal numbers of variance 2 / (D + H), that of `glorot`.
+
+    Shapes: -> `shape`, (..., D, H).
+    Source: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward
+    neural networks, equation 12.
+    """
+    return np.sqrt(2 / sum(fans(shape))) * rng.standard_normal(shape)
+
+
+def lecun_uniform(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw uniform numbers of variance 1 / D, that of `lecun`.
+
+    Shapes: -> `shape`, (..., D, H).
+    Source: LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, equation 16.
+    """
+    fan_in, _ = fans(shape)
+    limit = np.sqrt(3 / fan_in)
+    return rng.uniform(-limit, limit, shape)
+
+
+def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw a matrix with orthonormal columns, or rows if there are fewer of them.
+
+    All axes but the last together count the rows. Every such matrix is equally likely.
+
+    Shapes: -> `shape`, (..., D, H).
+    Source: Saxe, McClelland and Ganguli (2014), arXiv:1312.6120, section 3.
+    """
+    *rows, columns = shape
+    size = int(np.prod(rows))
+    normal = rng.standard_normal((max(size, columns), min(size, columns)))
+    Q, R = np.linalg.qr(normal)
+    Q *= np.copysign(1, np.diagonal(R))  # because LAPACK's choice of signs is not random
+    return (Q if size >= columns else Q.T).reshape(shape)
+
+
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Count the inputs per output and the outputs per input of weights of this shape.
 
@@ -47,7 +105,15 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return size * D, size * H
 
 
-INITIALIZERS: dict[str, Initializer] = {"book": book, "he": he, "glorot": glorot}
+# fmt: off
+INITIALIZERS: dict[str, Initializer] = {
+    "book":       book,
+    "he":         he,      "he_normal":     he,             "he_uniform":     he_uniform,
+    "glorot":     glorot,  "glorot_normal": glorot_normal,  "glorot_uniform": glorot,
+    "lecun":      lecun,   "lecun_normal":  lecun,          "lecun_uniform":  lecun_uniform,
+    "orthogonal": orthogonal,
+}
+# fmt: on
 
 
 def initialize(

@@ -1,4 +1,4 @@
-"""The optimizers of the book, each a few passes over long arrays in its formula's letters."""
+"""The optimizers of the book and AdamW, each a few passes over arrays in its formula's letters."""
 
 import math
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import register
+from nn.config import NUMBER, register
 from nn.optim.base import Optimizer
 
 
@@ -14,7 +14,12 @@ from nn.optim.base import Optimizer
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum: v = momentum v - lr g;  w += v.
 
-    Raises: ValueError if a setting is out of bounds.
+    With `nesterov`, w += momentum v - lr g instead, where v is the new velocity. While the learning
+    rate is constant, these are PyTorch's steps; it scales v, not g, by a rate that changes.
+
+    Raises: ValueError if a setting is out of bounds, or `nesterov` is set without a momentum.
+    Source: Bengio, Boulanger-Lewandowski and Pascanu (2013), Advances in optimizing recurrent
+    networks, arXiv:1212.0901, section 3.5 (Nesterov's momentum).
     """
 
     states = ("v",)
@@ -25,8 +30,30 @@ class SGD(Optimizer):
         learning_rate: float = 1.0,
         decay: float = 0.0,
         momentum: float = 0.0,
+        *,
+        nesterov: bool = False,
     ) -> None:
+        self.nesterov = nesterov
         super().__init__(parameters, learning_rate=learning_rate, decay=decay, momentum=momentum)
+        if self.nesterov and not self.momentum:
+            raise ValueError(
+                "SGD was given nesterov=True without a momentum, which it needs; write, for "
+                "example, SGD(momentum=0.9, nesterov=True)"
+            )
+
+    @property
+    def nesterov(self) -> bool:
+        """The choice of Nesterov's momentum.
+
+        Raises: ValueError if it is set to anything but a bool, or 0.0 or 1.0 from a saved state.
+        """
+        return self._nesterov
+
+    @nesterov.setter
+    def nesterov(self, value: bool) -> None:
+        if not isinstance(value, bool | float) or value not in (0, 1):
+            raise ValueError(f"SGD was given nesterov={value!r}, but it must be True or False")
+        self._nesterov = bool(value)
 
     def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, v: np.ndarray) -> None:
         """Change `w` and the velocity `v` in place.
@@ -34,12 +61,16 @@ class SGD(Optimizer):
         Shapes: all (n,).
         """
         step = np.multiply(g, self.current_learning_rate, out=scratch)
-        if self.momentum:
-            v *= self.momentum
-            v -= step
-            w += v
-        else:
+        if not self.momentum:
             w -= step
+            return
+        v *= self.momentum
+        v -= step
+        if self.nesterov:
+            w -= step
+            w += np.multiply(v, self.momentum, out=scratch)
+        else:
+            w += v
 
 
 @register
@@ -166,3 +197,47 @@ class Adam(Optimizer):
         np.divide(m, step, out=step)
         step *= alpha / root
         w -= step
+
+
+@register
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w -= lr (m_hat / (sqrt(v_hat) + epsilon) + weight_decay w).
+
+    The weight decay has no effect on m and v, which are those of Adam. As in PyTorch and Keras, the
+    learning rate multiplies both terms: it is the paper's eta_t, with alpha = 1.
+
+    Raises: ValueError if a setting is out of bounds.
+    Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization, Algorithm 2,
+    arXiv:1711.05101.
+    """
+
+    weight_decay: float
+
+    def __init__(
+        self,
+        parameters: Iterable[tg.Tensor] | None = None,
+        learning_rate: float = 0.001,
+        decay: float = 0.0,
+        epsilon: float = 1e-7,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        *,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, learning_rate, decay, epsilon, beta_1, beta_2)
+        if not (isinstance(weight_decay, NUMBER) and 0 <= weight_decay < math.inf):
+            raise ValueError(
+                f"AdamW was given weight_decay={weight_decay!r}, but weight_decay must be at "
+                "least 0"
+            )
+        self.weight_decay = float(weight_decay)
+
+    def update(
+        self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, m: np.ndarray, v: np.ndarray
+    ) -> None:
+        """Change `w` and the means `m` and `v` in place.
+
+        Shapes: all (n,).
+        """
+        w *= 1 - self.current_learning_rate * self.weight_decay
+        super().update(w, g, scratch, m, v)

@@ -370,11 +370,20 @@ State = tuple[Array, ...]  # what an optimizer remembers of one array: zeros at 
 Step = tuple[Array, State]  # step t = 1, 2, ... takes (w, g, state) to the next (w, state)
 
 
-def sgd(w: Array, g: Array, state: State, lr: float, t: int, *, momentum: float = 0.0) -> Step:
-    """v <- momentum v - lr g;  w <- w + v."""
+def sgd(
+    w: Array,
+    g: Array,
+    state: State,
+    lr: float,
+    t: int,
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+) -> Step:
+    """v <- momentum v - lr g;  w <- w + v, or with nesterov w <- w + momentum v - lr g."""
     (v,) = state
     v = momentum * v - lr * g
-    return w + v, (v,)
+    return w + (momentum * v - lr * g if nesterov else v), (v,)
 
 
 def adagrad(w: Array, g: Array, state: State, lr: float, t: int, *, epsilon: float = 1e-7) -> Step:
@@ -417,9 +426,26 @@ def adam(
     return w - lr * m_hat / (np.sqrt(v_hat) + epsilon), (m, v)
 
 
+def adamw(
+    w: Array,
+    g: Array,
+    state: State,
+    lr: float,
+    t: int,
+    *,
+    weight_decay: float = 0.01,
+    **settings: float,
+) -> Step:
+    """w <- w - lr weight_decay w besides the step of Adam."""
+    after, state = adam(w, g, state, lr, t, **settings)
+    return after - lr * weight_decay * w, state
+
+
 Optimizer = Callable[..., Step]
-ARRAYS_OF_STATE: dict[Optimizer, int] = {sgd: 1, adagrad: 1, rmsprop: 1, adam: 2}
-LEARNING_RATE: dict[Optimizer, float] = {sgd: 1.0, adagrad: 1.0, rmsprop: 0.001, adam: 0.001}
+ARRAYS_OF_STATE: dict[Optimizer, int] = {sgd: 1, adagrad: 1, rmsprop: 1, adam: 2, adamw: 2}
+LEARNING_RATE: dict[Optimizer, float] = {
+    sgd: 1.0, adagrad: 1.0, rmsprop: 0.001, adam: 0.001, adamw: 0.001
+}  # fmt: skip
 
 
 def optimize(

@@ -98,7 +98,7 @@ def test_the_mean_weighs_batches_by_their_samples():
 # fmt: off
 ERRORS = [
     (lambda: Mean().result(),                                 ValueError,   "no mean yet"),
-    (lambda: nn.CategoricalAccuracy().result(),               ValueError,   r"CategoricalAccuracy\(\) has no accuracy, because it was given no predictions"),
+    (lambda: nn.CategoricalAccuracy().result(),               ValueError,   r"CategoricalAccuracy\(\) has no result, because it was given no predictions"),
     (lambda: nn.CategoricalAccuracy().calculate(p[:0], y[:0]), ValueError,  "given no predictions"),
     (lambda: nn.CategoricalAccuracy().compare(p, y[:3]),      ValueError,   r"shapes are \(4,\) and \(3,\)"),
     (lambda: nn.CategoricalAccuracy().compare(p, y[:, None]), ValueError,   r"shapes are \(4, 3\) and \(4, 1\)"),

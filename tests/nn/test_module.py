@@ -11,7 +11,6 @@ import nn
 import tensorgrad as tg
 from nn.config import KINDS, Configured
 from nn.losses import Loss
-from nn.metrics import Accuracy
 
 
 def parameter(*shape: int) -> tg.Tensor:
@@ -337,12 +336,25 @@ PARTS = [
     nn.Tanh(),
     nn.Softmax(),
     nn.Linear(),
-    nn.CategoricalCrossentropy(from_logits=True),
-    nn.BinaryCrossentropy(from_logits=True),
+    nn.ELU(0.5),
+    nn.GELU(approximate=True),
+    nn.SiLU(),
+    nn.Softplus(),
+    nn.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1, class_weight=(1, 2.5)),
+    nn.BinaryCrossentropy(from_logits=True, class_weight=np.array([1, 3])),
+    nn.KLDivergence(from_logits=True),
+    nn.Hinge(),
+    nn.Huber(np.float32(0.5)),
     nn.MeanSquaredError(),
     nn.MeanAbsoluteError(),
     nn.CategoricalAccuracy(binary=True),
     nn.RegressionAccuracy(0.5),
+    nn.TopKAccuracy(3),
+    nn.Precision("micro"),
+    nn.Recall("binary", threshold=0),
+    nn.F1(),
+    nn.RSquared(),
+    nn.AbsoluteError(),
 ]
 
 
@@ -359,7 +371,7 @@ def test_every_part_is_built_again_from_json(part):
 
 def test_every_registered_part_is_in_the_table():
     ours = [k for k in KINDS.values() if k.__module__.startswith("nn.")]  # not those of other tests
-    registered = {k for k in ours if issubclass(k, (nn.Module, Loss, Accuracy))}
+    registered = {k for k in ours if issubclass(k, (nn.Module, Loss, nn.Metric))}
     assert registered == {type(part) for part in PARTS}
 
 

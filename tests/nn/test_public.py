@@ -129,7 +129,7 @@ def test_every_top_level_name_has_one_home():
         "from nn.datasets import FASHION_MNIST_CLASSES, FashionMNIST, SyntheticDataWarning",
         "from nn.datasets import image_folder, read_idx",
         "import nn.datasets; nn.datasets.spiral(10, 2)",
-        "from nn.init import book, fans, glorot, he, Initializer",
+        "from nn.init import book, fans, glorot, he, lecun, orthogonal, Initializer",
         "import nn; nn.datasets.sine(3); nn.init.he",
         "from nn import Dense, Model, datasets, init",
     ],

@@ -106,7 +106,7 @@ if torch is not None:
 
         # neural
         tg.relu: F.relu, tg.leaky_relu: lambda x, slope=0.01: F.leaky_relu(x, slope), tg.sigmoid: torch.sigmoid,
-        tg.softplus: F.softplus, tg.softmax: lambda x, axis=-1: torch.softmax(x, axis),
+        tg.ndtr: torch.special.ndtr, tg.softplus: F.softplus, tg.softmax: lambda x, axis=-1: torch.softmax(x, axis),
         tg.log_softmax: lambda x, axis=-1: torch.log_softmax(x, axis), tg.linear: lambda x, W, b: F.linear(x, W.T, b),
         tg.softmax_cross_entropy: lambda z, y: F.cross_entropy(z, torch.as_tensor(y)),
         tg.sigmoid_cross_entropy: lambda z, y: F.binary_cross_entropy_with_logits(z, torch.as_tensor(y) * torch.ones_like(z), reduction="none"),

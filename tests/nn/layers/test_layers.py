@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import nn
 import tensorgrad as tg
+from nn.config import build, describe
 from nn.layers.init import INITIALIZERS, fans, initialize
 
 sizes = st.integers(1, 6)
@@ -59,7 +60,7 @@ WRONG = [
     (lambda: nn.Dense(0, 3),                          "n_inputs of Dense must be a positive integer, not 0"),
     (lambda: nn.Dense(3, 2.0),                        r"n_neurons of Dense must be a positive integer, not 2\.0"),
     (lambda: nn.Dense(3, 2, weight_regularizer_l2=-1), "a regularizer of Dense must be at least 0, not -1"),
-    (lambda: nn.Dense(3, 2, initializer="xavier"),    "no initializer 'xavier'; write one of book, he, glorot, or give"),
+    (lambda: nn.Dense(3, 2, initializer="xavier"),    "no initializer 'xavier'; write one of book, he, .*, orthogonal, or give"),
     (lambda: nn.Dense(3, 2, initializer=lambda shape, rng: np.ones(3)), r"asked for weights of shape \(3, 2\), but returned \(3,\)"),
     (lambda: nn.Dense(3, 2)(normal(5, 4)),            r"Dense\(3, 2\) takes 3 features .* got an input of shape \(5, 4\)"),
     (lambda: nn.Dense(1, 2)(np.float32(1)),           r"takes 1 features .* shape \(\)"),
@@ -70,9 +71,11 @@ WRONG = [
     (lambda: nn.Dense(3, 2, bias_regularizer_l1="a"), "a regularizer of Dense must be at least 0, not 'a'"),
 ]
 NO_TYPES = [
-    (lambda: nn.Dense(3, 2, initializer=3),           r"a name \(book, he, glorot\) or a function \(shape, rng\) -> array, not 3"),
+    (lambda: nn.Dense(3, 2, initializer=3),           r"a name \(book, he, .*, orthogonal\) or a function \(shape, rng\) -> array, not 3"),
     (lambda: nn.Dense(3, 2)([1, 2, 3]),               r"takes a Tensor or an array, but got list: \[1, 2, 3\]"),
     (lambda: nn.LeakyReLU("0.1"),                     r"alpha is the slope for x below 0 and must be a number, not '0\.1'"),
+    (lambda: nn.ELU(None),                            "alpha is minus the limit for large negative x and must be a number, not None"),
+    (lambda: nn.GELU(approximate="tanh"),             "approximate must be True, for the formula with tanh, or False, not 'tanh'"),
     (lambda: nn.Dense(3, 2).summary(3),               r"such as \(784,\), not 3"),
     (lambda: nn.Dense(3, 2).summary((3.0,)),          r"such as \(784,\), not \(3\.0,\)"),
 ]
@@ -95,17 +98,61 @@ def test_what_is_of_no_use_at_all(make, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "variance"), [("book", 1e-4), ("he", 2 / 300), ("glorot", 2 / (300 + 500))]
-)
+    ("name", "variance"),
+    [
+        ("book", 1e-4),
+        ("he", 2 / 300), ("he_normal", 2 / 300), ("he_uniform", 2 / 300),
+        ("glorot", 2 / 800), ("glorot_normal", 2 / 800), ("glorot_uniform", 2 / 800),
+        ("lecun", 1 / 300), ("lecun_normal", 1 / 300), ("lecun_uniform", 1 / 300),
+        ("orthogonal", 1 / 500),
+    ],
+)  # fmt: skip
 def test_initializers_have_their_variance(name, variance):
     layer = nn.Dense(300, 500, initializer=name, rng=0)
     assert layer.weights.data.var() == pytest.approx(variance, rel=0.02)
     assert abs(layer.weights.data.mean()) < 0.01 * np.sqrt(variance)
 
 
-def test_glorot_stays_within_its_limit():
-    W = nn.init.glorot((30, 50), np.random.default_rng(0))
-    assert 0.98 * np.sqrt(6 / 80) < np.abs(W).max() <= np.sqrt(6 / 80)
+# fmt: off
+FILLS = [  # initializer, the largest number it draws or None, the filler of torch.nn.init
+    (nn.init.he,            None,             lambda init, W: init.kaiming_normal_(W, nonlinearity="relu")),
+    (nn.init.he_uniform,    np.sqrt(6 / 300), lambda init, W: init.kaiming_uniform_(W, nonlinearity="relu")),
+    (nn.init.glorot_normal, None,             lambda init, W: init.xavier_normal_(W)),
+    (nn.init.glorot,        np.sqrt(6 / 800), lambda init, W: init.xavier_uniform_(W)),
+    (nn.init.lecun,         None,             lambda init, W: init.kaiming_normal_(W, nonlinearity="linear")),
+    (nn.init.lecun_uniform, np.sqrt(3 / 300), lambda init, W: init.kaiming_uniform_(W, nonlinearity="linear")),
+    (nn.init.orthogonal,    None,             lambda init, W: init.orthogonal_(W)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("initializer", "limit", "fill"), FILLS)
+def test_initializers_draw_as_torchs_do(initializer, limit, fill):
+    torch = pytest.importorskip("torch")
+    W = initializer((300, 500), np.random.default_rng(0))
+    theirs = torch.empty(500, 300, dtype=torch.float64)
+    torch.manual_seed(0)
+    fill(torch.nn.init, theirs)
+    quantiles = np.linspace(0.01, 0.99, 9)
+    np.testing.assert_allclose(
+        np.quantile(W, quantiles), np.quantile(theirs.numpy(), quantiles), atol=0.02 * W.std()
+    )
+    if limit is not None:
+        assert 0.99 * limit < np.abs(W).max() <= limit
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4), (2, 3, 4, 7), (1, 1)])
+def test_orthogonal_columns_or_rows(shape):
+    layer = initialize("orthogonal", shape, np.random.default_rng(0), np.dtype(np.float64))
+    W = layer.reshape(-1, shape[-1])
+    products = W.T @ W if len(W) >= shape[-1] else W @ W.T
+    np.testing.assert_allclose(products, np.eye(len(products)), atol=1e-13)
+
+
+def test_orthogonal_matrices_of_both_signs():
+    rng = np.random.default_rng(0)
+    signs = [float(nn.init.orthogonal((1, 1), rng)[0, 0]) for _ in range(50)]
+    assert {-1.0, 1.0} == set(signs)
 
 
 def test_an_initializer_can_be_a_function():
@@ -225,6 +272,12 @@ ACTIVATIONS = [  # module, its value at x
     (nn.LeakyReLU(0.3), np.where(x > 0, x, 0.3 * x)),
     (nn.Sigmoid(),      0.5 * (1 + np.tanh(x / 2))),
     (nn.Tanh(),         np.tanh(x)),
+    (nn.ELU(),          np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
+    (nn.ELU(0.3),       np.where(x > 0, x, 0.3 * np.expm1(np.minimum(x, 0)))),
+    (nn.GELU(),         x * np.array([[0, 0.022750131948179, 0.308537538725987], [0.598706325682924, 0.998650101968370, 1]])),
+    (nn.GELU(approximate=True), x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2),
+    (nn.SiLU(),         x * 0.5 * (1 + np.tanh(x / 2))),
+    (nn.Softplus(),     np.logaddexp(x, 0)),
     (nn.Softmax(),      np.array([[0, 1 / (1 + np.exp(1.5)), 1 / (1 + np.exp(-1.5))], [0, 0, 1]])),
     (nn.Linear(),       x),
 ]
@@ -239,6 +292,51 @@ def test_activation(module, expected, dtype):
         assert out.dtype == dtype
         np.testing.assert_allclose(np.asarray(out.data), expected, rtol=1e-6, atol=1e-12)
     tg.check_grads(module.forward, normal(4, 3).astype(np.float64))
+
+
+# fmt: off
+TORCH = [  # module -> the same in torch.nn.functional
+    (nn.ReLU(),                 lambda F, x: F.relu(x)),
+    (nn.LeakyReLU(0.3),         lambda F, x: F.leaky_relu(x, 0.3)),
+    (nn.ELU(),                  lambda F, x: F.elu(x)),
+    (nn.ELU(0.3),               lambda F, x: F.elu(x, 0.3)),
+    (nn.GELU(),                 lambda F, x: F.gelu(x)),
+    (nn.GELU(approximate=True), lambda F, x: F.gelu(x, approximate="tanh")),
+    (nn.SiLU(),                 lambda F, x: F.silu(x)),
+    (nn.Softplus(),             lambda F, x: F.softplus(x)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("module", "theirs"), TORCH, ids=[repr(case[0]) for case in TORCH])
+def test_activations_and_two_derivatives_are_torchs(module, theirs):
+    torch = pytest.importorskip("torch")
+    points = np.array([-1e4, -30, -6, -2, -0.5, 0.25, 3, 8, 30, 1e4])
+    t = torch.tensor(points, requires_grad=True)
+    value = theirs(torch.nn.functional, t)
+    (first,) = torch.autograd.grad(value.sum(), t, create_graph=True)
+    second = torch.zeros_like(t)
+    if first.requires_grad:
+        (second,) = torch.autograd.grad(first.sum(), t)
+    slope = tg.elementwise_grad(module.forward)
+    for f, expected in ((module, value), (slope, first), (tg.elementwise_grad(slope), second)):
+        found = np.asarray(f(points))
+        np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("module", "theirs"), TORCH, ids=[repr(case[0]) for case in TORCH])
+def test_slopes_at_0_are_torchs(module, theirs):
+    torch = pytest.importorskip("torch")
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    theirs(torch.nn.functional, t).backward()
+    assert tg.grad(module.forward)(0.0) == pytest.approx(t.grad.item())
+
+
+@pytest.mark.parametrize("module", [module for module, _ in ACTIVATIONS], ids=str)
+def test_a_description_builds_the_same_activation(module):
+    again = build(describe(module))
+    assert repr(again) == repr(module)
+    np.testing.assert_array_equal(again(x), module(x))
 
 
 # fmt: off

@@ -9,16 +9,17 @@ import pytest
 import tensorgrad as tg
 from nn.config import build, describe
 from nn.optim import flat, threads
-from nn.optim.algorithms import SGD, Adagrad, Adam, RMSprop
+from nn.optim.algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from nn.optim.base import FLUSH, Optimizer
 from tests.examples import hand_derived as hand
 
 # fmt: off
 CASES = {  # optimizer -> its formula by hand, settings to try
-    SGD:     (hand.sgd,     [{}, {"learning_rate": 0.1, "decay": 0.5}, {"momentum": 0.9}, {"momentum": 0.5, "decay": 0.1}]),
+    SGD:     (hand.sgd,     [{}, {"learning_rate": 0.1, "decay": 0.5}, {"momentum": 0.9}, {"momentum": 0.5, "decay": 0.1}, {"momentum": 0.9, "nesterov": True}]),
     Adagrad: (hand.adagrad, [{}, {"learning_rate": 0.1, "decay": 0.5}, {"epsilon": 0.1}]),
     RMSprop: (hand.rmsprop, [{}, {"learning_rate": 0.1, "decay": 0.5}, {"epsilon": 0.1}, {"rho": 0.5}, {"rho": 0}]),
     Adam:    (hand.adam,    [{}, {"learning_rate": 0.1, "decay": 0.5}, {"epsilon": 0.1}, {"beta_1": 0, "beta_2": 0.5}]),
+    AdamW:   (hand.adamw,   [{}, {"learning_rate": 0.1, "decay": 0.5}, {"weight_decay": 0.5, "beta_1": 0.5}, {"weight_decay": 0}]),
 }
 # fmt: on
 KINDS = list(CASES)
@@ -59,7 +60,12 @@ def test_five_steps_by_hand(kind, settings, dtype, limit):
 
 
 def test_settings_are_the_books():
-    assert SGD().config() == {"learning_rate": 1.0, "decay": 0.0, "momentum": 0.0}
+    assert SGD().config() == {
+        "learning_rate": 1.0,
+        "decay": 0.0,
+        "momentum": 0.0,
+        "nesterov": False,
+    }
     assert Adagrad().config() == {"learning_rate": 1.0, "decay": 0.0, "epsilon": 1e-7}
     common = {"learning_rate": 0.001, "decay": 0.0, "epsilon": 1e-7}
     assert RMSprop().config() == common | {"rho": 0.9}
@@ -454,6 +460,10 @@ def test_parameters_that_cannot_be_optimized(parameters, error, words):
         (Adam, {"decay": float("nan")}, "decay=nan"),
         (Adagrad, {"epsilon": 0}, "epsilon=0, but epsilon must be above 0"),
         (RMSprop, {"rho": "0.9"}, "rho='0.9'"),
+        (SGD, {"nesterov": True}, r"nesterov=True without a momentum, .* SGD\(momentum=0.9, nes"),
+        (SGD, {"momentum": 0.9, "nesterov": "yes"}, "nesterov='yes', but it must be True or False"),
+        (AdamW, {"weight_decay": -0.1}, "weight_decay=-0.1, but weight_decay must be at least 0"),
+        (AdamW, {"beta_1": 1}, "AdamW was given beta_1=1"),
     ],
 )
 def test_settings_out_of_bounds(kind, settings, words):

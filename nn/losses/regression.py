@@ -1,0 +1,64 @@
+"""Losses of regressions: distances of numbers from numbers."""
+
+import numpy as np
+
+import tensorgrad as tg
+from nn.config import NUMBER, register
+from nn.losses.base import Loss, match_targets
+
+
+@register
+class MeanSquaredError(Loss):
+    """The mean of (y_pred - y)² over outputs and samples.
+
+    Shapes: y_pred and y_true (N, ...) -> ().
+    """
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of (y_pred - y)².
+
+        Shapes: y_pred and y (N, ...) -> ().
+        Raises: ValueError if the shapes differ.
+        """
+        return np.mean(np.square(y_pred - match_targets(y_pred, y)))
+
+
+@register
+class MeanAbsoluteError(Loss):
+    """The mean of |y_pred - y| over outputs and samples.
+
+    Shapes: y_pred and y_true (N, ...) -> ().
+    """
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of |y_pred - y|.
+
+        Shapes: y_pred and y (N, ...) -> ().
+        Raises: ValueError if the shapes differ.
+        """
+        return np.mean(np.abs(y_pred - match_targets(y_pred, y)))
+
+
+@register
+class Huber(Loss):
+    """The mean of d² / 2 for errors d up to `delta`, and of delta (|d| - delta / 2) beyond.
+
+    Shapes: y_pred and y_true (N, ...) -> ().
+    Raises: ValueError if delta is not a finite number above 0.
+    Source: Huber (1964), Robust estimation of a location parameter.
+    """
+
+    def __init__(self, delta: float = 1.0) -> None:
+        if not (isinstance(delta, NUMBER) and 0 < delta < np.inf):
+            raise ValueError(f"delta must be a finite number above 0, not {delta!r}")
+        self.delta = float(delta)
+
+    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+        """Compute the mean of d² / 2 or delta (|d| - delta / 2), where d = y_pred - y.
+
+        Shapes: y_pred and y (N, ...) -> ().
+        Raises: ValueError if the shapes differ.
+        """
+        d = y_pred - match_targets(y_pred, y)
+        near = np.clip(d, -self.delta, self.delta)
+        return np.mean(near * (d - near / 2))  # is both formulas, and squares no large error

@@ -1,0 +1,129 @@
+"""Metric: the base of all metrics, each a function of sums over the samples."""
+
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from nn.config import Configured
+
+
+class Mean:
+    """The mean over samples from the means of batches, weighted by the size of each batch."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        self.total, self.count = 0.0, 0
+
+    def update(self, mean: float, count: int) -> None:
+        """Add the mean of a batch of `count` samples."""
+        self.total += float(mean) * count
+        self.count += count
+
+    def result(self) -> float:
+        """Return the mean over the samples added so far.
+
+        Raises: ValueError if there are none.
+        """
+        if not self.count:
+            raise ValueError("there is no mean yet: update() has added nothing since reset()")
+        return self.total / self.count
+
+
+class Metric(Configured):
+    """Base of metrics; a subclass defines `statistics` and `value`.
+
+    The statistics of several batches are combined, so that the result does not depend on how the
+    samples were divided into batches.
+    """
+
+    _statistics: np.ndarray | None = None
+
+    def init(self, y: Any) -> None:
+        """Prepare for the targets of a training, before it starts; does nothing by default.
+
+        Shapes: y (N, ...).
+        """
+
+    def statistics(self, y_pred: Any, y: Any) -> np.ndarray:
+        """Return the numbers that the metric is calculated from; to be defined by a subclass.
+
+        Shapes: y_pred (N, ...), y (N, ...) -> any.
+        Raises: NotImplementedError if the subclass does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method statistics(y_pred, y)")
+
+    def combine(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Return the statistics of two groups of samples together, by default their sum.
+
+        Shapes: a and b as from `statistics` -> the same.
+        """
+        return a + b
+
+    def value(self, statistics: np.ndarray) -> float:
+        """Calculate the metric from its statistics; to be defined by a subclass.
+
+        Shapes: statistics as from `statistics` -> a number.
+        Raises: NotImplementedError if the subclass does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method value(statistics)")
+
+    def calculate(self, y_pred: Any, y: Any) -> float:
+        """Return the metric of these predictions alone.
+
+        Shapes: as for `statistics` -> a number.
+        Raises: ValueError if there are no predictions.
+        """
+        return self.value(self._of_samples(y_pred, y))
+
+    def update(self, y_pred: Any, y: Any) -> float:
+        """Add these predictions to the result, and return their own metric.
+
+        Shapes: as for `statistics` -> a number.
+        Raises: ValueError if there are no predictions.
+        """
+        new, old = self._of_samples(y_pred, y), self._statistics
+        self._statistics = new if old is None else self.combine(old, new)
+        return self.value(new)
+
+    def result(self) -> float:
+        """Return the metric of all predictions since the last reset.
+
+        Raises: ValueError if there were none.
+        """
+        if self._statistics is None:
+            raise ValueError(self._no_predictions())
+        return self.value(self._statistics)
+
+    def reset(self) -> None:
+        """Forget all predictions."""
+        self._statistics = None
+
+    def _of_samples(self, y_pred: Any, y: Any) -> np.ndarray:
+        statistics = self.statistics(y_pred, y)
+        if not array(y_pred).size:
+            raise ValueError(self._no_predictions())
+        return statistics
+
+    def _no_predictions(self) -> str:
+        return f"{self!r} has no result, because it was given no predictions"
+
+
+def array(x: Any) -> np.ndarray:
+    """Convert a Tensor or an array-like to an array."""
+    return x.data if isinstance(x, tg.Tensor) else np.asarray(x)
+
+
+def check_shapes(y_pred: np.ndarray, y: np.ndarray, metric: Metric | str) -> None:
+    """Check that there is one target per prediction, for a metric or a function of this name.
+
+    Raises: ValueError if the shapes differ, because broadcasting would give a wrong result.
+    """
+    if y_pred.shape != y.shape:
+        raise ValueError(
+            f"{metric} compares each prediction with one target, but their shapes are "
+            f"{y_pred.shape} and {y.shape}"
+        )
