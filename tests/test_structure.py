@@ -30,7 +30,7 @@ FILES = {
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
     "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
-    "nn/training": ["progress", "history", "loop", "saving", "model", "__init__"],
+    "nn/training": ["progress", "history", "loop", "generators", "saving", "model", "__init__"],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
 FILE_PAIRS = [(folder, name) for folder, names in FILES.items() for name in names]

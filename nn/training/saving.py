@@ -8,7 +8,7 @@ states under "optimizer.", the history under "history.", and the rest as JSON in
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ from nn.losses import Loss
 from nn.metrics import Accuracy
 from nn.module import Module
 from nn.optim.base import Optimizer
+from nn.training.generators import generators, jsonable, restore_generators
 from nn.training.loop import TrainState
 
 File = str | os.PathLike[str]
@@ -28,7 +29,6 @@ MARK = "tensorgrad"  # our entry in the metadata of the header
 VERSION = 1
 # Errors that a damaged or forged description can cause while a model is built from it.
 UNUSABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
-BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
 # Parameters only
@@ -77,8 +77,8 @@ def save(path: File, state: TrainState) -> None:
             arrays |= {f"optimizer.{kind}.{k}": a for k, a in zip(names, of_parameters)}
         metadata |= {"iterations": saved["iterations"], "optimized": names}
     metadata["random"] = [
-        {"names": names, "state": _jsonable(rng.bit_generator.state)}
-        for rng, names in _generators(state)
+        {"names": names, "state": jsonable(rng.bit_generator.state)}
+        for rng, names in generators(state)
     ]
     _write_file(path, arrays, metadata)
 
@@ -122,7 +122,7 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainS
         _load_optimizer(state.optimizer, state.module, groups["optimizer"], metadata)
     if groups["optimizer"]:
         raise ValueError(f"its optimizer does not use the arrays {sorted(groups['optimizer'])}")
-    _restore_generators(state, metadata["random"])
+    restore_generators(state, metadata["random"])
     return state
 
 
@@ -192,63 +192,6 @@ def _names(module: Module, optimizer: Optimizer) -> list[str]:
     """List the names of the optimizer's parameters, in its order."""
     names = {id(p): name for name, p in module.named_parameters()}
     return [names[id(p)] for p in optimizer.parameters]
-
-
-# Random states
-
-
-def _holders(state: TrainState) -> Iterator[tuple[str, Any, str]]:
-    """Iterate over the random generators: name in the file, owner, attribute of the owner."""
-    yield "rng", state, "rng"
-    for path, module in state.module.named_modules():
-        for name, value in vars(module).items():
-            if isinstance(value, np.random.Generator):
-                yield f"module.{path}.{name}", module, name
-
-
-def _generators(state: TrainState) -> list[tuple[np.random.Generator, list[str]]]:
-    """List each generator once with all its names, so that those who share it do so again."""
-    shared: dict[int, tuple[np.random.Generator, list[str]]] = {}
-    for name, owner, attribute in _holders(state):
-        rng = getattr(owner, attribute)
-        shared.setdefault(id(rng), (rng, []))[1].append(name)
-    return list(shared.values())
-
-
-def _restore_generators(state: TrainState, saved: list[dict[str, Any]]) -> None:
-    """Put the saved generators where they were.
-
-    Raises: ValueError if a generator is missing, not used here, or of an unknown kind.
-    """
-    holders = {name: (owner, attribute) for name, owner, attribute in _holders(state)}
-    names = [name for entry in saved for name in entry["names"]]
-    if sorted(names) != sorted(holders):
-        raise ValueError(f"it has random states for {sorted(names)}, but needs {sorted(holders)}")
-    for entry in saved:
-        kind = entry["state"]["bit_generator"]
-        if kind not in BIT_GENERATORS:
-            raise ValueError(
-                f"its random generator {kind!r} is not one of {', '.join(BIT_GENERATORS)}"
-            )
-        bits = getattr(np.random, kind)()
-        bits.state = _like(entry["state"], bits.state)
-        rng = np.random.Generator(bits)
-        for name in entry["names"]:
-            setattr(*holders[name], rng)
-
-
-def _jsonable(state: Any) -> Any:
-    """Convert the arrays and scalars in the state of a generator to lists and numbers."""
-    if isinstance(state, dict):
-        return {key: _jsonable(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
-
-
-def _like(value: Any, template: Any) -> Any:
-    """Convert a value from JSON to the types in a state of the same kind."""
-    if isinstance(template, dict):
-        return {key: _like(value[key], item) for key, item in template.items()}
-    return np.array(value, template.dtype) if isinstance(template, np.ndarray) else value
 
 
 # Files

@@ -11,7 +11,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn.training import saving
+from nn.training import generators, saving
 
 pytest.importorskip("safetensors")
 
@@ -116,7 +116,7 @@ def test_generators_that_were_shared_still_are(folder):
     assert layers[2].rng is not layers[5].rng
 
 
-@pytest.mark.parametrize("kind", saving.BIT_GENERATORS)
+@pytest.mark.parametrize("kind", generators.BIT_GENERATORS)
 def test_every_kind_of_generator_comes_back(kind, tmp_path):
     model = nn.Model(nn.Dropout(0.5, rng=np.random.Generator(getattr(np.random, kind)(3))))
     model.module.rng.random(7, np.float32)
