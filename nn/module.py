@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 from nn.config import Configured
@@ -17,11 +18,13 @@ class Module(Configured):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
     Attributes that are leaves requiring a gradient are its parameters, and attributes that are
-    modules are its children, also in lists, tuples and dicts. The operations that a call records
-    are drawn together as one box.
+    modules are its children, also in lists, tuples and dicts. Arrays that are state without being
+    parameters, such as running means, are made its buffers by `buffer`. The operations that a call
+    records are drawn together as one box.
     """
 
     training: bool = True
+    _buffers: tuple[str, ...] = ()  # names of attributes
     _scope: tg.Scope | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -51,6 +54,33 @@ class Module(Configured):
             return tg.Tensor(np.zeros((), dtype))
         return functools.reduce(operator.add, penalties)
 
+    # State that no gradient changes
+
+    def buffer(self, name: str, array: ArrayLike) -> None:
+        """Make a copy of an array the attribute `name`, part of the module's state and files.
+
+        `forward` may assign a new array to it, which is copied and has the same shape and dtype.
+        Shapes: array (...).
+        Raises: ValueError if the name is not free; TypeError if `array` does not hold numbers.
+        """
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(type(self), name):
+            raise ValueError(
+                f"a buffer's name is that of a new attribute of {type(self).__name__}, such as "
+                f"'running_mean', not {name!r}"
+            )
+        object.__setattr__(self, name, np.array(tg.Tensor(array).data))
+        if name not in self._buffers:
+            self._buffers = (*self._buffers, name)
+
+    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Iterate over the buffers with their dotted names, such as "1.running_mean"."""
+        return ((name, getattr(module, key)) for name, module, key in self._buffer_places())
+
+    def _buffer_places(self) -> Iterator[tuple[str, "Module", str]]:
+        """Iterate over the buffers: dotted name, the module that has it, attribute."""
+        for path, module in self.named_modules():
+            yield from ((f"{path}.{key}" if path else key, module, key) for key in module._buffers)
+
     # The tree
 
     def parameters(self) -> list[tg.Tensor]:
@@ -78,7 +108,7 @@ class Module(Configured):
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         """Iterate over the tensors and modules among the attributes, with their names."""
-        return _items(vars(self))
+        return part_items(vars(self))
 
     def _tree(self, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         """Iterate over this module, its parameters and submodules, except those in `seen`."""
@@ -96,11 +126,14 @@ class Module(Configured):
     # Names, for drawing
 
     def __setattr__(self, name: str, value: Any) -> None:
-        for label, part in _items({name: value}):
-            if isinstance(part, Module):
-                part._scope_named(label)
-            elif _is_parameter(part) and part.name is None:
-                part.name = label
+        if name in self._buffers:
+            value = _fitted(value, getattr(self, name), f"{name} of {type(self).__name__}")
+        if isinstance(value, PART_HOLDERS):
+            for label, part in part_items({name: value}):
+                if isinstance(part, Module):
+                    part._scope_named(label)
+                elif _is_parameter(part) and part.name is None:
+                    part.name = label
         object.__setattr__(self, name, value)
 
     def _scope_named(self, name: str) -> tg.Scope:
@@ -159,45 +192,77 @@ class Module(Configured):
             p.zero_grad()
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return a copy of every parameter's array, by name."""
-        return {name: p.data.copy() for name, p in self.named_parameters()}
+        """Return a copy of the array of every parameter and buffer, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Copy arrays into the parameters of the same names.
+        """Copy arrays into the parameters and buffers of the same names.
 
         Raises: ValueError, before anything is copied, that lists every array that does not fit.
         """
-        parameters = dict(self.named_parameters())
+        own = self._arrays()
         arrays = {name: np.asarray(value) for name, value in state.items()}
-        problems = [f"{name} is missing" for name in parameters if name not in arrays]
-        problems += [f"{name} is not a parameter here" for name in arrays if name not in parameters]
-        for name in parameters.keys() & arrays.keys():
-            p, array = parameters[name], arrays[name]
-            if array.shape != p.shape:
-                problems.append(f"{name} has shape {array.shape}, but {p.shape} is needed")
-            elif not np.can_cast(array.dtype, p.dtype, "same_kind"):
-                problems.append(f"{name} has dtype {array.dtype}, but {p.dtype} is needed")
+        problems = [f"{name} is missing" for name in own if name not in arrays]
+        problems += [
+            f"{name} is neither a parameter nor a buffer here" for name in arrays if name not in own
+        ]
+        for name in own.keys() & arrays.keys():
+            problems += [f"{name} has {problem}" for problem in _misfits(arrays[name], own[name])]
         if problems:
             raise ValueError(
                 f"these arrays do not fit {type(self).__name__}, and nothing was loaded: "
                 + "; ".join(sorted(problems))
             )
-        for name, p in parameters.items():
+        for name, p in self.named_parameters():
             data = p.data
             data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
             p.data = data  # the engine learns that a graph recorded earlier has lost these values
+        for name, module, key in self._buffer_places():
+            setattr(module, key, arrays[name])
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Map the names of the parameters and buffers to their arrays."""
+        return {n: p.data for n, p in self.named_parameters()} | dict(self.named_buffers())
 
 
-def _items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Iterate over attributes and the items of lists, tuples and dicts, with dotted names."""
+PART_HOLDERS = (tg.Tensor, Module, list, tuple, dict)  # what can be or hold parts of a module
+
+
+def part_items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Iterate over attributes, those that are lists, tuples or dicts by item, with dotted names."""
     for name, value in attributes.items():
-        if isinstance(value, (tg.Tensor, Module)):
-            yield name, value
-        elif isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)):
             yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
         elif isinstance(value, dict):
             yield from ((f"{name}.{key}", item) for key, item in value.items())
+        else:
+            yield name, value
 
 
 def _is_parameter(value: Any) -> bool:
     return isinstance(value, tg.Tensor) and value.requires_grad and value.is_leaf
+
+
+def _misfits(array: np.ndarray, needed: np.ndarray) -> list[str]:
+    """List the reason why an array cannot take the place of another; none if it can."""
+    if array.shape != needed.shape:
+        return [f"shape {array.shape}, but {needed.shape} is needed"]
+    if not np.can_cast(array.dtype, needed.dtype, "same_kind"):
+        return [f"dtype {array.dtype}, but {needed.dtype} is needed"]
+    return []
+
+
+def _fitted(value: Any, old: np.ndarray, name: str) -> np.ndarray:
+    """Return a copy of a buffer's new value, in the dtype of the old one.
+
+    Raises: TypeError if it does not hold numbers; ValueError if it has another shape or kind.
+    """
+    if value is old:  # as after `self.mean *= 0.9`
+        return old
+    array = tg.Tensor(value).data
+    for problem in _misfits(array, old):
+        raise ValueError(
+            f"the buffer {name} was assigned an array of {problem}; assign one that fits, or make "
+            "the buffer anew with self.buffer(name, array)"
+        )
+    return np.array(array, old.dtype)

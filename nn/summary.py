@@ -10,7 +10,7 @@ import tensorgrad as tg
 def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
     """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
-    A parameter in several places is counted in the first.
+    A parameter in several places is counted in the first. The numbers in buffers come last.
     Shapes: each of `input_shapes` is that of one sample, without N.
     Raises: TypeError if one of them is not a shape.
     """
@@ -22,26 +22,40 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
                 "an input shape is that of one sample, a tuple of integers such as (784,), not "
                 f"{shape!r}"
             )
-    rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes")]
+    rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes", "")]
     shapes = output_shapes(module, input_shapes)
     seen: set[int] = set()
-    total = np.zeros(2, int)
+    total = np.zeros(3, int)
     for path, part in module.named_modules():
         below = {id(p) for child in part.children() for p in child.parameters()}
         own = [p for p in part.parameters() if id(p) not in below | seen]
         seen.update(map(id, own))
-        figures = np.array([(p.size, p.data.nbytes) for p in own], int).reshape(-1, 2).sum(axis=0)
+        buffers = [array for name, array in part.named_buffers() if "." not in name]
+        arrays = [(p.size, p.data.nbytes, 0) for p in own]
+        arrays += [(0, array.nbytes, array.size) for array in buffers]
+        figures = np.sum(arrays, axis=0, dtype=int) if arrays else np.zeros(3, int)
         total += figures
         name = "  " * path.count(".") + path.rpartition(".")[2]
         output = shapes.get(id(part), "not called")
-        shown = [f"{n:,}" for n in figures] if own else ["", ""]
-        rows.append((name, type(part).__name__, output, *shown))
-    rows.append(("total", "", "", *(f"{n:,}" for n in total)))
+        rows.append((name, type(part).__name__, output, *_shown(figures, bool(arrays))))
+    rows.append(("total", "", "", *_shown(total, True)))
 
     widths = [max(map(len, column)) for column in zip(*rows)]
-    align = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust]
+    align = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust]
     lines = ["  ".join(f(s, w) for f, s, w in zip(align, row, widths)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _shown(figures: np.ndarray, any_arrays: bool) -> list[str]:
+    """Format the numbers of parameters, bytes and elements of buffers.
+
+    Shapes: figures (3,).
+    """
+    parameters, size, in_buffers = map(int, figures)
+    if not any_arrays:
+        return ["", "", ""]
+    note = f"and {in_buffers:,} in buffers" if in_buffers else ""
+    return [f"{parameters:,}", f"{size:,}", note]
 
 
 def first_input_shape(module: Any) -> tuple[int, ...]:

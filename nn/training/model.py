@@ -215,11 +215,11 @@ class Model(TrainState):
     # Saving
 
     def get_parameters(self) -> dict[str, np.ndarray]:
-        """Return a copy of every parameter's array, by name."""
+        """Return a copy of the array of every parameter and buffer, by name."""
         return self.module.state_dict()
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Copy arrays, such as those of `get_parameters`, into the parameters of the same names.
+        """Copy arrays, such as those of `get_parameters`, to the parameters and buffers so named.
 
         Raises: ValueError, before anything is changed, if the arrays do not fit.
         """
@@ -227,11 +227,11 @@ class Model(TrainState):
         self._untrained = False
 
     def save_parameters(self, path: File) -> None:
-        """Write the parameters to a safetensors file."""
+        """Write the parameters and buffers to a safetensors file."""
         saving.save_parameters(path, self.get_parameters())
 
     def load_parameters(self, path: File) -> None:
-        """Read the parameters from a safetensors file.
+        """Read the parameters and buffers from a safetensors file.
 
         Raises: ValueError, before anything is changed, if the file is damaged or does not fit.
         """
@@ -244,8 +244,8 @@ class Model(TrainState):
     def save(self, path: File) -> None:
         """Write everything that is needed to continue training as if it had not been interrupted.
 
-        Raises: TypeError if a part cannot be rebuilt from its description; RuntimeError if the
-        model is incomplete.
+        Raises: TypeError if a part cannot be rebuilt from its description, or an array that is no
+        buffer has changed since its module was made; RuntimeError if the model is incomplete.
         """
         self._check_finalized("save")
         if self.optimizer is not None:

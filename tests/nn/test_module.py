@@ -264,7 +264,7 @@ def test_a_state_that_does_not_fit_is_refused_whole():
         r"0.biases has shape \(7,\), but \(8,\) is needed; "
         r"1.biases is missing; "
         r"1.weights has dtype complex128, but float32 is needed; "
-        r"extra is not a parameter here$"
+        r"extra is neither a parameter nor a buffer here$"
     )
     with pytest.raises(ValueError, match=message):
         net.load_state_dict(state)
@@ -283,6 +283,93 @@ def test_copies_share_nothing_and_keep_their_names(copied):
     assert other[0].weights is not net[0].weights
     assert repr(other[0](x).node.scope) == "0 Dense"
     assert other[0].weights.name == "weights"
+
+
+# Buffers
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        self.buffer("mean", np.zeros(2, np.float32))
+        self.buffer("steps", 0)
+
+    def forward(self, x):
+        self.mean = self.mean * 0.5 + np.float64(0.5)
+        self.steps += 1
+        return x - self.mean
+
+
+def test_buffers_are_state_but_no_parameters():
+    net = nn.Sequential(nn.Dense(2, 2), Counter())
+    net(np.ones((3, 2), np.float32))
+    assert [name for name, _ in net.named_parameters()] == ["0.weights", "0.biases"]
+    assert [name for name, _ in net.named_buffers()] == ["1.mean", "1.steps"]
+    state = net.state_dict()
+    assert list(state) == ["0.weights", "0.biases", "1.mean", "1.steps"]
+    np.testing.assert_array_equal(state["1.mean"], np.float32([0.5, 0.5]))
+    assert state["1.mean"].dtype == np.float32
+    assert state["1.steps"].shape == ()
+    net[1].mean[...] = 7
+    assert state["1.mean"][0] == 0.5  # a copy
+    net.load_state_dict(state)
+    state["1.mean"][...] = 9
+    np.testing.assert_array_equal(net[1].mean, [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"1\.mean has shape \(3,\), but \(2,\) is needed"):
+        net.load_state_dict(state | {"1.mean": np.zeros(3)})
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_have_their_own_buffers(copied):
+    module = Counter()
+    other = copied(module)
+    other(np.ones(2, np.float32))
+    assert (module.steps, other.steps) == (0, 1)
+    assert list(other.state_dict()) == ["mean", "steps"]
+
+
+def test_a_buffer_copies_what_it_is_given():
+    module, array = Counter(), np.ones(2, np.float32)
+    module.mean = array
+    assert not np.may_share_memory(module.mean, array)
+    module.buffer("mean", array)
+    assert not np.may_share_memory(module.mean, array)
+    same = module.mean
+    module.mean *= 2  # in place
+    assert module.mean is same
+    module.mean = tg.Tensor([1.0, 2.0])
+    assert type(module.mean) is np.ndarray
+    module.buffer("mean", np.zeros(3))  # anew, in another shape and dtype
+    assert module.mean.dtype == np.float64
+    assert list(module.state_dict()) == ["mean", "steps"]
+
+
+# fmt: off
+WRONG_BUFFERS = [
+    (lambda m: setattr(m, "mean", np.zeros(3)),                 ValueError, r"buffer mean of Counter was assigned an array of shape \(3,\), but \(2,\) is needed; .*self\.buffer\(name, array\)"),
+    (lambda m: setattr(m, "steps", 0.5),                        ValueError, "array of dtype float64, but int64 is needed"),
+    (lambda m: setattr(m, "mean", parameter(2) * 2),            TypeError,  r"lose the gradient.*\.detach\(\)"),
+    (lambda m: setattr(m, "mean", None),                        TypeError,  "a Tensor holds numbers"),
+    (lambda m: m.buffer("words", ["a"]),                        TypeError,  "a Tensor holds numbers"),
+    (lambda m: m.buffer("forward", 0),                          ValueError, "name is that of a new attribute of Counter, such as 'running_mean', not 'forward'"),
+    (lambda m: m.buffer("a.b", 0),                              ValueError, "not 'a.b'"),
+    (lambda m: m.buffer(np.zeros(2), "mean"),                   ValueError, "not array"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("wrong", "kind", "message"), WRONG_BUFFERS)
+def test_wrong_buffers_are_refused(wrong, kind, message):
+    module = Counter()
+    with pytest.raises(kind, match=message):
+        wrong(module)
+    assert list(module.state_dict()) == ["mean", "steps"]
+
+
+def test_summary_counts_buffers():
+    lines = nn.Sequential(nn.Dense(2, 2), Counter()).summary((2,)).splitlines()
+    assert lines[2].endswith("6     24")
+    assert lines[3].split() == ["1", "Counter", "(N,", "2)", "0", "16", "and", "3", "in", "buffers"]
+    assert lines[4].split() == ["total", "6", "40", "and", "3", "in", "buffers"]
 
 
 # Penalties
