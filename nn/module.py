@@ -17,7 +17,7 @@ from nn.summary import summary
 class Module(Configured):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
-    Attributes that are leaves requiring a gradient are its parameters, and attributes that are
+    Attributes that are leaves requiring a gradient, or frozen, are its parameters; those that are
     modules are its children, also in lists, tuples and dicts. Arrays that are state without being
     parameters, such as running means, are made its buffers by `buffer`. The operations that a call
     records are drawn together as one box.
@@ -171,6 +171,21 @@ class Module(Configured):
 
     # State
 
+    def freeze(self) -> Self:
+        """Make all parameters constants: backward and optimizers leave them out.
+
+        They stay parameters, in files too. `p.requires_grad = False` does so to a single one.
+        """
+        for p in self.parameters():
+            p.requires_grad = False
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let all parameters have gradients and learn again."""
+        for p in self.parameters():
+            p.requires_grad = True
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes to copy, with a new scope of the same name."""
         scope = self._scope and tg.Scope(self._scope.kind, self._scope.name)
@@ -240,7 +255,9 @@ def part_items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _is_parameter(value: Any) -> bool:
-    return isinstance(value, tg.Tensor) and value.requires_grad and value.is_leaf
+    if not isinstance(value, tg.Tensor):
+        return False
+    return value.is_leaf if value.requires_grad else value.is_frozen
 
 
 def _misfits(array: np.ndarray, needed: np.ndarray) -> list[str]:

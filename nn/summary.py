@@ -10,7 +10,7 @@ import tensorgrad as tg
 def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
     """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
-    A parameter in several places is counted in the first. The numbers in buffers come last.
+    A parameter in several places is counted in the first. Numbers frozen and in buffers come last.
     Shapes: each of `input_shapes` is that of one sample, without N.
     Raises: TypeError if one of them is not a shape.
     """
@@ -25,15 +25,15 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
     rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes", "")]
     shapes = output_shapes(module, input_shapes)
     seen: set[int] = set()
-    total = np.zeros(3, int)
+    total = np.zeros(4, int)
     for path, part in module.named_modules():
         below = {id(p) for child in part.children() for p in child.parameters()}
         own = [p for p in part.parameters() if id(p) not in below | seen]
         seen.update(map(id, own))
         buffers = [array for name, array in part.named_buffers() if "." not in name]
-        arrays = [(p.size, p.data.nbytes, 0) for p in own]
-        arrays += [(0, array.nbytes, array.size) for array in buffers]
-        figures = np.sum(arrays, axis=0, dtype=int) if arrays else np.zeros(3, int)
+        arrays = [(p.size, p.data.nbytes, p.size * p.is_frozen, 0) for p in own]
+        arrays += [(0, array.nbytes, 0, array.size) for array in buffers]
+        figures = np.sum(arrays, axis=0, dtype=int) if arrays else np.zeros(4, int)
         total += figures
         name = "  " * path.count(".") + path.rpartition(".")[2]
         output = shapes.get(id(part), "not called")
@@ -47,15 +47,16 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
 
 
 def _shown(figures: np.ndarray, any_arrays: bool) -> list[str]:
-    """Format the numbers of parameters, bytes and elements of buffers.
+    """Format the numbers of parameters, bytes, frozen parameters and elements of buffers.
 
-    Shapes: figures (3,).
+    Shapes: figures (4,).
     """
-    parameters, size, in_buffers = map(int, figures)
+    parameters, size, frozen, in_buffers = map(int, figures)
     if not any_arrays:
         return ["", "", ""]
-    note = f"and {in_buffers:,} in buffers" if in_buffers else ""
-    return [f"{parameters:,}", f"{size:,}", note]
+    notes = ["frozen" if frozen == parameters else f"{frozen:,} frozen"] if frozen else []
+    notes += [f"and {in_buffers:,} in buffers"] if in_buffers else []
+    return [f"{parameters:,}", f"{size:,}", ", ".join(notes)]
 
 
 def first_input_shape(module: Any) -> tuple[int, ...]:

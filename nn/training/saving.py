@@ -82,6 +82,7 @@ def save(path: File, state: TrainState) -> None:
         {"names": names, "state": jsonable(rng.bit_generator.state)}
         for rng, names in generators(state)
     ]
+    metadata["frozen"] = [k for k, p in state.module.named_parameters() if p.is_frozen]
     _write_file(path, arrays, metadata)
 
 
@@ -121,6 +122,9 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainS
                 f"{name} has dtype {saved.dtype}, but the built module has {built.dtype}"
             )
     state.module.load_state_dict(groups["parameters"])
+    frozen = metadata.get("frozen", ())  # older files have no such entry
+    for name, p in state.module.named_parameters():
+        p.requires_grad = name not in frozen
     state.history.load_state_dict(groups["history"])
     if state.optimizer is not None:
         _load_optimizer(state.optimizer, state.module, groups["optimizer"], metadata)
@@ -224,9 +228,9 @@ def _lost_arrays(part: Module, rebuilt: Module) -> Iterator[str]:
 
 
 def _constant(value: Any) -> np.ndarray | None:
-    """Return the array of an array or of a Tensor that needs no gradient, else None."""
+    """Return the array of an array or of a Tensor that is no parameter or result, else None."""
     if isinstance(value, tg.Tensor):
-        return None if value.requires_grad else value.data
+        return None if value.requires_grad or value.is_frozen else value.data
     return np.asarray(value) if isinstance(value, np.ndarray | np.generic) else None
 
 

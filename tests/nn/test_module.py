@@ -285,6 +285,43 @@ def test_copies_share_nothing_and_keep_their_names(copied):
     assert other[0].weights.name == "weights"
 
 
+# Freezing
+
+
+def test_a_frozen_module_has_its_parameters_and_no_gradients():
+    net = nn.Sequential(nn.Dense(2, 2, rng=0), nn.ReLU(), nn.Dense(2, 2, rng=1))
+    names = [name for name, _ in net.named_parameters()]
+    assert net[0].freeze() is net[0]
+    assert [p.is_frozen for p in net.parameters()] == [True, True, False, False]
+    assert [name for name, _ in net.named_parameters()] == names
+    assert list(net.state_dict()) == names
+    np.sum(net(np.ones((3, 2), np.float32))).backward()
+    assert [p.grad is None for p in net.parameters()] == [True, True, False, False]
+    assert net[0].weights.name == "weights"
+    net.load_state_dict(net.state_dict())
+    assert [p.is_frozen for p in copy.deepcopy(net).parameters()] == [True, True, False, False]
+    assert net.unfreeze() is net
+    assert all(p.requires_grad for p in net.parameters())
+
+
+def test_a_frozen_layer_is_not_recorded_but_for_what_lies_below():
+    first, second = nn.Dense(2, 2, rng=0).freeze(), nn.Dense(2, 2, rng=1).freeze()
+    assert not second(first(np.ones((1, 2), np.float32))).requires_grad
+    first.unfreeze()
+    second(first(np.ones((1, 2), np.float32))).sum().backward()
+    assert first.weights.grad is not None
+
+
+def test_summary_and_drawing_of_frozen_parameters():
+    net = nn.Sequential(nn.Dense(2, 2), nn.Dense(2, 1), Counter())
+    net[0].freeze()
+    net[1].biases.requires_grad = False
+    lines = net.summary((2,)).splitlines()
+    assert [line.split()[5:] for line in lines[2:4]] == [["24", "frozen"], ["12", "1", "frozen"]]
+    assert lines[5].endswith("9     52  7 frozen, and 3 in buffers")
+    assert "weights" in net.draw(np.ones((3, 2), np.float32)).dot
+
+
 # Buffers
 
 

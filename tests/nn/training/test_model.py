@@ -585,3 +585,12 @@ def test_a_training_that_was_refused_leaves_the_accuracy_as_it_was():
         model.train(np.ones((50, 7)), t * 1e6, print_every=0)
     model.train(t, t, print_every=0)
     assert accuracy.precision == pytest.approx(t.std() / 250)
+
+
+def test_a_model_of_which_all_is_frozen_says_so():
+    model = nn.Model(nn.Sequential(nn.Dense(2, 2)).freeze())
+    model.set(loss=nn.CategoricalCrossentropy(from_logits=True), optimizer=nn.Adam())
+    message = r"all 2 parameters of the model are frozen.*model\.module\.unfreeze\(\)"
+    with pytest.raises(RuntimeError, match=message):
+        model.train(np.ones((4, 2)), np.array([0, 1, 0, 1]), print_every=0)
+    assert len(model.history) == 0

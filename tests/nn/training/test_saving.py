@@ -228,6 +228,29 @@ def test_buffers_are_in_both_kinds_of_files(tmp_path):
     np.testing.assert_equal(loaded.get_parameters(), fresh.get_parameters())
 
 
+def test_training_with_frozen_layers_resumes(tmp_path):
+    """A model's file says what is frozen, so that training continues; a file of parameters does not."""
+    model = trained(1)
+    model.module[0].freeze()
+    model.module[3][0].biases.requires_grad = False
+    frozen = [p.is_frozen for p in model.module.parameters()]
+    before = model.get_parameters()
+    model.train(X, y, batch_size=20, print_every=0)
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert [p.is_frozen for p in loaded.module.parameters()] == frozen
+    for m in (model, loaded):
+        m.train(X, y, batch_size=20, print_every=0)
+        assert [p.is_frozen for p in m.module.parameters()] == frozen
+    assert_same(model, loaded)
+    changed = [not np.array_equal(before[k], a) for k, a in model.get_parameters().items()]
+    assert changed == [not flag for flag in frozen]
+    model.save_parameters(tmp_path / "p")
+    loaded.module.unfreeze()
+    loaded.load_parameters(tmp_path / "p")
+    assert not any(p.is_frozen for p in loaded.module.parameters())
+
+
 # fmt: off
 HOLDERS = {  # an attribute made by the constructor, and by `forward` of a mean
     "an array":     (np.zeros(5),            lambda mean: mean),
