@@ -151,13 +151,14 @@ class Module(Configured):
         arguments = ", ".join(self._shown_arguments())
         return "\n  ".join([f"{type(self).__name__}({arguments}", *lines]) + "\n)"
 
-    def summary(self, *input_shapes: tuple[int, ...]) -> str:
+    def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
         """Return a table of the modules: output shapes for N inputs of these shapes, parameters.
 
+        The inputs have the given dtype, such as int for indices, or else that of the parameters.
         Shapes: each of `input_shapes` is that of one sample, without N.
         Raises: TypeError if one of them is not a shape.
         """
-        return summary(self, *input_shapes)
+        return summary(self, *input_shapes, dtype=dtype)
 
     def draw(self, *inputs: Any, **options: Any) -> Any:
         """Return a Drawing of one forward pass with its values, in the module's current mode.

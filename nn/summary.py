@@ -7,7 +7,7 @@ import numpy as np
 import tensorgrad as tg
 
 
-def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
+def summary(module: Any, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
     """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
     A parameter in several places is counted in the first. Numbers frozen and in buffers come last.
@@ -23,7 +23,7 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
                 f"{shape!r}"
             )
     rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes", "")]
-    shapes = output_shapes(module, input_shapes)
+    shapes = output_shapes(module, input_shapes, dtype)
     seen: set[int] = set()
     total = np.zeros(4, int)
     for path, part in module.named_modules():
@@ -74,7 +74,9 @@ def first_input_shape(module: Any) -> tuple[int, ...]:
     return (features,)
 
 
-def output_shapes(module: Any, input_shapes: tuple[tuple[int, ...], ...]) -> dict[int, str]:
+def output_shapes(
+    module: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any = None
+) -> dict[int, str]:
     """Map each module's id to its output shape in evaluation mode, found with a sample of zeros."""
     shapes: dict[int, str] = {}
 
@@ -88,7 +90,7 @@ def output_shapes(module: Any, input_shapes: tuple[tuple[int, ...], ...]) -> dic
         return forward
 
     modes = {part: part.training for part in module.modules()}
-    dtype = next((p.dtype for p in module.parameters()), np.float32)
+    dtype = dtype or next((p.dtype for p in module.parameters()), np.float32)
     try:
         for part in modes:
             part.training, part.forward = False, with_noted_shape(part)
