@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 from nn.config import Configured
+from nn.state import fitted, misfits
 from nn.summary import summary
 
 
@@ -18,9 +19,9 @@ class Module(Configured):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
     Attributes that are leaves requiring a gradient, or frozen, are its parameters; those that are
-    modules are its children, also in lists, tuples and dicts. Arrays that are state without being
-    parameters, such as running means, are made its buffers by `buffer`. The operations that a call
-    records are drawn together as one box.
+    modules are its children, also in lists, tuples and dicts, however deep. Arrays that are state
+    without being parameters, such as running means, are made its buffers by `buffer`. The
+    operations that a call records are drawn together as one box.
     """
 
     training: bool = True
@@ -127,7 +128,9 @@ class Module(Configured):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._buffers:
-            value = _fitted(value, getattr(self, name), f"{name} of {type(self).__name__}")
+            value = fitted(value, getattr(self, name), f"{name} of {type(self).__name__}")
+        elif (old := self.__dict__.get(name)) is not value and _is_parameter(old):
+            _check_remains(value, name, type(self).__name__)
         if isinstance(value, PART_HOLDERS):
             for label, part in part_items({name: value}):
                 if isinstance(part, Module):
@@ -214,16 +217,22 @@ class Module(Configured):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy arrays into the parameters and buffers of the same names.
 
-        Raises: ValueError, before anything is copied, that lists every array that does not fit.
+        Raises: ValueError, before anything is copied, that lists every array that does not fit;
+        TypeError if `state` is no dict.
         """
         own = self._arrays()
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"the arrays of {type(self).__name__} are given as a dict by name, with the names "
+                f"{', '.join(own)}, not as a {type(state).__name__}"
+            )
         arrays = {name: np.asarray(value) for name, value in state.items()}
         problems = [f"{name} is missing" for name in own if name not in arrays]
         problems += [
             f"{name} is neither a parameter nor a buffer here" for name in arrays if name not in own
         ]
         for name in own.keys() & arrays.keys():
-            problems += [f"{name} has {problem}" for problem in _misfits(arrays[name], own[name])]
+            problems += [f"{name} has {problem}" for problem in misfits(arrays[name], own[name])]
         if problems:
             raise ValueError(
                 f"these arrays do not fit {type(self).__name__}, and nothing was loaded: "
@@ -245,14 +254,21 @@ PART_HOLDERS = (tg.Tensor, Module, list, tuple, dict)  # what can be or hold par
 
 
 def part_items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Iterate over attributes, those that are lists, tuples or dicts by item, with dotted names."""
+    """Iterate over attributes, and the items of lists, tuples and dicts, with dotted names."""
     for name, value in attributes.items():
-        if isinstance(value, (list, tuple)):
-            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-        elif isinstance(value, dict):
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
+        if isinstance(value, (list, tuple, dict)):
+            yield from _items(name, value, ())
         else:
             yield name, value
+
+
+def _items(name: str, value: Any, outer: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """Iterate over what is in a list, tuple or dict, however deep; `outer` are those around it."""
+    if not isinstance(value, (list, tuple, dict)):
+        yield name, value
+    elif id(value) not in outer:  # a list can contain itself
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _items(f"{name}.{key}", item, (*outer, id(value)))
 
 
 def _is_parameter(value: Any) -> bool:
@@ -261,26 +277,15 @@ def _is_parameter(value: Any) -> bool:
     return value.is_leaf if value.requires_grad else value.is_frozen
 
 
-def _misfits(array: np.ndarray, needed: np.ndarray) -> list[str]:
-    """List the reason why an array cannot take the place of another; none if it can."""
-    if array.shape != needed.shape:
-        return [f"shape {array.shape}, but {needed.shape} is needed"]
-    if not np.can_cast(array.dtype, needed.dtype, "same_kind"):
-        return [f"dtype {array.dtype}, but {needed.dtype} is needed"]
-    return []
-
-
-def _fitted(value: Any, old: np.ndarray, name: str) -> np.ndarray:
-    """Return a copy of a buffer's new value, in the dtype of the old one.
-
-    Raises: TypeError if it does not hold numbers; ValueError if it has another shape or kind.
-    """
-    if value is old:  # as after `self.mean *= 0.9`
-        return old
-    array = tg.Tensor(value).data
-    for problem in _misfits(array, old):
-        raise ValueError(
-            f"the buffer {name} was assigned an array of {problem}; assign one that fits, or make "
-            "the buffer anew with self.buffer(name, array)"
-        )
-    return np.array(array, old.dtype)
+def _check_remains(value: Any, name: str, kind: str) -> None:
+    """Raise TypeError if a parameter's place is given to what is none, which would not learn."""
+    if value is None or isinstance(value, Module) or _is_parameter(value):
+        return
+    what = "an array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    if isinstance(value, tg.Tensor):
+        what = "the result of an operation" if value.requires_grad else "a constant"
+    raise TypeError(
+        f"{name} of {kind} is a parameter, and would be none with {what} in its place; assign to "
+        f"{name}.data to change its values, set {name}.requires_grad = False to freeze it, or make "
+        f"another with tg.Tensor(array, requires_grad=True); take a copy as {name}.data.copy()"
+    )

@@ -17,7 +17,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["rules", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
-        "config", "summary", "module", "losses", "metrics", "layers", "optim", "data", "training",
+        "config", "summary", "state", "module", "losses", "metrics", "layers", "optim", "data", "training",
         "datasets", "init", "__init__",
     ],
 }  # fmt: skip

@@ -69,6 +69,54 @@ def test_a_parameter_in_two_places_counts_once():
     assert [n for n, _ in net.named_parameters()] == ["0.weights", "0.biases", "1.biases"]
 
 
+def test_lists_in_lists_and_dicts_in_dicts_are_searched():
+    class Deep(nn.Module):
+        def __init__(self):
+            self.blocks = [[nn.Dense(2, 2), nn.ReLU()], (nn.Dense(2, 1),)]
+            self.heads = {"a": {"b": [parameter(3)]}, 7: nn.Dense(1, 1)}
+
+    module = Deep()
+    assert [name for name, _ in module.named_parameters()] == [
+        "blocks.0.0.weights", "blocks.0.0.biases", "blocks.1.0.weights", "blocks.1.0.biases",
+        "heads.a.b.0", "heads.7.weights", "heads.7.biases",
+    ]  # fmt: skip
+    assert module.heads["a"]["b"][0].name == "heads.a.b.0"
+    assert repr(module.blocks[0][1](parameter(2)).node.scope) == "blocks.0.1 ReLU"
+    module.blocks.append(module.blocks)  # a list that contains itself
+    assert len(module.children()) == 4
+
+
+# fmt: off
+IN_A_PARAMETERS_PLACE = {
+    "an array":                 lambda w: w.data.copy(),
+    "a constant":               lambda w: tg.Tensor(w.data),
+    "the result of an operation": lambda w: w.copy(),
+    "a list":                   lambda w: w.data.tolist(),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("what", "make"), IN_A_PARAMETERS_PLACE.items())
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_parameter_is_not_replaced_by_what_does_not_learn(what, make, frozen):
+    layer = nn.Dense(2, 2)
+    weights = layer.weights
+    value = make(weights)
+    weights.requires_grad = not frozen
+    message = rf"weights of Dense is a parameter, .* {what} in its place; assign to weights\.data"
+    with pytest.raises(TypeError, match=message):
+        layer.weights = value
+    assert layer.weights is weights
+
+
+def test_a_parameter_is_replaced_by_another_or_by_none():
+    layer = nn.Dense(2, 2)
+    layer.weights = other = parameter(2, 2)
+    assert layer.parameters()[0] is other
+    layer.weights = None
+    assert [name for name, _ in layer.named_parameters()] == ["biases"]
+
+
 def test_a_tree_that_contains_itself_ends():
     module = nn.Dense(2, 2)
     module.parent = nn.Sequential(module)
@@ -270,6 +318,12 @@ def test_a_state_that_does_not_fit_is_refused_whole():
         net.load_state_dict(state)
     for name, array in net.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_the_arrays_of_a_state_have_names():
+    message = "Dense are given as a dict by name, with the names weights, biases, not as a list"
+    with pytest.raises(TypeError, match=message):
+        nn.Dense(2, 3).load_state_dict([(np.zeros((2, 3)), np.zeros((1, 3)))])
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
