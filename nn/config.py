@@ -39,7 +39,8 @@ class Configured:
     Each argument is stored as the attribute of the same name, but those named in `transient`.
     """
 
-    transient: ClassVar[tuple[str, ...]] = ("rng",)  # arguments that only the constructor needs
+    # Arguments that only the constructor needs, and attributes that a file may lose.
+    transient: ClassVar[tuple[str, ...]] = ("rng",)
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments in a form that JSON can hold.

@@ -7,21 +7,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 from nn.config import Configured
+from nn.state import fitted, misfits
 from nn.summary import summary
 
 
 class Module(Configured):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
-    Attributes that are leaves requiring a gradient are its parameters, and attributes that are
-    modules are its children, also in lists, tuples and dicts. The operations that a call records
-    are drawn together as one box.
+    Attributes that are leaves requiring a gradient, or frozen, are its parameters; those that are
+    modules are its children, also in lists, tuples and dicts, however deep. Arrays that are state
+    without being parameters, such as running means, are made its buffers by `buffer`. The
+    operations that a call records are drawn together as one box.
     """
 
     training: bool = True
+    _buffers: tuple[str, ...] = ()  # names of attributes
     _scope: tg.Scope | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -51,6 +55,33 @@ class Module(Configured):
             return tg.Tensor(np.zeros((), dtype))
         return functools.reduce(operator.add, penalties)
 
+    # State that no gradient changes
+
+    def buffer(self, name: str, array: ArrayLike) -> None:
+        """Make a copy of an array the attribute `name`, part of the module's state and files.
+
+        `forward` may assign a new array to it, which is copied and has the same shape and dtype.
+        Shapes: array (...).
+        Raises: ValueError if the name is not free; TypeError if `array` does not hold numbers.
+        """
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(type(self), name):
+            raise ValueError(
+                f"a buffer's name is that of a new attribute of {type(self).__name__}, such as "
+                f"'running_mean', not {name!r}"
+            )
+        object.__setattr__(self, name, np.array(tg.Tensor(array).data))
+        if name not in self._buffers:
+            self._buffers = (*self._buffers, name)
+
+    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Iterate over the buffers with their dotted names, such as "1.running_mean"."""
+        return ((name, getattr(module, key)) for name, module, key in self._buffer_places())
+
+    def _buffer_places(self) -> Iterator[tuple[str, "Module", str]]:
+        """Iterate over the buffers: dotted name, the module that has it, attribute."""
+        for path, module in self.named_modules():
+            yield from ((f"{path}.{key}" if path else key, module, key) for key in module._buffers)
+
     # The tree
 
     def parameters(self) -> list[tg.Tensor]:
@@ -78,7 +109,7 @@ class Module(Configured):
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         """Iterate over the tensors and modules among the attributes, with their names."""
-        return _items(vars(self))
+        return part_items(vars(self))
 
     def _tree(self, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
         """Iterate over this module, its parameters and submodules, except those in `seen`."""
@@ -96,11 +127,16 @@ class Module(Configured):
     # Names, for drawing
 
     def __setattr__(self, name: str, value: Any) -> None:
-        for label, part in _items({name: value}):
-            if isinstance(part, Module):
-                part._scope_named(label)
-            elif _is_parameter(part) and part.name is None:
-                part.name = label
+        if name in self._buffers:
+            value = fitted(value, getattr(self, name), f"{name} of {type(self).__name__}")
+        elif (old := self.__dict__.get(name)) is not value and _is_parameter(old):
+            _check_remains(value, name, type(self).__name__)
+        if isinstance(value, PART_HOLDERS):
+            for label, part in part_items({name: value}):
+                if isinstance(part, Module):
+                    part._scope_named(label)
+                elif _is_parameter(part) and part.name is None:
+                    part.name = label
         object.__setattr__(self, name, value)
 
     def _scope_named(self, name: str) -> tg.Scope:
@@ -118,13 +154,14 @@ class Module(Configured):
         arguments = ", ".join(self._shown_arguments())
         return "\n  ".join([f"{type(self).__name__}({arguments}", *lines]) + "\n)"
 
-    def summary(self, *input_shapes: tuple[int, ...]) -> str:
+    def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
         """Return a table of the modules: output shapes for N inputs of these shapes, parameters.
 
+        The inputs have the given dtype, such as int for indices, or else that of the parameters.
         Shapes: each of `input_shapes` is that of one sample, without N.
         Raises: TypeError if one of them is not a shape.
         """
-        return summary(self, *input_shapes)
+        return summary(self, *input_shapes, dtype=dtype)
 
     def draw(self, *inputs: Any, **options: Any) -> Any:
         """Return a Drawing of one forward pass with its values, in the module's current mode.
@@ -137,6 +174,21 @@ class Module(Configured):
         return trace.draw(**settings)
 
     # State
+
+    def freeze(self) -> Self:
+        """Make all parameters constants: backward and optimizers leave them out.
+
+        They stay parameters, in files too. `p.requires_grad = False` does so to a single one.
+        """
+        for p in self.parameters():
+            p.requires_grad = False
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let all parameters have gradients and learn again."""
+        for p in self.parameters():
+            p.requires_grad = True
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes to copy, with a new scope of the same name."""
@@ -159,45 +211,81 @@ class Module(Configured):
             p.zero_grad()
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return a copy of every parameter's array, by name."""
-        return {name: p.data.copy() for name, p in self.named_parameters()}
+        """Return a copy of the array of every parameter and buffer, by name."""
+        return {name: array.copy() for name, array in self._arrays().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Copy arrays into the parameters of the same names.
+        """Copy arrays into the parameters and buffers of the same names.
 
-        Raises: ValueError, before anything is copied, that lists every array that does not fit.
+        Raises: ValueError, before anything is copied, that lists every array that does not fit;
+        TypeError if `state` is no dict.
         """
-        parameters = dict(self.named_parameters())
+        own = self._arrays()
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"the arrays of {type(self).__name__} are given as a dict by name, with the names "
+                f"{', '.join(own)}, not as a {type(state).__name__}"
+            )
         arrays = {name: np.asarray(value) for name, value in state.items()}
-        problems = [f"{name} is missing" for name in parameters if name not in arrays]
-        problems += [f"{name} is not a parameter here" for name in arrays if name not in parameters]
-        for name in parameters.keys() & arrays.keys():
-            p, array = parameters[name], arrays[name]
-            if array.shape != p.shape:
-                problems.append(f"{name} has shape {array.shape}, but {p.shape} is needed")
-            elif not np.can_cast(array.dtype, p.dtype, "same_kind"):
-                problems.append(f"{name} has dtype {array.dtype}, but {p.dtype} is needed")
+        problems = [f"{name} is missing" for name in own if name not in arrays]
+        problems += [
+            f"{name} is neither a parameter nor a buffer here" for name in arrays if name not in own
+        ]
+        for name in own.keys() & arrays.keys():
+            problems += [f"{name} has {problem}" for problem in misfits(arrays[name], own[name])]
         if problems:
             raise ValueError(
                 f"these arrays do not fit {type(self).__name__}, and nothing was loaded: "
                 + "; ".join(sorted(problems))
             )
-        for name, p in parameters.items():
+        for name, p in self.named_parameters():
             data = p.data
             data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
             p.data = data  # the engine learns that a graph recorded earlier has lost these values
+        for name, module, key in self._buffer_places():
+            setattr(module, key, arrays[name])
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Map the names of the parameters and buffers to their arrays."""
+        return {n: p.data for n, p in self.named_parameters()} | dict(self.named_buffers())
 
 
-def _items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Iterate over attributes and the items of lists, tuples and dicts, with dotted names."""
+PART_HOLDERS = (tg.Tensor, Module, list, tuple, dict)  # what can be or hold parts of a module
+
+
+def part_items(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Iterate over attributes, and the items of lists, tuples and dicts, with dotted names."""
     for name, value in attributes.items():
-        if isinstance(value, (tg.Tensor, Module)):
+        if isinstance(value, (list, tuple, dict)):
+            yield from _items(name, value, ())
+        else:
             yield name, value
-        elif isinstance(value, (list, tuple)):
-            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-        elif isinstance(value, dict):
-            yield from ((f"{name}.{key}", item) for key, item in value.items())
+
+
+def _items(name: str, value: Any, outer: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """Iterate over what is in a list, tuple or dict, however deep; `outer` are those around it."""
+    if not isinstance(value, (list, tuple, dict)):
+        yield name, value
+    elif id(value) not in outer:  # a list can contain itself
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _items(f"{name}.{key}", item, (*outer, id(value)))
 
 
 def _is_parameter(value: Any) -> bool:
-    return isinstance(value, tg.Tensor) and value.requires_grad and value.is_leaf
+    if not isinstance(value, tg.Tensor):
+        return False
+    return value.is_leaf if value.requires_grad else value.is_frozen
+
+
+def _check_remains(value: Any, name: str, kind: str) -> None:
+    """Raise TypeError if a parameter's place is given to what is none, which would not learn."""
+    if value is None or isinstance(value, Module) or _is_parameter(value):
+        return
+    what = "an array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    if isinstance(value, tg.Tensor):
+        what = "the result of an operation" if value.requires_grad else "a constant"
+    raise TypeError(
+        f"{name} of {kind} is a parameter, and would be none with {what} in its place; assign to "
+        f"{name}.data to change its values, set {name}.requires_grad = False to freeze it, or make "
+        f"another with tg.Tensor(array, requires_grad=True); take a copy as {name}.data.copy()"
+    )

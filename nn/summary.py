@@ -7,10 +7,10 @@ import numpy as np
 import tensorgrad as tg
 
 
-def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
+def summary(module: Any, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
     """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
-    A parameter in several places is counted in the first.
+    A parameter in several places is counted in the first. Numbers frozen and in buffers come last.
     Shapes: each of `input_shapes` is that of one sample, without N.
     Raises: TypeError if one of them is not a shape.
     """
@@ -22,26 +22,41 @@ def summary(module: Any, *input_shapes: tuple[int, ...]) -> str:
                 "an input shape is that of one sample, a tuple of integers such as (784,), not "
                 f"{shape!r}"
             )
-    rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes")]
-    shapes = output_shapes(module, input_shapes)
+    rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes", "")]
+    shapes = output_shapes(module, input_shapes, dtype)
     seen: set[int] = set()
-    total = np.zeros(2, int)
+    total = np.zeros(4, int)
     for path, part in module.named_modules():
         below = {id(p) for child in part.children() for p in child.parameters()}
         own = [p for p in part.parameters() if id(p) not in below | seen]
         seen.update(map(id, own))
-        figures = np.array([(p.size, p.data.nbytes) for p in own], int).reshape(-1, 2).sum(axis=0)
+        buffers = [array for name, array in part.named_buffers() if "." not in name]
+        arrays = [(p.size, p.data.nbytes, p.size * p.is_frozen, 0) for p in own]
+        arrays += [(0, array.nbytes, 0, array.size) for array in buffers]
+        figures = np.sum(arrays, axis=0, dtype=int) if arrays else np.zeros(4, int)
         total += figures
         name = "  " * path.count(".") + path.rpartition(".")[2]
         output = shapes.get(id(part), "not called")
-        shown = [f"{n:,}" for n in figures] if own else ["", ""]
-        rows.append((name, type(part).__name__, output, *shown))
-    rows.append(("total", "", "", *(f"{n:,}" for n in total)))
+        rows.append((name, type(part).__name__, output, *_shown(figures, bool(arrays))))
+    rows.append(("total", "", "", *_shown(total, True)))
 
     widths = [max(map(len, column)) for column in zip(*rows)]
-    align = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust]
+    align = [str.ljust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust]
     lines = ["  ".join(f(s, w) for f, s, w in zip(align, row, widths)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _shown(figures: np.ndarray, any_arrays: bool) -> list[str]:
+    """Format the numbers of parameters, bytes, frozen parameters and elements of buffers.
+
+    Shapes: figures (4,).
+    """
+    parameters, size, frozen, in_buffers = map(int, figures)
+    if not any_arrays:
+        return ["", "", ""]
+    notes = ["frozen" if frozen == parameters else f"{frozen:,} frozen"] if frozen else []
+    notes += [f"and {in_buffers:,} in buffers"] if in_buffers else []
+    return [f"{parameters:,}", f"{size:,}", ", ".join(notes)]
 
 
 def first_input_shape(module: Any) -> tuple[int, ...]:
@@ -59,7 +74,9 @@ def first_input_shape(module: Any) -> tuple[int, ...]:
     return (features,)
 
 
-def output_shapes(module: Any, input_shapes: tuple[tuple[int, ...], ...]) -> dict[int, str]:
+def output_shapes(
+    module: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any = None
+) -> dict[int, str]:
     """Map each module's id to its output shape in evaluation mode, found with a sample of zeros."""
     shapes: dict[int, str] = {}
 
@@ -73,7 +90,7 @@ def output_shapes(module: Any, input_shapes: tuple[tuple[int, ...], ...]) -> dic
         return forward
 
     modes = {part: part.training for part in module.modules()}
-    dtype = next((p.dtype for p in module.parameters()), np.float32)
+    dtype = dtype or next((p.dtype for p in module.parameters()), np.float32)
     try:
         for part in modes:
             part.training, part.forward = False, with_noted_shape(part)

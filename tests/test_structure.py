@@ -17,7 +17,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["rules", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
-        "config", "summary", "module", "losses", "metrics", "layers", "optim", "data", "training",
+        "config", "summary", "state", "module", "losses", "metrics", "layers", "optim", "data", "training",
         "datasets", "init", "__init__",
     ],
 }  # fmt: skip
@@ -32,7 +32,7 @@ FILES = {
     "nn/metrics": ["base", "accuracy", "classification", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
-    "nn/training": ["progress", "history", "loop", "saving", "model", "__init__"],
+    "nn/training": ["progress", "history", "loop", "generators", "saving", "model", "__init__"],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
 FILE_PAIRS = [(folder, name) for folder, names in FILES.items() for name in names]

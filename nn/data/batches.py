@@ -50,13 +50,27 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     return cast
 
 
+def inputs(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
+    """Convert samples to an array of the given dtype, or of integers of at least 32 bits.
+
+    Shapes: -> (N, ...).
+    Raises: TypeError or ValueError, with `name`, if they are unusable.
+    """
+    array = samples(data, name, dtype)
+    # Such integers may be indices. Smaller ones are the bytes of pictures, which overflow silently
+    # in a module's `x - 128`.
+    if array.dtype.kind in "iu" and array.itemsize >= 4:
+        return array
+    return array.astype(dtype, copy=False)
+
+
 def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[Any, Any]:
-    """Convert samples and targets to arrays: X to the given dtype, y too unless it holds integers.
+    """Convert samples as `inputs` does, and targets to the dtype unless they are integers.
 
     Shapes: -> X (N, ...), y (N, ...).
     Raises: TypeError or ValueError if one is unusable, or they differ in length.
     """
-    X = samples(X, names[0], dtype).astype(dtype, copy=False)
+    X = inputs(X, names[0], dtype)
     y = samples(y, names[1], dtype)
     if len(X) != len(y):
         raise ValueError(

@@ -64,7 +64,7 @@ class Dense(Module):
         return self.weights.dtype
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
-        """Compute x W + b.
+        """Compute x W + b; integers are converted to the dtype of the weights.
 
         Shapes: x (..., D) -> (..., H).
         Raises: TypeError if x is not an array; ValueError if it does not have D features.
@@ -80,6 +80,9 @@ class Dense(Module):
                 f"Dense({self.n_inputs}, {self.n_neurons}) takes {self.n_inputs} features along "
                 f"the last axis, but got an input of shape {shape}"
             )
+        dtype = getattr(x, "dtype", None)
+        if dtype is not None and dtype.kind in "biu":  # times float32 they would be float64
+            x = x.astype(self.dtype)
         return tg.linear(x, self.weights, self.biases)
 
     def penalty(self) -> tg.Tensor | None:

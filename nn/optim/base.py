@@ -31,9 +31,9 @@ class Optimizer(Configured):
 
     Parameters may be given later, as `optimizer.parameters = ...`; `nn.Model` does so. The first
     step moves their arrays into one long array, and from then on `p.data` is a view of it. A
-    parameter without a gradient does not change, nor does its state. A subclass names its `states`,
-    arrays like the parameters that start at 0, and defines `update`, which several threads may call
-    at once if there are millions of parameters.
+    parameter that is frozen or has no gradient does not change, nor does its state. A subclass
+    names its `states`, arrays like the parameters that start at 0, and defines `update`, which
+    several threads may call at once if there are millions of parameters.
     """
 
     transient = ("parameters",)
@@ -59,8 +59,8 @@ class Optimizer(Configured):
     def parameters(self) -> list[tg.Tensor]:
         """The parameters, each once; assigning new ones resets the optimizer's state.
 
-        Raises: TypeError if one is not a leaf that requires a gradient; ValueError if the list is
-        empty.
+        Raises: TypeError if one is not a leaf that requires a gradient or is frozen; ValueError if
+        the list is empty.
         """
         return self._parameters
 
@@ -75,7 +75,7 @@ class Optimizer(Configured):
             )
         unique: dict[int, tg.Tensor] = {}
         for i, p in enumerate(parameters):
-            if not isinstance(p, tg.Tensor) or not p.requires_grad or not p.is_leaf:
+            if not isinstance(p, tg.Tensor) or not (p.is_leaf and (p.requires_grad or p.is_frozen)):
                 what = type(p).__name__
                 if isinstance(p, tg.Tensor):
                     what = "the result of an operation" if p.requires_grad else "a constant"
@@ -106,6 +106,11 @@ class Optimizer(Configured):
         tensors = [p.grad for p in self._parameters]
         present = [g is not None for g in tensors]
         if True not in present:
+            if self._parameters and all(p.is_frozen for p in self._parameters):
+                raise RuntimeError(
+                    f"all {len(self._parameters)} parameters of this {type(self).__name__} are "
+                    "frozen; call module.unfreeze(), or set p.requires_grad = True for some"
+                )
             raise RuntimeError(
                 f"{type(self).__name__}.step() found no gradient in any of its "
                 f"{len(self._parameters)} parameters; call loss.backward() before each step, and "

@@ -84,12 +84,18 @@ def train_epoch(
 ) -> None:
     """Train on every sample once; the history records each step, and the epoch at its end.
 
-    Raises: FloatingPointError at a step whose loss is NaN or infinite.
+    Raises: FloatingPointError at a step whose loss is NaN or infinite; RuntimeError if all
+    parameters are frozen.
     """
     history, optimizer = state.history, state.optimizer
     assert optimizer is not None
     # Listed once per epoch, because walking the tree takes as long as a small layer.
     modules, parameters = list(state.module.modules()), state.module.parameters()
+    if parameters and all(p.is_frozen for p in parameters):
+        raise RuntimeError(
+            f"all {len(parameters)} parameters of the model are frozen, and nothing could learn; "
+            "call model.module.unfreeze(), or set p.requires_grad = True for some"
+        )
     number = len(history) + 1
     data_loss, penalty = Mean(), Mean()
     if state.accuracy is not None:

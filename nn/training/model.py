@@ -7,7 +7,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import argument_text, count
-from nn.data.batches import Batches, samples
+from nn.data.batches import Batches, inputs
 from nn.layers.container import Sequential
 from nn.losses import Loss
 from nn.metrics import Accuracy
@@ -36,8 +36,9 @@ class Model(TrainState):
     """A network with a loss, an optimizer, an accuracy and a history, which trains and evaluates.
 
     `add` the layers and `finalize`, or give a module; `set` a loss, an optimizer and an accuracy;
-    `train`. The first axis of data counts samples, and data of any real dtype is converted to that
-    of the parameters. `history` and the optimizer continue from one `train` to the next.
+    `train`. The first axis of data counts samples. Data of any real dtype is converted to that of
+    the parameters, but for integers of at least 32 bits, which the module gets as they are.
+    `history` and the optimizer continue from one `train` to the next.
 
     Raises: TypeError if `module` is not a Module.
     """
@@ -49,7 +50,7 @@ class Model(TrainState):
         self._finalized = module is not None
         self._untrained = module is None  # the parameters are as the layers drew them
         self._provided: Optimizer | None = None  # the optimizer that got its parameters from here
-        self._sample_shape: tuple[int, ...] | None = None
+        self._no_samples: np.ndarray | None = None  # of the shape and dtype of the last data
 
     def __repr__(self) -> str:
         settings = [f"{k}={getattr(self, k)!r}" for k in ("loss", "optimizer", "accuracy")]
@@ -129,7 +130,7 @@ class Model(TrainState):
         epochs = count(epochs, "epochs")
         check_print_every(print_every)
         batches = checked_batches(self, X, y, batch_size, ("X", "y"), learning=True)
-        self._sample_shape = batches.X.shape[1:]
+        self._no_samples = np.empty_like(batches.X[:0])
         validation = None if validation_data is None else self._validation(validation_data)
         if self.accuracy is not None:
             self.accuracy.init(batches.y)
@@ -157,7 +158,7 @@ class Model(TrainState):
         self._need("loss", "evaluate")
         size = EVALUATION_BATCH if batch_size is None else batch_size
         batches = checked_batches(self, X_val, y_val, size, ("X_val", "y_val"))
-        self._sample_shape = batches.X.shape[1:]
+        self._no_samples = np.empty_like(batches.X[:0])
         with step_threads(self.module, batches.size):
             evaluation = evaluate(self, batches)
         if verbose:
@@ -173,7 +174,7 @@ class Model(TrainState):
         """
         self._check_finalized("predict")
         size = EVALUATION_BATCH if batch_size is None else count(batch_size, "batch_size")
-        X = self._samples(X)
+        X = inputs(X, "X", parameter_dtype(self.module))
         first_output(self.module, X, "X")
         if self._untrained and self.module.parameters():
             raise RuntimeError(
@@ -181,7 +182,7 @@ class Model(TrainState):
                 "model.train(...), model.load_parameters(path) or model.set_parameters(parameters) "
                 "first"
             )
-        self._sample_shape = X.shape[1:]
+        self._no_samples = np.empty_like(X[:0])
         with (
             mode(self.module, training=False),
             step_threads(self.module, min(size, len(X))),
@@ -190,15 +191,17 @@ class Model(TrainState):
             outputs = [self.module(tg.Tensor(X[i : i + size])).data for i in range(0, len(X), size)]
         return np.concatenate(outputs)
 
-    def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
+    def summary(self, input_shape: tuple[int, ...] | None = None, dtype: Any = None) -> str:
         """Return a table of the modules with their output shapes, parameters and bytes.
 
-        `input_shape` is the shape of one sample, such as (784,). Without it, that of the last data
-        is used, or else the number of inputs of the first layer.
+        `input_shape` is the shape of one sample, such as (784,), and `dtype` its dtype. Without
+        them, those of the last data are used, or else the number of inputs of the first layer.
         Raises: ValueError if no shape is known; TypeError if `input_shape` is not a shape.
         """
-        shape = input_shape or self._sample_shape or first_input_shape(self.module)
-        return self.module.summary(shape)
+        if self._no_samples is not None:
+            input_shape = input_shape or self._no_samples.shape[1:]
+            dtype = dtype or self._no_samples.dtype
+        return self.module.summary(input_shape or first_input_shape(self.module), dtype=dtype)
 
     def draw(self, X: Any, **options: Any) -> Any:
         """Return a Drawing of the forward pass on samples, in evaluation mode.
@@ -208,18 +211,18 @@ class Model(TrainState):
         Raises: TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
         """
         self._check_finalized("draw")
-        X = self._samples(X)
+        X = inputs(X, "X", parameter_dtype(self.module))
         with mode(self.module, training=False):
             return self.module.draw(X, **options)
 
     # Saving
 
     def get_parameters(self) -> dict[str, np.ndarray]:
-        """Return a copy of every parameter's array, by name."""
+        """Return a copy of the array of every parameter and buffer, by name."""
         return self.module.state_dict()
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Copy arrays, such as those of `get_parameters`, into the parameters of the same names.
+        """Copy arrays, such as those of `get_parameters`, to the parameters and buffers so named.
 
         Raises: ValueError, before anything is changed, if the arrays do not fit.
         """
@@ -227,11 +230,11 @@ class Model(TrainState):
         self._untrained = False
 
     def save_parameters(self, path: File) -> None:
-        """Write the parameters to a safetensors file."""
+        """Write the parameters and buffers to a safetensors file."""
         saving.save_parameters(path, self.get_parameters())
 
     def load_parameters(self, path: File) -> None:
-        """Read the parameters from a safetensors file.
+        """Read the parameters and buffers from a safetensors file.
 
         Raises: ValueError, before anything is changed, if the file is damaged or does not fit.
         """
@@ -244,8 +247,8 @@ class Model(TrainState):
     def save(self, path: File) -> None:
         """Write everything that is needed to continue training as if it had not been interrupted.
 
-        Raises: TypeError if a part cannot be rebuilt from its description; RuntimeError if the
-        model is incomplete.
+        Raises: TypeError if a part cannot be rebuilt from its description, or an array that is no
+        buffer has changed since its module was made; RuntimeError if the model is incomplete.
         """
         self._check_finalized("save")
         if self.optimizer is not None:
@@ -306,11 +309,6 @@ class Model(TrainState):
                 "the optimizer was made with parameters that are not this model's; make it without "
                 "parameters, or with model.module.parameters()"
             )
-
-    def _samples(self, X: Any) -> np.ndarray:
-        """Convert samples to an array of the parameters' dtype."""
-        dtype = parameter_dtype(self.module)
-        return samples(X, "X", dtype).astype(dtype, copy=False)
 
     def _validation(self, data: tuple[Any, Any]) -> Batches:
         """Check the pair (X, y) of a validation, and split it into batches."""

@@ -1,8 +1,9 @@
 """Files of parameters and of whole models, in the safetensors format: arrays and JSON, never code.
 
-A file of parameters has an array under the name of each, such as "0.weights", and any framework's
-safetensors can read it. A model's file has the parameters under "parameters.", the optimizer's
-states under "optimizer.", the history under "history.", and the rest as JSON in the header.
+A file of parameters has an array under the name of each parameter and buffer, such as "0.weights",
+and any framework's safetensors can read it. A model's file has these under "parameters.", the
+optimizer's states under "optimizer.", the history under "history.", and the rest as JSON in the
+header.
 """
 
 import json
@@ -15,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+import tensorgrad as tg
 from nn.config import INSTALL_EXTRAS, build, describe
 from nn.losses import Loss
 from nn.metrics import Accuracy
-from nn.module import Module
+from nn.module import Module, part_items
 from nn.optim.base import Optimizer
+from nn.training.generators import generators, jsonable, restore_generators
 from nn.training.loop import TrainState
 
 File = str | os.PathLike[str]
@@ -28,7 +31,6 @@ MARK = "tensorgrad"  # our entry in the metadata of the header
 VERSION = 1
 # Errors that a damaged or forged description can cause while a model is built from it.
 UNUSABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError)
-BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
 # Parameters only
@@ -61,7 +63,7 @@ def save(path: File, state: TrainState) -> None:
     """Write a model; the file is replaced as a whole, or stays as it was.
 
     Raises: TypeError if a part's class is not registered, its arguments do not fit into JSON, or a
-    module built from them would have other parameters.
+    module built from them would have other parts, or arrays that are no buffers have changed.
     """
     arrays = {f"parameters.{k}": a for k, a in state.module.state_dict().items()}
     arrays |= {f"history.{k}": a for k, a in state.history.state_dict().items()}
@@ -77,9 +79,10 @@ def save(path: File, state: TrainState) -> None:
             arrays |= {f"optimizer.{kind}.{k}": a for k, a in zip(names, of_parameters)}
         metadata |= {"iterations": saved["iterations"], "optimized": names}
     metadata["random"] = [
-        {"names": names, "state": _jsonable(rng.bit_generator.state)}
-        for rng, names in _generators(state)
+        {"names": names, "state": jsonable(rng.bit_generator.state)}
+        for rng, names in generators(state)
     ]
+    metadata["frozen"] = [k for k, p in state.module.named_parameters() if p.is_frozen]
     _write_file(path, arrays, metadata)
 
 
@@ -112,17 +115,22 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainS
     """Build a model from the arrays and the metadata of its file."""
     state = TrainState(**_built_parts(metadata))
     groups = _grouped(arrays)
-    for name, p in state.module.named_parameters():
+    for name, built in state.module.state_dict().items():
         saved = groups["parameters"].get(name)
-        if saved is not None and saved.dtype != p.dtype:
-            raise ValueError(f"{name} has dtype {saved.dtype}, but the built module has {p.dtype}")
+        if saved is not None and saved.dtype != built.dtype:
+            raise ValueError(
+                f"{name} has dtype {saved.dtype}, but the built module has {built.dtype}"
+            )
     state.module.load_state_dict(groups["parameters"])
+    frozen = metadata.get("frozen", ())  # older files have no such entry
+    for name, p in state.module.named_parameters():
+        p.requires_grad = name not in frozen
     state.history.load_state_dict(groups["history"])
     if state.optimizer is not None:
         _load_optimizer(state.optimizer, state.module, groups["optimizer"], metadata)
     if groups["optimizer"]:
         raise ValueError(f"its optimizer does not use the arrays {sorted(groups['optimizer'])}")
-    _restore_generators(state, metadata["random"])
+    restore_generators(state, metadata["random"])
     return state
 
 
@@ -173,82 +181,63 @@ def _load_optimizer(
 
 
 def _check_rebuilt(module: Module, again: Module) -> None:
-    """Check that a module rebuilt from its description has the same parameters.
+    """Check that a module rebuilt from its description equals this one but for what a file holds.
 
-    Raises: TypeError if it has not, because the file could not be loaded.
+    Raises: TypeError if it has other parts, because the file could not be loaded, or if arrays that
+    are not in the file differ, because they would be lost.
     """
-    old, new = ({k: (p.shape, p.dtype) for k, p in m.named_parameters()} for m in (module, again))
+    old, new = _parts(module), _parts(again)
     if old != new:
         names = ", ".join(sorted({k for k in old | new if old.get(k) != new.get(k)}))
         raise TypeError(
             f"{type(module).__name__} cannot be saved: rebuilt from its arguments, it would have "
-            f"other parameters ({names}), because one layer or Tensor is in two places or was "
-            "added after the constructor; do so in the constructor of a registered class of your "
-            "own, or use save_parameters"
+            f"other parameters, buffers or modules ({names}), because one layer or Tensor is in "
+            "two places or was added after the constructor; do so in the constructor of a "
+            "registered class of your own, or use save_parameters"
         )
+    for part, rebuilt in zip(module.modules(), again.modules(), strict=True):
+        for name in _lost_arrays(part, rebuilt):
+            kind, word = type(part).__name__, name.replace(".", "_")
+            raise TypeError(
+                f"{kind} cannot be saved: its array {name} is not the one that the constructor "
+                f"makes, and a file would lose it; write self.buffer({word!r}, array) in the "
+                f"constructor of {kind}, or name it in the class's `transient` if that is no loss"
+            )
+
+
+def _parts(module: Module) -> dict[str, Any]:
+    """Describe the parameters, buffers and modules in a module, by name."""
+    parts: dict[str, Any] = {k: (a.shape, a.dtype) for k, a in module.state_dict().items()}
+    return parts | {k: type(m) for k, m in module.named_modules()}
+
+
+def _lost_arrays(part: Module, rebuilt: Module) -> Iterator[str]:
+    """Iterate over the names of the arrays, in no file, that are not those of a rebuilt module.
+
+    An attribute that the constructor does not make is a result that `forward` left behind.
+    """
+    constructed = dict(part_items(vars(rebuilt)))
+    excused = {*part.transient, *(name for name, _ in part.named_buffers())}
+    for name, value in part_items(vars(part)):
+        attribute = name.partition(".")[0]
+        array, made = _constant(value), _constant(constructed.get(name))
+        if array is None or attribute in excused or attribute not in vars(rebuilt):
+            continue
+        if made is None or not np.array_equal(array, made, equal_nan=array.dtype.kind in "fc"):
+            yield name
+
+
+def _constant(value: Any) -> np.ndarray | None:
+    """Return the array of an array or of a Tensor that is no parameter or result, else None."""
+    if isinstance(value, tg.Tensor):
+        return None if value.requires_grad or value.is_frozen else value.data
+    return np.asarray(value) if isinstance(value, np.ndarray | np.generic) else None
 
 
 def _names(module: Module, optimizer: Optimizer) -> list[str]:
     """List the names of the optimizer's parameters, in its order."""
     names = {id(p): name for name, p in module.named_parameters()}
     return [names[id(p)] for p in optimizer.parameters]
-
-
-# Random states
-
-
-def _holders(state: TrainState) -> Iterator[tuple[str, Any, str]]:
-    """Iterate over the random generators: name in the file, owner, attribute of the owner."""
-    yield "rng", state, "rng"
-    for path, module in state.module.named_modules():
-        for name, value in vars(module).items():
-            if isinstance(value, np.random.Generator):
-                yield f"module.{path}.{name}", module, name
-
-
-def _generators(state: TrainState) -> list[tuple[np.random.Generator, list[str]]]:
-    """List each generator once with all its names, so that those who share it do so again."""
-    shared: dict[int, tuple[np.random.Generator, list[str]]] = {}
-    for name, owner, attribute in _holders(state):
-        rng = getattr(owner, attribute)
-        shared.setdefault(id(rng), (rng, []))[1].append(name)
-    return list(shared.values())
-
-
-def _restore_generators(state: TrainState, saved: list[dict[str, Any]]) -> None:
-    """Put the saved generators where they were.
-
-    Raises: ValueError if a generator is missing, not used here, or of an unknown kind.
-    """
-    holders = {name: (owner, attribute) for name, owner, attribute in _holders(state)}
-    names = [name for entry in saved for name in entry["names"]]
-    if sorted(names) != sorted(holders):
-        raise ValueError(f"it has random states for {sorted(names)}, but needs {sorted(holders)}")
-    for entry in saved:
-        kind = entry["state"]["bit_generator"]
-        if kind not in BIT_GENERATORS:
-            raise ValueError(
-                f"its random generator {kind!r} is not one of {', '.join(BIT_GENERATORS)}"
-            )
-        bits = getattr(np.random, kind)()
-        bits.state = _like(entry["state"], bits.state)
-        rng = np.random.Generator(bits)
-        for name in entry["names"]:
-            setattr(*holders[name], rng)
-
-
-def _jsonable(state: Any) -> Any:
-    """Convert the arrays and scalars in the state of a generator to lists and numbers."""
-    if isinstance(state, dict):
-        return {key: _jsonable(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
-
-
-def _like(value: Any, template: Any) -> Any:
-    """Convert a value from JSON to the types in a state of the same kind."""
-    if isinstance(template, dict):
-        return {key: _like(value[key], item) for key, item in template.items()}
-    return np.array(value, template.dtype) if isinstance(template, np.ndarray) else value
 
 
 # Files

@@ -43,7 +43,7 @@ class Tensor(Attributes, Signatures):
     Raises: TypeError for data that is not numeric, or a gradient asked of integers.
     """
 
-    __slots__ = ()
+    __slots__ = ("_frozen",)  # the node of a frozen leaf; else None or not set
 
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, name: str | None = None
@@ -61,11 +61,8 @@ class Tensor(Attributes, Signatures):
         )
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
-        if requires_grad and array.dtype.kind not in "fc":
-            raise TypeError(
-                "only floating-point and complex tensors have gradients, but the data has dtype "
-                f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
-            )
+        if requires_grad:
+            _check_has_gradients(array)
         self._value = array if array.ndim else array[()]
         self.node = Node(array.shape, array.dtype) if requires_grad else None
         if name is not None:
@@ -85,14 +82,15 @@ class Tensor(Attributes, Signatures):
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
             )
-        name = self.name if self.node is None else None
+        name = self.name if self.node is None else None  # a constant's is that of its array
         self._logits = None
         if array is self._value:  # `t.data -= step` arrives here, after writing in place
             root = root_of(self)[0]
             root._logits = None
             for t in (self, root):
-                if t.node is not None:
-                    extras = t.node.ensure_extras()
+                node = t.node or getattr(t, "_frozen", None)
+                if node is not None:
+                    extras = node.ensure_extras()
                     extras.array, extras.version = t._value, next(serials)
         self._value = array
         if name is not None:
@@ -122,8 +120,50 @@ class Tensor(Attributes, Signatures):
 
     @property
     def requires_grad(self) -> bool:
-        """True if the tensor was made with requires_grad, or recorded from one that was."""
+        """True if the tensor was made with requires_grad, or recorded from one that was.
+
+        Set to False, it freezes a leaf: a constant without `.grad`, until it is set to True again.
+        Set to True, it makes a leaf of a constant, with a copy of its data.
+        Raises: RuntimeError for the result of an operation; TypeError for a gradient of integers.
+        """
         return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if bool(value) == self.requires_grad:
+            return
+        name, frozen = self.name, getattr(self, "_frozen", None)
+        if not self.is_leaf:
+            raise RuntimeError(
+                "this tensor requires a gradient because an operation made it of tensors that do; "
+                "use .detach() for a constant of the same value, or freeze those leaves"
+            )
+        if not value:
+            self.zero_grad()
+            self._frozen, self.node = self.node, None
+        else:
+            if frozen is None:
+                self._value = self._value_of_a_leaf()
+            self._logits = None  # whose gradient would pass by this leaf
+            self._frozen, self.node = None, frozen or Node(self.shape, self.dtype)
+            self.zero_grad()
+        self.name = name
+
+    def _value_of_a_leaf(self) -> Any:
+        """Return a copy of a constant's value, after checking that the constant can be a leaf."""
+        _check_has_gradients(self.data)
+        if root_of(self)[0] is not self:
+            raise RuntimeError(
+                "this tensor is a view of another, whose values it shares; make a leaf with "
+                "tg.Tensor(t, requires_grad=True), which copies them"
+            )
+        array = self.data.copy()
+        return array if array.ndim else array[()]
+
+    @property
+    def is_frozen(self) -> bool:
+        """True for a leaf whose `requires_grad` was set to False: a constant for the time being."""
+        return self.node is None and getattr(self, "_frozen", None) is not None
 
     @property
     def is_leaf(self) -> bool:
@@ -171,12 +211,12 @@ class Tensor(Attributes, Signatures):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
             return np.copy(self)  # recorded
-        return _rebuild(self.data.copy(), self.requires_grad, self.name)
+        return _rebuild(self.data.copy(), self.requires_grad, self.name, self.is_frozen)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
             raise TypeError(f"only leaf tensors are copied or pickled; detach() {self!r} first")
-        return _rebuild, (self.data, self.requires_grad, self.name)
+        return _rebuild, (self.data, self.requires_grad, self.name, self.is_frozen)
 
     # Gradients
 
@@ -256,5 +296,18 @@ class Tensor(Attributes, Signatures):
 TensorBase.tensor = Tensor
 
 
-def _rebuild(data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:
-    return Tensor(data, requires_grad, name=name)
+def _rebuild(
+    data: np.ndarray, requires_grad: bool, name: str | None, frozen: bool = False
+) -> Tensor:
+    t = Tensor(data, requires_grad or frozen, name=name)
+    t.requires_grad = requires_grad
+    return t
+
+
+def _check_has_gradients(array: np.ndarray) -> None:
+    """Raise TypeError for an array of integers or booleans."""
+    if array.dtype.kind not in "fc":
+        raise TypeError(
+            "only floating-point and complex tensors have gradients, but the data has dtype "
+            f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
+        )

@@ -68,6 +68,54 @@ def test_a_parameter_in_two_places_counts_once():
     assert [n for n, _ in net.named_parameters()] == ["0.weights", "0.biases", "1.biases"]
 
 
+def test_lists_in_lists_and_dicts_in_dicts_are_searched():
+    class Deep(nn.Module):
+        def __init__(self):
+            self.blocks = [[nn.Dense(2, 2), nn.ReLU()], (nn.Dense(2, 1),)]
+            self.heads = {"a": {"b": [parameter(3)]}, 7: nn.Dense(1, 1)}
+
+    module = Deep()
+    assert [name for name, _ in module.named_parameters()] == [
+        "blocks.0.0.weights", "blocks.0.0.biases", "blocks.1.0.weights", "blocks.1.0.biases",
+        "heads.a.b.0", "heads.7.weights", "heads.7.biases",
+    ]  # fmt: skip
+    assert module.heads["a"]["b"][0].name == "heads.a.b.0"
+    assert repr(module.blocks[0][1](parameter(2)).node.scope) == "blocks.0.1 ReLU"
+    module.blocks.append(module.blocks)  # a list that contains itself
+    assert len(module.children()) == 4
+
+
+# fmt: off
+IN_A_PARAMETERS_PLACE = {
+    "an array":                 lambda w: w.data.copy(),
+    "a constant":               lambda w: tg.Tensor(w.data),
+    "the result of an operation": lambda w: w.copy(),
+    "a list":                   lambda w: w.data.tolist(),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("what", "make"), IN_A_PARAMETERS_PLACE.items())
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_parameter_is_not_replaced_by_what_does_not_learn(what, make, frozen):
+    layer = nn.Dense(2, 2)
+    weights = layer.weights
+    value = make(weights)
+    weights.requires_grad = not frozen
+    message = rf"weights of Dense is a parameter, .* {what} in its place; assign to weights\.data"
+    with pytest.raises(TypeError, match=message):
+        layer.weights = value
+    assert layer.weights is weights
+
+
+def test_a_parameter_is_replaced_by_another_or_by_none():
+    layer = nn.Dense(2, 2)
+    layer.weights = other = parameter(2, 2)
+    assert layer.parameters()[0] is other
+    layer.weights = None
+    assert [name for name, _ in layer.named_parameters()] == ["biases"]
+
+
 def test_a_tree_that_contains_itself_ends():
     module = nn.Dense(2, 2)
     module.parent = nn.Sequential(module)
@@ -263,12 +311,18 @@ def test_a_state_that_does_not_fit_is_refused_whole():
         r"0.biases has shape \(7,\), but \(8,\) is needed; "
         r"1.biases is missing; "
         r"1.weights has dtype complex128, but float32 is needed; "
-        r"extra is not a parameter here$"
+        r"extra is neither a parameter nor a buffer here$"
     )
     with pytest.raises(ValueError, match=message):
         net.load_state_dict(state)
     for name, array in net.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_the_arrays_of_a_state_have_names():
+    message = "Dense are given as a dict by name, with the names weights, biases, not as a list"
+    with pytest.raises(TypeError, match=message):
+        nn.Dense(2, 3).load_state_dict([(np.zeros((2, 3)), np.zeros((1, 3)))])
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
@@ -282,6 +336,130 @@ def test_copies_share_nothing_and_keep_their_names(copied):
     assert other[0].weights is not net[0].weights
     assert repr(other[0](x).node.scope) == "0 Dense"
     assert other[0].weights.name == "weights"
+
+
+# Freezing
+
+
+def test_a_frozen_module_has_its_parameters_and_no_gradients():
+    net = nn.Sequential(nn.Dense(2, 2, rng=0), nn.ReLU(), nn.Dense(2, 2, rng=1))
+    names = [name for name, _ in net.named_parameters()]
+    assert net[0].freeze() is net[0]
+    assert [p.is_frozen for p in net.parameters()] == [True, True, False, False]
+    assert [name for name, _ in net.named_parameters()] == names
+    assert list(net.state_dict()) == names
+    np.sum(net(np.ones((3, 2), np.float32))).backward()
+    assert [p.grad is None for p in net.parameters()] == [True, True, False, False]
+    assert net[0].weights.name == "weights"
+    net.load_state_dict(net.state_dict())
+    assert [p.is_frozen for p in copy.deepcopy(net).parameters()] == [True, True, False, False]
+    assert net.unfreeze() is net
+    assert all(p.requires_grad for p in net.parameters())
+
+
+def test_a_frozen_layer_is_not_recorded_but_for_what_lies_below():
+    first, second = nn.Dense(2, 2, rng=0).freeze(), nn.Dense(2, 2, rng=1).freeze()
+    assert not second(first(np.ones((1, 2), np.float32))).requires_grad
+    first.unfreeze()
+    second(first(np.ones((1, 2), np.float32))).sum().backward()
+    assert first.weights.grad is not None
+
+
+def test_summary_and_drawing_of_frozen_parameters():
+    net = nn.Sequential(nn.Dense(2, 2), nn.Dense(2, 1), Counter())
+    net[0].freeze()
+    net[1].biases.requires_grad = False
+    lines = net.summary((2,)).splitlines()
+    assert [line.split()[5:] for line in lines[2:4]] == [["24", "frozen"], ["12", "1", "frozen"]]
+    assert lines[5].endswith("9     52  7 frozen, and 3 in buffers")
+    assert "weights" in net.draw(np.ones((3, 2), np.float32)).dot
+
+
+# Buffers
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        self.buffer("mean", np.zeros(2, np.float32))
+        self.buffer("steps", 0)
+
+    def forward(self, x):
+        self.mean = self.mean * 0.5 + np.float64(0.5)
+        self.steps += 1
+        return x - self.mean
+
+
+def test_buffers_are_state_but_no_parameters():
+    net = nn.Sequential(nn.Dense(2, 2), Counter())
+    net(np.ones((3, 2), np.float32))
+    assert [name for name, _ in net.named_parameters()] == ["0.weights", "0.biases"]
+    assert [name for name, _ in net.named_buffers()] == ["1.mean", "1.steps"]
+    state = net.state_dict()
+    assert list(state) == ["0.weights", "0.biases", "1.mean", "1.steps"]
+    np.testing.assert_array_equal(state["1.mean"], np.float32([0.5, 0.5]))
+    assert state["1.mean"].dtype == np.float32
+    assert state["1.steps"].shape == ()
+    net[1].mean[...] = 7
+    assert state["1.mean"][0] == 0.5  # a copy
+    net.load_state_dict(state)
+    state["1.mean"][...] = 9
+    np.testing.assert_array_equal(net[1].mean, [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"1\.mean has shape \(3,\), but \(2,\) is needed"):
+        net.load_state_dict(state | {"1.mean": np.zeros(3)})
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_have_their_own_buffers(copied):
+    module = Counter()
+    other = copied(module)
+    other(np.ones(2, np.float32))
+    assert (module.steps, other.steps) == (0, 1)
+    assert list(other.state_dict()) == ["mean", "steps"]
+
+
+def test_a_buffer_copies_what_it_is_given():
+    module, array = Counter(), np.ones(2, np.float32)
+    module.mean = array
+    assert not np.may_share_memory(module.mean, array)
+    module.buffer("mean", array)
+    assert not np.may_share_memory(module.mean, array)
+    same = module.mean
+    module.mean *= 2  # in place
+    assert module.mean is same
+    module.mean = tg.Tensor([1.0, 2.0])
+    assert type(module.mean) is np.ndarray
+    module.buffer("mean", np.zeros(3))  # anew, in another shape and dtype
+    assert module.mean.dtype == np.float64
+    assert list(module.state_dict()) == ["mean", "steps"]
+
+
+# fmt: off
+WRONG_BUFFERS = [
+    (lambda m: setattr(m, "mean", np.zeros(3)),                 ValueError, r"buffer mean of Counter was assigned an array of shape \(3,\), but \(2,\) is needed; .*self\.buffer\(name, array\)"),
+    (lambda m: setattr(m, "steps", 0.5),                        ValueError, "array of dtype float64, but int64 is needed"),
+    (lambda m: setattr(m, "mean", parameter(2) * 2),            TypeError,  r"lose the gradient.*\.detach\(\)"),
+    (lambda m: setattr(m, "mean", None),                        TypeError,  "a Tensor holds numbers"),
+    (lambda m: m.buffer("words", ["a"]),                        TypeError,  "a Tensor holds numbers"),
+    (lambda m: m.buffer("forward", 0),                          ValueError, "name is that of a new attribute of Counter, such as 'running_mean', not 'forward'"),
+    (lambda m: m.buffer("a.b", 0),                              ValueError, "not 'a.b'"),
+    (lambda m: m.buffer(np.zeros(2), "mean"),                   ValueError, "not array"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("wrong", "kind", "message"), WRONG_BUFFERS)
+def test_wrong_buffers_are_refused(wrong, kind, message):
+    module = Counter()
+    with pytest.raises(kind, match=message):
+        wrong(module)
+    assert list(module.state_dict()) == ["mean", "steps"]
+
+
+def test_summary_counts_buffers():
+    lines = nn.Sequential(nn.Dense(2, 2), Counter()).summary((2,)).splitlines()
+    assert lines[2].endswith("6     24")
+    assert lines[3].split() == ["1", "Counter", "(N,", "2)", "0", "16", "and", "3", "in", "buffers"]
+    assert lines[4].split() == ["total", "6", "40", "and", "3", "in", "buffers"]
 
 
 # Penalties

@@ -351,3 +351,14 @@ NOT_DENSE = [
 def test_linear_with_sizes_names_dense(args, settings, message):
     with pytest.raises(TypeError, match=message):
         nn.Linear(*args, **settings)
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64])
+@pytest.mark.parametrize("make", [np.asarray, tg.Tensor])
+def test_dense_converts_integers_to_its_dtype(kind, make):
+    layer, x = nn.Dense(2, 3, rng=0), np.array([[1, 0], [0, 1]], kind)
+    y = layer(make(x))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.data, layer(x.astype(np.float32)).data)
+    np.sum(y).backward()
+    assert layer.weights.grad.dtype == np.float32

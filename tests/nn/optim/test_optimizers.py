@@ -484,3 +484,40 @@ def test_two_parameters_in_one_memory_are_refused():
     a.grad, b.grad = tg.Tensor(np.ones((2, 3))), tg.Tensor(np.ones((3, 2)))
     with pytest.raises(ValueError, match="use one Tensor in both places"):
         SGD([a, b]).step()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frozen_parameters_and_their_states_stay(kind):
+    a, b = (tg.Tensor(np.ones(2), requires_grad=True, name=name) for name in "ab")
+
+    def step():
+        np.sum(a * a + b * b).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    a.requires_grad = False
+    optimizer = kind([a, b], learning_rate=0.1)
+    step()
+    np.testing.assert_array_equal(a.data, [1, 1])
+    assert (b.data < 1).all()
+    assert a.name == "a"
+    a.requires_grad = True
+    step()
+    assert (a.data < 1).all()
+    b.requires_grad = False
+    before = optimizer.state_dict()
+    value = b.data.copy()
+    step()
+    np.testing.assert_array_equal(b.data, value)
+    for name in kind.states:
+        np.testing.assert_array_equal(
+            optimizer.state_dict()["states"][name][1], before["states"][name][1]
+        )
+
+
+def test_an_optimizer_whose_parameters_are_all_frozen_says_so():
+    a = tg.Tensor(np.ones(2), requires_grad=True)
+    optimizer = SGD([a])
+    a.requires_grad = False
+    with pytest.raises(RuntimeError, match=r"all 1 parameters of this SGD are frozen.*unfreeze"):
+        optimizer.step()

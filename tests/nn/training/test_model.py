@@ -151,6 +151,52 @@ def test_every_sample_comes_once_an_epoch_in_a_new_order():
     assert order(True, 8) != [first, second]
 
 
+class Embedding(nn.Module):
+    """The mean of the rows of a table that integers name, and their dtype."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.table = tg.Tensor(rng.standard_normal((10, 4)).astype(np.float32), requires_grad=True)
+        self.out = nn.Dense(4, 2, rng=rng)
+
+    def forward(self, x):
+        self.dtype = x.dtype
+        return self.out(self.table[x].mean(axis=1))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint32])
+def test_integers_stay_integers(kind):
+    ids = np.random.default_rng(1).integers(0, 10, (64, 5)).astype(kind)
+    targets = (ids[:, 0] > 4).astype(int)
+    model = nn.Model(Embedding())
+    model.set(loss=nn.CategoricalCrossentropy(from_logits=True), optimizer=nn.Adam())
+    assert "(N, 2)" in model.summary((5,), dtype=kind)
+    model.train(ids, targets, batch_size=16, print_every=0, validation_data=(ids, targets))
+    assert model.module.dtype == kind
+    assert model.predict(ids).dtype == np.float32
+    np.testing.assert_array_equal(model.predict(ids.tolist()), model.module(ids).data)
+    model.evaluate(ids, targets, verbose=False)
+    assert "(N, 2)" in model.summary()
+    assert "(N, 2)" in model.summary((7,))
+    assert "(N, 2)" in model.module.summary((5,), dtype=int)
+    model.draw(ids)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, bool])
+def test_small_integers_become_floats_that_do_not_overflow(kind):
+    class Centered(nn.Module):
+        def __init__(self):
+            self.weight = tg.Tensor(np.ones(3, np.float32), requires_grad=True)
+
+        def forward(self, x):
+            return (x - 128) * self.weight
+
+    pictures = np.array([[0, 1, 2]], kind)
+    outputs = nn.Model(Centered()).predict(pictures)
+    np.testing.assert_array_equal(outputs, pictures.astype(np.float32) - 128)
+    assert outputs.dtype == np.float32
+
+
 @pytest.mark.parametrize("kind", ["uint8", "int64", "bool", "float16", "float64"])
 def test_data_of_any_real_dtype_is_brought_to_that_of_the_parameters(kind):
     data = np.round(X).astype(kind)
@@ -585,3 +631,12 @@ def test_a_training_that_was_refused_leaves_the_accuracy_as_it_was():
         model.train(np.ones((50, 7)), t * 1e6, print_every=0)
     model.train(t, t, print_every=0)
     assert accuracy.precision == pytest.approx(t.std() / 250)
+
+
+def test_a_model_of_which_all_is_frozen_says_so():
+    model = nn.Model(nn.Sequential(nn.Dense(2, 2)).freeze())
+    model.set(loss=nn.CategoricalCrossentropy(from_logits=True), optimizer=nn.Adam())
+    message = r"all 2 parameters of the model are frozen.*model\.module\.unfreeze\(\)"
+    with pytest.raises(RuntimeError, match=message):
+        model.train(np.ones((4, 2)), np.array([0, 1, 0, 1]), print_every=0)
+    assert len(model.history) == 0

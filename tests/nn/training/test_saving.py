@@ -11,7 +11,8 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn.training import saving
+from nn.config import KINDS
+from nn.training import generators, saving
 
 pytest.importorskip("safetensors")
 
@@ -116,7 +117,7 @@ def test_generators_that_were_shared_still_are(folder):
     assert layers[2].rng is not layers[5].rng
 
 
-@pytest.mark.parametrize("kind", saving.BIT_GENERATORS)
+@pytest.mark.parametrize("kind", generators.BIT_GENERATORS)
 def test_every_kind_of_generator_comes_back(kind, tmp_path):
     model = nn.Model(nn.Dropout(0.5, rng=np.random.Generator(getattr(np.random, kind)(3))))
     model.module.rng.random(7, np.float32)
@@ -179,6 +180,128 @@ def test_a_module_of_ones_own(tmp_path):
     loaded = nn.Model.load(tmp_path / "m")
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
     assert loaded.get_parameters()["shift"].shape == ()
+
+
+class Norm(nn.Module):
+    """Subtraction of a running mean."""
+
+    def __init__(self, n: int):
+        self.n = n
+        self.buffer("mean", np.zeros(n, np.float32))
+        self.buffer("seen", 0)
+        self.shift = tg.Tensor(np.zeros(n, np.float32), requires_grad=True)
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.5 * self.mean + x.data.mean(0) / 2
+            self.seen += len(x)
+        self.centered = (x - self.mean).detach()  # a result, which no file needs
+        return x - self.mean + self.shift
+
+
+def normalizing(norm: nn.Module) -> nn.Model:
+    model = nn.Model(nn.Sequential(norm, nn.Dense(5, 3, rng=0), nn.Softmax()))
+    model.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.Adam())
+    return model
+
+
+@pytest.fixture
+def own_kinds(monkeypatch):
+    """Forget the classes that a test registers."""
+    monkeypatch.setattr("nn.config.KINDS", KINDS.copy())
+
+
+@pytest.mark.usefixtures("own_kinds")
+def test_buffers_are_in_both_kinds_of_files(tmp_path):
+    nn.register(Norm)
+    model = normalizing(Norm(5))
+    model.train(X + 10, y, epochs=2, batch_size=20, print_every=0)
+    assert model.module[0].seen == 180
+    assert model.module[0].mean.mean() > 5
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    model.save_parameters(tmp_path / "p")
+    fresh = normalizing(Norm(5))
+    fresh.load_parameters(tmp_path / "p")
+    np.testing.assert_array_equal(fresh.predict(X), model.predict(X))
+    np.testing.assert_equal(loaded.get_parameters(), fresh.get_parameters())
+
+
+def test_training_with_frozen_layers_resumes(tmp_path):
+    """A model's file says what is frozen, so that training continues; a file of parameters does not."""
+    model = trained(1)
+    model.module[0].freeze()
+    model.module[3][0].biases.requires_grad = False
+    frozen = [p.is_frozen for p in model.module.parameters()]
+    before = model.get_parameters()
+    model.train(X, y, batch_size=20, print_every=0)
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    assert [p.is_frozen for p in loaded.module.parameters()] == frozen
+    for m in (model, loaded):
+        m.train(X, y, batch_size=20, print_every=0)
+        assert [p.is_frozen for p in m.module.parameters()] == frozen
+    assert_same(model, loaded)
+    changed = [not np.array_equal(before[k], a) for k, a in model.get_parameters().items()]
+    assert changed == [not flag for flag in frozen]
+    model.save_parameters(tmp_path / "p")
+    loaded.module.unfreeze()
+    loaded.load_parameters(tmp_path / "p")
+    assert not any(p.is_frozen for p in loaded.module.parameters())
+
+
+# fmt: off
+HOLDERS = {  # an attribute made by the constructor, and by `forward` of a mean
+    "an array":     (np.zeros(5),            lambda mean: mean),
+    "a constant":   (tg.Tensor(np.zeros(5)), tg.Tensor),
+    "made late":    (None,                   lambda mean: mean),
+    "a number":     (np.float64(0),          np.mean),
+    "in a dict":    ({"a": np.zeros(5)},     lambda mean: {"a": mean}),
+    "in a list":    ([],                     lambda mean: [mean]),
+}
+# fmt: on
+
+
+class Losing(nn.Module):
+    def __init__(self, holder: str):
+        self.holder = holder
+        self.state = HOLDERS[holder][0]
+
+    def forward(self, x):
+        if self.training:
+            self.state = HOLDERS[self.holder][1](x.data.mean(0))
+        return x
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.usefixtures("own_kinds")
+def test_arrays_that_a_file_would_lose_are_refused(holder, tmp_path, monkeypatch):
+    nn.register(Losing)
+    model = normalizing(Losing(holder))
+    model.save(tmp_path / "fresh")
+    model.train(X, y, print_every=0)
+    with pytest.raises(TypeError, match=r"its array state.* is not.*write self\.buffer\('state"):
+        model.save(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    monkeypatch.setattr(Losing, "transient", ("state",))
+    model.save(tmp_path / "m")
+
+
+@pytest.mark.usefixtures("own_kinds")
+def test_a_module_without_parameters_that_was_added_later_is_refused(tmp_path):
+    @nn.register
+    class Net(nn.Module):
+        def __init__(self):
+            self.layer = nn.Dense(5, 3)
+
+        def forward(self, x):
+            return self.layer(x)
+
+    net = Net()
+    net.activation = nn.ReLU()
+    with pytest.raises(TypeError, match=r"or modules \(activation\)"):
+        nn.Model(net).save(tmp_path / "m")
 
 
 def test_parameters_open_in_safetensors_for_pytorch(folder):
@@ -252,11 +375,11 @@ def test_a_module_that_could_not_be_loaded_is_not_saved(tmp_path):
     """The description has each layer's arguments, but not that one layer is in two places."""
     layer = nn.Dense(5, 5)
     model = nn.Model(nn.Sequential(layer, nn.ReLU(), layer))
-    with pytest.raises(TypeError, match=r"other parameters \(2.biases, 2.weights\), because one"):
+    with pytest.raises(TypeError, match=r"or modules \(2, 2.biases, 2.weights\), because one"):
         model.save(tmp_path / "m")
     tied = nn.Sequential(nn.Dense(5, 5), nn.Dense(5, 5))
     tied[1].weights = tied[0].weights
-    with pytest.raises(TypeError, match=r"other parameters \(1.weights\)"):
+    with pytest.raises(TypeError, match=r"or modules \(1.weights\)"):
         nn.Model(tied).save(tmp_path / "m")
     assert not list(tmp_path.iterdir())
     model.save_parameters(tmp_path / "p")
@@ -334,7 +457,7 @@ def entry(key, *path):
 # fmt: off
 WRONG_MODELS = [  # change, words
     (drop("parameters.0.weights"),                            "0.weights is missing"),
-    (put("parameters.0.more", [1]),                           "0.more is not a parameter here"),
+    (put("parameters.0.more", [1]),                           "0.more is neither a parameter nor a buffer here"),
     (put("parameters.0.biases", [1]),                         r"0.biases has shape \(1,\), but \(16,\) is needed"),
     (lambda a, _: a.update({"parameters.0.biases": np.zeros(16)}), "0.biases has dtype float64, but the built module has float32"),
     (drop("optimizer.m.6.biases"),                            "'m.6.biases'"),
@@ -379,7 +502,7 @@ def test_a_wrong_model_is_refused(change, words, folder, tmp_path):
     ("change", "words"),
     [
         (drop("0.weights"), "0.weights is missing"),
-        (put("more", [1]), "more is not a parameter here"),
+        (put("more", [1]), "more is neither a parameter nor a buffer here"),
         (put("0.biases", [1]), r"0.biases has shape \(1,\), but \(16,\) is needed"),
         (lambda a, _: a.update({"0.biases": a["0.biases"].astype("c8")}), "dtype complex64"),
     ],
