@@ -19,6 +19,7 @@ from tensorgrad.draw.formulas import FORMULAS, formula
 from tensorgrad.draw.stats import statistics, stats_text
 from tensorgrad.engine.node import NAMES
 from tensorgrad.engine.state import ScopePath
+from tensorgrad.ops.elementwise import where
 from tensorgrad.rules import RULES, EachOp
 
 needs_dot = pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz's `dot` is not installed")
@@ -688,7 +689,7 @@ ELEMENTWISE = [
     op
     for op in RULES.values()
     if op.name in FORMULAS and isinstance(op.function, np.ufunc) and op.function is not np.matmul
-] + [RULES[f] for f in (tg.relu, tg.sigmoid, tg.softplus, tg.sigmoid_cross_entropy, np.where)]
+] + [RULES[f] for f in (tg.relu, tg.sigmoid, tg.softplus, tg.sigmoid_cross_entropy, where)]
 
 
 @pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
