@@ -73,6 +73,7 @@ DIFFERENCES = {  # (functions, kinds of difference, part of the call or of the r
     (".*", "type", "out=.*found int64"): "Of a tensor without axes, integers are returned as numbers, also with `out=`.",
     ("concatenate|std", "exception|type", "Other object|DuckArray"): "An object with `__array_function__` beside a tensor is converted to an array.",
     ("ndarray.astype", "value", r"dtype\('u?int"): "Numbers beyond an integer dtype become any integer, as C leaves it undefined.",
+    ("multiply.reduce", "type", "StringDType"): "`dtype=` of a reduction makes no texts of numbers.",
     ("ndarray.astype", "accepts", "_CopyMode"): "`astype` returns a new tensor, whatever `copy=` says.",
     ("ndarray.choose", "accepts", "at most"): "`choose` takes any number of choices.",
     ("ndarray.conj", "dtype", "bool, found int8"): "`conj` of a boolean tensor is of int8, as that of `np.conj` is.",

@@ -74,10 +74,10 @@ def call_with_keywords(
         )
         return ufunc(*args)
     mask = values(where)
-    if not np.can_cast(mask.dtype, bool, "safe"):
+    if hasattr(where, "dtype") and not np.can_cast(mask.dtype, bool, "safe"):
         raise TypeError(f"{ufunc.__name__} takes where= of booleans, but got dtype {mask.dtype}")
     shape = np.broadcast_shapes(mask.shape, *map(np.shape, args))
-    mask = np.broadcast_to(mask, shape)
+    mask = np.broadcast_to(mask.astype(bool), shape)
     chosen = ufunc(*(np.broadcast_to(a, shape)[mask] if np.ndim(a) else a for a in args))
     chosen = np.broadcast_to(chosen, (np.count_nonzero(mask),))
     return _masked_result(ufunc, out, mask, chosen, casting)

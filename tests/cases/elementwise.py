@@ -3,7 +3,7 @@
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
-from tensorgrad.ops.elementwise import cast, fraction, mantissa
+from tensorgrad.ops.elementwise import cast, fraction, mantissa, where
 from tests.cases import c, call, r
 
 MASK = np.array([True, False, True])
@@ -32,6 +32,7 @@ CASES = {
     np.logaddexp2:  [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 0)],
     np.arctan2:     [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
     np.hypot:       [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), 2)],
+    where:          [call(MASK, r(3), r(3)), call(MASK, r(), r(2, 3))],
     np.where:       [call(MASK, r(2, 3), r(3)), call(True, r(), r(2)), call(MASK, r(3), 0), call([[True], [False]], 1, r(3)), call(MASK, c(3), r(3))],
     clip_ufunc:     [call(r(4), r(4, high=-1), r(4, low=1))],
     np.clip:        [call(r(2, 5), -1, 1), call(r(6), 0.5, None), call(r(6), None, 0.5), call(r(4), r(4, high=-1), r(4, low=1)),

@@ -104,6 +104,7 @@ def test_a_variance_without_freedom_is_nan_as_in_numpy():
 UFUNC_CALLS = [  # ufunc, arguments, keywords; of float32
     (np.add,      ([1.0, 2.0, 3.0], 1.0),              {"where": [True, False, True]}),
     (np.divide,   (1.0, [0.0, 2.0, 4.0]),              {"where": [False, True, True]}),
+    (np.divide,   (1.0, [0.0, 2.0, 4.0]),              {"where": [0, 1, 1]}),
     (np.divide,   ([1.0, 2.0], [[0.0, 2.0], [4.0, 0.0]]), {"where": [[False, True], [True, False]]}),
     (np.log,      ([0.0, -1.0, 2.0],),                 {"where": [False, False, True]}),
     (np.sqrt,     ([4.0, 9.0],),                       {"where": [[True], [False], [True]]}),
