@@ -74,7 +74,7 @@ def call_with_keywords(
         )
         return ufunc(*args)
     mask = values(where)
-    if hasattr(where, "dtype") and not np.can_cast(mask.dtype, bool, "safe"):
+    if hasattr(where, "dtype") and mask.ndim and not np.can_cast(mask.dtype, bool, "safe"):
         raise TypeError(f"{ufunc.__name__} takes where= of booleans, but got dtype {mask.dtype}")
     shape = np.broadcast_shapes(mask.shape, *map(np.shape, args))
     mask = np.broadcast_to(mask.astype(bool), shape)

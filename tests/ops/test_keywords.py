@@ -160,7 +160,7 @@ def test_what_where_leaves_out_comes_from_out():
     ("keywords", "message"),
     [
         ({"out": OUT}, r"cannot write into out= with tensors"),
-        ({"where": [1.0, 0.0, 1.0]}, r"takes where= of booleans, but got dtype float64"),
+        ({"where": np.array([1.0, 0.0, 1.0])}, r"takes where= of booleans, but got dtype float64"),
         ({"dtype": int}, r"Cannot cast ufunc 'add'"),
         ({"where": OUT > 1, "out": np.zeros(3, int)}, r"cannot write a result of .* to out= of"),
         (
