@@ -114,7 +114,7 @@ class Attributes(Interop):
 
     def transpose(self, *axes: Any) -> Self:
         """Return the axes in another order, given as numbers or as one tuple, or reversed."""
-        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     def flatten(self, order: str = "C") -> Self:
         """Return a copy with a single axis.

@@ -51,11 +51,20 @@ class Interop(TensorBase):
             )
         return self._value
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: Any = None,
+    ) -> Any:
         array = self.__array__()
         if any(step < 0 for step in array.strides):  # which PyTorch does not survive
             array = array.copy()
-        return array.__dlpack__(**kwargs)
+        return array.__dlpack__(
+            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return np.empty(0).__dlpack_device__()  # the CPU

@@ -1155,3 +1155,13 @@ def test_a_constant_is_not_made_of_a_recorded_tensor():
     assert Tensor(x * 2, requires_grad=True).is_leaf
     with tg.no_grad():
         assert not Tensor(x).requires_grad
+
+
+def test_axes_of_transpose_are_those_of_ndarray():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    t = tg.Tensor(x, requires_grad=True)
+    for axes in [(), (None,), ((2, 0, 1),), (np.array([1, 0, 2]),), (2, 1, 0)]:
+        np.testing.assert_array_equal(t.transpose(*axes).data, x.transpose(*axes))
+    for axes in [(0,), ((),), (0, 1)]:
+        with pytest.raises(ValueError, match="axes don't match array"):
+            t.transpose(*axes)
