@@ -69,7 +69,8 @@ def shift_by_max(x, axis):
 
     Many short rows are transposed, because NumPy reduces a few long columns three times faster.
     """
-    x = as_inexact(x)
+    if x.dtype.kind in "biu":
+        x = as_inexact(x)
     if x.size == 0:  # which has no maximum
         return x.copy(), axis
     if x.ndim == 2 and axis in (-1, 1) and x.shape[1] < 128 < 16 * len(x):
