@@ -4,6 +4,9 @@ import pytest
 
 from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
 
+# A user's program, which the type checkers read: importing it for doctests would declare its rules.
+collect_ignore = ["tests/typing_sample.py"]
+
 
 @pytest.fixture(autouse=True)
 def _tables_as_they_were():
