@@ -125,6 +125,7 @@ rule(np.fmin,        lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b) | np.i
 rule(np.float_power, lambda g, out, a, b: _power_base(g, out, cast(a, dtype=g.dtype), b),      lambda g, out, a, b: _power_exponent(g, out, cast(a, dtype=g.dtype), b))
 rule(np.remainder,   lambda g, _out, _a, _b: g,                       lambda g, _out, a, b: -g * np.floor_divide(a, b))
 rule(np.fmod,        lambda g, _out, _a, _b: g,                       lambda g, _out, a, b: -g * np.trunc(np.divide(a, b)))
+rule(np.nextafter,   lambda g, _out, _a, _b: g,                       lambda g, _out, _a, _b: g * 0)
 rule(np.copysign,    lambda g, _out, a, b: g * np.sign(a) * np.copysign(1.0, b).astype(g.dtype),   lambda g, _out, _a, _b: g * 0)
 rule(np.heaviside,   lambda g, _out, _a, _b: g * 0,                   lambda g, _out, a, _b: g * np.equal(a, 0))
 rule(np.ldexp,       lambda g, _out, _x, n: np.ldexp(g, n),     None)
@@ -175,7 +176,7 @@ nondifferentiable(
     np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.signbit, np.floor,
     np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide, np.isclose, np.allclose, np.array_equal,
     np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.bitwise_count, np.gcd, np.lcm,
-    np.spacing, np.nextafter, np.result_type, np.can_cast, np.around, np.isposinf, np.isneginf, np.array_equiv, cast_to_integers, exponent,
+    np.spacing, np.result_type, np.can_cast, np.around, np.isposinf, np.isneginf, np.array_equiv, cast_to_integers, exponent,
 )
 # fmt: on
 unsupported(

@@ -19,7 +19,7 @@ DIFFERENTIABLE_UFUNCS = (
 NONDIFFERENTIABLE_UFUNCS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
     np.logical_xor, np.floor_divide, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift,
-    np.gcd, np.lcm, np.nextafter,
+    np.gcd, np.lcm,
 )
 FOLDED = (
     np.subtract, np.divide, np.power, np.float_power, np.remainder, np.fmod, np.logaddexp2, np.arctan2, np.hypot,

@@ -25,6 +25,7 @@ CASES = {
     np.remainder:   [call(r(2, 3), r(2, 1, low=1.1, high=1.9)), call(r(4, low=-8.0, high=8.0), 3), call(7.5, r(3))],
     np.fmod:        [call(r(2, 3), r(2, 1, low=1.1, high=1.9)), call(r(4, low=-8.0, high=8.0), 3), call(7.5, r(3))],
     np.divmod:      [call(r(2, 3), r(2, 1, low=1.1, high=1.9)), call(r(4, low=-8.0, high=8.0), 3), call(7.5, r(3))],
+    np.nextafter:   [call(r(2, 3), r(2, 1)), call(r(), 2.0), call(2.0, r(3))],
     np.copysign:    [call(r(2, 3), r(2, 1)), call(r(), r()), call(r(4), -1.0), call(2.0, r(3))],
     np.heaviside:   [call(r(2, 3), r(2, 1)), call([0.0, 1.0], r(2))],
     np.ldexp:       [call(r(2, 3), 2), call(r(), -1), call(r(3), np.array([[1], [-2]]))],
