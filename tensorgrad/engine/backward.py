@@ -135,7 +135,7 @@ def refuse_overwritten(order: list[Node], useful: set[Node] | None) -> None:
     written: list[Any] = [n for n in order if n.extras is not None and n.extras.version >= 0]
     if not written:
         return
-    newest = max([tensor.extras.version for tensor in written], default=-1)
+    newest = max(tensor.extras.version for tensor in written)
     for node in reversed(order):  # the oldest first
         if node.serial > newest:
             break

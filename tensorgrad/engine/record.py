@@ -22,7 +22,6 @@ from tensorgrad.rules import (
     plain_array,
 )
 
-NO_KEYWORDS: dict[str, Any] = {}
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
 BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}

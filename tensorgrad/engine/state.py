@@ -11,7 +11,7 @@ from typing import Any, cast, overload
 
 from tensorgrad.rules import F
 
-NONE: dict[str, Any] = {}
+NO_KEYWORDS: dict[str, Any] = {}
 
 
 class State:
@@ -44,7 +44,7 @@ class State:
             self,
         )
 
-    def run(self, function: Callable[..., Any], args: Any = (), kwargs: Any = NONE) -> Any:
+    def run(self, function: Callable[..., Any], args: Any = (), kwargs: Any = NO_KEYWORDS) -> Any:
         """Call the function under this state, which is faster than `with`."""
         STATE.set(self)
         try:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import NO_KEYWORDS, NUMBERS, apply, dispatch, remember, unwrap
-from tensorgrad.engine.state import STATE
+from tensorgrad.engine.record import NUMBERS, apply, dispatch, remember, unwrap
+from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
 from tensorgrad.rules import RULES, Function, numbers
 from tensorgrad.tensor.tensor import Tensor

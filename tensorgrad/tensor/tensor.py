@@ -14,7 +14,6 @@ from tensorgrad.engine.gradients import (
 )
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
-    NO_KEYWORDS,
     TensorBase,
     apply,
     dispatch,
@@ -24,7 +23,7 @@ from tensorgrad.engine.record import (
     unwrap,
     wrap,
 )
-from tensorgrad.engine.state import STATE
+from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords

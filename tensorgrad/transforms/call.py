@@ -9,8 +9,8 @@ import numpy as np
 from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.node import Node, serials
-from tensorgrad.engine.record import NO_KEYWORDS, apply
-from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.engine.record import apply
+from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
 from tensorgrad.rules import Function, Op
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (

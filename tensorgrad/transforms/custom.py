@@ -10,8 +10,8 @@ import numpy as np
 from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import NO_KEYWORDS, apply, remember, wrap
-from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.engine.record import apply, remember, wrap
+from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
 from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (

@@ -13,7 +13,7 @@ def leaf(value, dtype=None):
 @pytest.mark.parametrize("number", [2.0, 2, True])
 @pytest.mark.parametrize("f", [np.multiply, np.add, np.maximum, np.divide])
 def test_a_python_number_leaves_the_dtype_of_a_functions_other_operand(f, number):
-    """As in NumPy, where an array of the number would promote it."""
+    """Python's numbers stay weak, as in NumPy: an array of the number would promote the result."""
     x = leaf([1.0, 3.0], np.float32)
     for y in (f(x, number), f(number, x)):
         assert y.dtype == np.float32

@@ -161,7 +161,7 @@ def test_matrices_of_a_batch_that_get_nothing_are_not_refused():
 
 
 def test_leading_vectors_beside_repeated_values():
-    """As of a covariance of fewer samples than dimensions, also where a feature is constant."""
+    """Singular covariances: fewer samples than dimensions, and a constant feature."""
     for x in ([3.0, 1.0, 2.0, 1.0], [3.0, 1.0, 0.0, 0.0]):
         a = np.outer(x, x)
 

@@ -157,7 +157,7 @@ def test_only_two_functions_hand_on_logits():
 
 @both
 def test_the_graph_does_not_save_the_logits(f):
-    """Of z, the tensor of probabilities alone holds an array, and no cycle holds that tensor."""
+    """Only the tensor of probabilities holds an array of z, and no cycle holds that tensor."""
     gc.disable()
     try:
         z = tg.Tensor(Z, requires_grad=True) * 1
