@@ -46,7 +46,10 @@ GROUPS = (
     Group(
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
-    Group("Declaring operations", ("tensorgrad.rules", "tensorgrad.engine.record")),
+    Group(
+        "Declaring operations",
+        ("tensorgrad.rules", "tensorgrad.engine.record", "tensorgrad.ops.common"),
+    ),
     Group(
         "The graph",
         ("tensorgrad.engine.node", "tensorgrad.engine.walk", "tensorgrad.engine.backward"),

@@ -8,6 +8,7 @@ from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
+from tensorgrad.ops.common import check
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -45,6 +46,7 @@ __all__ = [
     "Node",
     "Scope",
     "Tensor",
+    "check",
     "check_grads",
     "checkpoint",
     "composite",
