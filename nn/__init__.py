@@ -1,6 +1,6 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
-from nn import datasets, init
+from nn import datasets, init, schedules
 from nn.config import build, describe, register
 from nn.layers import (
     ELU,
@@ -40,7 +40,7 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
-from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.training.history import History
 from nn.training.model import Model
 
@@ -70,6 +70,7 @@ __all__ = [
     "Metric",
     "Model",
     "Module",
+    "Muon",
     "Optimizer",
     "Precision",
     "RMSprop",
@@ -90,4 +91,5 @@ __all__ = [
     "describe",
     "init",
     "register",
+    "schedules",
 ]
