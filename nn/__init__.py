@@ -29,6 +29,7 @@ from nn.losses import (
 )
 from nn.metrics import (
     F1,
+    ROCAUC,
     AbsoluteError,
     CategoricalAccuracy,
     Metric,
@@ -48,6 +49,7 @@ __all__ = [
     "ELU",
     "F1",
     "GELU",
+    "ROCAUC",
     "SGD",
     "AbsoluteError",
     "Adagrad",
