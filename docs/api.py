@@ -58,6 +58,7 @@ GROUPS = (
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),
     Group("Optimizers", ("nn.optim",)),
+    Group("Schedules", ("nn.optim.schedules",)),
     Group("Training", ("nn.training",)),
     Group("Data sets", ("nn.data",)),
     Group("Initializers", ("nn.layers.init",)),

@@ -18,7 +18,7 @@ ROOMS = {
     "tensorgrad": ["rules", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
         "config", "summary", "state", "module", "losses", "metrics", "layers", "optim", "data", "training",
-        "datasets", "init", "__init__",
+        "datasets", "init", "schedules", "__init__",
     ],
 }  # fmt: skip
 # Within a room, each file sees only those before it.
@@ -29,8 +29,8 @@ FILES = {
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
     "nn/losses": ["base", "classification", "regression", "__init__"],
-    "nn/metrics": ["base", "accuracy", "classification", "regression", "__init__"],
-    "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
+    "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
     "nn/training": ["progress", "history", "loop", "generators", "saving", "model", "__init__"],
 }  # fmt: skip
