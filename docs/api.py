@@ -46,7 +46,7 @@ GROUPS = (
     Group(
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
-    Group("Declaring operations", ("tensorgrad.rules",)),
+    Group("Declaring operations", ("tensorgrad.rules", "tensorgrad.joint")),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
     Group("Modules", ("nn.module", "nn.config")),

@@ -4,6 +4,7 @@ from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
+from tensorgrad.joint import rule_all
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -66,6 +67,7 @@ __all__ = [
     "primitive",
     "relu",
     "rule",
+    "rule_all",
     "rule_each",
     "sigmoid",
     "sigmoid_cross_entropy",
