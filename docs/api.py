@@ -46,7 +46,9 @@ GROUPS = (
     Group(
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
-    Group("Declaring operations", ("tensorgrad.rules", "tensorgrad.engine.record")),
+    Group(
+        "Declaring operations", ("tensorgrad.rules", "tensorgrad.joint", "tensorgrad.engine.record")
+    ),
     Group(
         "The graph",
         ("tensorgrad.engine.node", "tensorgrad.engine.walk", "tensorgrad.engine.backward"),
