@@ -48,7 +48,12 @@ GROUPS = (
     ),
     Group(
         "Declaring operations",
-        ("tensorgrad.rules", "tensorgrad.engine.record", "tensorgrad.ops.common"),
+        (
+            "tensorgrad.rules",
+            "tensorgrad.joint",
+            "tensorgrad.engine.record",
+            "tensorgrad.ops.common",
+        ),
     ),
     Group(
         "The graph",
@@ -61,6 +66,7 @@ GROUPS = (
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),
     Group("Optimizers", ("nn.optim",)),
+    Group("Schedules", ("nn.optim.schedules",)),
     Group("Training", ("nn.training",)),
     Group("Data sets", ("nn.data",)),
     Group("Initializers", ("nn.layers.init",)),

@@ -8,6 +8,7 @@ from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
+from tensorgrad.joint import rule_all
 from tensorgrad.ops.common import check
 from tensorgrad.ops.neural import (
     dropout,
@@ -74,6 +75,7 @@ __all__ = [
     "primitive",
     "relu",
     "rule",
+    "rule_all",
     "rule_each",
     "sigmoid",
     "sigmoid_cross_entropy",

@@ -6,19 +6,19 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, register
-from nn.losses.base import Loss, match_targets
+from nn.losses.base import Loss, match_targets, weighted_mean
 
 
 class Regression(Loss):
     """Base of losses of which each prediction needs one number as its target."""
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
         """Return the targets in the dtype of the predictions.
 
         Shapes: y_pred and y (N, ...) -> (N, ...).
         Raises: ValueError if the shapes differ.
         """
-        return match_targets(y_pred, super().prepare(y_pred, y))
+        return match_targets(y_pred, y)
 
 
 @register
@@ -28,12 +28,14 @@ class MeanSquaredError(Regression):
     Shapes: y_pred and y_true (N, ...) -> ().
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of (y_pred - y)².
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         """
-        return np.mean(np.square(y_pred - y))
+        return weighted_mean(np.square(y_pred - y), sample_weight)
 
 
 @register
@@ -43,12 +45,14 @@ class MeanAbsoluteError(Regression):
     Shapes: y_pred and y_true (N, ...) -> ().
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of |y_pred - y|.
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         """
-        return np.mean(np.abs(y_pred - y))
+        return weighted_mean(np.abs(y_pred - y), sample_weight)
 
 
 @register
@@ -65,11 +69,14 @@ class Huber(Regression):
             raise ValueError(f"delta must be a finite number above 0, not {delta!r}")
         self.delta = float(delta)
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of d² / 2 or delta (|d| - delta / 2), where d = y_pred - y.
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         """
         d = y_pred - y
         near = np.clip(d, -self.delta, self.delta)
-        return np.mean(near * (d - near / 2))  # is both formulas, and squares no large error
+        # Both formulas in one, which squares no large error.
+        return weighted_mean(near * (d - near / 2), sample_weight)

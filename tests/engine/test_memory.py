@@ -21,6 +21,7 @@ import nn
 import tensorgrad as tg
 from tensorgrad.engine.node import Node, NodeExtras
 from tensorgrad.engine.state import Observer, with_state
+from tensorgrad.joint import AllOp
 from tensorgrad.rules import EachOp
 from tests.cases.writes import WRITTEN
 from tests.ops.test_ops import CASES, changed, full_name, leaf
@@ -266,7 +267,8 @@ class Keeps(Observer):
 def reads(op, i, n):
     """Tell if the rule of argument i reads the output, and which of the n arguments it or the residuals read."""
     each = isinstance(op, EachOp)
-    names = list(inspect.signature(op.gradient if each else op.rules[i]).parameters)
+    rule = op.gradient if isinstance(op, EachOp | AllOp) else op.rules[i]
+    names = list(inspect.signature(rule).parameters)
     args = [not name.startswith("_") for name in names[3 if each else 2 :]]
     if op.residuals is not None:
         again = inspect.signature(op.residuals).parameters
