@@ -9,6 +9,7 @@ from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
 from tensorgrad.joint import rule_all
+from tensorgrad.ops.common import check
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -46,6 +47,7 @@ __all__ = [
     "Node",
     "Scope",
     "Tensor",
+    "check",
     "check_grads",
     "checkpoint",
     "composite",
