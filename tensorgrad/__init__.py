@@ -3,7 +3,11 @@
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
+from tensorgrad.engine.backward import unbroadcast
+from tensorgrad.engine.node import Node
+from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
+from tensorgrad.engine.walk import walk
 from tensorgrad.joint import rule_all
 from tensorgrad.ops.convolution import conv, conv_input, conv_weights
 from tensorgrad.ops.neural import (
@@ -42,6 +46,7 @@ from tensorgrad.transforms.functional import (
 __version__ = "0.1.0"
 __all__ = [
     "KinkWarning",
+    "Node",
     "Scope",
     "Tensor",
     "average_pool",
@@ -63,6 +68,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "impure",
     "jacobian",
     "jvp",
     "leaky_relu",
@@ -87,7 +93,9 @@ __all__ = [
     "softplus",
     "standardize",
     "trace",
+    "unbroadcast",
     "value_and_grad",
     "vjp",
+    "walk",
     "windows",
 ]

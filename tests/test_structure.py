@@ -18,19 +18,19 @@ ROOMS = {
     "tensorgrad": ["rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
         "config", "summary", "state", "module", "losses", "metrics", "layers", "optim", "data", "training",
-        "datasets", "init", "__init__",
+        "datasets", "init", "schedules", "__init__",
     ],
 }  # fmt: skip
 # Within a room, each file sees only those before it.
 FILES = {
-    "tensorgrad/engine": ["node", "backward", "state", "record", "gradients", "views", "__init__"],
+    "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
     "nn/losses": ["base", "classification", "regression", "__init__"],
-    "nn/metrics": ["base", "accuracy", "classification", "regression", "__init__"],
-    "nn/optim": ["threads", "flat", "base", "algorithms", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
+    "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
     "nn/training": ["progress", "history", "loop", "generators", "saving", "model", "__init__"],
 }  # fmt: skip
