@@ -38,9 +38,10 @@ class Loss(Configured):
         """Check the targets of a call, and return them as `forward` takes them.
 
         Of the predictions only the shape and the dtype count.
-        Shapes: y_pred (N, ...), y as the loss requires -> as `forward` requires.
+        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
         Raises: TypeError or ValueError if the arguments do not fit.
         """
+        y = y_true if is_constant(y_true) else np.asarray(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
@@ -110,24 +111,31 @@ def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     return y.astype(y_pred.dtype, copy=False)
 
 
-def check_sample_weight(weights: Any, N: int, dtype: Any) -> np.ndarray:
+def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     """Return the weights of N samples as an array of the dtype.
 
     Shapes: weights (N,) -> (N,).
     Raises: ValueError if they are not N finite numbers of at least 0.
     """
-    array = np.asarray(weights)
+    array = weights if is_constant(weights) else np.asarray(weights)
     if array.shape != (N,):
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "
             f"shape {array.shape}"
         )
-    if array.dtype.kind not in "biuf" or not (array >= 0).all() or not np.isfinite(array).all():
-        raise ValueError(
-            "sample_weight must be finite numbers of at least 0, not "
-            f"{reprlib.repr(array.tolist())} of dtype {array.dtype}"
-        )
+    if array.dtype.kind not in "biuf":
+        raise ValueError(weights_message(array))
+    holds = np.all(array >= 0) & np.all(np.isfinite(array))
+    tg.check(holds, ValueError, weights_message, array)
     return array.astype(dtype, copy=False)
+
+
+def weights_message(weights: Any) -> str:
+    """Describe weights of samples that are none."""
+    return (
+        "sample_weight must be finite numbers of at least 0, not "
+        f"{reprlib.repr(weights.tolist())} of dtype {weights.dtype}"
+    )
 
 
 def weighted_mean(terms: tg.Tensor, sample_weight: np.ndarray | None) -> tg.Tensor:

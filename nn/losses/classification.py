@@ -149,6 +149,7 @@ class BinaryCrossentropy(Crossentropy):
 
         Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         """
+        y = self._smoothed(y, 2)
         weights = self._weights(2)
         no, yes = (1 - y, y) if weights is None else (weights[0] * (1 - y), weights[1] * y)
         if sample_weight is not None:

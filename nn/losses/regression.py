@@ -12,13 +12,13 @@ from nn.losses.base import Loss, match_targets, weighted_mean
 class Regression(Loss):
     """Base of losses of which each prediction needs one number as its target."""
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
         """Return the targets in the dtype of the predictions.
 
         Shapes: y_pred and y (N, ...) -> (N, ...).
         Raises: ValueError if the shapes differ.
         """
-        return match_targets(y_pred, super().prepare(y_pred, y))
+        return match_targets(y_pred, y)
 
 
 @register
@@ -78,6 +78,5 @@ class Huber(Regression):
         """
         d = y_pred - y
         near = np.clip(d, -self.delta, self.delta)
-        return weighted_mean(
-            near * (d - near / 2), sample_weight
-        )  # is both formulas, and squares no large error
+        # Both formulas in one, which squares no large error.
+        return weighted_mean(near * (d - near / 2), sample_weight)

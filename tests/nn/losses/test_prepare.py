@@ -12,6 +12,7 @@ Z = rng.standard_normal((6, 3)).astype(np.float32)
 P = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
 C = rng.integers(0, 3, 6)
 ROWS = np.eye(3)[C]
+W = rng.random(6).astype(np.float32)
 BITS = rng.integers(0, 2, (6, 3))
 LOSSES = [
     (nn.CategoricalCrossentropy(), P, C),
@@ -66,7 +67,7 @@ def undecided(x):
 def test_prepared_targets_give_the_same_loss(loss, y_pred, y):
     p = tg.Tensor(y_pred)
     right = loss(p, y)
-    assert loss.forward(p, loss.prepare(p, y)).data.tobytes() == right.data.tobytes()
+    assert loss.forward(p, *loss.prepare(p, y)).data.tobytes() == right.data.tobytes()
     assert loss(p, tg.Tensor(y)).data.tobytes() == right.data.tobytes()
     with pytest.raises(TypeError, match=r"would lose the gradient"):
         loss(p, tg.Tensor(y.astype(float), requires_grad=True))
@@ -78,7 +79,9 @@ def test_nothing_is_decided_by_values_but_in_checks(loss, y_pred, y):
     follow = Follow()
     with with_state(observer=follow):
         found = loss(undecided(y_pred), undecided(y))
+        weighted = loss(undecided(y_pred), undecided(y), undecided(W))
     assert found._value.tobytes() == right.data.tobytes()
+    assert weighted._value.tobytes() == loss(tg.Tensor(y_pred), y, W).data.tobytes()
     assert "check_step" in follow.names
     wrong = undecided(np.where(y == np.max(y), 7, y))
     if not isinstance(loss, (nn.MeanSquaredError, nn.MeanAbsoluteError, nn.Huber)):
