@@ -49,7 +49,7 @@ GROUPS = (
     Group("Declaring operations", ("tensorgrad.rules",)),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
-    Group("Modules", ("nn.module", "nn.config")),
+    Group("Modules", ("nn.module", "nn.config", "nn.seeding")),
     Group("Layers", ("nn.layers",), arrays=True),
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),

@@ -42,6 +42,7 @@ from nn.metrics import (
 )
 from nn.module import Module
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
+from nn.seeding import manual_seed
 from nn.training.history import History
 from nn.training.model import Model
 
@@ -92,6 +93,7 @@ __all__ = [
     "datasets",
     "describe",
     "init",
+    "manual_seed",
     "register",
     "schedules",
 ]

@@ -5,6 +5,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
 from nn.module import Module
+from nn.seeding import generator
 
 
 @register
@@ -24,7 +25,7 @@ class Dropout(Module):
                 f"{rate!r}"
             )
         self.rate = rate
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator(rng)
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Set a random fraction of the elements to 0, in training mode only.

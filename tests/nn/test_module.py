@@ -532,6 +532,7 @@ PARTS = [
     nn.Recall("binary", threshold=0),
     nn.F1(),
     nn.RSquared(),
+    nn.ROCAUC(),
     nn.AbsoluteError(),
 ]
 
