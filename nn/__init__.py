@@ -2,6 +2,7 @@
 
 from nn import datasets, init, schedules
 from nn.config import build, describe, register
+from nn.interchange import from_torch, to_torch
 from nn.layers import (
     ELU,
     GELU,
@@ -92,8 +93,10 @@ __all__ = [
     "confusion_matrix",
     "datasets",
     "describe",
+    "from_torch",
     "init",
     "manual_seed",
     "register",
     "schedules",
+    "to_torch",
 ]

@@ -26,6 +26,8 @@ class Module(Configured):
     """
 
     _words: ClassVar[Mapping[str, str]] = MODULE
+    # An array's attribute -> its name in PyTorch, and its axes there by those here; see to_torch.
+    torch_layout: ClassVar[Mapping[str, tuple[str, tuple[int, ...] | None]]] = {}
     training: bool = True
     _buffers: tuple[str, ...] = ()  # names of attributes
     _scope: tg.Scope | None = None

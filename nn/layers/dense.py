@@ -26,6 +26,7 @@ class Dense(Module):
     """
 
     transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
+    torch_layout = {"weights": ("weight", (1, 0)), "biases": ("bias", None)}
 
     def __init__(
         self,
