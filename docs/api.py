@@ -61,7 +61,7 @@ GROUPS = (
     ),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
-    Group("Modules", ("nn.module", "nn.config")),
+    Group("Modules", ("nn.module", "nn.config", "nn.seeding", "nn.interchange")),
     Group("Layers", ("nn.layers",), arrays=True),
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),

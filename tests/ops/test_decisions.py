@@ -23,6 +23,7 @@ DECIDED = (
     np.trim_zeros,
     np.polymul,
     np.polydiv,
+    np.poly,
     np.roots,
 )  # shape or dtype by value
 
