@@ -26,8 +26,8 @@ def safe_divide(g, d):
 
 @primitive
 def quotient(g, d):
-    """Return safe_divide of tensors, which decides by values."""
-    return safe_divide(g, d)
+    """Return safe_divide of tensors; of arrays of other kinds without a look at their values."""
+    return safe_divide(g, d) if is_plain(g, d) else g / np.where((g == 0) & (d == 0), 1, d)
 
 
 def _divisor(g, d):
@@ -70,8 +70,9 @@ def _share(a, out):
 def _chosen(g, a, b, larger):
     """g where `larger` selects the argument, g / 2 where both tie, 0 elsewhere."""
     tied = np.equal(a, b)
-    # Multiply by each mask separately: `where` is ten times slower, and the sum of two masks is an integer, which promotes.
-    return g * larger if is_plain(g) and not np.any(tied) else g * larger + g * tied * 0.5
+    if is_plain(g) and not np.any(tied):
+        return g * larger  # a `where` is ten times slower
+    return np.where(tied, g * 0.5, g * larger)
 
 
 def _turn(g, side, a, b):
