@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.backward import backward
+from tensorgrad.engine.backward import backward, parents_of
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.record import TensorBase, require_node, wrap
 from tensorgrad.engine.state import STATE, State, with_state
@@ -47,12 +47,13 @@ def gradients(
 
 def as_tensors(node: Node) -> tuple[list[Any], Any]:
     """Return what a node saved for its rules as Tensors that know where they came from."""
-    pairs = zip(node.args, node.parents, strict=True)
+    saved, out = node.args, node.out
+    pairs = zip(saved, parents_of(node), strict=True)
     args = [a if isinstance(a, ShapeDtype) or p is None else wrap(a, p) for a, p in pairs]
-    if node.out is None:
+    if out is None:
         return args, None
     residuals = node.op.residuals
-    return args, wrap(node.out, node) if residuals is None else residuals(*args, **node.kwargs)
+    return args, wrap(out, node) if residuals is None else residuals(*args, **node.kwargs)
 
 
 def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorgrad.engine.node import Node, ShapeDtype, serials
 from tensorgrad.engine.state import STATE, State
+from tensorgrad.operands import plain_array
 from tensorgrad.rules import (
     COMPOSITE,
     NONDIFFERENTIABLE,
@@ -19,7 +20,7 @@ from tensorgrad.rules import (
     Function,
     Op,
     Plan,
-    plain_array,
+    is_ours,
 )
 
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
@@ -27,7 +28,6 @@ BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
 ARRAYS = {np.ndarray, *NUMBERS} - {float, int, bool, complex}
-OURS = {"numpy", __name__.partition(".")[0]}  # packages whose functions may return integers
 ViewStep = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of it
 
 # The C library of Linux hands large arrays back to the system when they are freed, and new ones are
@@ -45,8 +45,8 @@ class TensorBase:
     # np.ma would take the array from under the tensor.
     _value: Any
     node: Node | None
-    # Of the result of softmax or sigmoid: the function, the array and node of its argument.
-    _logits: tuple[Function, Any, Node | None] | None
+    # Of a softmax or sigmoid: the function, its argument's array and node, and a serial number.
+    _logits: tuple[Function, Any, Node | None, int] | None
     _view_of: tuple[weakref.ref["TensorBase"], tuple[ViewStep, ...]]  # of a view; else not set
     _views: list[weakref.ref["TensorBase"]]
     tensor: type["TensorBase"]  # Tensor itself, once there is one: the type of every result
@@ -198,8 +198,7 @@ def has_gradient(op: Op, out: Any) -> bool:
     Raises: TypeError for objects and times, in which a gradient would be lost, and for integers of
     a function whose user declared a gradient.
     """
-    users = (getattr(op.function, "__module__", None) or "numpy").partition(".")[0] not in OURS
-    if out.dtype.kind not in ("fc" if users else "fcbiu"):
+    if out.dtype.kind not in ("fcbiu" if is_ours(op.function) else "fc"):
         raise TypeError(
             f"{op.name} of a tensor that requires a gradient made an array of dtype {out.dtype}, "
             "which has no gradient; use a floating-point dtype, or pass .data"

@@ -10,8 +10,8 @@ import numpy as np
 
 from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
 from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.operands import numbers
 from tensorgrad.ops.index import assign, take
-from tensorgrad.rules import numbers
 
 
 def assign_(t: Any, result: Any) -> Any:

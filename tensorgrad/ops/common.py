@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from tensorgrad.operands import numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
     nondifferentiable,
-    numbers,
-    plain_array,
     primitive,
     refuse_out,
     rule,

@@ -7,6 +7,7 @@ without a graph too, and is freed with that tensor.
 
 from typing import Any
 
+from tensorgrad.engine.node import WRITES, overlap, serials
 from tensorgrad.engine.record import TensorBase, bound, wrap
 from tensorgrad.ops.neural import sigmoid, softmax
 from tensorgrad.rules import RULES, Function
@@ -34,8 +35,9 @@ def logits_of(p: TensorBase, activation: Function) -> Any:
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"only tg.softmax and tg.sigmoid hand on logits, but not {activation!r}")
-    made_by, array, node = getattr(p, "_logits", None) or (None, None, None)
-    return wrap(array, node) if made_by is activation else None
+    made_by, array, node, since = getattr(p, "_logits", None) or (None, None, None, 0)
+    written = any(overlap(p._value, other) for other, *_ in WRITES.since(since))
+    return wrap(array, node) if made_by is activation and not written else None
 
 
 def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -43,7 +45,7 @@ def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[st
     (z,), keywords = bound(RULES[activation], args, kwargs)
     if keywords.get("axis", -1) in (-1, z.ndim - 1):
         # Copied, because z or its array may be written to later, and `p` stays what it is then.
-        p._logits = activation, z._value.astype(p.dtype), p.node and z.node
+        p._logits = activation, z._value.astype(p.dtype), p.node and z.node, next(serials)
     return p
 
 
@@ -53,6 +55,6 @@ def share_logits(p: Any, other: Any) -> Any:
     They have a gradient if `other` has one.
     """
     if logits := getattr(p, "_logits", None):
-        activation, array, node = logits
-        other._logits = activation, array, other.node and node
+        activation, array, node, since = logits
+        other._logits = activation, array, other.node and node, since
     return other

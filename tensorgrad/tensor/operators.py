@@ -11,7 +11,8 @@ import numpy as np
 from tensorgrad.engine.record import NUMBERS, apply, dispatch, remember, unwrap
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
-from tensorgrad.rules import RULES, Function, numbers
+from tensorgrad.operands import numbers
+from tensorgrad.rules import RULES, Function
 from tensorgrad.tensor.tensor import Tensor
 
 # fmt: off

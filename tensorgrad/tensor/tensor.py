@@ -12,7 +12,7 @@ from tensorgrad.engine.gradients import (
     cotangent_of,
     gradients,
 )
-from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
+from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import (
     TensorBase,
     apply,
@@ -25,9 +25,10 @@ from tensorgrad.engine.record import (
 )
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
+from tensorgrad.operands import plain_array
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
-from tensorgrad.rules import RULES, Function, plain_array
+from tensorgrad.rules import RULES, Function
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
@@ -85,12 +86,11 @@ class Tensor(Attributes, Signatures):
         self._logits = None
         if array is self._value:  # `t.data -= step` arrives here, after writing in place
             root = root_of(self)[0]
-            root._logits = None
-            for t in (self, root):
-                node = t.node or getattr(t, "_frozen", None)
-                if node is not None:
-                    extras = node.ensure_extras()
-                    extras.array, extras.version = t._value, next(serials)
+            for t in (self,) if root is self else (self, root):
+                if type(t._value) is np.ndarray:  # not a number, which cannot be written to
+                    WRITES.add(t._value, t._description)
+        if (node := self.node or getattr(self, "_frozen", None)) is not None:
+            node.ensure_extras().version = next(serials)
         self._value = array
         if name is not None:
             self.name = name
@@ -177,6 +177,13 @@ class Tensor(Attributes, Signatures):
     @name.setter
     def name(self, name: str | None) -> None:
         NAMES.set(self.data if self.node is None else self.node, name)
+
+    def _description(self) -> str:
+        """What messages call the tensor."""
+        node = self.node or getattr(self, "_frozen", None)
+        kind = "constant" if node is None else f"result of {node.op.name}" if node.op else "leaf"
+        name = NAMES.get(node or self._value)
+        return f"{kind} {name!r}" if name else kind
 
     @property
     def inputs(self) -> tuple[Any, ...]:
