@@ -37,6 +37,30 @@ def plain_array(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
+def objects_as_numbers(x: Any) -> Any:
+    """Replace arrays of objects in x, however deep in tuples, lists and dicts, by those of numbers.
+
+    Objects that are no numbers stay.
+    """
+    if type(x) in (tuple, list):
+        return type(x)(map(objects_as_numbers, x))
+    if type(x) is dict:
+        return {key: objects_as_numbers(item) for key, item in x.items()}
+    if type(x) is np.ndarray and x.dtype.kind == "O":
+        with contextlib.suppress(TypeError):
+            return numbers(x)
+    return x
+
+
+def refuse_integers(array: np.ndarray) -> None:
+    """Raise TypeError for an array of integers or booleans."""
+    if array.dtype.kind not in "fc":
+        raise TypeError(
+            "only floating-point and complex tensors have gradients, but the data has dtype "
+            f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
+        )
+
+
 def refuse_shape(gradient: Any, x: Any, operands: Sequence[Any]) -> None:
     """Raise if a call of these operands cannot have repeated x to the shape of its gradient.
 

@@ -116,7 +116,7 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             refuse_if_unknown(function, args, kwargs)
             raise
     if function not in NONDIFFERENTIABLE and records((args, kwargs)):
-        name = getattr(function, "__qualname__", function)
+        name = name_of(function)
         if function in UNSUPPORTED:
             raise TypeError(f"{name} of tensors that require a gradient: {UNSUPPORTED[function]}")
         raise TypeError(
@@ -129,6 +129,14 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         )
     result = function(*unwrap(args), **unwrap(kwargs))
     return wrap(result) if function in BLANK else result
+
+
+def name_of(function: Function) -> str:
+    """Return what messages call a function: `ufunc.outer` with the name of the ufunc."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{owner.__name__}.{function.__name__}"
+    return getattr(function, "__qualname__", repr(function))
 
 
 @functools.cache
@@ -145,9 +153,9 @@ def refuse_if_unknown(function: Function, args: tuple[Any, ...], kwargs: dict[st
     try:
         inspect.signature(COMPOSITE[function]).bind(*args, **kwargs)
     except TypeError as error:
-        name = getattr(function, "__qualname__", function)
         raise TypeError(
-            f"{name} of tensors: {error}; leave it out, or pass .data if no gradient is wanted"
+            f"{name_of(function)} of tensors: {error}; leave it out, or pass .data if no gradient "
+            "is wanted"
         ) from None
 
 

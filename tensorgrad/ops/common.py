@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import numbers, plain_array
+from tensorgrad.operands import numbers, objects_as_numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
@@ -28,10 +28,10 @@ def along_first_axis(function: Function) -> Function:
 
 
 def as_array(x: Any) -> Any:
-    """Return arrays and tensors unchanged, and numbers and lists as arrays."""
+    """Return arrays and tensors unchanged, and numbers, lists and objects that are numbers as arrays."""
     if hasattr(x, "shape") and not isinstance(x, np.ndarray):
         return x
-    return plain_array(x)
+    return objects_as_numbers(plain_array(x))
 
 
 def as_operand(x: Any) -> Any:

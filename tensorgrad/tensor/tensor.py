@@ -25,10 +25,11 @@ from tensorgrad.engine.record import (
 )
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import objects_as_numbers, plain_array, refuse_integers
+from tensorgrad.ops.common import as_operand
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
-from tensorgrad.rules import RULES, Function
+from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
@@ -62,7 +63,7 @@ class Tensor(Attributes, Signatures):
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
         if requires_grad:
-            _check_has_gradients(array)
+            refuse_integers(array)
         self._value = array if array.ndim else array[()]
         self.node = Node(array.shape, array.dtype) if requires_grad else None
         if name is not None:
@@ -150,7 +151,7 @@ class Tensor(Attributes, Signatures):
 
     def _value_of_a_leaf(self) -> Any:
         """Return a copy of a constant's value, after checking that the constant can be a leaf."""
-        _check_has_gradients(self.data)
+        refuse_integers(self.data)
         if root_of(self)[0] is not self:
             raise RuntimeError(
                 "this tensor is a view of another, whose values it shares; make a leaf with "
@@ -177,13 +178,6 @@ class Tensor(Attributes, Signatures):
     @name.setter
     def name(self, name: str | None) -> None:
         NAMES.set(self.data if self.node is None else self.node, name)
-
-    def _description(self) -> str:
-        """What messages call the tensor."""
-        node = self.node or getattr(self, "_frozen", None)
-        kind = "constant" if node is None else f"result of {node.op.name}" if node.op else "leaf"
-        name = NAMES.get(node or self._value)
-        return f"{kind} {name!r}" if name else kind
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -278,9 +272,17 @@ class Tensor(Attributes, Signatures):
             if kwargs and ufunc.signature is None and records((args, kwargs)):
                 return call_with_keywords(ufunc, *args, **kwargs)
             return apply(RULES[ufunc], args, kwargs)
-        return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        result = dispatch(function, args, kwargs)
+        if getattr(result, "dtype", np.dtype(bool)).kind == "O" and function in NONDIFFERENTIABLE:
+            return dispatch(function, tuple(map(as_operand, args)), kwargs)  # or an error
+        return result
 
     def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            if type(x) is np.ndarray and x.dtype.kind == "O":
+                args, kwargs = objects_as_numbers([args, kwargs])
+                break
         result = dispatch(function, args, kwargs)
         return hand_on(result, function, args, kwargs) if function in ACTIVATIONS else result
 
@@ -308,12 +310,3 @@ def _rebuild(
     t = Tensor(data, requires_grad or frozen, name=name)
     t.requires_grad = requires_grad
     return t
-
-
-def _check_has_gradients(array: np.ndarray) -> None:
-    """Raise TypeError for an array of integers or booleans."""
-    if array.dtype.kind not in "fc":
-        raise TypeError(
-            "only floating-point and complex tensors have gradients, but the data has dtype "
-            f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
-        )

@@ -934,7 +934,7 @@ def test_checkpoint_notices_a_small_step_of_a_leaf():
     y = tg.checkpoint(lambda x: np.sum(x * w))(tg.Tensor(V, requires_grad=True))
     with tg.no_grad():
         w -= 1e-5
-    with pytest.raises(RuntimeError, match="leaf of shape .* was written to after the call"):
+    with pytest.raises(RuntimeError, match=r"leaf of shape .* was written to after the call"):
         y.backward()
 
 
