@@ -1,6 +1,6 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
-from nn import datasets, init
+from nn import datasets, init, schedules
 from nn.config import build, describe, register
 from nn.layers import (
     ELU,
@@ -29,6 +29,7 @@ from nn.losses import (
 )
 from nn.metrics import (
     F1,
+    ROCAUC,
     AbsoluteError,
     CategoricalAccuracy,
     Metric,
@@ -40,7 +41,7 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
-from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.training.history import History
 from nn.training.model import Model
 
@@ -48,6 +49,7 @@ __all__ = [
     "ELU",
     "F1",
     "GELU",
+    "ROCAUC",
     "SGD",
     "AbsoluteError",
     "Adagrad",
@@ -70,6 +72,7 @@ __all__ = [
     "Metric",
     "Model",
     "Module",
+    "Muon",
     "Optimizer",
     "Precision",
     "RMSprop",
@@ -90,4 +93,5 @@ __all__ = [
     "describe",
     "init",
     "register",
+    "schedules",
 ]

@@ -3,7 +3,12 @@
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
+from tensorgrad.engine.backward import unbroadcast
+from tensorgrad.engine.node import Node
+from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
+from tensorgrad.engine.walk import walk
+from tensorgrad.joint import rule_all
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -38,6 +43,7 @@ from tensorgrad.transforms.functional import (
 __version__ = "0.1.0"
 __all__ = [
     "KinkWarning",
+    "Node",
     "Scope",
     "Tensor",
     "check_grads",
@@ -53,6 +59,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "impure",
     "jacobian",
     "jvp",
     "leaky_relu",
@@ -66,6 +73,7 @@ __all__ = [
     "primitive",
     "relu",
     "rule",
+    "rule_all",
     "rule_each",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -73,7 +81,9 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "trace",
+    "unbroadcast",
     "value_and_grad",
     "vjp",
+    "walk",
     "windows",
 ]

@@ -27,11 +27,11 @@ Array = TypeVar("Array", bound=Any)  # a Tensor, an ndarray or a number: the res
 Residuals = tuple[Function, Function] | None
 # The arguments that no rule reads; if a rule reads the output; if the nodes alone tell all shapes.
 Plan = tuple[tuple[int, ...], bool, bool]
-
 PLAIN = np.ndarray.__array_function__  # which its subclasses have too: it would call back here
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions that are
-NONDIFFERENTIABLE: set[Function] = set()  # the result carries no gradient
+NONDIFFERENTIABLE: set[Function] = set()  # the result comes from values, but carries no gradient
+STATIC: set[Function] = set()  # the result comes from shapes and dtypes alone, not from values
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
 
 
@@ -63,10 +63,9 @@ class Op:
     ) -> None:
         self.function = function
         self.name = function.__name__
-        # The body of a primitive, which does not dispatch.
-        self.compute = getattr(function, "compute", function)
+        self.compute = getattr(function, "compute", function)  # a primitive's does not dispatch
         # NumPy's functions take lists as arrays; to a primitive, a list may be an index, say.
-        self.operand: Function = numbers if self.compute is function else lambda x: x
+        self.operand: Function | None = numbers if self.compute is function else None
         self.plans: dict[int, Plan] = {}
         if residuals is not None:
             self.compute, self.residuals = residuals
@@ -153,10 +152,9 @@ class Op:
 class EachOp(Op):
     """A function of any number of arguments with one rule, `rule(g, out, i, *args, **kwargs)`."""
 
-    def declare(self, rules: Sequence[Function | None]) -> None:
-        gradient: Any = rules[0]
-        self.gradient: Function = gradient
-        self.read = SavedArguments(gradient, skip=3)
+    def declare(self, rules: Sequence[Any]) -> None:
+        self.gradient: Function = rules[0]
+        self.read = SavedArguments(self.gradient, skip=3)
         self.arity = -1
         self.keywords = self.read.keywords
         self.rules = self  # rules[i] is the rule with its i filled in
@@ -213,22 +211,26 @@ def is_ours(function: Function) -> bool:
 
 
 def owned(gradient: Function, i: int | None = None) -> Function:
-    """Return the rule of argument `i` (None: given at the call), if a user's with checks.
-
-    Its result is copied, so that a buffer of the user's stays the user's.
-    """
+    """Return the rule of argument `i` (None: given at the call), a user's with checks."""
     if is_ours(gradient):
         return gradient
 
     @functools.wraps(gradient)
     def call(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
-        result = gradient(g, out, *args, **kwargs)
-        result = result if hasattr(result, "shape") else numbers(result)[()]
         place, operands = (args[0], args[1:]) if i is None else (i, args)
-        refuse_shape(result, operands[place], (g, *operands))
-        return result.copy() if type(result) is np.ndarray and result is not g else result
+        return owned_result(gradient(g, out, *args, **kwargs), place, g, operands)
 
     return call
+
+
+def owned_result(step: Any, i: int, g: Any, operands: tuple[Any, ...]) -> Any:
+    """Return what a user's rule gave for operand `i`; copied, so that a buffer stays the user's.
+
+    Raises: ValueError if the operand cannot have been repeated to this shape.
+    """
+    step = step if hasattr(step, "shape") else numbers(step)[()]
+    refuse_shape(step, operands[i], (g, *operands))
+    return step.copy() if type(step) is np.ndarray and step is not g else step
 
 
 def composite(function: Function, implementation: Function | None = None) -> Any:
@@ -248,8 +250,10 @@ def composite(function: Function, implementation: Function | None = None) -> Any
     return implementation
 
 
-def nondifferentiable(*functions: Function) -> None:
+def nondifferentiable(*functions: Function, static: bool = False) -> None:
     """Declare functions whose result carries no gradient: they take tensors and return arrays.
+
+    With `static` the result depends on shapes and dtypes alone, as that of np.size does.
 
     >>> import tensorgrad as tg
     >>> best = tg.primitive(lambda scores: scores.argmax())
@@ -257,7 +261,7 @@ def nondifferentiable(*functions: Function) -> None:
     >>> best(tg.Tensor([0.1, 0.7, 0.2], requires_grad=True))
     np.int64(1)
     """
-    NONDIFFERENTIABLE.update(functions)
+    (STATIC if static else NONDIFFERENTIABLE).update(functions)
 
 
 def unsupported(reason: str, *functions: Function) -> None:

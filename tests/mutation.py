@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[1]
 FILES = [
     "tensorgrad/operands.py",
     "tensorgrad/rules.py",
+    "tensorgrad/joint.py",
     *sorted(f"tensorgrad/engine/{p.name}" for p in (ROOT / "tensorgrad/engine").glob("*.py")),
 ]
 TESTS = [

@@ -7,7 +7,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, register
-from nn.losses.base import Loss, match_targets
+from nn.losses.base import Loss, match_targets, of_samples, weighted_mean
 
 CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
@@ -77,15 +77,17 @@ class CategoricalCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of -log p over the right classes.
 
-        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> ().
+        Shapes: y_pred (N, C), y (N,) of integers or (N, C), sample_weight (N,) -> ().
         Raises: ValueError if a shape or a target is wrong; TypeError if indices are not integers.
         """
         check_matrix(y_pred, self)
         y = check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
-        y = self._terms(y, y_pred)
+        y = self._terms(y, y_pred, sample_weight)
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         if z is not None:
             return tg.softmax_cross_entropy(z, y)
@@ -93,14 +95,18 @@ class CategoricalCrossentropy(Crossentropy):
             return -np.mean(np.log(clipped(y_pred[np.arange(len(y)), y])))
         return -np.sum(y * np.log(clipped(y_pred))) / len(y)
 
-    def _terms(self, y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
+    def _terms(
+        self, y: np.ndarray, y_pred: tg.Tensor, sample_weight: np.ndarray | None
+    ) -> np.ndarray:
         """Return the factors of -log p, as rows if there are weights or smoothing."""
         C = y_pred.shape[1]
         weights = self._weights(C)
-        if not self.label_smoothing and weights is None:
+        if not self.label_smoothing and weights is None and sample_weight is None:
             return y
         rows = self._smoothed(np.eye(C, dtype=y_pred.dtype)[y] if y.ndim == 1 else y, C)
-        return rows if weights is None else rows * np.array(weights, y_pred.dtype)
+        if weights is not None:
+            rows = rows * np.array(weights, y_pred.dtype)
+        return rows if sample_weight is None else rows * of_samples(sample_weight, 2)
 
 
 @register
@@ -118,10 +124,12 @@ class BinaryCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of -(y log p + (1 - y) log(1 - p)).
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         Raises: ValueError if the shapes differ or a target lies outside [0, 1].
         """
         y = match_targets(y_pred, y)
@@ -132,11 +140,13 @@ class BinaryCrossentropy(Crossentropy):
         y = self._smoothed(y, 2)
         weights = self._weights(2)
         no, yes = (1 - y, y) if weights is None else (weights[0] * (1 - y), weights[1] * y)
+        if sample_weight is not None:
+            no, yes = (of_samples(sample_weight, y.ndim) * part for part in (no, yes))
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.sigmoid)
         if z is None:
             p = clipped(y_pred)
             return -np.mean(yes * np.log(p) + no * np.log(1 - p))
-        if weights is None:
+        if weights is None and sample_weight is None:
             return np.mean(tg.sigmoid_cross_entropy(z, y))
         return np.mean(yes * tg.softplus(-z) + no * tg.softplus(z))
 
@@ -157,17 +167,20 @@ class KLDivergence(Loss):
     def __init__(self, *, from_logits: bool = False) -> None:
         self.from_logits = from_logits
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean over the samples of Σ y log(y / p).
 
-        Shapes: y_pred and y (N, C) -> ().
+        Shapes: y_pred and y (N, C), sample_weight (N,) -> ().
         Raises: ValueError if the shapes differ or a row of targets holds no probabilities.
         """
         check_matrix(y_pred, self)
         y = check_rows(match_targets(y_pred, y), y_pred)
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         log_p = np.log(clipped(y_pred)) if z is None else tg.log_softmax(z)
-        return np.sum(y * (np.log(np.where(y > 0, y, 1)) - log_p)) / len(y)
+        terms = y * (np.log(np.where(y > 0, y, 1)) - log_p)
+        return weighted_mean(terms, sample_weight) * y.shape[1]
 
 
 @register
@@ -181,10 +194,12 @@ class Hinge(Loss):
     Source: Cortes and Vapnik (1995), Support-vector networks, section 3.
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of max(1 - y z, 0).
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         Raises: ValueError if the shapes differ, or the targets are not of two classes.
         """
         y = match_targets(y_pred, y)
@@ -195,7 +210,7 @@ class Hinge(Loss):
             )
         if y.min() == 0:
             y = 2 * y - 1
-        return np.mean(tg.relu(1 - y * y_pred))
+        return weighted_mean(tg.relu(1 - y * y_pred), sample_weight)
 
 
 def clipped(p: tg.Tensor) -> tg.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, register
-from nn.losses.base import Loss, match_targets
+from nn.losses.base import Loss, match_targets, weighted_mean
 
 
 @register
@@ -14,13 +14,15 @@ class MeanSquaredError(Loss):
     Shapes: y_pred and y_true (N, ...) -> ().
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of (y_pred - y)².
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         Raises: ValueError if the shapes differ.
         """
-        return np.mean(np.square(y_pred - match_targets(y_pred, y)))
+        return weighted_mean(np.square(y_pred - match_targets(y_pred, y)), sample_weight)
 
 
 @register
@@ -30,13 +32,15 @@ class MeanAbsoluteError(Loss):
     Shapes: y_pred and y_true (N, ...) -> ().
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of |y_pred - y|.
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         Raises: ValueError if the shapes differ.
         """
-        return np.mean(np.abs(y_pred - match_targets(y_pred, y)))
+        return weighted_mean(np.abs(y_pred - match_targets(y_pred, y)), sample_weight)
 
 
 @register
@@ -53,12 +57,16 @@ class Huber(Loss):
             raise ValueError(f"delta must be a finite number above 0, not {delta!r}")
         self.delta = float(delta)
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the mean of d² / 2 or delta (|d| - delta / 2), where d = y_pred - y.
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
         Raises: ValueError if the shapes differ.
         """
         d = y_pred - match_targets(y_pred, y)
         near = np.clip(d, -self.delta, self.delta)
-        return np.mean(near * (d - near / 2))  # is both formulas, and squares no large error
+        return weighted_mean(
+            near * (d - near / 2), sample_weight
+        )  # is both formulas, and squares no large error

@@ -268,7 +268,8 @@ class Model(TrainState):
             setattr(model, name, part)
         if model.optimizer is not None:
             everything = len(model.optimizer.parameters) == len(model.module.parameters())
-            model._provided = model.optimizer if everything else None
+            one_group = len(model.optimizer.groups) == 1
+            model._provided = model.optimizer if everything and one_group else None
         return model
 
     # Checks before use
