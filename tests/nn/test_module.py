@@ -533,6 +533,7 @@ PARTS = [
     nn.F1(),
     nn.ROCAUC(),
     nn.RSquared(),
+    nn.ROCAUC(),
     nn.AbsoluteError(),
 ]
 
