@@ -3,6 +3,7 @@
 A reduction such as that of np.subtract applies the ufunc to one slice after another. `at` writes in place.
 """
 
+import contextlib
 import functools
 from typing import Any
 
@@ -106,6 +107,8 @@ def _masked_result(ufunc, out, mask, chosen, casting):
         result = np.zeros_like(chosen, dtype=out.dtype, shape=out.shape)
         result[...] = out
         out[mask] = np.nan
+        with contextlib.suppress(TypeError):  # of a recorded tensor; a constant is written
+            out[mask] = chosen
     else:
         result = out
     result[mask] = np.astype(chosen, result.dtype)

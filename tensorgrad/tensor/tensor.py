@@ -263,7 +263,8 @@ class Tensor(Attributes, Signatures):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and ufunc in RULES:
-            if kwargs and ufunc.signature is None and records((args, kwargs)):
+            given = kwargs and ufunc.signature is None
+            if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):
                 return call_with_keywords(ufunc, *args, **kwargs)
             return apply(RULES[ufunc], args, kwargs)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
