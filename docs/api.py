@@ -47,7 +47,13 @@ GROUPS = (
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
     Group(
-        "Declaring operations", ("tensorgrad.rules", "tensorgrad.joint", "tensorgrad.engine.record")
+        "Declaring operations",
+        (
+            "tensorgrad.rules",
+            "tensorgrad.joint",
+            "tensorgrad.engine.record",
+            "tensorgrad.ops.common",
+        ),
     ),
     Group(
         "The graph",
@@ -55,7 +61,7 @@ GROUPS = (
     ),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
-    Group("Modules", ("nn.module", "nn.config")),
+    Group("Modules", ("nn.module", "nn.config", "nn.seeding", "nn.interchange")),
     Group("Layers", ("nn.layers",), arrays=True),
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),

@@ -2,6 +2,7 @@
 
 from nn import datasets, init, schedules
 from nn.config import build, describe, register
+from nn.interchange import from_torch, to_torch
 from nn.layers import (
     ELU,
     GELU,
@@ -59,6 +60,7 @@ from nn.metrics import (
 )
 from nn.module import Module
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
+from nn.seeding import manual_seed
 from nn.training.history import History
 from nn.training.model import Model
 
@@ -125,7 +127,10 @@ __all__ = [
     "confusion_matrix",
     "datasets",
     "describe",
+    "from_torch",
     "init",
+    "manual_seed",
     "register",
     "schedules",
+    "to_torch",
 ]

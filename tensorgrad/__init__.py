@@ -9,6 +9,7 @@ from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
 from tensorgrad.joint import rule_all
+from tensorgrad.ops.common import check
 from tensorgrad.ops.convolution import conv, conv_input, conv_weights
 from tensorgrad.ops.neural import (
     dropout,
@@ -52,6 +53,7 @@ __all__ = [
     "average_pool",
     "batch_norm",
     "channel_moments",
+    "check",
     "check_grads",
     "checkpoint",
     "composite",

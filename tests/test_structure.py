@@ -17,7 +17,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
-        "config", "summary", "state", "module", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "datasets", "init", "schedules", "__init__",
     ],
 }  # fmt: skip

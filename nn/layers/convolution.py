@@ -18,6 +18,7 @@ from nn.layers.parts import (
     for_each_axis,
 )
 from nn.module import Module
+from nn.seeding import generator
 
 
 class Convolution(Module):
@@ -65,7 +66,7 @@ class Convolution(Module):
             self.in_channels // self.groups,
             self.out_channels,
         )
-        W = initialize(initializer, shape, np.random.default_rng(rng), np.dtype(dtype))
+        W = initialize(initializer, shape, generator(rng), np.dtype(dtype))
         self.weights = tg.Tensor(self._laid_out(W), requires_grad=True)
         zeros = np.zeros(self.out_channels, dtype)
         self.biases = tg.Tensor(zeros, requires_grad=True) if bias else None  # type: ignore[assignment]
@@ -113,6 +114,7 @@ class Conv1D(Convolution):
     """
 
     n_axes = 1
+    torch_layout = {"weights": ("weight", (2, 1, 0)), "biases": ("bias", None)}
 
 
 @register
@@ -130,6 +132,7 @@ class Conv2D(Convolution):
     """
 
     n_axes = 2
+    torch_layout = {"weights": ("weight", (3, 2, 0, 1)), "biases": ("bias", None)}
 
 
 @register
@@ -145,6 +148,7 @@ class Conv2DTranspose(Convolution):
     """
 
     n_axes = 2
+    torch_layout = {"weights": ("weight", (3, 2, 0, 1)), "biases": ("bias", None)}
 
     def _laid_out(self, W: np.ndarray) -> np.ndarray:
         *size, C, _ = W.shape  # C is that of one group

@@ -16,6 +16,11 @@ class Normalization(Module):
     Raises: ValueError if a setting is out of its range.
     """
 
+    torch_layout = {
+        "weights": ("weight", None), "biases": ("bias", None),
+        "running_variance": ("running_var", None),
+    }  # fmt: skip
+
     def __init__(self, n_features: int, epsilon: float, bias: bool, dtype: Any) -> None:
         kind = type(self).__name__
         self.n_features = count(n_features, f"n_features of {kind}")

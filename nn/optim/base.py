@@ -2,7 +2,8 @@
 
 import copy
 import functools
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
 from nn.optim.groups import ParameterGroup, build_groups, check_groups, describe_groups
 from nn.optim.settings import Rate, check_decay, check_savable, checked, rate_at
 from nn.optim.threads import run_in_threads
+from nn.words import OPTIMIZER, SETTINGS
 
 FLUSH = 32  # steps between two flushes of denormal numbers
 
@@ -38,6 +40,8 @@ class Optimizer(Configured):
     """
 
     transient = ("parameters",)
+    _words: ClassVar[Mapping[str, str]] = OPTIMIZER
+    __signature__: ClassVar[inspect.Signature]
     states: ClassVar[tuple[str, ...]] = ()
     whole: ClassVar[bool] = False
     learning_rate: Rate
@@ -50,6 +54,21 @@ class Optimizer(Configured):
     rho: float
     beta_1: float
     beta_2: float
+
+    def __init_subclass__(cls) -> None:
+        signature = inspect.signature(cls.__init__)
+        own = [p for name, p in signature.parameters.items() if name != "self"]
+        cls.__signature__ = signature.replace(parameters=own)  # not that of __new__
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make an optimizer, of which `__init__` takes the arguments.
+
+        Raises: TypeError if one has its name in another library.
+        """
+        for name in kwargs.keys() & SETTINGS.keys():
+            if name not in cls.__signature__.parameters:
+                raise TypeError(f"{cls.__name__} has no argument {name}; write {SETTINGS[name]}")
+        return super().__new__(cls)
 
     def __init__(self, parameters: Iterable[Any] | None = None, **settings: Any) -> None:
         self.iterations = 0  # steps taken

@@ -119,6 +119,29 @@ def double(description):
     return "float64" if description == "float32" else description
 
 
+def test_a_network_opens_in_pytorch_with_equal_outputs():
+    torch = pytest.importorskip("torch")
+    T = torch.nn
+    ours = nn.Sequential(
+        nn.Conv2D(3, 4, 3, stride=2, padding=1), nn.BatchNorm(4), nn.ReLU(), nn.MaxPool2D(),
+        nn.Conv2DTranspose(4, 6, 3, padding="valid", bias=False), nn.GroupNorm(2, 6), nn.GlobalAveragePool2D(),
+        nn.Dense(6, 2), nn.LayerNorm(2),
+    )  # fmt: skip
+    theirs = T.Sequential(
+        T.Conv2d(3, 4, 3, stride=2, padding=1), T.BatchNorm2d(4), T.ReLU(), T.MaxPool2d(2),
+        T.ConvTranspose2d(4, 6, 3, bias=False), T.GroupNorm(2, 6), T.Sequential(T.AdaptiveAvgPool2d(1), T.Flatten()),
+        T.Linear(6, 2), T.LayerNorm(2),
+    )  # fmt: skip
+    x = inputs((12, 10, 3))
+    ours(x)  # moves the running statistics
+    theirs.load_state_dict(nn.to_torch(ours))
+    expected = theirs.eval()(torch.tensor(np.moveaxis(x, -1, 1).copy())).detach().numpy()
+    np.testing.assert_allclose(ours.eval()(x).data, expected, atol=1e-5)
+    again = nn.from_torch(theirs.state_dict(), copy.deepcopy(ours))
+    for name, array in again.state_dict().items():
+        np.testing.assert_array_equal(array, ours.state_dict()[name])
+
+
 # Reshape, Function, Residual, SpatialDropout, activation=, bias=
 
 
