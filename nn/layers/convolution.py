@@ -9,6 +9,7 @@ from nn.config import Seed, count, register
 from nn.layers.init import Initializer, initialize
 from nn.layers.parts import (
     Sizes,
+    WithBiases,
     activated,
     activation_of,
     axis_sizes,
@@ -21,15 +22,13 @@ from nn.module import Module
 from nn.seeding import generator
 
 
-class Convolution(Module):
+class Convolution(WithBiases):
     """Base of the convolutions, with `n_axes` in space.
 
     Raises: ValueError if a size or setting is out of its range.
     """
 
-    transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
     n_axes: ClassVar[int]
-    biases: tg.Tensor  # None without bias
 
     def __init__(
         self,
@@ -60,7 +59,6 @@ class Convolution(Module):
                 f"groups of {kind} must divide both numbers of channels, {in_channels} and "
                 f"{out_channels}, but {groups} does not"
             )
-        self.bias = bool(bias)
         shape = (
             *for_each_axis(self.kernel_size, n),
             self.in_channels // self.groups,
@@ -68,8 +66,7 @@ class Convolution(Module):
         )
         W = initialize(initializer, shape, generator(rng), np.dtype(dtype))
         self.weights = tg.Tensor(self._laid_out(W), requires_grad=True)
-        zeros = np.zeros(self.out_channels, dtype)
-        self.biases = tg.Tensor(zeros, requires_grad=True) if bias else None  # type: ignore[assignment]
+        self._make_biases(bias, self.out_channels, dtype)
         self.activation = activation_of(activation)
 
     def _laid_out(self, W: np.ndarray) -> np.ndarray:

@@ -1,19 +1,19 @@
 """Dense: the fully connected layer of weights and biases."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
 from nn.layers.init import Initializer, initialize
-from nn.layers.parts import activated, activation_of, check_input, floating
+from nn.layers.parts import WithBiases, activated, activation_of, check_input, floating
 from nn.module import Module
 from nn.seeding import generator
 
 
 @register
-class Dense(Module):
+class Dense(WithBiases):
     """The fully connected layer activation(x W + b).
 
     The penalties on weights and biases are l1 Σ|w| + l2 Σw².
@@ -27,9 +27,7 @@ class Dense(Module):
     Raises: ValueError if a size is not a positive integer or a regularizer is negative.
     """
 
-    transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
     torch_layout = {"weights": ("weight", (1, 0)), "biases": ("bias", None)}
-    biases: tg.Tensor  # (H,), or None without bias
 
     def __init__(
         self,
@@ -63,9 +61,7 @@ class Dense(Module):
         shape = (self.n_inputs, self.n_neurons)
         W = initialize(initializer, shape, generator(rng), np.dtype(dtype))
         self.weights = tg.Tensor(W, requires_grad=True)  # (D, H)
-        zeros = np.zeros(n_neurons, dtype)
-        self.bias = bool(bias)
-        self.biases = tg.Tensor(zeros, requires_grad=True) if bias else None  # type: ignore[assignment]
+        self._make_biases(bias, self.n_neurons, dtype)  # (H,)
         self.activation = activation_of(activation)
 
     @property

@@ -6,11 +6,10 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, count, register
-from nn.layers.parts import check_input, floating
-from nn.module import Module
+from nn.layers.parts import WithBiases, check_input, floating
 
 
-class Normalization(Module):
+class Normalization(WithBiases):
     """Base of the normalizations, with weights of ones and biases of zeros, one per feature.
 
     Raises: ValueError if a setting is out of its range.
@@ -30,8 +29,7 @@ class Normalization(Module):
             )
         self.epsilon = epsilon
         self.weights = tg.Tensor(np.ones(self.n_features, dtype), requires_grad=True)  # (C,)
-        if bias:
-            self.biases = tg.Tensor(np.zeros(self.n_features, dtype), requires_grad=True)  # (C,)
+        self._make_biases(bias, self.n_features, dtype)  # (C,)
 
     @property
     def dtype(self) -> np.dtype:
@@ -118,11 +116,10 @@ class LayerNorm(Normalization):
         self, n_features: int, *, epsilon: float = 1e-5, bias: bool = True, dtype: Any = np.float32
     ) -> None:
         super().__init__(n_features, epsilon, bias, dtype)
-        self.bias = bool(bias)
 
     def _normalized(self, x: tg.Tensor) -> tg.Tensor:
         out = tg.standardize(x, epsilon=self.epsilon) * self.weights
-        return out + self.biases if self.bias else out
+        return out if self.biases is None else out + self.biases
 
 
 @register

@@ -1,8 +1,9 @@
 """Parts of several layers: checks of settings and inputs, and an activation at the end."""
 
+import inspect
 import reprlib
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,8 +11,29 @@ import tensorgrad as tg
 from nn.config import KINDS, argument_text, count
 from nn.module import Module
 
-X = TypeVar("X")
 Sizes = int | Sequence[int]
+
+
+class WithBiases(Module):
+    """Base of layers with biases, which are None in a layer made with `bias=False`.
+
+    There is no attribute `bias`, which users of PyTorch would take for the biases.
+    """
+
+    transient: ClassVar[tuple[str, ...]] = ("rng", "initializer", "bias")
+    biases: tg.Tensor
+
+    def _make_biases(self, bias: bool, n: int, dtype: Any) -> None:
+        zeros = np.zeros(n, dtype)
+        self.biases = tg.Tensor(zeros, requires_grad=True) if bias else None  # type: ignore[assignment]
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments in a form that JSON can hold.
+
+        Raises: TypeError if an argument is not stored under its name, or JSON cannot hold it.
+        """
+        left_out = self.biases is None and "bias" in inspect.signature(type(self)).parameters
+        return super().config() | ({"bias": False} if left_out else {})
 
 
 def activation_of(activation: str | Module | None) -> Module | None:
