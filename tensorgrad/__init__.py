@@ -3,7 +3,14 @@
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
+from tensorgrad.engine.backward import unbroadcast
+from tensorgrad.engine.node import Node
+from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
+from tensorgrad.engine.walk import walk
+from tensorgrad.joint import rule_all
+from tensorgrad.ops.common import check
+from tensorgrad.ops.convolution import conv, conv_input, conv_weights
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -16,6 +23,8 @@ from tensorgrad.ops.neural import (
     softmax_cross_entropy,
     softplus,
 )
+from tensorgrad.ops.normalization import batch_norm, channel_moments, shift_scale, standardize
+from tensorgrad.ops.pooling import average_pool, max_pool
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import ndtr
 from tensorgrad.ops.windows import fold, windows
@@ -38,11 +47,19 @@ from tensorgrad.transforms.functional import (
 __version__ = "0.1.0"
 __all__ = [
     "KinkWarning",
+    "Node",
     "Scope",
     "Tensor",
+    "average_pool",
+    "batch_norm",
+    "channel_moments",
+    "check",
     "check_grads",
     "checkpoint",
     "composite",
+    "conv",
+    "conv_input",
+    "conv_weights",
     "custom_gradient",
     "detect_anomaly",
     "draw",
@@ -53,6 +70,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "impure",
     "jacobian",
     "jvp",
     "leaky_relu",
@@ -60,20 +78,26 @@ __all__ = [
     "log_softmax",
     "logits_of",
     "logsumexp",
+    "max_pool",
     "ndtr",
     "no_grad",
     "nondifferentiable",
     "primitive",
     "relu",
     "rule",
+    "rule_all",
     "rule_each",
+    "shift_scale",
     "sigmoid",
     "sigmoid_cross_entropy",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "standardize",
     "trace",
+    "unbroadcast",
     "value_and_grad",
     "vjp",
+    "walk",
     "windows",
 ]

@@ -83,6 +83,7 @@ def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         for kind, of_parameters in saved["states"].items():
             arrays |= {f"optimizer.{kind}.{k}": a for k, a in zip(names, of_parameters)}
         metadata |= {"iterations": saved["iterations"], "optimized": names}
+        metadata |= {"groups": saved.get("groups", [])}
     metadata["random"] = [
         {"names": names, "state": jsonable(rng.bit_generator.state)}
         for rng, names in generators(state)
@@ -240,7 +241,12 @@ def _load_optimizer(
         _check_dtypes(dict(zip(names, states[kind])), dict(zip(names, needed)), "the optimizer")
     # Its settings are those that it was built with: those that an older file lacks are defaults.
     optimizer.load_state_dict(
-        {"settings": optimizer.config(), "iterations": iterations, "states": states}
+        {
+            "settings": optimizer.config(),
+            "iterations": iterations,
+            "states": states,
+            "groups": metadata.get("groups", []),  # older files have no such entry
+        }
     )
 
 

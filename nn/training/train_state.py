@@ -8,6 +8,7 @@ from nn.losses import Loss
 from nn.metrics import Accuracy
 from nn.module import Module
 from nn.optim.base import Optimizer
+from nn.seeding import generator
 from nn.training.history import History
 from nn.training.interruptions import StepGuard
 from nn.training.position import Position
@@ -22,6 +23,6 @@ class TrainState:
     optimizer: Optimizer | None = None
     accuracy: Accuracy | None = None
     history: History = field(default_factory=History)
-    rng: np.random.Generator = field(default_factory=np.random.default_rng)  # of the shuffling
+    rng: np.random.Generator = field(default_factory=generator)  # of the shuffling
     position: Position | None = None  # in an epoch that is not complete
     guard: StepGuard = field(default_factory=StepGuard)

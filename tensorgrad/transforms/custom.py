@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
+from tensorgrad.engine.base import wrap
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import apply, remember, wrap
+from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
+from tensorgrad.joint import SharedRules
 from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -40,29 +42,13 @@ class JointOp(EachOp):
         return (), self.reads_out, False
 
     @property
-    def rules(self) -> "Rules":
+    def rules(self) -> SharedRules:
         """Made anew for each visit of a backward, so that nothing it computes stays behind."""
-        return Rules(self.pull)
+        return SharedRules(self.pull)
 
     def gradient(self, g: Any, out: Any, i: int, *args: Any) -> Any:
         """As the function says itself."""
         return self.rules[i](g, out, *args)
-
-
-class Rules:
-    """The rules of a JointOp: the first one that is called computes for all of them."""
-
-    def __init__(self, pull: Function) -> None:
-        self.pull = pull
-        self.found: Sequence[Any] | None = None
-
-    def __getitem__(self, i: int) -> Function:
-        return functools.partial(self.gradient, i)
-
-    def gradient(self, i: int, g: Any, out: Any, *args: Any) -> Any:
-        if self.found is None:
-            self.found = self.pull(g, out, *args)
-        return self.found[i]
 
 
 def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
@@ -245,4 +231,7 @@ def record(op: JointOp, parents: list[Node]) -> Tensor:
     out = op.compute() if state.observer is None else state.observer.compute(op, values, {})
     plan = op.plan(0, len(parents))
     node = remember(op, plan, [*parents], values, NO_KEYWORDS, out, out, state)
-    return wrap(out, node)
+    t = wrap(out, node)
+    if state.observer is not None:
+        state.observer.returned(op, tuple(parents), NO_KEYWORDS, t)
+    return t
