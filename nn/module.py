@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 from nn.config import Configured
-from nn.state import fitted, misfits
+from nn.state import cast_all, fitted
 from nn.summary import summary
 from nn.words import MODULE
 
@@ -221,8 +221,8 @@ class Module(Configured):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy arrays into the parameters and buffers of the same names.
 
-        Raises: ValueError, before anything is copied, that lists every array that does not fit;
-        TypeError if `state` is no dict.
+        Raises: ValueError, before anything is copied, that lists every array that does not fit or
+        has values beyond the dtype; TypeError if `state` is no dict.
         """
         own = self._arrays()
         if not isinstance(state, Mapping):
@@ -230,18 +230,8 @@ class Module(Configured):
                 f"the arrays of {type(self).__name__} are given as a dict by name, with the names "
                 f"{', '.join(own)}, not as a {type(state).__name__}"
             )
-        arrays = {name: np.asarray(value) for name, value in state.items()}
-        problems = [f"{name} is missing" for name in own if name not in arrays]
-        problems += [
-            f"{name} is neither a parameter nor a buffer here" for name in arrays if name not in own
-        ]
-        for name in own.keys() & arrays.keys():
-            problems += [f"{name} has {problem}" for problem in misfits(arrays[name], own[name])]
-        if problems:
-            raise ValueError(
-                f"these arrays do not fit {type(self).__name__}, and nothing was loaded: "
-                + "; ".join(sorted(problems))
-            )
+        given = {name: np.asarray(value) for name, value in state.items()}
+        arrays = cast_all(given, own, type(self).__name__)  # from here on nothing can fail
         for name, p in self.named_parameters():
             data = p.data
             data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays

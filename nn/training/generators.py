@@ -1,5 +1,6 @@
 """The random states of a training in its file: each generator once, with all who share it."""
 
+import reprlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,21 @@ import numpy as np
 
 from nn.training.loop import TrainState
 
-BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+WORD, LONG_WORD = 2**32, 2**64
+_BUFFERED = {"has_uint32": (None, 2), "uinteger": (None, WORD)}
+_PCG = {"state.state": (None, 2**128), "state.inc": (None, 2**128), **_BUFFERED}
+# The numbers in the state of each kind: how many (None: one, without a list), and a bound above
+# them. NumPy does not check them, and reads outside its memory for some.
+BIT_GENERATORS: dict[str, dict[str, tuple[int | None, int]]] = {
+    "PCG64": _PCG,
+    "PCG64DXSM": _PCG,
+    "MT19937": {"state.key": (624, WORD), "state.pos": (None, 625)},
+    "Philox": {
+        "state.counter": (4, LONG_WORD), "state.key": (2, LONG_WORD),
+        "buffer": (4, LONG_WORD), "buffer_pos": (None, 5), **_BUFFERED,
+    },
+    "SFC64": {"state.state": (4, LONG_WORD), **_BUFFERED},
+}  # fmt: skip
 
 
 def _holders(state: TrainState) -> Iterator[tuple[str, Any, str]]:
@@ -28,26 +43,74 @@ def generators(state: TrainState) -> list[tuple[np.random.Generator, list[str]]]
     return list(shared.values())
 
 
-def restore_generators(state: TrainState, saved: list[dict[str, Any]]) -> None:
+def restore_generators(state: TrainState, saved: Any) -> None:
     """Put the saved generators where they were.
 
-    Raises: ValueError if a generator is missing, not used here, or of an unknown kind.
+    Raises: ValueError, before any is put there, if a generator is missing, not used here, of an
+    unknown kind, or in an impossible state.
     """
     holders = {name: (owner, attribute) for name, owner, attribute in _holders(state)}
-    names = [name for entry in saved for name in entry["names"]]
+    entries = [_entry(entry) for entry in (saved if isinstance(saved, list) else [saved])]
+    names = [name for names, _ in entries for name in names]
     if sorted(names) != sorted(holders):
         raise ValueError(f"it has random states for {sorted(names)}, but needs {sorted(holders)}")
-    for entry in saved:
-        kind = entry["state"]["bit_generator"]
-        if kind not in BIT_GENERATORS:
-            raise ValueError(
-                f"its random generator {kind!r} is not one of {', '.join(BIT_GENERATORS)}"
-            )
-        bits = getattr(np.random, kind)()
-        bits.state = _like(entry["state"], bits.state)
-        rng = np.random.Generator(bits)
-        for name in entry["names"]:
+    restored = [(names, generator_in(saved)) for names, saved in entries]
+    for names, rng in restored:
+        for name in names:
             setattr(*holders[name], rng)
+
+
+def _entry(entry: Any) -> tuple[list[str], Any]:
+    """Return the names and the state in the entry of a generator.
+
+    Raises: ValueError if it has another form.
+    """
+    if not isinstance(entry, dict) or entry.keys() != {"names", "state"}:
+        raise ValueError("a random state of it has not the form of one")
+    names = entry["names"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"the names of a random state are {names!r}, but should be strings")
+    return names, entry["state"]
+
+
+def generator_in(state: Any) -> np.random.Generator:
+    """Make a generator in a state that `jsonable` returned.
+
+    Raises: ValueError if there is no such state.
+    """
+    kind = state.get("bit_generator") if isinstance(state, dict) else None
+    if not isinstance(kind, str) or kind not in BIT_GENERATORS:
+        raise ValueError(f"its random generator {kind!r} is not one of {', '.join(BIT_GENERATORS)}")
+    numbers = {name: _number(state, name, kind) for name in BIT_GENERATORS[kind]}
+    if kind in ("PCG64", "PCG64DXSM") and numbers["state.inc"] % 2 == 0:
+        raise ValueError(f"the state.inc of its random generator {kind} is even")
+    if kind == "MT19937" and not any(numbers["state.key"]):
+        raise ValueError("the state.key of its random generator MT19937 is 0")
+    bits = getattr(np.random, kind)()
+    bits.state = _filled(bits.state, numbers, "")
+    return np.random.Generator(bits)
+
+
+def _number(state: Any, name: str, kind: str) -> Any:
+    """Return a number, or a list of numbers, in the state of a generator of this kind.
+
+    Raises: ValueError if it is missing or out of its bounds.
+    """
+    value = state
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    length, bound = BIT_GENERATORS[kind][name]
+    numbers = value if isinstance(value, list) else [value]
+    if (
+        isinstance(value, list) != (length is not None)
+        or len(numbers) != (length or 1)
+        or not all(type(n) is int and 0 <= n < bound for n in numbers)
+    ):
+        raise ValueError(
+            f"the {name} of its random generator {kind} should be {length or 'one'} "
+            f"integer{'s' * bool(length)} from 0 to {bound - 1}, but is {reprlib.repr(value)}"
+        )
+    return value
 
 
 def jsonable(state: Any) -> Any:
@@ -57,8 +120,12 @@ def jsonable(state: Any) -> Any:
     return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
 
 
-def _like(value: Any, template: Any) -> Any:
-    """Convert a value from JSON to the types in a state of the same kind."""
-    if isinstance(template, dict):
-        return {key: _like(value[key], item) for key, item in template.items()}
-    return np.array(value, template.dtype) if isinstance(template, np.ndarray) else value
+def _filled(template: dict[str, Any], numbers: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return a state like the template, with these numbers under their dotted names."""
+    state: dict[str, Any] = {}
+    for key, old in template.items():
+        new = numbers.get(path + key, old)
+        if isinstance(old, dict):
+            new = _filled(old, numbers, f"{path}{key}.")
+        state[key] = np.array(new, old.dtype) if isinstance(old, np.ndarray) else new
+    return state
