@@ -47,7 +47,13 @@ GROUPS = (
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
     Group(
-        "Declaring operations", ("tensorgrad.rules", "tensorgrad.joint", "tensorgrad.engine.record")
+        "Declaring operations",
+        (
+            "tensorgrad.rules",
+            "tensorgrad.joint",
+            "tensorgrad.engine.record",
+            "tensorgrad.ops.common",
+        ),
     ),
     Group(
         "The graph",

@@ -17,7 +17,8 @@ class Loss(Configured):
     """Base of losses, each the mean over a batch.
 
     A subclass defines `forward(y_pred, y, sample_weight=None)`, which takes a Tensor and arrays;
-    without the last, it takes no weights.
+    without the last, it takes no weights. If it takes targets of one kind only, it also defines
+    `prepare`.
     """
 
     _words: ClassVar[Mapping[str, str]] = LOSS
@@ -36,6 +37,23 @@ class Loss(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(y_pred, y)")
 
+    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check the targets of a call, and return them as `forward` takes them.
+
+        Of the predictions only the shape and the dtype count.
+        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
+        Raises: TypeError or ValueError if the arguments do not fit.
+        """
+        y = y_true if is_constant(y_true) else np.asarray(y_true)
+        if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{self!r} takes predictions of a floating-point dtype and targets that are real "
+                f"numbers, but got {y_pred.dtype} and {y.dtype}"
+            )
+        if not y_pred.size:
+            raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
+        return y
+
     def __call__(self, y_pred: Any, y_true: Any, sample_weight: Any = None) -> tg.Tensor:
         """Return the mean loss of predictions, without penalties.
 
@@ -44,21 +62,14 @@ class Loss(Configured):
         Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
-        y = np.asarray(y_true)
-        if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
-            raise TypeError(
-                f"{self!r} takes predictions of a floating-point dtype and targets that are real "
-                f"numbers, but got {y_pred.dtype} and {y.dtype}"
-            )
-        if not y_pred.size:
-            raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
-        arguments = [y_pred, y]
+        constant = isinstance(y_true, tg.Tensor) and not y_true.requires_grad
+        y = y_true if constant else np.asarray(y_true)
+        arguments = [y_pred, self.prepare(y_pred, y)]
         if sample_weight is not None:
             self._check_takes_weights()
             arguments.append(check_sample_weight(sample_weight, len(y_pred), y_pred.dtype))
         loss = self._scope.call(self.forward, *arguments)
-        if loss.item() != loss.item():
-            raise ValueError(self._nan_message(y_pred.data, y))
+        tg.check(loss == loss, ValueError, nan_message, self, y_pred, y)
         return loss
 
     def regularization_loss(self, module: Module) -> tg.Tensor:
@@ -78,16 +89,18 @@ class Loss(Configured):
                 "nn.losses.weighted_mean"
             )
 
-    def _nan_message(self, y_pred: np.ndarray, y: np.ndarray) -> str:
-        counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
-        return (
-            f"{self!r} is NaN: {counts[0]} predictions and {counts[1]} targets are NaN or infinite;"
-            " look for NaN in the data; if there is none, the training has diverged: lower the "
-            "learning rate"
-        )
+
+def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
+    """Describe data of which a loss is NaN."""
+    counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
+    return (
+        f"{loss!r} is NaN: {counts[0]} predictions and {counts[1]} targets are NaN or infinite; "
+        "look for NaN in the data; if there is none, the training has diverged: lower the "
+        "learning rate"
+    )
 
 
-def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
+def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     """Return the targets in the dtype of the predictions, so that float32 stays float32.
 
     Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
@@ -101,24 +114,31 @@ def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
     return y.astype(y_pred.dtype, copy=False)
 
 
-def check_sample_weight(weights: Any, N: int, dtype: Any) -> np.ndarray:
+def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     """Return the weights of N samples as an array of the dtype.
 
     Shapes: weights (N,) -> (N,).
     Raises: ValueError if they are not N finite numbers of at least 0.
     """
-    array = np.asarray(weights)
+    array = weights if is_constant(weights) else np.asarray(weights)
     if array.shape != (N,):
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "
             f"shape {array.shape}"
         )
-    if array.dtype.kind not in "biuf" or not (array >= 0).all() or not np.isfinite(array).all():
-        raise ValueError(
-            "sample_weight must be finite numbers of at least 0, not "
-            f"{reprlib.repr(array.tolist())} of dtype {array.dtype}"
-        )
+    if array.dtype.kind not in "biuf":
+        raise ValueError(weights_message(array))
+    holds = np.all(array >= 0) & np.all(np.isfinite(array))
+    tg.check(holds, ValueError, weights_message, array)
     return array.astype(dtype, copy=False)
+
+
+def weights_message(weights: Any) -> str:
+    """Describe weights of samples that are none."""
+    return (
+        "sample_weight must be finite numbers of at least 0, not "
+        f"{reprlib.repr(weights.tolist())} of dtype {weights.dtype}"
+    )
 
 
 def weighted_mean(terms: tg.Tensor, sample_weight: np.ndarray | None) -> tg.Tensor:

@@ -531,6 +531,7 @@ PARTS = [
     nn.Precision("micro"),
     nn.Recall("binary", threshold=0),
     nn.F1(),
+    nn.ROCAUC(),
     nn.RSquared(),
     nn.ROCAUC(),
     nn.AbsoluteError(),
