@@ -17,8 +17,8 @@ class Loss(Configured):
     """Base of losses, each the mean over a batch.
 
     A subclass defines `forward(y_pred, y, sample_weight=None)`, which takes a Tensor and arrays;
-    without the last, it takes no weights. If it takes targets of one kind only, it also defines
-    `prepare`.
+    without the last, it takes no weights. If it takes targets of one kind only, it checks them in
+    `targets`, once and apart from `forward`, which decides nothing by values.
     """
 
     _words: ClassVar[Mapping[str, str]] = LOSS
@@ -37,8 +37,17 @@ class Loss(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(y_pred, y)")
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
-        """Check the targets of a call, and return them as `forward` takes them.
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check the targets, and return them as `forward` takes them.
+
+        Of the predictions only the shape and the dtype count. Where an error depends on values, it
+        is raised by `tensorgrad.check`.
+        Shapes: y_pred (N, ...), y as the loss requires -> as y.
+        """
+        return y
+
+    def prepare(self, y_pred: tg.Tensor, y_true: Any, sample_weight: Any = None) -> tuple[Any, ...]:
+        """Check the data of a call, and return them as `forward` takes them after predictions.
 
         Of the predictions only the shape and the dtype count.
         Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
@@ -52,7 +61,11 @@ class Loss(Configured):
             )
         if not y_pred.size:
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
-        return y
+        if sample_weight is None:
+            return (self.targets(y_pred, y),)
+        self._check_takes_weights()
+        weights = check_sample_weight(sample_weight, y_pred.shape[0], y_pred.dtype)
+        return self.targets(y_pred, y), weights
 
     def __call__(self, y_pred: Any, y_true: Any, sample_weight: Any = None) -> tg.Tensor:
         """Return the mean loss of predictions, without penalties.
@@ -62,14 +75,9 @@ class Loss(Configured):
         Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
-        constant = isinstance(y_true, tg.Tensor) and not y_true.requires_grad
-        y = y_true if constant else np.asarray(y_true)
-        arguments = [y_pred, self.prepare(y_pred, y)]
-        if sample_weight is not None:
-            self._check_takes_weights()
-            arguments.append(check_sample_weight(sample_weight, len(y_pred), y_pred.dtype))
-        loss = self._scope.call(self.forward, *arguments)
-        tg.check(loss == loss, ValueError, nan_message, self, y_pred, y)
+        data = self.prepare(y_pred, y_true, sample_weight)
+        loss = self._scope.call(self.forward, y_pred, *data)
+        tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
 
     def regularization_loss(self, module: Module) -> tg.Tensor:
@@ -88,6 +96,11 @@ class Loss(Configured):
                 "forward(self, y_pred, y, sample_weight=None), for example with "
                 "nn.losses.weighted_mean"
             )
+
+
+def is_constant(x: Any) -> bool:
+    """Return True for a tensor without a gradient."""
+    return isinstance(x, tg.Tensor) and not x.requires_grad
 
 
 def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:

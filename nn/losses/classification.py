@@ -78,16 +78,14 @@ class CategoricalCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
-        """Return class indices, or rows of the factors of -log p.
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check class indices, or rows of probabilities.
 
-        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> (N,) or (N, C).
+        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> as y.
         Raises: ValueError if a shape or a target is wrong; TypeError if indices are not integers.
         """
-        y = super().prepare(y_pred, y)
         check_matrix(y_pred, self)
-        y = check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
-        return self._terms(y, y_pred)
+        return check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
 
     def forward(
         self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
@@ -96,8 +94,7 @@ class CategoricalCrossentropy(Crossentropy):
 
         Shapes: y_pred (N, C), y (N,) of integers or (N, C), sample_weight (N,) -> ().
         """
-        if sample_weight is not None:
-            y = as_rows(y, y_pred.shape[1], y_pred.dtype) * of_samples(sample_weight, 2)
+        y = self._terms(y, y_pred, sample_weight)
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         if z is not None:
             return tg.softmax_cross_entropy(z, y)
@@ -105,14 +102,19 @@ class CategoricalCrossentropy(Crossentropy):
             return -np.mean(np.log(clipped(y_pred[np.arange(len(y)), y])))
         return -np.sum(y * np.log(clipped(y_pred))) / len(y)
 
-    def _terms(self, y: Any, y_pred: tg.Tensor) -> Any:
+    def _terms(
+        self, y: np.ndarray, y_pred: tg.Tensor, sample_weight: np.ndarray | None
+    ) -> np.ndarray:
         """Return the factors of -log p, as rows if there are weights or smoothing."""
         C = y_pred.shape[1]
         weights = self._weights(C)
-        if not self.label_smoothing and weights is None:
+        if not self.label_smoothing and weights is None and sample_weight is None:
             return y
-        rows = self._smoothed(as_rows(y, C, y_pred.dtype), C)
-        return rows if weights is None else rows * np.array(weights, y_pred.dtype)
+        rows = (y[:, None] == np.arange(C)).astype(y_pred.dtype) if y.ndim == 1 else y
+        rows = self._smoothed(rows, C)
+        if weights is not None:
+            rows = rows * np.array(weights, y_pred.dtype)
+        return rows if sample_weight is None else rows * of_samples(sample_weight, 2)
 
 
 @register
@@ -130,17 +132,17 @@ class BinaryCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
-        """Return the targets, smoothed.
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check that the targets are from 0 to 1.
 
         Shapes: y_pred and y (N, ...) -> (N, ...).
         Raises: ValueError if the shapes differ or a target lies outside [0, 1].
         """
-        y = match_targets(y_pred, super().prepare(y_pred, y))
+        y = match_targets(y_pred, y)
         low, high = np.min(y), np.max(y)
         message = "{!r} takes targets from 0 to 1, but they go from {} to {}"
         tg.check((low >= 0) & (high <= 1), ValueError, message, self, low, high)
-        return self._smoothed(y, 2)
+        return y
 
     def forward(
         self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
@@ -179,13 +181,12 @@ class KLDivergence(Loss):
     def __init__(self, *, from_logits: bool = False) -> None:
         self.from_logits = from_logits
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
-        """Return the targets in the dtype of the predictions.
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check rows of probabilities.
 
         Shapes: y_pred and y (N, C) -> (N, C).
         Raises: ValueError if the shapes differ or a row of targets holds no probabilities.
         """
-        y = super().prepare(y_pred, y)
         check_matrix(y_pred, self)
         return check_rows(match_targets(y_pred, y), y_pred)
 
@@ -213,13 +214,13 @@ class Hinge(Loss):
     Source: Cortes and Vapnik (1995), Support-vector networks, section 3.
     """
 
-    def prepare(self, y_pred: tg.Tensor, y: Any) -> Any:
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
         """Return targets that are -1 and 1.
 
         Shapes: y_pred and y (N, ...) -> (N, ...).
         Raises: ValueError if the shapes differ, or the targets are not of two classes.
         """
-        y = match_targets(y_pred, super().prepare(y_pred, y))
+        y = match_targets(y_pred, y)
         from_zero = np.all(np.equal(y, 0) | np.equal(y, 1))
         holds = from_zero | np.all(np.equal(np.abs(y), 1))
         tg.check(holds, ValueError, margin_message, self, y)
@@ -239,11 +240,6 @@ def margin_message(loss: Loss, y: Any) -> str:
     """Describe targets that are not of two classes."""
     found = reprlib.repr(np.unique(y).tolist())
     return f"{loss!r} takes targets that are -1 and 1, or 0 and 1, but got {found}"
-
-
-def as_rows(y: Any, C: int, dtype: Any) -> Any:
-    """Return class indices (N,) as one-hot rows (N, C), and rows as they are."""
-    return (y[:, None] == np.arange(C)).astype(dtype) if y.ndim == 1 else y
 
 
 def clipped(p: tg.Tensor) -> tg.Tensor:
