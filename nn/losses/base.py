@@ -2,15 +2,13 @@
 
 import inspect
 import reprlib
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured
 from nn.module import Module
-from nn.words import LOSS
 
 
 class Loss(Configured):
@@ -21,7 +19,6 @@ class Loss(Configured):
     `targets`, once and apart from `forward`, which decides nothing by values.
     """
 
-    _words: ClassVar[Mapping[str, str]] = LOSS
     _scope: tg.Scope
 
     def __init_subclass__(cls) -> None:
