@@ -4,6 +4,7 @@ import functools
 import operator
 import reprlib
 from collections.abc import Iterator, Mapping
+from contextvars import copy_context
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -172,8 +173,14 @@ class Module(Configured):
 
         The options are those of `tensorgrad.draw`.
         """
-        with tg.enable_grad(), tg.trace() as trace:
-            self(*inputs)
+
+        def traced() -> Any:
+            with tg.enable_grad(), tg.trace() as trace:
+                self(*inputs)
+            return trace
+
+        # In a copy of the context, which an interruption cannot leave as it was inside.
+        trace = copy_context().run(traced)
         settings: dict[str, Any] = {"parameters": self.parameters(), **options}
         return trace.draw(**settings)
 

@@ -33,7 +33,10 @@ FILES = {
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
-    "nn/training": ["progress", "history", "loop", "generators", "archive", "saving", "model", "__init__"],
+    "nn/training": [
+        "progress", "history", "interruptions", "bits", "position", "train_state", "evaluation", "loop",
+        "generators", "rebuilding", "archive", "saving", "model", "__init__",
+    ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
 FILE_PAIRS = [(folder, name) for folder, names in FILES.items() for name in names]

@@ -137,7 +137,7 @@ def _check_json(metadata: Any) -> None:
     """
     if not isinstance(metadata, dict):
         raise ValueError(f"its entry {MARK!r} is no JSON object, but {type(metadata).__name__}")
-    level = [metadata]
+    level: list[Any] = [metadata]
     for _ in range(DEPTH):
         inner = [v for part in level for v in (part.values() if isinstance(part, dict) else part)]
         level = [value for value in inner if isinstance(value, dict | list)]

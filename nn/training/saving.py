@@ -2,12 +2,12 @@
 
 A file of parameters has an array under the name of each parameter and buffer, such as "0.weights",
 and any framework's safetensors can read it. A model's file has these under "parameters.", the
-optimizer's states under "optimizer.", the history under "history.", and the rest as JSON in the
-header.
+optimizer's states under "optimizer.", the history under "history.", the sums of an epoch that is
+not complete under "epoch.", and the rest as JSON in the header.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,17 @@ import tensorgrad as tg
 from nn.config import build, build_within, describe
 from nn.losses import Loss
 from nn.metrics import Accuracy
-from nn.module import Module, part_items
+from nn.module import Module
 from nn.optim.base import Optimizer
 from nn.training.archive import read_archive, warn_of_values, write_archive
-from nn.training.generators import generators, jsonable, restore_generators
+from nn.training.bits import jsonable
+from nn.training.generators import generators, restore_generators
 from nn.training.history import History
-from nn.training.loop import TrainState
+from nn.training.position import COUNT_LIMIT, Position
+from nn.training.rebuilding import check_rebuilt
+from nn.training.train_state import TrainState
 
 File = str | os.PathLike[str]
-
-MAX_ITERATIONS = 1 << 53  # beyond it a float, as in the learning rate, cannot count
 
 
 # Parameters only
@@ -61,13 +62,21 @@ def save(path: File, state: TrainState) -> None:
     Raises: TypeError if a part's class is not registered, its arguments do not fit into JSON, or a
     module built from them would have other parts, or arrays that are no buffers have changed.
     """
+    write_archive(path, *state.guard.between_steps(lambda: _contents(state)))
+
+
+def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return copies of the arrays, and the metadata, of a model's file.
+
+    Raises: TypeError as `save`.
+    """
     arrays = {f"parameters.{k}": a for k, a in state.module.state_dict().items()}
     arrays |= {f"history.{k}": a for k, a in state.history.state_dict().items()}
     metadata: dict[str, Any] = {"holds": "model"}
     for name in ("module", "loss", "optimizer", "accuracy"):
         part = getattr(state, name)
         metadata[name] = None if part is None else describe(part)
-    _check_rebuilt(state.module, build(metadata["module"]))
+    check_rebuilt(state.module, build(metadata["module"]))
     if state.optimizer is not None:
         saved = state.optimizer.state_dict()
         names = _names(state.module, state.optimizer)
@@ -80,7 +89,11 @@ def save(path: File, state: TrainState) -> None:
         for rng, names in generators(state)
     ]
     metadata["frozen"] = [k for k, p in state.module.named_parameters() if p.is_frozen]
-    write_archive(path, arrays, metadata)
+    if state.position is not None:
+        metadata["epoch"] = state.position.description()
+        sums = None if state.accuracy is None else state.accuracy._statistics
+        arrays |= {} if sums is None else {"epoch.accuracy": sums}
+    return arrays, metadata
 
 
 def load(path: File) -> TrainState:
@@ -129,6 +142,9 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainS
     if groups["optimizer"]:
         raise ValueError(f"its optimizer does not use the arrays {sorted(groups['optimizer'])}")
     restore_generators(state, metadata["random"])
+    if "epoch" in metadata:
+        state.position = Position.described(metadata["epoch"])
+        _load_sums(state, groups["epoch"])
     return state
 
 
@@ -189,11 +205,13 @@ def _load_history(history: History, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _grouped(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
-    """Group arrays by the first part of their names: parameters, history, optimizer.
+    """Group arrays by the first part of their names: parameters, history, optimizer, epoch.
 
     Raises: ValueError if a name begins with another word.
     """
-    groups: dict[str, dict[str, np.ndarray]] = {"parameters": {}, "history": {}, "optimizer": {}}
+    groups: dict[str, dict[str, np.ndarray]] = {
+        "parameters": {}, "history": {}, "optimizer": {}, "epoch": {}
+    }  # fmt: skip
     for name, array in arrays.items():
         group, _, rest = name.partition(".")
         if group not in groups:
@@ -213,7 +231,7 @@ def _load_optimizer(
     Raises: ValueError if they do not fit.
     """
     names, iterations = _names_in(metadata, "optimized", parameters), metadata["iterations"]
-    if type(iterations) is not int or not 0 <= iterations < MAX_ITERATIONS:
+    if type(iterations) is not int or not 0 <= iterations < COUNT_LIMIT:
         raise ValueError(f"its iterations should be the number of steps taken, not {iterations!r}")
     if names:
         optimizer.parameters = [parameters[name] for name in names]
@@ -232,58 +250,16 @@ def _load_optimizer(
     )
 
 
-def _check_rebuilt(module: Module, again: Module) -> None:
-    """Check that a module rebuilt from its description equals this one but for what a file holds.
+def _load_sums(state: TrainState, arrays: dict[str, np.ndarray]) -> None:
+    """Give the accuracy its sums over the steps of an epoch that is not complete.
 
-    Raises: TypeError if it has other parts, because the file could not be loaded, or if arrays that
-    are not in the file differ, because they would be lost.
+    Raises: ValueError if they are not the sums of such an accuracy.
     """
-    old, new = _parts(module), _parts(again)
-    if old != new:
-        names = ", ".join(sorted({k for k in old | new if old.get(k) != new.get(k)}))
-        raise TypeError(
-            f"{type(module).__name__} cannot be saved: rebuilt from its arguments, it would have "
-            f"other parameters, buffers or modules ({names}), because one layer or Tensor is in "
-            "two places or was added after the constructor; do so in the constructor of a "
-            "registered class of your own, or use save_parameters"
-        )
-    for part, rebuilt in zip(module.modules(), again.modules(), strict=True):
-        for name in _lost_arrays(part, rebuilt):
-            kind, word = type(part).__name__, name.replace(".", "_")
-            raise TypeError(
-                f"{kind} cannot be saved: its array {name} is not the one that the constructor "
-                f"makes, and a file would lose it; write self.buffer({word!r}, array) in the "
-                f"constructor of {kind}, or name it in the class's `transient` if that is no loss"
-            )
-
-
-def _parts(module: Module) -> dict[str, Any]:
-    """Describe the parameters, buffers and modules in a module, by name."""
-    parts: dict[str, Any] = {k: (a.shape, a.dtype) for k, a in module.state_dict().items()}
-    return parts | {k: type(m) for k, m in module.named_modules()}
-
-
-def _lost_arrays(part: Module, rebuilt: Module) -> Iterator[str]:
-    """Iterate over the names of the arrays, in no file, that are not those of a rebuilt module.
-
-    An attribute that the constructor does not make is a result that `forward` left behind.
-    """
-    constructed = dict(part_items(vars(rebuilt)))
-    excused = {*part.transient, *(name for name, _ in part.named_buffers())}
-    for name, value in part_items(vars(part)):
-        attribute = name.partition(".")[0]
-        array, made = _constant(value), _constant(constructed.get(name))
-        if array is None or attribute in excused or attribute not in vars(rebuilt):
-            continue
-        if made is None or not np.array_equal(array, made, equal_nan=array.dtype.kind in "fc"):
-            yield name
-
-
-def _constant(value: Any) -> np.ndarray | None:
-    """Return the array of an array or of a Tensor that is no parameter or result, else None."""
-    if isinstance(value, tg.Tensor):
-        return None if value.requires_grad or value.is_frozen else value.data
-    return np.asarray(value) if isinstance(value, np.ndarray | np.generic) else None
+    if arrays.keys() != ({"accuracy"} if state.accuracy is not None else set()):
+        raise ValueError(f"its epoch has the sums {sorted(arrays)}")
+    if state.accuracy is not None:
+        state.accuracy._statistics = arrays["accuracy"]
+        state.accuracy.result()  # which fails if they have the wrong shape
 
 
 def _names(module: Module, optimizer: Optimizer) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 import nn
 import tensorgrad as tg
 from nn.config import KINDS
-from nn.training import archive, generators
+from nn.training import archive, bits
 
 pytest.importorskip("safetensors")
 
@@ -117,7 +117,7 @@ def test_generators_that_were_shared_still_are(folder):
     assert layers[2].rng is not layers[5].rng
 
 
-@pytest.mark.parametrize("kind", generators.BIT_GENERATORS)
+@pytest.mark.parametrize("kind", bits.BIT_GENERATORS)
 def test_every_kind_of_generator_comes_back(kind, tmp_path):
     model = nn.Model(nn.Dropout(0.5, rng=np.random.Generator(getattr(np.random, kind)(3))))
     model.module.rng.random(7, np.float32)
@@ -696,33 +696,33 @@ def test_weights_that_are_not_finite_load_with_a_warning(value, tmp_path):
 
 def test_random_states_out_of_bounds_are_refused(tmp_path):
     """NumPy sets them without a check, and some make it read outside its memory."""
-    for kind, fields in generators.BIT_GENERATORS.items():
-        state = generators.jsonable(getattr(np.random, kind)(1).state)
-        same = generators.generator_in(state)
-        np.testing.assert_equal(generators.jsonable(same.bit_generator.state), state)
+    for kind, fields in bits.BIT_GENERATORS.items():
+        state = bits.jsonable(getattr(np.random, kind)(1).state)
+        same = bits.generator_in(state)
+        np.testing.assert_equal(bits.jsonable(same.bit_generator.state), state)
         assert {"bit_generator", *fields} == set(flat(state)), kind
         for name, (length, bound) in fields.items():
             wrong = [-1, bound, 2**300, -(2**70), 0.5, True, None, "1", [], [0] * 623, {}]
             for value in wrong:
                 inside = [value] + [1] * (length - 1) if length else value
                 for put_in in (value, inside):
-                    forged = generators.jsonable(getattr(np.random, kind)(1).state)
+                    forged = bits.jsonable(getattr(np.random, kind)(1).state)
                     inner = forged
                     *way, last = name.split(".")
                     for step in way:
                         inner = inner[step]
                     inner[last] = put_in
                     with pytest.raises(ValueError, match=rf"the {name} of its random .*{kind}"):
-                        generators.generator_in(forged)
+                        bits.generator_in(forged)
     for kind in ("PCG64", "PCG64DXSM"):
-        state = generators.jsonable(getattr(np.random, kind)(1).state)
+        state = bits.jsonable(getattr(np.random, kind)(1).state)
         state["state"]["inc"] = 2
         with pytest.raises(ValueError, match=r"state\.inc .* is even"):
-            generators.generator_in(state)
-    state = generators.jsonable(np.random.MT19937(1).state)
+            bits.generator_in(state)
+    state = bits.jsonable(np.random.MT19937(1).state)
     state["state"]["key"] = [0] * 624
     with pytest.raises(ValueError, match=r"state\.key .* is 0"):
-        generators.generator_in(state)
+        bits.generator_in(state)
 
 
 def flat(state, path=""):
