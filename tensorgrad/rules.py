@@ -32,6 +32,7 @@ RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions that are
 NONDIFFERENTIABLE: set[Function] = set()  # the result carries no gradient
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
+FOREIGN: set[type] = set()  # other types of arrays that speak NumPy's protocols: taken as they are
 
 
 def numbers(x: Any) -> np.ndarray:
@@ -61,7 +62,7 @@ def plain_array(x: Any) -> np.ndarray:
             "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
             "of a masked array"
         )
-    return np.asarray(x)
+    return x if type(x) in FOREIGN else np.asarray(x)
 
 
 class SavedArguments:
@@ -199,9 +200,7 @@ class EachOp(Op):
     def __getitem__(self, i: int) -> Function:
         return lambda g, out, *args, **kwargs: self.gradient(g, out, i, *args, **kwargs)
 
-    def bind(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return args, kwargs
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
 from tensorgrad.ops.common import as_array, as_operand, values
-from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
+from tensorgrad.rules import composite, nondifferentiable, plain_array, primitive, rule, unsupported
 
 
 def safe_divide(g, d):
@@ -65,19 +65,19 @@ def _turn(g, side, a, b):
 @primitive
 def cast(x, dtype):
     """Convert x to another floating-point or complex dtype."""
-    return np.asarray(x).astype(dtype)[()]
+    return plain_array(x).astype(dtype)[()]
 
 
 @primitive
 def cast_to_integers(x, dtype):
     """Convert x to a dtype that carries no gradient."""
-    return np.asarray(x).astype(dtype)
+    return plain_array(x).astype(dtype)
 
 
 @primitive
 def astype(x, dtype):
     """Convert x to a dtype that is not of numbers."""
-    return np.asarray(x).astype(dtype)
+    return plain_array(x).astype(dtype)
 
 
 @primitive

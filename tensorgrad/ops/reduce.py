@@ -6,7 +6,15 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, values
-from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
+from tensorgrad.rules import (
+    Array,
+    composite,
+    nondifferentiable,
+    plain_array,
+    primitive,
+    refuse_out,
+    rule,
+)
 
 
 def restore(v, x, axis, keepdims):
@@ -30,7 +38,7 @@ def per(g, n):
     """Divide g by n, in the dtype of g even if n is an array of integers."""
     if g.dtype == np.float16:  # n may exceed 65504, its maximum
         return per(g.astype(np.float32), n).astype(np.float16)
-    return g / (n if isinstance(n, int) else np.asarray(n).astype(g.dtype))
+    return g / (n if isinstance(n, int) else plain_array(n).astype(g.dtype))
 
 
 def masked(v, where):

@@ -27,7 +27,7 @@ from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
-from tensorgrad.rules import RULES, Function, plain_array
+from tensorgrad.rules import FOREIGN, RULES, Function, plain_array
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
@@ -53,11 +53,11 @@ class Tensor(Attributes, Signatures):
                 "a Tensor made of a tensor that requires a gradient would be a constant and "
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
-        array = np.array(
-            data.data if isinstance(data, Tensor) else plain_array(data),
-            dtype,
-            copy=True if requires_grad else None,
-        )
+        value = plain_array(data._value if isinstance(data, Tensor) else data)
+        if type(value) in FOREIGN:
+            array = value.astype(dtype or value.dtype)
+        else:
+            array = np.array(value, dtype, copy=True if requires_grad else None)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
         if requires_grad:

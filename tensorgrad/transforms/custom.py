@@ -10,9 +10,9 @@ import numpy as np
 from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import apply, remember, wrap
+from tensorgrad.engine.record import apply, remember, unwrap, wrap
 from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
-from tensorgrad.rules import EachOp, Function, Plan
+from tensorgrad.rules import EachOp, Function, Plan, plain_array
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
     alias,
@@ -96,7 +96,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     f"{name} uses a tensor that requires a gradient and is not a positional "
                     "argument, so that its gradient would be lost; pass it as one, or use its .data"
                 )
-            return np.asarray(y.data if isinstance(y, Tensor) else y)[()]
+            return plain_array(unwrap(y))[()]
 
         def pull(g: Any, _out: Any, *values: Any) -> Sequence[Any]:
             again = isinstance(g, Tensor)  # with create_graph, when the gradient is recorded itself
@@ -110,7 +110,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                 )
             refuse_objects(f"the gradient of {name}", list(steps))
             # Copied, so that a buffer in which the gradient is computed stays the user's.
-            return [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
+            return [s if isinstance(s, Tensor) or s is None else np.copy(s) for s in steps]
 
         if not any(isinstance(x, Tensor) for x in args):
             return pair_of(f, args, kwargs)[0]

@@ -227,7 +227,7 @@ def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
     if not parts:
         return Tensor(np.zeros(shape, x.dtype))
     if not any(map(recorded, parts)):
-        return Tensor(np.stack([t.data for t in parts], axis).reshape(shape), dtype=x.dtype)
+        return Tensor(np.stack([t._value for t in parts], axis).reshape(shape), dtype=x.dtype)
     whole = np.reshape(np.stack(parts, axis), shape)
     return whole if whole.dtype == x.dtype else np.astype(whole, x.dtype)
 
