@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
+from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC, UNSUPPORTED
 
 # A user's program, which the type checkers read: importing it for doctests would declare its rules.
 collect_ignore = ["tests/typing_sample.py"]
@@ -11,7 +11,7 @@ collect_ignore = ["tests/typing_sample.py"]
 @pytest.fixture(autouse=True)
 def _tables_as_they_were():
     """Undo what a test declares, so that the tables tested are the library's own."""
-    tables = (RULES, COMPOSITE, NONDIFFERENTIABLE, UNSUPPORTED)
+    tables = (RULES, COMPOSITE, NONDIFFERENTIABLE, STATIC, UNSUPPORTED)
     before = [table.copy() for table in tables]
     yield
     for table, kept in zip(tables, before):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from docs.refusals import DIFFERENCES, REFUSALS
-from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, UNSUPPORTED
+from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC, UNSUPPORTED
 
 Function = Callable[..., Any]
 
@@ -20,7 +20,7 @@ METHODS = ("reduce", "accumulate", "outer", "at", "reduceat")
 LISTS = {
     "rule": RULES,
     "composite": COMPOSITE,
-    "nondifferentiable": NONDIFFERENTIABLE,
+    "nondifferentiable": NONDIFFERENTIABLE | STATIC,
     "unsupported": UNSUPPORTED,
 }
 INTRODUCTION = """\

@@ -26,11 +26,11 @@ Array = TypeVar("Array", bound=Any)  # a Tensor, an ndarray or a number: the res
 Residuals = tuple[Function, Function] | None
 # The arguments that no rule reads; if a rule reads the output; if the nodes alone tell all shapes.
 Plan = tuple[tuple[int, ...], bool, bool]
-
 PLAIN = np.ndarray.__array_function__  # which its subclasses have too: it would call back here
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions that are
-NONDIFFERENTIABLE: set[Function] = set()  # the result carries no gradient
+NONDIFFERENTIABLE: set[Function] = set()  # the result comes from values, but carries no gradient
+STATIC: set[Function] = set()  # the result comes from shapes and dtypes alone, not from values
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
 FOREIGN: set[type] = set()  # other types of arrays that speak NumPy's protocols: taken as they are
 
@@ -93,10 +93,9 @@ class Op:
     ) -> None:
         self.function = function
         self.name = function.__name__
-        # The body of a primitive, which does not dispatch.
-        self.compute = getattr(function, "compute", function)
+        self.compute = getattr(function, "compute", function)  # a primitive's does not dispatch
         # NumPy's functions take lists as arrays; to a primitive, a list may be an index, say.
-        self.operand: Function = numbers if self.compute is function else lambda x: x
+        self.operand: Function | None = numbers if self.compute is function else None
         self.plans: dict[int, Plan] = {}
         if residuals is not None:
             self.compute, self.residuals = residuals
@@ -183,10 +182,9 @@ class Op:
 class EachOp(Op):
     """A function of any number of arguments with one rule, `rule(g, out, i, *args, **kwargs)`."""
 
-    def declare(self, rules: Sequence[Function | None]) -> None:
-        gradient: Any = rules[0]
-        self.gradient: Function = gradient
-        self.read = SavedArguments(gradient, skip=3)
+    def declare(self, rules: Sequence[Any]) -> None:
+        self.gradient: Function = rules[0]
+        self.read = SavedArguments(self.gradient, skip=3)
         self.arity = -1
         self.keywords = self.read.keywords
         self.rules = self  # rules[i] is the rule with its i filled in
@@ -268,8 +266,10 @@ def composite(function: Function, implementation: Function | None = None) -> Any
     return implementation
 
 
-def nondifferentiable(*functions: Function) -> None:
+def nondifferentiable(*functions: Function, static: bool = False) -> None:
     """Declare functions whose result carries no gradient: they take tensors and return arrays.
+
+    With `static` the result depends on shapes and dtypes alone, as that of np.size does.
 
     >>> import tensorgrad as tg
     >>> best = tg.primitive(lambda scores: scores.argmax())
@@ -277,7 +277,7 @@ def nondifferentiable(*functions: Function) -> None:
     >>> best(tg.Tensor([0.1, 0.7, 0.2], requires_grad=True))
     np.int64(1)
     """
-    NONDIFFERENTIABLE.update(functions)
+    (STATIC if static else NONDIFFERENTIABLE).update(functions)
 
 
 def unsupported(reason: str, *functions: Function) -> None:

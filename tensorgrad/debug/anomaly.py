@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.debug.frames import place, users_frame
+from tensorgrad.engine.base import TensorBase, unwrap
 from tensorgrad.engine.node import Node, ShapeDtype
-from tensorgrad.engine.record import TensorBase, unwrap
 from tensorgrad.engine.state import STATE, Observer, with_state
 from tensorgrad.ops.decompositions import svd, svd_shapes, unpack
 from tensorgrad.ops.reduce import std
@@ -103,15 +103,18 @@ class Detector(Observer):
             message += f"\n{GIVEN_NAN}"
         raise FloatingPointError(message)
 
-    def recorded(self, node: Node, out: Any) -> None:
-        super().recorded(node, out)
+    def returned(self, op: Op, args: Any, kwargs: dict[str, Any], t: Any) -> None:
+        super().returned(op, args, kwargs, t)
+        node = t.node
+        if node is None:
+            return
         frame, in_backward = users_frame()
         self.places[node] = place_of(frame, node.scope)
         if in_backward:
             self.in_rule.append(node)
 
-    def backward(self, node: Node, i: int | None, contribution: Any) -> None:
-        super().backward(node, i, contribution)
+    def backward(self, node: Node, i: int | None, given: Any, contribution: Any) -> None:
+        super().backward(node, i, given, contribution)
         if i is None:
             self.start(node, contribution)
             return

@@ -66,26 +66,28 @@ class Trace(Drawable, Observer):
         )
         return computed
 
-    def recorded(self, node: Node, out: Any) -> None:
-        super().recorded(node, out)
-        assert self._computed is not None
+    def returned(self, op: Op, args: Any, kwargs: dict[str, Any], t: Any) -> None:
+        super().returned(op, args, kwargs, t)
+        node = t.node
+        if node is None or self._computed is None:
+            return
         call, given = self._computed
         self._computed = None
         for parent in node.parents:
             if parent is not None:
                 self._vertex_of(parent)
         vertex = self.reader.vertex(node, given)
-        self.reader.add_value(vertex, out)
+        self.reader.add_value(vertex, t._value)
         self._nodes.append(weakref.ref(node))
         vertex.forward_seconds = call.forward
         vertex.source = _line()
         self.events.append(Event("forward", vertex, self.memory.live, call.forward))
 
-    def backward(self, node: Node, i: int | None, step: Any) -> None:
+    def backward(self, node: Node, i: int | None, given: Any, contribution: Any) -> None:
         seconds = time.perf_counter() - self._clock
-        super().backward(node, i, step)
+        super().backward(node, i, given, contribution)
         vertex = self._vertex_of(node)
-        g = getattr(step, "_value", step)  # a Tensor, if create_graph is set
+        g = getattr(contribution, "_value", contribution)  # a Tensor, if create_graph is set
         self.memory.add(g)
         if i is None:
             self._finish_call()

@@ -9,8 +9,8 @@ import numpy as np
 
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype
 
-Saved = Callable[[Node], tuple[Any, Any]]
-Watch = Callable[[Node, int, Any], None]
+Saved = Callable[[Node], tuple[Any, Any, Any]]
+Watch = Callable[[Node, int, Any, Any], None]
 
 
 def backward(
@@ -25,8 +25,8 @@ def backward(
     """Return the gradients in the targets, or else in all leaves and nodes that retain theirs.
 
     Of nodes older than the serial number `since` only targets are reached, and not what lies under
-    them. `saved` gives the arguments and the output of a node that its rules read, if not those
-    that it saved; `watch` is told of each contribution.
+    them. `saved` gives the arguments, output and keywords of a node that its rules read, if not
+    those that it saved; `watch` is told what each rule gave, and what its contribution is.
     """
     order = toposort(cotangents, since)
     useful = None if targets is None else leading_to(targets, order)
@@ -42,16 +42,16 @@ def backward(
             g = extras.run_hooks(g)
         if node in targets if targets is not None else extras is not None and extras.retains:
             found[node] = g
-        rules, kwargs = node.op and node.op.rules, node.kwargs
-        args, out = (node.args, node.out) if saved is None else saved(node)
+        rules = node.op and node.op.rules
+        args, out, kwargs = (node.args, node.out, node.kwargs) if saved is None else saved(node)
         for i, parent in enumerate(node.parents):
             if parent is None or (useful is not None and parent not in useful):
                 continue
-            step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
+            given = step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
             if step.shape != parent.shape or step.dtype != parent.dtype:
                 step = unbroadcast(step, parent)
             if watch is not None:
-                watch(node, i, step)
+                watch(node, i, given, step)
             before = grads.get(parent)
             grads[parent] = step if before is None else add(before, step, parent, sums)
         if free and node.op is not None:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import backward
+from tensorgrad.engine.base import TensorBase, require_node, wrap
 from tensorgrad.engine.node import Node, ShapeDtype
-from tensorgrad.engine.record import TensorBase, require_node, wrap
 from tensorgrad.engine.state import STATE, State, with_state
 from tensorgrad.rules import plain_array
 
@@ -27,33 +27,40 @@ def gradients(
     They are those of the targets, or else of every leaf and every tensor that retains its own; the
     walk ends at nodes older than the serial number `since`.
     """
+    now = STATE.get()
+    observer = now.observer
+    watch = None if observer is None else observer.backward
     cotangents: dict[Node, Any] = {}
     for t, g in outputs:
         node = require_node(t, "be differentiated")
         cotangent = conjugated(cotangent_of(t, g, create_graph))
+        if watch is not None:
+            watch(node, None, g, cotangent)
         cotangents[node] = cotangents[node] + cotangent if node in cotangents else cotangent
-    now = STATE.get()
-    watch = None if now.observer is None else now.observer.backward
-    if watch is not None:
-        for node, cotangent in cotangents.items():
-            watch(node, None, cotangent)
     saved, free = (as_tensors, False) if create_graph else (None, not retain_graph)
 
     def walk() -> dict[Node, Any]:
         found = backward(cotangents, targets, since=since, free=free, saved=saved, watch=watch)
         return {node: as_gradient(g) for node, g in found.items()}
 
-    return State(create_graph, now.scope, now.observer, now).run(walk)
+    found = State(create_graph, now.scope, observer, now).run(walk)
+    if observer is not None:
+        for node, t in found.items():
+            observer.gradient(node, t)
+    return found
 
 
-def as_tensors(node: Node) -> tuple[list[Any], Any]:
+def as_tensors(node: Node) -> tuple[list[Any], Any, dict[str, Any]]:
     """Return what a node saved for its rules as Tensors that know where they came from."""
     pairs = zip(node.args, node.parents, strict=True)
     args = [a if isinstance(a, ShapeDtype) or p is None else wrap(a, p) for a, p in pairs]
-    if node.out is None:
-        return args, None
-    residuals = node.op.residuals
-    return args, wrap(node.out, node) if residuals is None else residuals(*args, **node.kwargs)
+    residuals, kwargs, observer = node.op and node.op.residuals, node.kwargs, STATE.get().observer
+    out = None if node.out is None or residuals else wrap(node.out, node)
+    if observer is not None:
+        args, out, kwargs = observer.saved(node, args, out, kwargs)
+    if residuals and node.out is not None:
+        out = residuals(*args, **kwargs)
+    return args, out, kwargs
 
 
 def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:

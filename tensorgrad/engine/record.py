@@ -9,12 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.engine.base import (
+    TensorBase,
+    ViewStep,
+    needs_grad,
+    unwrap,
+    unwrap_constants,
+    wrap,
+)
 from tensorgrad.engine.node import Node, ShapeDtype, serials
 from tensorgrad.engine.state import STATE, State
 from tensorgrad.rules import (
     COMPOSITE,
     NONDIFFERENTIABLE,
     RULES,
+    STATIC,
     UNSUPPORTED,
     Function,
     Op,
@@ -28,7 +37,6 @@ NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedel
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
 ARRAYS = {np.ndarray, *NUMBERS} - {float, int, bool, complex}
 OURS = {"numpy", __name__.partition(".")[0]}  # packages whose functions may return integers
-ViewStep = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view of it
 
 # The C library of Linux hands large arrays back to the system when they are freed, and new ones are
 # fetched page by page: four fifths of a step on arrays of 4 MB. It keeps what is smaller than the
@@ -36,64 +44,7 @@ ViewStep = tuple[Op, tuple[Any, ...], dict[str, Any]]  # from a tensor to a view
 np.empty((32 << 20) - (64 << 10), np.uint8)
 
 
-class TensorBase:
-    """An array and the node that made it: all that the recorder knows of Tensor."""
-
-    __slots__ = ("__weakref__", "_logits", "_value", "_view_of", "_views", "node")
-
-    # A 0-d value is a NumPy scalar: calculating with it is five times faster. Not "_data", by which
-    # np.ma would take the array from under the tensor.
-    _value: Any
-    node: Node | None
-    # Of the result of softmax or sigmoid: the function, the array and node of its argument.
-    _logits: tuple[Function, Any, Node | None] | None
-    _view_of: tuple[weakref.ref["TensorBase"], tuple[ViewStep, ...]]  # of a view; else not set
-    _views: list[weakref.ref["TensorBase"]]
-    tensor: type["TensorBase"]  # Tensor itself, once there is one: the type of every result
-
-
-new_tensor, new_node = TensorBase.__new__, Node.__new__  # looked up once
-
-
-def wrap(data: Any, node: Node | None = None) -> Any:
-    """Make a Tensor of its parts, past the checks of the constructor."""
-    t = new_tensor(TensorBase.tensor)
-    t._value = data
-    t.node = node
-    return t
-
-
-def unwrap(x: Any) -> Any:
-    """Replace every tensor in x, however deep in tuples, lists and dicts, by its array."""
-    if isinstance(x, TensorBase):
-        return x._value
-    if type(x) in (tuple, list):
-        return type(x)(unwrap(item) for item in x)
-    if type(x) is dict:
-        return {key: unwrap(item) for key, item in x.items()}
-    return x
-
-
-def require_node(t: Any, purpose: str) -> Node:
-    """Return the tensor's node.
-
-    Raises: RuntimeError if the tensor is a constant.
-    """
-    if t.node is None:
-        raise RuntimeError(
-            f"this tensor cannot {purpose}: it is a constant, made from no tensor with "
-            "requires_grad=True, or under no_grad"
-        )
-    return t.node
-
-
-def needs_grad(x: Any) -> bool:
-    """Return True if a tensor in x, however deep in tuples, lists and dicts, has a gradient."""
-    if isinstance(x, TensorBase):
-        return x.node is not None
-    if isinstance(x, dict):
-        return any(map(needs_grad, x.values()))
-    return isinstance(x, (tuple, list)) and any(map(needs_grad, x))
+new_node = Node.__new__  # looked up once
 
 
 def records(x: Any) -> bool:
@@ -115,6 +66,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         except TypeError:
             refuse_if_unknown(function, args, kwargs)
             raise
+    if function in STATIC:
+        return function(*unwrap(args), **unwrap(kwargs))
     if function not in NONDIFFERENTIABLE and records((args, kwargs)):
         name = getattr(function, "__qualname__", function)
         if function in UNSUPPORTED:
@@ -127,8 +80,22 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         raise TypeError(
             f"{function.__name__} cannot write its result into a tensor: use its return value"
         )
-    result = function(*unwrap(args), **unwrap(kwargs))
-    return wrap(result) if function in BLANK else result
+    return (constant_tensor if function in BLANK else call_constant)(function, args, kwargs)
+
+
+def call_constant(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function that has no gradient with the arrays of its arguments."""
+    observer, compute = STATE.get().observer, getattr(function, "compute", function)
+    if observer is None:
+        return compute(*unwrap(args), **unwrap(kwargs))
+    call = functools.partial(compute, *unwrap(args), **unwrap(kwargs))
+    return observer.evaluate(function, args, kwargs, call)
+
+
+def constant_tensor(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return as a tensor what a function that has no gradient computes."""
+    result = call_constant(function, args, kwargs)
+    return result if isinstance(result, TensorBase) else wrap(result)
 
 
 @functools.cache
@@ -166,7 +133,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if node is not None:
                 wanted |= bit
         else:
-            values.append(x if type(x) in NUMBERS else op.operand(x))
+            values.append(x if type(x) in NUMBERS else (op.operand or unwrap_constants)(x))
             nodes.append(None)
         bit += bit
     state = STATE.get()
@@ -174,10 +141,13 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if recording and kwargs and not op.keywords.issuperset(kwargs):
         raise TypeError(op.unknown(kwargs))
     observer = state.observer
-    if observer is not None:
-        computed = observer.compute(op, values, kwargs)
-    else:
-        computed = op.compute(*values, **kwargs) if kwargs else op.compute(*values)
+    computed = (
+        observer.compute(op, values, kwargs)
+        if observer is not None
+        else op.compute(*values, **kwargs)
+        if kwargs
+        else op.compute(*values)
+    )
     out, residuals = (computed, None) if op.residuals is None else computed
     if type(out) not in ARRAYS:  # but Python's number, or a list, as users' primitives may return
         out = plain_array(out)[()]
@@ -189,6 +159,8 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         plan = op.plans.get(wanted) or op.plan(wanted, len(values))
         saved = out if op.residuals is None else residuals
         t.node = remember(op, plan, nodes, values, kwargs, out, saved, state)
+    if observer is not None:
+        observer.returned(op, args, kwargs, t)
     return t
 
 
@@ -210,12 +182,17 @@ def has_gradient(op: Op, out: Any) -> bool:
 def bound(
     op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the call with operands by position and all else by keyword, free of tensors."""
+    """Return the call with operands by position and all else by keyword, free of tensors.
+
+    Raises: TypeError for a keyword with a gradient.
+    """
     if len(args) != op.arity or not op.keywords.issuperset(kwargs):
         args, kwargs = op.bind(args, kwargs)
     for name, value in kwargs.items():
-        if isinstance(value, TensorBase):
-            raise TypeError(f"{op.name} takes no tensor as {name}; pass its .data or .item()")
+        if isinstance(value, (TensorBase, tuple, list)):
+            if isinstance(value, TensorBase) and value.node is not None:
+                raise TypeError(f"{op.name} takes no tensor as {name}; pass its .data or .item()")
+            kwargs = {**kwargs, name: unwrap_constants(value)}
     return args, kwargs
 
 
@@ -242,8 +219,6 @@ def remember(
     node.out = saved if reads_out else None
     node.shape, node.dtype = out.shape, out.dtype
     node.extras, node.scope, node.serial = None, state.scope, next(serials)
-    if state.observer is not None:
-        state.observer.recorded(node, out)
     return node
 
 

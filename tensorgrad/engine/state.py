@@ -158,15 +158,49 @@ class Observer:
             return op.compute(*values, **kwargs)
         return self.before.compute(op, values, kwargs)
 
-    def recorded(self, node: Any, out: Any) -> None:
-        """Note that the call just computed is part of the graph."""
+    def returned(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], t: Any) -> None:
+        """Note the tensor that the call just computed returns; its node is None if not recorded."""
         if self.before is not None:
-            self.before.recorded(node, out)
+            self.before.returned(op, args, kwargs, t)
 
-    def backward(self, node: Any, i: int | None, contribution: Any) -> None:
-        """Note the gradient that a node's rule gave argument `i`, or a cotangent (i is None)."""
+    def evaluate(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: Any
+    ) -> Any:
+        """Return the result of a function that has no gradient, or what is to stand for it.
+
+        `call()` computes it from the arrays of the arguments. Every call of such a function is a
+        call of this, unless shapes and dtypes alone decide its result.
+        """
+        if self.before is None:
+            return call()
+        return self.before.evaluate(function, args, kwargs, call)
+
+    def assigned(self, t: Any, source: Any) -> None:
+        """Note that a tensor, new or written to, has the value of `source`, and no op made it."""
         if self.before is not None:
-            self.before.backward(node, i, contribution)
+            self.before.assigned(t, source)
+
+    def saved(
+        self, node: Any, args: list[Any], out: Any, kwargs: dict[str, Any]
+    ) -> tuple[list[Any], Any, dict[str, Any]]:
+        """Return what a rule that runs on tensors reads, or what is to stand for it."""
+        if self.before is None:
+            return args, out, kwargs
+        return self.before.saved(node, args, out, kwargs)
+
+    def backward(self, node: Any, i: int | None, given: Any, contribution: Any) -> None:
+        """Note the gradient that a node's rule gave argument `i`, or a cotangent (i is None).
+
+        `given` is what the rule or the caller gave, `contribution` has the shape and dtype of the
+        argument.
+        """
+        if self.before is not None:
+            self.before.backward(node, i, given, contribution)
+
+    def gradient(self, node: Any, t: Any) -> None:
+        """Note the complete gradient of a node, as backward returns it."""
+        if self.before is not None:
+            self.before.gradient(node, t)
 
 
 class ScopePath:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import TensorBase, ViewStep, apply, root_of, unwrap, wrap
+from tensorgrad.engine.base import TensorBase, ViewStep, wrap
+from tensorgrad.engine.record import apply, root_of
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.ops.index import assign, take
 from tensorgrad.rules import numbers
@@ -29,6 +30,7 @@ def assign_(t: Any, result: Any) -> Any:
                 "or to a copy like `t * 1`"
             )
         root.data = result._value
+        observe_write(root, result)
     else:
         replace(root, result)
     replay_views(root)
@@ -40,10 +42,18 @@ def replace(t: Any, new: Any) -> None:
     name, old = t.name, t.node
     t._value, t.node = new._value, new.node
     t._logits = None  # which were of the value before
+    observe_write(t, new)
     if name is not None:
         t.name = name
     if t.node is not None and old is not None and old.extras is not None and old.extras.retains:
         t.retain_grad()
+
+
+def observe_write(t: Any, new: Any) -> None:
+    """Tell the observer that a tensor was given another's value."""
+    observer = STATE.get().observer
+    if observer is not None:
+        observer.assigned(t, new)
 
 
 def is_view_at(t: Any, value: Any, index: Any) -> bool:
@@ -89,9 +99,9 @@ def write_through(root: Any, steps: tuple[ViewStep, ...], view: Any, value: Any)
         )
     if len(steps) == 1 and steps[0][0].function is take:
         return assign(root, steps[0][1][0], value)
-    places = np.arange(root.size).reshape(root.shape)
-    for op, args, kwargs in steps:
-        places = op.output(op.compute(places, *unwrap(args), **kwargs))
+    places = wrap(np.arange(root.size).reshape(root.shape))
+    for op, args, kwargs in steps:  # by calls, because an observer must see the places change
+        places = apply(op, (places, *args), kwargs)
     return np.reshape(assign(np.ravel(root), places, value), root.shape)
 
 

@@ -43,7 +43,8 @@ rule(np.real,       lambda g, _out, _x: g)
 rule(np.imag,       lambda g, _out, _x: g * -1j if _x.dtype.kind == "c" else g * 0)
 rule(nan_to_num,    _nan_to_num)
 
-nondifferentiable(np.iscomplex, np.isreal, np.iscomplexobj, np.isrealobj, sign_of_real)
+nondifferentiable(np.iscomplex, np.isreal, sign_of_real)
+nondifferentiable(np.iscomplexobj, np.isrealobj, static=True)
 # fmt: on
 
 

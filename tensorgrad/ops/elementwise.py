@@ -176,8 +176,9 @@ nondifferentiable(
     np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.signbit, np.floor,
     np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide, np.isclose, np.allclose, np.array_equal,
     np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.bitwise_count, np.gcd, np.lcm,
-    np.spacing, np.result_type, np.can_cast, np.around, np.isposinf, np.isneginf, np.array_equiv, cast_to_integers, exponent,
+    np.spacing, np.around, np.isposinf, np.isneginf, np.array_equiv, cast_to_integers, exponent,
 )
+nondifferentiable(np.result_type, np.can_cast, static=True)
 # fmt: on
 unsupported(
     "an array of objects, texts or times has no gradient; use a dtype of numbers, or pass .data",

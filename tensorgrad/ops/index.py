@@ -131,8 +131,8 @@ rule(np.sort,      _sort)
 rule(np.partition, _partition)
 
 nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
-         np.unravel_index, np.ravel_multi_index, np.isin, np.diag_indices_from, np.tril_indices_from,
-         np.triu_indices_from)
+         np.unravel_index, np.ravel_multi_index, np.isin)
+nondifferentiable(np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, static=True)
 # fmt: on
 
 

@@ -76,7 +76,7 @@ def _einsum(g, _out, i, *operands, subscripts):
 rule(np.matmul,  _matmul_a, _matmul_b)
 rule_each(einsum, _einsum)
 
-nondifferentiable(np.einsum_path)
+nondifferentiable(np.einsum_path, static=True)
 # fmt: on
 
 

@@ -17,9 +17,7 @@ nondifferentiable(
     np.arange, np.bartlett, np.blackman, np.diag_indices, np.empty, np.empty_like, np.eye, np.fromfunction, np.hamming, np.hanning,
     np.identity, np.indices, np.ix_, np.kaiser, np.mask_indices, np.nested_iters, np.ones, np.ones_like, np.tri, np.tril_indices,
     np.triu_indices, np.zeros, np.zeros_like,
-    # types and memory
-    np.common_type, np.isdtype, np.isfortran, np.isscalar, np.issubdtype, np.iterable, np.may_share_memory, np.min_scalar_type,
-    np.mintypecode, np.promote_types, np.shares_memory, np.typename,
+    np.min_scalar_type,
     # text and files
     np.array2string, np.array_repr, np.array_str, np.base_repr, np.binary_repr, np.format_float_positional,
     np.format_float_scientific, np.from_dlpack, np.frombuffer, np.fromfile, np.fromiter, np.fromregex, np.fromstring,
@@ -30,6 +28,11 @@ nondifferentiable(
     np.frompyfunc, np.get_include, np.get_printoptions, np.getbufsize, np.geterr, np.geterrcall, np.info, np.printoptions,
     np.set_printoptions, np.setbufsize, np.seterr, np.seterrcall, np.show_config, np.show_runtime,
     np.test, np.linalg.test, np.fft.test,
+)
+nondifferentiable(  # types and memory
+    np.common_type, np.isdtype, np.isfortran, np.isscalar, np.issubdtype, np.iterable, np.may_share_memory,
+    np.mintypecode, np.promote_types, np.shares_memory, np.typename,
+    static=True,
 )
 unsupported(
     "it makes an ndarray, which has no gradient; use np.copy for a tensor, np.stack for a list of tensors, or .data for the numbers",

@@ -55,7 +55,7 @@ rule(np.broadcast_to,     lambda g, _out, _x, shape=None: g)   # the engine undo
 rule_each(concatenate,    _concatenate)
 rule(np.linalg.matrix_transpose, lambda g, _out, _x: np.swapaxes(g, -1, -2))
 
-nondifferentiable(np.shape, np.ndim, np.size, np.broadcast_shapes)
+nondifferentiable(np.shape, np.ndim, np.size, np.broadcast_shapes, static=True)
 # fmt: on
 
 

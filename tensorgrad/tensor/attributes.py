@@ -4,9 +4,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from tensorgrad.engine.record import wrap
-from tensorgrad.engine.state import STATE
+from tensorgrad.engine.record import constant_tensor
+from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.tensor.interop import Interop
+
+
+def view_as(x: Any, dtype: Any) -> np.ndarray:
+    """Return a view of an array's memory as numbers of another dtype."""
+    return np.asarray(x).view(dtype)
 
 
 class Attributes(Interop):
@@ -83,7 +88,7 @@ class Attributes(Interop):
                 "a view of a recorded tensor in another dtype has no gradient; use .astype to "
                 "convert the numbers, or .data.view for their bits"
             )
-        return wrap(np.asarray(self._value).view(dtype))
+        return constant_tensor(view_as, (self, dtype), NO_KEYWORDS)
 
     @property
     def T(self) -> Self:

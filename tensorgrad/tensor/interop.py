@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import TensorBase
+from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 
 

@@ -7,7 +7,10 @@ without a graph too, and is freed with that tensor.
 
 from typing import Any
 
-from tensorgrad.engine.record import TensorBase, bound, wrap
+from tensorgrad.engine.base import TensorBase, with_node, wrap
+from tensorgrad.engine.record import bound, constant_tensor
+from tensorgrad.engine.state import NO_KEYWORDS, STATE
+from tensorgrad.ops.elementwise import cast
 from tensorgrad.ops.neural import sigmoid, softmax
 from tensorgrad.rules import RULES, Function
 
@@ -34,8 +37,10 @@ def logits_of(p: TensorBase, activation: Function) -> Any:
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"only tg.softmax and tg.sigmoid hand on logits, but not {activation!r}")
-    made_by, array, node = getattr(p, "_logits", None) or (None, None, None)
-    return wrap(array, node) if made_by is activation else None
+    made_by, logits = getattr(p, "_logits", None) or (None, None)
+    if logits is None or made_by is not activation:
+        return None
+    return with_node(logits, logits.node)
 
 
 def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -43,7 +48,12 @@ def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[st
     (z,), keywords = bound(RULES[activation], args, kwargs)
     if keywords.get("axis", -1) in (-1, z.ndim - 1):
         # Copied, because z or its array may be written to later, and `p` stays what it is then.
-        p._logits = activation, z._value.astype(p.dtype), p.node and z.node
+        if STATE.get().observer is None:
+            logits = wrap(z._value.astype(p.dtype))
+        else:
+            logits = constant_tensor(cast, (z, p.dtype), NO_KEYWORDS)
+        logits.node = p.node and z.node
+        p._logits = activation, logits
     return p
 
 
@@ -53,6 +63,6 @@ def share_logits(p: Any, other: Any) -> Any:
     They have a gradient if `other` has one.
     """
     if logits := getattr(p, "_logits", None):
-        activation, array, node = logits
-        other._logits = activation, array, other.node and node
+        activation, z = logits
+        other._logits = activation, with_node(z, other.node and z.node)
     return other

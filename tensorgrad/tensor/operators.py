@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import NUMBERS, apply, dispatch, remember, unwrap
+from tensorgrad.engine.base import unwrap
+from tensorgrad.engine.record import NUMBERS, apply, call_constant, dispatch, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
 from tensorgrad.rules import RULES, Function, numbers
@@ -145,7 +146,9 @@ def _described(method: Any, function: Any, doc: str) -> Function:
 
 def _comparison(compare: Function) -> Function:
     def method(self: Tensor, other: Any) -> Any:
-        return compare(self._value, unwrap(other))  # whose result has no gradient
+        if STATE.get().observer is None:
+            return compare(self._value, unwrap(other))  # whose result has no gradient
+        return call_constant(compare, (self, other), NO_KEYWORDS)
 
     return method
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.engine.base import TensorBase, require_node, with_node, wrap
 from tensorgrad.engine.gradients import (
     accumulate,
     as_gradient,
@@ -13,16 +14,7 @@ from tensorgrad.engine.gradients import (
     gradients,
 )
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import (
-    TensorBase,
-    apply,
-    dispatch,
-    records,
-    require_node,
-    root_of,
-    unwrap,
-    wrap,
-)
+from tensorgrad.engine.record import apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.ops.index import assign, take
@@ -64,6 +56,8 @@ class Tensor(Attributes, Signatures):
             _check_has_gradients(array)
         self._value = array if array.ndim else array[()]
         self.node = Node(array.shape, array.dtype) if requires_grad else None
+        if isinstance(data, Tensor) and (observer := STATE.get().observer) is not None:
+            observer.assigned(self, data)
         if name is not None:
             self.name = name
 
@@ -221,7 +215,7 @@ class Tensor(Attributes, Signatures):
 
     def detach(self) -> "Tensor":
         """Return the same value as a constant that shares the array."""
-        return share_logits(self, wrap(self._value))
+        return share_logits(self, with_node(self, None))
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False
@@ -280,12 +274,12 @@ class Tensor(Attributes, Signatures):
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return apply(RULES[take], (self, unwrap(index)), NO_KEYWORDS)
+        return apply(RULES[take], (self, index), NO_KEYWORDS)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write into this tensor and, as in NumPy, into what it is a view of, and its own views."""
         if not is_view_at(self, value, index):  # which `t[index] += 1` has written to already
-            assign_(self, assign(self, unwrap(index), value))
+            assign_(self, assign(self, index, value))
 
     def fill(self, value: Any) -> None:
         """Write one value into every element."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
+from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import apply, remember, unwrap, wrap
+from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
 from tensorgrad.rules import EachOp, Function, Plan, plain_array
 from tensorgrad.tensor.tensor import Tensor
@@ -245,4 +246,7 @@ def record(op: JointOp, parents: list[Node]) -> Tensor:
     out = op.compute() if state.observer is None else state.observer.compute(op, values, {})
     plan = op.plan(0, len(parents))
     node = remember(op, plan, [*parents], values, NO_KEYWORDS, out, out, state)
-    return wrap(out, node)
+    t = wrap(out, node)
+    if state.observer is not None:
+        state.observer.returned(op, tuple(parents), NO_KEYWORDS, t)
+    return t

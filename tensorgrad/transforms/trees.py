@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.record import wrap
+from tensorgrad.engine.base import with_node
 from tensorgrad.rules import Function
 from tensorgrad.tensor.logits import share_logits
 from tensorgrad.tensor.tensor import Tensor
@@ -68,12 +68,12 @@ def detached(t: Any) -> Any:
 
 def alias(t: Any) -> Any:
     """Return another tensor with the same value and node, which a write to `t` does not change."""
-    return share_logits(t, wrap(t._value, t.node)) if isinstance(t, Tensor) else t
+    return share_logits(t, with_node(t, t.node)) if isinstance(t, Tensor) else t
 
 
 def without_logits(t: Any) -> Any:
     """Return a tensor that has logits as another without them; anything else as it is."""
-    return wrap(t._value, t.node) if getattr(t, "_logits", None) else t
+    return with_node(t, t.node) if getattr(t, "_logits", None) else t
 
 
 def in_kind_of(given: Any, t: Any) -> Any:

@@ -45,10 +45,11 @@ def watched():
                 self.arrays.append(weakref.ref(out))
             return out
 
-        def recorded(self, node, out):
-            self.nodes.append(weakref.ref(node))
+        def returned(self, op, args, kwargs, t):
+            if t.node is not None:
+                self.nodes.append(weakref.ref(t.node))
 
-        def backward(self, node, i, step):
+        def backward(self, node, i, given, contribution):
             if i is not None:  # which marks a seed
                 self.steps.append((node.op.name, i))
 

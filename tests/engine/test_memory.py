@@ -245,7 +245,11 @@ class Keeps(Observer):
     def compute(self, op, values, kwargs):
         return op.compute(*values, **kwargs)
 
-    def recorded(self, node, out):
+    def returned(self, op, args, kwargs, t):
+        if t.node is not None:
+            self.check(t.node)
+
+    def check(self, node):
         wanted = [i for i, parent in enumerate(node.parents) if parent is not None]
         read = [reads(node.op, i, len(node.args)) for i in wanted]
         for i, kept in enumerate(node.args):
@@ -299,10 +303,10 @@ def test_the_check_finds_what_is_kept_needlessly():
         node = keeps(x).node
         node.args = [V]
         with pytest.raises(AssertionError, match="keeps argument 0"):
-            Keeps().recorded(node, V)
+            Keeps().check(node)
         node.args, node.out = [x.node], V
         with pytest.raises(AssertionError, match="keeps its output"):
-            Keeps().recorded(node, V)
+            Keeps().check(node)
 
 
 # Large arrays

@@ -309,13 +309,29 @@ class Count(Observer):
         self.events.append(op.name)
         return super().compute(op, values, kwargs)
 
-    def recorded(self, node, out):
-        self.events.append("recorded")
-        super().recorded(node, out)
+    def returned(self, op, args, kwargs, t):
+        self.events.append("constant" if t.node is None else "recorded")
+        super().returned(op, args, kwargs, t)
 
-    def backward(self, node, i, step):
+    def evaluate(self, function, args, kwargs, call):
+        self.events.append(function.__name__)
+        return super().evaluate(function, args, kwargs, call)
+
+    def assigned(self, t, source):
+        self.events.append("assigned")
+        super().assigned(t, source)
+
+    def saved(self, node, args, out, kwargs):
+        self.events.append("saved")
+        return super().saved(node, args, out, kwargs)
+
+    def backward(self, node, i, given, contribution):
         self.events.append(f"backward {i}")
-        super().backward(node, i, step)
+        super().backward(node, i, given, contribution)
+
+    def gradient(self, node, t):
+        self.events.append("gradient")
+        super().gradient(node, t)
 
 
 def test_observers_hand_on_to_the_one_before():
@@ -328,7 +344,75 @@ def test_observers_hand_on_to_the_one_before():
         np.exp(2.0 * tg.Tensor(1.0))
     calls = ["multiply", "recorded", "sum", "recorded"]
     calls += ["backward None", "backward 0", "backward 0", "backward 1"]  # None: the seed
+    calls += ["gradient"]
     assert inner.events == calls
-    assert outer.events == [*calls, "multiply", "exp"]
+    assert outer.events == [*calls, "multiply", "constant", "exp", "constant"]
     assert x.grad.tolist() == [2, 4]
+    x.zero_grad()
+
+
+def test_observers_are_told_of_calls_without_a_gradient():
+    """But not of those whose result comes from shapes and dtypes alone."""
+    outer = Count()
+    with with_state(observer=outer), with_state(observer=(inner := Count(outer))):
+        t = tg.Tensor(x.detach())
+        assert (np.argmax(t), np.size(t), np.result_type(t)) == (1, 2, np.float64)
+        assert (t > 1).tolist() == [False, True]
+        assert np.zeros_like(t).tolist() == [0, 0]
+        t[0] = 3.0
+    assert inner.events == [
+        "assigned",
+        "argmax",
+        "gt",
+        "zeros_like",
+        "assign",
+        "constant",
+        "assigned",
+    ]
+    assert outer.events == inner.events
+
+
+def test_observers_are_told_what_a_rule_reads_when_it_runs_on_tensors():
+    count = Count()
+    with with_state(observer=count):
+        tg.grad(lambda x: np.sum(x * x))(x.data)
+        assert "saved" not in count.events
+        np.sum(x * x).backward(create_graph=True)
+    assert count.events.count("saved") == 3  # of sum and multiply, and of the leaf
+    x.zero_grad()
+
+
+class Substitute(Observer):
+    """An observer that gives tensors for the results of calls without a gradient, as a tracer."""
+
+    def evaluate(self, function, args, kwargs, call):
+        self.given = args
+        return tg.Tensor(super().evaluate(function, args, kwargs, call))
+
+    def backward(self, node, i, given, contribution):
+        self.steps.append((np.shape(given), np.shape(contribution)))
+
+
+def test_an_observer_may_return_something_in_place_of_a_result_without_a_gradient():
+    watch = Substitute()
+    t = tg.Tensor([[1.0, 5.0], [7.0, 2.0]])
+    with with_state(observer=watch):
+        row = np.argmax(t[:, 0])
+        assert isinstance(row, tg.Tensor)
+        assert isinstance(watch.given[0], tg.Tensor)  # as it was given, not unwrapped
+        assert t[row].tolist() == t[(row, ...)].tolist() == [7, 2]
+        view = t[row, None]
+        view[0, 1] = 9.0
+        assert np.sum(t, axis=0, where=t > 4).tolist() == [7, 14]
+    assert t.tolist() == [[1, 5], [7, 9]]
+    with tg.no_grad(), with_state(observer=watch):
+        assert t[np.argmin(t[0])].tolist() == [1, 5]
+
+
+def test_observers_are_given_a_contribution_before_broadcasting_is_undone():
+    watch = Substitute()
+    watch.steps = []
+    with with_state(observer=watch):
+        np.sum(x * np.ones((3, 2))).backward()
+    assert watch.steps[1:] == [((3, 2), (3, 2)), ((3, 2), (2,))]
     x.zero_grad()

@@ -14,14 +14,14 @@ def matrix():
 
 
 class Calls(Observer):
-    """Collects the names of the ops that are recorded."""
+    """Collects the names of the ops that are called."""
 
     def __init__(self):
         super().__init__()
         self.names = []
 
-    def recorded(self, node, out):
-        self.names.append(node.op.name)
+    def returned(self, op, args, kwargs, t):
+        self.names.append(op.name)
 
 
 BETWEEN_PARTS = {  # a write, the values after it, and the gradient of their sum

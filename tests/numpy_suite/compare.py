@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad.engine.record import unwrap
+from tensorgrad.engine.base import unwrap
 
 HERE = str(Path(tg.__file__).parent)
 REMEDY = re.compile(r"\b(use|pass|leave|declare|say|assign|take|give|write|make|reduce)\b")

@@ -14,7 +14,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.engine.backward import toposort, unbroadcast
-from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES
+from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC
 from tests.cases import Call
 from tests.cases.writes import WRITTEN
 from tests.ops.torch_functions import TORCH, torch
@@ -137,6 +137,7 @@ def test_every_rule_and_every_composed_function_has_a_row():
 def test_every_function_is_in_one_table():
     assert RULES.keys().isdisjoint(COMPOSITE)
     assert NONDIFFERENTIABLE.isdisjoint(CASES)
+    assert STATIC.isdisjoint(CASES.keys() | NONDIFFERENTIABLE)
 
 
 @every_row

@@ -296,10 +296,11 @@ class Steps(Observer):
         super().__init__()
         self.ops, self.nodes = [], []
 
-    def recorded(self, node, out):
-        self.nodes.append(weakref.ref(node))
+    def returned(self, op, args, kwargs, t):
+        if t.node is not None:
+            self.nodes.append(weakref.ref(t.node))
 
-    def backward(self, node, i, step):
+    def backward(self, node, i, given, contribution):
         if i is not None:
             self.ops.append(node.op.name)
 
