@@ -46,7 +46,11 @@ GROUPS = (
     Group(
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
-    Group("Declaring operations", ("tensorgrad.rules",)),
+    Group("Declaring operations", ("tensorgrad.rules", "tensorgrad.engine.record")),
+    Group(
+        "The graph",
+        ("tensorgrad.engine.node", "tensorgrad.engine.walk", "tensorgrad.engine.backward"),
+    ),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
     Group("Modules", ("nn.module", "nn.config")),

@@ -3,7 +3,11 @@
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
+from tensorgrad.engine.backward import unbroadcast
+from tensorgrad.engine.node import Node
+from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
+from tensorgrad.engine.walk import walk
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -38,6 +42,7 @@ from tensorgrad.transforms.functional import (
 __version__ = "0.1.0"
 __all__ = [
     "KinkWarning",
+    "Node",
     "Scope",
     "Tensor",
     "check_grads",
@@ -53,6 +58,7 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "impure",
     "jacobian",
     "jvp",
     "leaky_relu",
@@ -73,7 +79,9 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "trace",
+    "unbroadcast",
     "value_and_grad",
     "vjp",
+    "walk",
     "windows",
 ]

@@ -1,10 +1,23 @@
 """Dropout: noise during training, against overfitting."""
 
+from typing import Any
+
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
 from nn.module import Module
+
+
+@tg.impure
+def dropout_mask(
+    rng: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: np.dtype[Any]
+) -> np.ndarray:
+    """Draw a mask that is 0 for a random fraction `rate` of its elements, and 1 / (1 - rate) else.
+
+    Shapes: `shape`.
+    """
+    return (rng.random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
 
 
 @register
@@ -33,6 +46,5 @@ class Dropout(Module):
         """
         if not self.training or self.rate == 0:
             return x
-        remaining = self.rng.random(x.shape, np.float32) >= self.rate
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
-        return tg.dropout(x, remaining * dtype.type(1 / (1 - self.rate)))
+        return tg.dropout(x, dropout_mask(self.rng, x.shape, self.rate, dtype))

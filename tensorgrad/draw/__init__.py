@@ -71,16 +71,18 @@ draw = RecordedGraph().draw
 
 
 @contextlib.contextmanager
-def trace(*, values: bool = True) -> "Iterator[Trace]":
+def trace(*, values: bool = True, keep: bool = False) -> "Iterator[Trace]":
     """Record everything computed inside: events, times, memory, lines and, with `values`, numbers.
 
     Run backward inside too: `with tensorgrad.trace() as t: loss = f(x); loss.backward()`. Then
     `t.draw()` draws the graph although backward has freed it, `t.draw().save("graph.html")` writes
-    a page that shows the gradients arrive, and `t.summary()` shows where time and memory went.
+    a page that shows the gradients arrive, and `t.summary()` shows where time and memory went. With
+    `keep`, every node keeps the values of its arguments and output for as long as it lives, for
+    `Node.inputs` and `Node.output`; they count as memory of the run.
     """
     from tensorgrad.draw.tracing import Trace
 
-    t = Trace(STATE.get().observer, values)
+    t = Trace(STATE.get().observer, values, keep)
     with with_state(observer=t):
         try:
             yield t

@@ -16,7 +16,7 @@ from tensorgrad.draw.drawing import tensors_in
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
-from tensorgrad.engine.node import NAMES, Node
+from tensorgrad.engine.node import KEPT, NAMES, Node
 from tensorgrad.engine.state import STATE, Observer
 from tensorgrad.rules import Op
 
@@ -25,12 +25,12 @@ class Trace(Drawable, Observer):
     """The record of a run under `trace()`: `draw()` it, or print its `summary()`.
 
     It holds no array of the run except gradients that are being summed, so that the run can free
-    its memory.
+    its memory; with `keep` the nodes hold all values.
     """
 
-    def __init__(self, before: Observer | None, values: bool) -> None:
+    def __init__(self, before: Observer | None, values: bool, keep: bool = False) -> None:
         super().__init__(before)
-        self.values = values
+        self.values, self.keep = values, keep
         self.reader = Reader(values)
         self.events: list[Event] = []
         self.unrecorded: list[Call] = []  # calls without a gradient
@@ -73,6 +73,8 @@ class Trace(Drawable, Observer):
             return
         call, given = self._computed
         self._computed = None
+        if self.keep:
+            KEPT[node] = tuple(given), t._value
         for parent in node.parents:
             if parent is not None:
                 self._vertex_of(parent)

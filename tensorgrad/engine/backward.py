@@ -106,7 +106,12 @@ def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
 
 
 def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
-    """Undo in a gradient what broadcasting and promotion did to an argument: sum, and cast back."""
+    """Undo in a gradient what broadcasting and promotion did to an argument: sum, and cast back.
+
+    `parent` is the node of the argument, or any array of its shape and dtype.
+    Shapes: step (...), one that `parent` broadcasts to -> as `parent`.
+    Raises: ValueError if it has another shape.
+    """
     if step.shape != parent.shape:
         extra = step.ndim - parent.ndim
         axes = list(range(extra))

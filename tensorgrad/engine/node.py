@@ -22,10 +22,12 @@ class ShapeDtype:
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
 
@@ -51,8 +53,11 @@ class NodeExtras:
 class Node(ShapeDtype):
     """A remembered call: the op, the nodes of its arguments, and what its rules will read.
 
-    An argument that no rule reads is saved as its node or as its ShapeDtype. A leaf has no op; a
-    constant argument has no node.
+    It is read, and never written to. `op` is None for a leaf; else it has the `name`, the
+    `function`, and the `rules`, one per argument. `parents` are the nodes of the arguments, None
+    for a constant; `kwargs` the keywords. A rule is called as `rule(g, node.out, *node.args,
+    **node.kwargs)`: an argument that no rule reads stands in `args` as its node, or as its shape
+    and dtype, which are all that the rules need of it. `shape` and `dtype` are those of the output.
     """
 
     __slots__ = (
@@ -77,6 +82,31 @@ class Node(ShapeDtype):
         self.kwargs = {}
         self.extras = NodeExtras(retains=True)
         self.serial = next(serials)
+
+    @property
+    def name(self) -> str | None:
+        """The name that the user gave."""
+        return NAMES.get(self)
+
+    @property
+    def module_path(self) -> str:
+        """The dotted name of the module that made the call, such as "0.attention"; "" for none."""
+        parts = self.scope.path if self.scope is not None else ()
+        return ".".join(part.name for part in parts if part.name)
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The values of the arguments; None where no rule reads one, unless a trace keeps it."""
+        if self in KEPT:
+            return KEPT[self][0]
+        return tuple(None if isinstance(a, ShapeDtype) else a for a in self.args or ())
+
+    @property
+    def output(self) -> Any:
+        """The value of the output; None if no rule reads it, unless a trace keeps it."""
+        if self in KEPT:
+            return KEPT[self][1]
+        return None if self.op is None or self.op.residuals is not None else self.out
 
     def ensure_extras(self) -> NodeExtras:
         """Return the node's extras, made now if there are none."""
@@ -109,3 +139,4 @@ class Names:
 
 
 NAMES = Names()
+KEPT: weakref.WeakKeyDictionary[Node, tuple[Any, Any]] = weakref.WeakKeyDictionary()  # by traces

@@ -5,7 +5,7 @@ import inspect
 import sys
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from tensorgrad.rules import (
     RULES,
     STATIC,
     UNSUPPORTED,
+    F,
     Function,
     Op,
     Plan,
@@ -33,6 +34,7 @@ from tensorgrad.rules import (
 
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
 BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
+IMPURE: set[Function] = set()  # results differ from call to call
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
 ARRAYS = {np.ndarray, *NUMBERS} - {float, int, bool, complex}
@@ -96,6 +98,29 @@ def constant_tensor(function: Function, args: tuple[Any, ...], kwargs: dict[str,
     """Return as a tensor what a function that has no gradient computes."""
     result = call_constant(function, args, kwargs)
     return result if isinstance(result, TensorBase) else wrap(result)
+
+
+def impure(function: F) -> F:
+    """Make a function one that must run each time, as it draws random numbers or reads a clock.
+
+    It takes tensors as arrays, and its result carries no gradient. Observers see every call of it,
+    also one without tensors, so that a program that stands for the calls can repeat it.
+
+    >>> import tensorgrad as tg
+    >>> @tg.impure
+    ... def noise(rng, shape):
+    ...     return rng.standard_normal(shape)
+    >>> noise(np.random.default_rng(0), (3, 2)).shape
+    (3, 2)
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return call_constant(call, args, kwargs)
+
+    call.compute = function  # type: ignore[attr-defined]
+    IMPURE.add(call)
+    return cast(F, call)
 
 
 @functools.cache

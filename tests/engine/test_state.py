@@ -382,6 +382,23 @@ def test_observers_are_told_what_a_rule_reads_when_it_runs_on_tensors():
     x.zero_grad()
 
 
+def test_observers_see_each_call_of_an_impure_function_even_without_tensors():
+    @tg.impure
+    def draw(rng, n):
+        assert isinstance(n, int)
+        return rng.random(n)
+
+    rng, right = np.random.default_rng(0), np.random.default_rng(0).random(2)
+    count = Count()
+    with with_state(observer=count):
+        assert draw(rng, 2).tolist() == right.tolist()
+    assert count.events == ["draw"]
+    assert draw(rng, n=2).tolist() != right.tolist()
+    assert draw.__name__ == "draw"
+    with with_state(observer=Substitute()):
+        assert isinstance(draw(rng, tg.Tensor(2).item()), tg.Tensor)
+
+
 class Substitute(Observer):
     """An observer that gives tensors for the results of calls without a gradient, as a tracer."""
 
