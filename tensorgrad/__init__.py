@@ -23,6 +23,8 @@ from tensorgrad.ops.neural import (
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import ndtr
 from tensorgrad.ops.windows import fold, windows
+from tensorgrad.program import Program, no_compile
+from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.tensor.logits import logits_of
@@ -43,10 +45,12 @@ __version__ = "0.1.0"
 __all__ = [
     "KinkWarning",
     "Node",
+    "Program",
     "Scope",
     "Tensor",
     "check_grads",
     "checkpoint",
+    "compile",
     "composite",
     "custom_gradient",
     "detect_anomaly",
@@ -67,6 +71,7 @@ __all__ = [
     "logits_of",
     "logsumexp",
     "ndtr",
+    "no_compile",
     "no_grad",
     "nondifferentiable",
     "primitive",

@@ -15,7 +15,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["rules", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
+    "tensorgrad": ["rules", "ops", "engine", "tensor", "transforms", "debug", "draw", "program", "__init__"],
     "nn": [
         "config", "summary", "state", "module", "losses", "metrics", "layers", "optim", "data", "training",
         "datasets", "init", "__init__",
@@ -26,6 +26,10 @@ FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/program": [
+        "steps", "names", "arrays", "recorder", "outside", "capture", "simplify", "text", "constants", "source",
+        "functions", "program", "results", "compiled", "__init__",
+    ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],
     "nn/losses": ["base", "classification", "regression", "__init__"],

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tensorgrad.ops.common import as_inexact, values
-from tensorgrad.rules import composite, primitive, rule
+from tensorgrad.rules import composite, plain_array, primitive, rule
 
 
 def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
@@ -94,7 +94,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
 @composite(np.linalg.cond)
 def _cond(x, p=None):
     """Compute it of the identity where the matrix is singular, and put NumPy's infinity there."""
-    right = np.asarray(np.linalg.cond(values(x), p))
+    right = plain_array(np.linalg.cond(values(x), p))
     finite = np.isfinite(right)
     x = np.where(finite[..., None, None], x, np.eye(*x.shape[-2:], dtype=x.dtype))
     if p is None or p in (2, -2):
