@@ -46,18 +46,28 @@ GROUPS = (
     Group(
         "Functions that NumPy lacks", ("tensorgrad.ops", "tensorgrad.tensor.logits"), arrays=True
     ),
-    Group("Declaring operations", ("tensorgrad.rules", "tensorgrad.engine.record")),
+    Group(
+        "Declaring operations",
+        (
+            "tensorgrad.rules",
+            "tensorgrad.joint",
+            "tensorgrad.engine.record",
+            "tensorgrad.ops.common",
+        ),
+    ),
     Group(
         "The graph",
         ("tensorgrad.engine.node", "tensorgrad.engine.walk", "tensorgrad.engine.backward"),
     ),
+    Group("Programs", ("tensorgrad.program",)),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
-    Group("Modules", ("nn.module", "nn.config")),
+    Group("Modules", ("nn.module", "nn.config", "nn.seeding", "nn.interchange")),
     Group("Layers", ("nn.layers",), arrays=True),
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),
     Group("Optimizers", ("nn.optim",)),
+    Group("Schedules", ("nn.optim.schedules",)),
     Group("Training", ("nn.training",)),
     Group("Data sets", ("nn.data",)),
     Group("Initializers", ("nn.layers.init",)),

@@ -15,7 +15,7 @@ PAGE = Path(__file__).with_name("engine.md")
 # [`engine/record.py:123 apply`](../tensorgrad/engine/record.py#L123)
 REFERENCE = re.compile(r"\[`([\w/]+\.py):\d+ ([^`]+)`\]\(\.\./tensorgrad/[\w/]+\.py#L\d+\)")
 SIZES = re.compile(r"(?<=<!-- sizes -->\n).*?(?=<!-- end of sizes -->)", re.DOTALL)
-ENGINE = ("rules.py", "engine")
+ENGINE = ("rules.py", "joint.py", "engine")
 LAYERS = ("ops", "tensor", "transforms", "debug", "draw")
 LIMIT = 1000  # lines of code of the engine
 NOT_CODE = {

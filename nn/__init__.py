@@ -1,7 +1,8 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
-from nn import datasets, init
+from nn import datasets, init, schedules
 from nn.config import build, describe, register
+from nn.interchange import from_torch, to_torch
 from nn.layers import (
     ELU,
     GELU,
@@ -29,6 +30,7 @@ from nn.losses import (
 )
 from nn.metrics import (
     F1,
+    ROCAUC,
     AbsoluteError,
     CategoricalAccuracy,
     Metric,
@@ -40,7 +42,8 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
-from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
+from nn.seeding import manual_seed
 from nn.training.history import History
 from nn.training.model import Model
 
@@ -48,6 +51,7 @@ __all__ = [
     "ELU",
     "F1",
     "GELU",
+    "ROCAUC",
     "SGD",
     "AbsoluteError",
     "Adagrad",
@@ -70,6 +74,7 @@ __all__ = [
     "Metric",
     "Model",
     "Module",
+    "Muon",
     "Optimizer",
     "Precision",
     "RMSprop",
@@ -88,6 +93,10 @@ __all__ = [
     "confusion_matrix",
     "datasets",
     "describe",
+    "from_torch",
     "init",
+    "manual_seed",
     "register",
+    "schedules",
+    "to_torch",
 ]

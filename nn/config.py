@@ -6,6 +6,8 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
+from nn.words import WithWords
+
 # The remedy in every error about an optional package that is missing.
 INSTALL_EXTRAS = "pip install '.[examples]' in the clone of tensorgrad"
 
@@ -33,7 +35,7 @@ def argument_text(value: Any) -> str:
     return repr(value) if isinstance(value, str | float) else f"a value of {type(value)}"
 
 
-class Configured:
+class Configured(WithWords):
     """Base of classes that can be rebuilt from their constructor's arguments.
 
     Each argument is stored as the attribute of the same name, but those named in `transient`.

@@ -4,7 +4,7 @@ import functools
 import operator
 import reprlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ import tensorgrad as tg
 from nn.config import Configured
 from nn.state import fitted, misfits
 from nn.summary import summary
+from nn.words import MODULE
 
 
 class Module(Configured):
@@ -24,6 +25,9 @@ class Module(Configured):
     operations that a call records are drawn together as one box.
     """
 
+    _words: ClassVar[Mapping[str, str]] = MODULE
+    # An array's attribute -> its name in PyTorch, and its axes there by those here; see to_torch.
+    torch_layout: ClassVar[Mapping[str, tuple[str, tuple[int, ...] | None]]] = {}
     training: bool = True
     _buffers: tuple[str, ...] = ()  # names of attributes
     _scope: tg.Scope | None = None

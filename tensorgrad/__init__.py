@@ -8,6 +8,9 @@ from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
+from tensorgrad.joint import rule_all
+from tensorgrad.ops.common import check
+from tensorgrad.ops.convolution import conv, conv_input, conv_weights
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -20,6 +23,8 @@ from tensorgrad.ops.neural import (
     softmax_cross_entropy,
     softplus,
 )
+from tensorgrad.ops.normalization import batch_norm, channel_moments, shift_scale, standardize
+from tensorgrad.ops.pooling import average_pool, max_pool
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import ndtr
 from tensorgrad.ops.windows import fold, windows
@@ -48,10 +53,17 @@ __all__ = [
     "Program",
     "Scope",
     "Tensor",
+    "average_pool",
+    "batch_norm",
+    "channel_moments",
+    "check",
     "check_grads",
     "checkpoint",
     "compile",
     "composite",
+    "conv",
+    "conv_input",
+    "conv_weights",
     "custom_gradient",
     "detect_anomaly",
     "draw",
@@ -70,6 +82,7 @@ __all__ = [
     "log_softmax",
     "logits_of",
     "logsumexp",
+    "max_pool",
     "ndtr",
     "no_compile",
     "no_grad",
@@ -77,12 +90,15 @@ __all__ = [
     "primitive",
     "relu",
     "rule",
+    "rule_all",
     "rule_each",
+    "shift_scale",
     "sigmoid",
     "sigmoid_cross_entropy",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "standardize",
     "trace",
     "unbroadcast",
     "value_and_grad",

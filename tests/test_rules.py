@@ -20,7 +20,15 @@ def leaf(value=V):
 
 @pytest.mark.parametrize(
     "tool",
-    [tg.rule, tg.rule_each, tg.primitive, tg.composite, tg.nondifferentiable, tg.custom_gradient],
+    [
+        tg.rule,
+        tg.rule_all,
+        tg.rule_each,
+        tg.primitive,
+        tg.composite,
+        tg.nondifferentiable,
+        tg.custom_gradient,
+    ],
     ids=lambda tool: tool.__name__,
 )
 def test_each_tool_has_an_example(tool):
@@ -260,6 +268,74 @@ def test_rule_each():
     np.sum(weighted(*xs)).backward()
     assert [x.grad.tolist() for x in xs] == [[k] * 3 for k in (1, 2, 3, 4)]
     tg.check_grads(weighted, V, V + 1, 2 * V)
+
+
+def product_with_one_rule(calls):
+    """Return the product of two arrays, whose one rule for both counts its calls."""
+    product = tg.primitive(lambda a, b, scale=1.0: scale * a * b)
+
+    def gradients(g, _out, a, b, scale=1.0):
+        calls.append(1)
+        g = scale * g
+        return g * b, g * a
+
+    tg.rule_all(product, gradients)
+    return product
+
+
+def test_rule_all():
+    product = product_with_one_rule(calls := [])
+    a, b = leaf(), leaf(V + 1)
+    np.sum(product(a, b)).backward()
+    np.testing.assert_array_equal(a.grad.data, V + 1)
+    np.testing.assert_array_equal(b.grad.data, V)
+    assert len(calls) == 1, "its work is done once for all arguments"
+    np.sum(product(a, b, scale=2.0)).backward()
+    assert len(calls) == 2
+    np.testing.assert_array_equal(b.grad.data, 3 * V)
+    tg.check_grads(product, V, V + 1, order=3)
+    tg.check_grads(lambda a: product(a, V, 3.0), V)
+    tg.check_grads(lambda a: product(a, a), V)
+
+
+def test_a_wrong_rule_for_all_is_rejected():
+    wrong = tg.primitive(lambda a, b: a * b)
+    tg.rule_all(wrong, lambda g, _out, a, b: (g * b, 1.01 * g * a))
+    with pytest.raises(AssertionError, match="order 1, in argument 1"):
+        tg.check_grads(wrong, V, V + 1)
+
+
+def test_a_rule_for_all_reads_residuals():
+    def both(x, y):
+        e = np.exp(x)
+        return e * y, e
+
+    scaled = tg.primitive(lambda x, y: both(x, y)[0])
+    tg.rule_all(
+        scaled, lambda g, e, _x, y: (g * y * e, g * e), residuals=(both, lambda x, _y: np.exp(x))
+    )
+    tg.check_grads(scaled, V, V + 1)
+
+
+def test_a_rule_for_all_returns_none_where_there_is_no_gradient():
+    chosen = tg.primitive(lambda x, mask: x * mask)
+    tg.rule_all(chosen, lambda g, _out, _x, mask: (g * mask, None))
+    mask = np.array([0.0, 1.0, 1.0])
+    tg.check_grads(lambda x: chosen(x, mask), V)
+    with pytest.raises(
+        TypeError, match=r"no gradient with respect to argument 1, .*; pass its \.data"
+    ):
+        np.sum(chosen(leaf(), leaf(mask))).backward()
+
+
+def test_the_buffers_of_a_rule_for_all_stay_the_users():
+    buffer = np.zeros(3)
+    double = tg.primitive(lambda x: 2 * x)
+    tg.rule_all(double, lambda g, _out, _x: (np.multiply(2, g, out=buffer),))
+    x = leaf()
+    np.sum(double(x)).backward()
+    buffer += 1
+    np.testing.assert_array_equal(x.grad.data, [2, 2, 2])
 
 
 def test_operands_are_given_by_position_or_by_keyword():

@@ -20,6 +20,7 @@ import numpy as np
 from nn.config import INSTALL_EXTRAS, Seed, count
 from nn.data.files import FRESH, decode_image, image_folder, natural, read_idx
 from nn.data.synthetic import synthetic_garments
+from nn.seeding import generator
 
 __all__ = [
     "FASHION_MNIST_CLASSES", "FashionMNIST", "SyntheticDataWarning", "fashion_mnist",
@@ -73,7 +74,7 @@ def spiral(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np
     samples, classes = count(samples, "samples"), count(classes, "classes")
     y = np.repeat(np.arange(classes), samples)
     radius = np.tile(np.linspace(0, 1, samples), classes)
-    noise = np.random.default_rng(rng).normal(0, 0.5, y.size)
+    noise = generator(rng).normal(0, 0.5, y.size)
     angle = 10 * (y + radius) + noise
     X = radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     return X.astype(np.float32), y
@@ -88,7 +89,7 @@ def vertical(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, 
     samples, classes = count(samples, "samples"), count(classes, "classes")
     y = np.repeat(np.arange(classes), samples)
     centres = np.stack([y / 3, np.full(y.size, 0.5)], axis=1)
-    X = np.random.default_rng(rng).normal(centres, 0.1)
+    X = generator(rng).normal(centres, 0.1)
     return X.astype(np.float32), y
 
 

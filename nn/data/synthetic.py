@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nn.data.files import import_cv2
+from nn.seeding import generator
 
 SIDE = 28
 OVERSAMPLE = 4  # pictures are drawn 4 times larger and then shrunk, which smooths the edges
@@ -30,7 +31,7 @@ def synthetic_garments(
     n_test.
     Raises: ImportError if OpenCV is not installed.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     return *_draw_many(n_train, rng), *_draw_many(n_test, rng)
 
 

@@ -9,6 +9,7 @@ import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
 from nn.layers.init import Initializer, initialize
 from nn.module import Module
+from nn.seeding import generator
 
 
 @register
@@ -25,6 +26,7 @@ class Dense(Module):
     """
 
     transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
+    torch_layout = {"weights": ("weight", (1, 0)), "biases": ("bias", None)}
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Dense(Module):
         self.bias_regularizer_l1 = bias_regularizer_l1
         self.bias_regularizer_l2 = bias_regularizer_l2
         shape = (self.n_inputs, self.n_neurons)
-        W = initialize(initializer, shape, np.random.default_rng(rng), np.dtype(dtype))
+        W = initialize(initializer, shape, generator(rng), np.dtype(dtype))
         self.weights = tg.Tensor(W, requires_grad=True)  # (D, H)
         self.biases = tg.Tensor(np.zeros(n_neurons, dtype), requires_grad=True)  # (H,)
 

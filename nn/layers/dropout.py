@@ -7,6 +7,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
 from nn.module import Module
+from nn.seeding import generator
 
 
 @tg.impure
@@ -37,7 +38,7 @@ class Dropout(Module):
                 f"{rate!r}"
             )
         self.rate = rate
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator(rng)
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Set a random fraction of the elements to 0, in training mode only.

@@ -1,6 +1,6 @@
 """Losses: one number to minimize, the distance of predictions from targets."""
 
-from nn.losses.base import Loss
+from nn.losses.base import Loss, weighted_mean
 from nn.losses.classification import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -18,4 +18,5 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "weighted_mean",
 ]

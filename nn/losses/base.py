@@ -1,5 +1,7 @@
-"""Loss: the base of all losses, and the checks of their targets."""
+"""Loss: the base of all losses, and the checks of their targets and weights."""
 
+import inspect
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from nn.module import Module
 class Loss(Configured):
     """Base of losses, each the mean over a batch.
 
-    A subclass defines `forward(y_pred, y)`, which takes a Tensor and an array.
+    A subclass defines `forward(y_pred, y, sample_weight=None)`, which takes a Tensor and arrays;
+    without the last, it takes no weights. If it takes targets of one kind only, it checks them in
+    `targets`, once and apart from `forward`, which decides nothing by values.
     """
 
     _scope: tg.Scope
@@ -20,22 +24,33 @@ class Loss(Configured):
     def __init_subclass__(cls) -> None:
         cls._scope = tg.Scope(cls.__name__)
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
         """Compute the loss; to be defined by a subclass.
 
-        Shapes: y_pred (N, ...), y as the loss requires -> ().
+        Shapes: y_pred (N, ...), y as the loss requires, sample_weight (N,) -> ().
         Raises: NotImplementedError if the subclass does not define it.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(y_pred, y)")
 
-    def __call__(self, y_pred: Any, y_true: Any) -> tg.Tensor:
-        """Return the mean loss of predictions, without penalties.
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check the targets, and return them as `forward` takes them.
 
-        Shapes: y_pred (N, ...), y_true as the loss requires -> ().
-        Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
+        Of the predictions only the shape and the dtype count. Where an error depends on values, it
+        is raised by `tensorgrad.check`.
+        Shapes: y_pred (N, ...), y as the loss requires -> as y.
         """
-        y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
-        y = np.asarray(y_true)
+        return y
+
+    def prepare(self, y_pred: tg.Tensor, y_true: Any, sample_weight: Any = None) -> tuple[Any, ...]:
+        """Check the data of a call, and return them as `forward` takes them after predictions.
+
+        Of the predictions only the shape and the dtype count.
+        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
+        Raises: TypeError or ValueError if the arguments do not fit.
+        """
+        y = y_true if is_constant(y_true) else np.asarray(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
@@ -43,9 +58,23 @@ class Loss(Configured):
             )
         if not y_pred.size:
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
-        loss = self._scope.call(self.forward, y_pred, y)
-        if loss.item() != loss.item():
-            raise ValueError(self._nan_message(y_pred.data, y))
+        if sample_weight is None:
+            return (self.targets(y_pred, y),)
+        self._check_takes_weights()
+        weights = check_sample_weight(sample_weight, y_pred.shape[0], y_pred.dtype)
+        return self.targets(y_pred, y), weights
+
+    def __call__(self, y_pred: Any, y_true: Any, sample_weight: Any = None) -> tg.Tensor:
+        """Return the mean loss of predictions, without penalties.
+
+        Weights multiply the losses of the samples; their sum is divided by N, as without weights.
+        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> ().
+        Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
+        """
+        y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
+        data = self.prepare(y_pred, y_true, sample_weight)
+        loss = self._scope.call(self.forward, y_pred, *data)
+        tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
 
     def regularization_loss(self, module: Module) -> tg.Tensor:
@@ -55,16 +84,33 @@ class Loss(Configured):
         """
         return module.regularization_loss()
 
-    def _nan_message(self, y_pred: np.ndarray, y: np.ndarray) -> str:
-        counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
-        return (
-            f"{self!r} is NaN: {counts[0]} predictions and {counts[1]} targets are NaN or infinite;"
-            " look for NaN in the data; if there is none, the training has diverged: lower the "
-            "learning rate"
-        )
+    def _check_takes_weights(self) -> None:
+        """Raise TypeError if the loss has a forward without weights."""
+        if "sample_weight" not in inspect.signature(self.forward).parameters:
+            name = type(self).__name__
+            raise TypeError(
+                f"{name} was given sample_weight, but its forward takes none; define "
+                "forward(self, y_pred, y, sample_weight=None), for example with "
+                "nn.losses.weighted_mean"
+            )
 
 
-def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
+def is_constant(x: Any) -> bool:
+    """Return True for a tensor without a gradient."""
+    return isinstance(x, tg.Tensor) and not x.requires_grad
+
+
+def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
+    """Describe data of which a loss is NaN."""
+    counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
+    return (
+        f"{loss!r} is NaN: {counts[0]} predictions and {counts[1]} targets are NaN or infinite; "
+        "look for NaN in the data; if there is none, the training has diverged: lower the "
+        "learning rate"
+    )
+
+
+def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     """Return the targets in the dtype of the predictions, so that float32 stays float32.
 
     Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
@@ -76,3 +122,48 @@ def match_targets(y_pred: tg.Tensor, y: np.ndarray) -> np.ndarray:
             f"prediction needs one target{remedy}"
         )
     return y.astype(y_pred.dtype, copy=False)
+
+
+def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
+    """Return the weights of N samples as an array of the dtype.
+
+    Shapes: weights (N,) -> (N,).
+    Raises: ValueError if they are not N finite numbers of at least 0.
+    """
+    array = weights if is_constant(weights) else np.asarray(weights)
+    if array.shape != (N,):
+        raise ValueError(
+            f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "
+            f"shape {array.shape}"
+        )
+    if array.dtype.kind not in "biuf":
+        raise ValueError(weights_message(array))
+    holds = np.all(array >= 0) & np.all(np.isfinite(array))
+    tg.check(holds, ValueError, weights_message, array)
+    return array.astype(dtype, copy=False)
+
+
+def weights_message(weights: Any) -> str:
+    """Describe weights of samples that are none."""
+    return (
+        "sample_weight must be finite numbers of at least 0, not "
+        f"{reprlib.repr(weights.tolist())} of dtype {weights.dtype}"
+    )
+
+
+def weighted_mean(terms: tg.Tensor, sample_weight: np.ndarray | None) -> tg.Tensor:
+    """Return the mean over samples and outputs, after multiplying by the weights if there are any.
+
+    Shapes: terms (N, ...), sample_weight (N,) -> ().
+    """
+    if sample_weight is None:
+        return np.mean(terms)
+    return np.mean(terms * of_samples(sample_weight, terms.ndim))
+
+
+def of_samples(sample_weight: np.ndarray, ndim: int) -> np.ndarray:
+    """Return weights with so many axes that they multiply arrays of samples.
+
+    Shapes: sample_weight (N,) -> (N, 1, ...).
+    """
+    return sample_weight.reshape(-1, *(1,) * (ndim - 1))

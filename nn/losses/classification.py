@@ -2,12 +2,13 @@
 
 import reprlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, register
-from nn.losses.base import Loss, match_targets
+from nn.losses.base import Loss, match_targets, of_samples, weighted_mean
 
 CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
@@ -52,7 +53,7 @@ class Crossentropy(Loss):
             )
         return self.class_weight
 
-    def _smoothed(self, y: np.ndarray, C: int) -> np.ndarray:
+    def _smoothed(self, y: Any, C: int) -> Any:
         """Return probabilities moved towards 1 / C by the label smoothing.
 
         Shapes: y (...) -> (...).
@@ -77,15 +78,23 @@ class CategoricalCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        """Compute the mean of -log p over the right classes.
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check class indices, or rows of probabilities.
 
-        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> ().
+        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> as y.
         Raises: ValueError if a shape or a target is wrong; TypeError if indices are not integers.
         """
         check_matrix(y_pred, self)
-        y = check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
-        y = self._terms(y, y_pred)
+        return check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
+
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
+        """Compute the mean of -log p over the right classes.
+
+        Shapes: y_pred (N, C), y (N,) of integers or (N, C), sample_weight (N,) -> ().
+        """
+        y = self._terms(y, y_pred, sample_weight)
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         if z is not None:
             return tg.softmax_cross_entropy(z, y)
@@ -93,14 +102,19 @@ class CategoricalCrossentropy(Crossentropy):
             return -np.mean(np.log(clipped(y_pred[np.arange(len(y)), y])))
         return -np.sum(y * np.log(clipped(y_pred))) / len(y)
 
-    def _terms(self, y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
+    def _terms(
+        self, y: np.ndarray, y_pred: tg.Tensor, sample_weight: np.ndarray | None
+    ) -> np.ndarray:
         """Return the factors of -log p, as rows if there are weights or smoothing."""
         C = y_pred.shape[1]
         weights = self._weights(C)
-        if not self.label_smoothing and weights is None:
+        if not self.label_smoothing and weights is None and sample_weight is None:
             return y
-        rows = self._smoothed(np.eye(C, dtype=y_pred.dtype)[y] if y.ndim == 1 else y, C)
-        return rows if weights is None else rows * np.array(weights, y_pred.dtype)
+        rows = (y[:, None] == np.arange(C)).astype(y_pred.dtype) if y.ndim == 1 else y
+        rows = self._smoothed(rows, C)
+        if weights is not None:
+            rows = rows * np.array(weights, y_pred.dtype)
+        return rows if sample_weight is None else rows * of_samples(sample_weight, 2)
 
 
 @register
@@ -118,25 +132,35 @@ class BinaryCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        """Compute the mean of -(y log p + (1 - y) log(1 - p)).
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check that the targets are from 0 to 1.
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...) -> (N, ...).
         Raises: ValueError if the shapes differ or a target lies outside [0, 1].
         """
         y = match_targets(y_pred, y)
-        if not (y.min() >= 0 and y.max() <= 1):
-            raise ValueError(
-                f"{self!r} takes targets from 0 to 1, but they go from {y.min()} to {y.max()}"
-            )
+        low, high = np.min(y), np.max(y)
+        message = "{!r} takes targets from 0 to 1, but they go from {} to {}"
+        tg.check((low >= 0) & (high <= 1), ValueError, message, self, low, high)
+        return y
+
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
+        """Compute the mean of -(y log p + (1 - y) log(1 - p)).
+
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
+        """
         y = self._smoothed(y, 2)
         weights = self._weights(2)
         no, yes = (1 - y, y) if weights is None else (weights[0] * (1 - y), weights[1] * y)
+        if sample_weight is not None:
+            no, yes = (of_samples(sample_weight, y.ndim) * part for part in (no, yes))
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.sigmoid)
         if z is None:
             p = clipped(y_pred)
             return -np.mean(yes * np.log(p) + no * np.log(1 - p))
-        if weights is None:
+        if weights is None and sample_weight is None:
             return np.mean(tg.sigmoid_cross_entropy(z, y))
         return np.mean(yes * tg.softplus(-z) + no * tg.softplus(z))
 
@@ -157,17 +181,26 @@ class KLDivergence(Loss):
     def __init__(self, *, from_logits: bool = False) -> None:
         self.from_logits = from_logits
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        """Compute the mean over the samples of Σ y log(y / p).
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Check rows of probabilities.
 
-        Shapes: y_pred and y (N, C) -> ().
+        Shapes: y_pred and y (N, C) -> (N, C).
         Raises: ValueError if the shapes differ or a row of targets holds no probabilities.
         """
         check_matrix(y_pred, self)
-        y = check_rows(match_targets(y_pred, y), y_pred)
+        return check_rows(match_targets(y_pred, y), y_pred)
+
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
+        """Compute the mean over the samples of Σ y log(y / p).
+
+        Shapes: y_pred and y (N, C), sample_weight (N,) -> ().
+        """
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         log_p = np.log(clipped(y_pred)) if z is None else tg.log_softmax(z)
-        return np.sum(y * (np.log(np.where(y > 0, y, 1)) - log_p)) / len(y)
+        terms = y * (np.log(np.where(y > 0, y, 1)) - log_p)
+        return weighted_mean(terms, sample_weight) * y.shape[1]
 
 
 @register
@@ -181,21 +214,32 @@ class Hinge(Loss):
     Source: Cortes and Vapnik (1995), Support-vector networks, section 3.
     """
 
-    def forward(self, y_pred: tg.Tensor, y: np.ndarray) -> tg.Tensor:
-        """Compute the mean of max(1 - y z, 0).
+    def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
+        """Return targets that are -1 and 1.
 
-        Shapes: y_pred and y (N, ...) -> ().
+        Shapes: y_pred and y (N, ...) -> (N, ...).
         Raises: ValueError if the shapes differ, or the targets are not of two classes.
         """
         y = match_targets(y_pred, y)
-        if not (np.isin(y, (-1, 1)).all() or np.isin(y, (0, 1)).all()):
-            raise ValueError(
-                f"{self!r} takes targets that are -1 and 1, or 0 and 1, but got "
-                f"{reprlib.repr(np.unique(y).tolist())}"
-            )
-        if y.min() == 0:
-            y = 2 * y - 1
-        return np.mean(tg.relu(1 - y * y_pred))
+        from_zero = np.all(np.equal(y, 0) | np.equal(y, 1))
+        holds = from_zero | np.all(np.equal(np.abs(y), 1))
+        tg.check(holds, ValueError, margin_message, self, y)
+        return np.where(from_zero & (np.min(y) == 0), 2 * y - 1, y)
+
+    def forward(
+        self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> tg.Tensor:
+        """Compute the mean of max(1 - y z, 0).
+
+        Shapes: y_pred and y (N, ...), sample_weight (N,) -> ().
+        """
+        return weighted_mean(tg.relu(1 - y * y_pred), sample_weight)
+
+
+def margin_message(loss: Loss, y: Any) -> str:
+    """Describe targets that are not of two classes."""
+    found = reprlib.repr(np.unique(y).tolist())
+    return f"{loss!r} takes targets that are -1 and 1, or 0 and 1, but got {found}"
 
 
 def clipped(p: tg.Tensor) -> tg.Tensor:
@@ -228,7 +272,7 @@ def check_weights(weights: Sequence[float] | np.ndarray) -> list[float]:
     return [float(w) for w in weights]
 
 
-def check_classes(y: np.ndarray, N: int, C: int) -> np.ndarray:
+def check_classes(y: Any, N: int, C: int) -> Any:
     """Return the targets, after checking that they are N indices of C classes.
 
     Raises: ValueError if their number or a value is wrong; TypeError if they are not integers.
@@ -240,15 +284,13 @@ def check_classes(y: np.ndarray, N: int, C: int) -> np.ndarray:
             f"targets of shape {y.shape} are class indices and must be integers, but have dtype "
             f"{y.dtype}; if they are whole numbers, write y.astype(int)"
         )
-    if y.min() < 0 or y.max() >= C:
-        raise ValueError(
-            f"the predictions have {C} classes, 0 to {C - 1}, but the targets go from {y.min()} to "
-            f"{y.max()}"
-        )
+    low, high = np.minimum.reduce(y), np.maximum.reduce(y)  # faster than np.min and np.max
+    message = "the predictions have {} classes, 0 to {}, but the targets go from {} to {}"
+    tg.check((low >= 0) & (high < C), ValueError, message, C, C - 1, low, high)
     return y
 
 
-def check_rows(y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
+def check_rows(y: Any, y_pred: tg.Tensor) -> Any:
     """Return the targets in the predictions' dtype, after checking that each row sums to 1.
 
     Raises: ValueError if the shapes differ or a row holds no probabilities.
@@ -260,10 +302,15 @@ def check_rows(y: np.ndarray, y_pred: tg.Tensor) -> np.ndarray:
             f"({N}, {C}), one-hot rows, but the targets have shape {y.shape}"
         )
     y = y.astype(y_pred.dtype, copy=False)
-    if not (y.min() >= 0 and abs(y.sum(axis=1) - 1).max() < 1e-2):
-        sums = y.sum(axis=1)
-        raise ValueError(
-            f"targets of shape {y.shape} must be rows of probabilities, such as one-hot rows, but "
-            f"go from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
-        )
+    sums = y.sum(axis=1)
+    holds = (y.min() >= 0) & (abs(sums - 1).max() < 1e-2)
+    tg.check(holds, ValueError, rows_message, y, sums)
     return y
+
+
+def rows_message(y: Any, sums: Any) -> str:
+    """Describe targets that are no rows of probabilities."""
+    return (
+        f"targets of shape {y.shape} must be rows of probabilities, such as one-hot rows, but go "
+        f"from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
+    )

@@ -3,10 +3,12 @@
 from nn.metrics.accuracy import Accuracy, CategoricalAccuracy, RegressionAccuracy, TopKAccuracy
 from nn.metrics.base import Mean, Metric
 from nn.metrics.classification import F1, Precision, Recall, confusion_matrix
+from nn.metrics.ranking import ROCAUC
 from nn.metrics.regression import AbsoluteError, RSquared
 
 __all__ = [
     "F1",
+    "ROCAUC",
     "AbsoluteError",
     "Accuracy",
     "CategoricalAccuracy",

@@ -1,11 +1,13 @@
 """Metric: the base of all metrics, each a function of sums over the samples."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured
+from nn.words import METRIC
 
 
 class Mean:
@@ -40,6 +42,7 @@ class Metric(Configured):
     samples were divided into batches.
     """
 
+    _words: ClassVar[Mapping[str, str]] = METRIC
     _statistics: np.ndarray | None = None
 
     def init(self, y: Any) -> None:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-import tensorgrad as tg
-from nn.config import NUMBER, register
+from nn.config import register
 from nn.optim.base import Optimizer
+from nn.optim.settings import Rate
 
 
 @register
@@ -26,15 +27,26 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tg.Tensor] | None = None,
-        learning_rate: float = 1.0,
+        parameters: Iterable[Any] | None = None,
+        learning_rate: Rate = 1.0,
         decay: float = 0.0,
         momentum: float = 0.0,
         *,
         nesterov: bool = False,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         self.nesterov = nesterov
-        super().__init__(parameters, learning_rate=learning_rate, decay=decay, momentum=momentum)
+        super().__init__(
+            parameters,
+            learning_rate=learning_rate,
+            decay=decay,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+        )
         if self.nesterov and not self.momentum:
             raise ValueError(
                 "SGD was given nesterov=True without a momentum, which it needs; write, for "
@@ -85,12 +97,24 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tg.Tensor] | None = None,
-        learning_rate: float = 1.0,
+        parameters: Iterable[Any] | None = None,
+        learning_rate: Rate = 1.0,
         decay: float = 0.0,
         epsilon: float = 1e-7,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate=learning_rate, decay=decay, epsilon=epsilon)
+        super().__init__(
+            parameters,
+            learning_rate=learning_rate,
+            decay=decay,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+        )
 
     def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, cache: np.ndarray) -> None:
         """Change `w` and the sum of squares `cache` in place.
@@ -117,14 +141,25 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tg.Tensor] | None = None,
-        learning_rate: float = 0.001,
+        parameters: Iterable[Any] | None = None,
+        learning_rate: Rate = 0.001,
         decay: float = 0.0,
         epsilon: float = 1e-7,
         rho: float = 0.9,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         super().__init__(
-            parameters, learning_rate=learning_rate, decay=decay, epsilon=epsilon, rho=rho
+            parameters,
+            learning_rate=learning_rate,
+            decay=decay,
+            epsilon=epsilon,
+            rho=rho,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
         )
 
     def update(self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, cache: np.ndarray) -> None:
@@ -160,12 +195,16 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[tg.Tensor] | None = None,
-        learning_rate: float = 0.001,
+        parameters: Iterable[Any] | None = None,
+        learning_rate: Rate = 0.001,
         decay: float = 0.0,
         epsilon: float = 1e-7,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         super().__init__(
             parameters,
@@ -174,6 +213,9 @@ class Adam(Optimizer):
             epsilon=epsilon,
             beta_1=beta_1,
             beta_2=beta_2,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
         )
 
     def update(
@@ -203,41 +245,36 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: w -= lr (m_hat / (sqrt(v_hat) + epsilon) + weight_decay w).
 
-    The weight decay has no effect on m and v, which are those of Adam. As in PyTorch and Keras, the
-    learning rate multiplies both terms: it is the paper's eta_t, with alpha = 1.
+    It is Adam with another default of `weight_decay`, under the name that the paper gave it. As in
+    PyTorch and Keras, the learning rate multiplies both terms: it is the paper's eta_t, with
+    alpha = 1.
 
     Raises: ValueError if a setting is out of bounds.
     Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization, Algorithm 2,
     arXiv:1711.05101.
     """
 
-    weight_decay: float
-
     def __init__(
         self,
-        parameters: Iterable[tg.Tensor] | None = None,
-        learning_rate: float = 0.001,
+        parameters: Iterable[Any] | None = None,
+        learning_rate: Rate = 0.001,
         decay: float = 0.0,
         epsilon: float = 1e-7,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         *,
         weight_decay: float = 0.01,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
-        super().__init__(parameters, learning_rate, decay, epsilon, beta_1, beta_2)
-        if not (isinstance(weight_decay, NUMBER) and 0 <= weight_decay < math.inf):
-            raise ValueError(
-                f"AdamW was given weight_decay={weight_decay!r}, but weight_decay must be at "
-                "least 0"
-            )
-        self.weight_decay = float(weight_decay)
-
-    def update(
-        self, w: np.ndarray, g: np.ndarray, scratch: np.ndarray, m: np.ndarray, v: np.ndarray
-    ) -> None:
-        """Change `w` and the means `m` and `v` in place.
-
-        Shapes: all (n,).
-        """
-        w *= 1 - self.current_learning_rate * self.weight_decay
-        super().update(w, g, scratch, m, v)
+        super().__init__(
+            parameters,
+            learning_rate,
+            decay,
+            epsilon,
+            beta_1,
+            beta_2,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+        )

@@ -19,7 +19,7 @@ THREADED_BYTES = 1 << 24  # from this size on, another thread saves more time th
 class Chunk:
     """Part of the flat arrays: weights, the optimizer's states for them, and scratch memory."""
 
-    __slots__ = ("_buffer", "_sources", "scratch", "states", "w")
+    __slots__ = ("_sources", "buffer", "scratch", "states", "w")
 
     def __init__(
         self,
@@ -29,9 +29,10 @@ class Chunk:
         stop: int,
         segments: Sequence["Segment"],
     ) -> None:
-        self.w = flat.values[start:stop]
-        self.states = [state[start:stop] for state in flat.states]
-        self.scratch, self._buffer = memory[:, : stop - start]
+        shape = segments[0].parameter.shape if flat.whole else (stop - start,)
+        self.w = flat.values[start:stop].reshape(shape)
+        self.states = [state[start:stop].reshape(shape) for state in flat.states]
+        self.scratch, self.buffer = memory[:, : stop - start].reshape(2, *shape)
         # Per segment: the parameter's index, the part of its gradient, its place in this chunk.
         self._sources = [
             (
@@ -45,15 +46,17 @@ class Chunk:
     def gradient(self, gradients: Sequence[Any]) -> np.ndarray:
         """Return the gradient of this chunk's weights, given those of all parameters.
 
-        Shapes: each of `gradients` (size of its parameter,) -> (n,).
+        Shapes: each of `gradients` (size of its parameter,) -> that of the weights.
         """
         index, part, _ = self._sources[0]
         g = gradients[index]
-        if len(self._sources) == 1 and g.dtype == self._buffer.dtype:
-            return g[part]  # a view; the gradients of several parameters are copied together
+        if len(self._sources) == 1 and g.dtype == self.buffer.dtype:
+            # a view; the gradients of several parameters are copied together
+            return g[part].reshape(self.w.shape)
+        row = self.buffer.reshape(-1)
         for index, part, at in self._sources:
-            self._buffer[at] = gradients[index][part]
-        return self._buffer
+            row[at] = gradients[index][part]
+        return self.buffer
 
 
 class Segment:
@@ -88,9 +91,20 @@ class FlatParameters:
 
     Each parameter's array becomes a view of `values`. If one is replaced by another array, all are
     gathered into a new `values`, so that a user's reference to the old array does not change.
+
+    Raises: TypeError if a parameter is complex, and they are updated as `whole` ones.
     """
 
-    def __init__(self, parameters: dict[int, tg.Tensor], states: int) -> None:
+    def __init__(
+        self, parameters: dict[int, tg.Tensor], states: int, *, group: int = 0, whole: bool = False
+    ) -> None:
+        self.group = group  # number in the optimizer
+        self.whole = whole  # each parameter is a chunk of its own, in its shape
+        if whole and any(p.dtype.kind == "c" for p in parameters.values()):
+            raise TypeError(
+                "this optimizer looks at whole parameters of real numbers, but one is complex; "
+                "use another one, such as nn.Adam, for it"
+            )
         # Small parameters come last, next to each other, so that they share chunks.
         order = sorted(parameters, key=lambda i: reals(parameters[i].data).nbytes < SMALL_BYTES)
         self.segments: list[Segment] = []
@@ -102,7 +116,8 @@ class FlatParameters:
         # At least float32, because in half precision g^2 underflows below g = 2e-4.
         self.dtype = np.result_type(dtype, np.float32)
         self.states = [np.zeros(stop, self.dtype) for _ in range(states)]
-        self.length = max(CHUNK_BYTES // self.dtype.itemsize, 1)  # of a chunk
+        largest = max(segment.stop - segment.start for segment in self.segments)
+        self.length = largest if whole else max(CHUNK_BYTES // self.dtype.itemsize, 1)  # of a chunk
         # Two rows for each thread: scratch memory, and gradients that are copied together.
         threads = cores() if stop * self.dtype.itemsize >= THREADED_BYTES else 1
         self.memory = [np.empty((2, min(stop, self.length)), self.dtype) for _ in range(threads)]
@@ -152,6 +167,8 @@ class FlatParameters:
 
     def _cut(self, segments: list[Segment]) -> list[tuple[int, int, list[Segment]]]:
         """Cut large parameters into equal stretches, and join small neighbours to one stretch."""
+        if self.whole:
+            return [(segment.start, segment.stop, [segment]) for segment in segments]
         chunks: list[tuple[int, int, list[Segment]]] = []
         run: list[Segment] = []
 

@@ -20,6 +20,7 @@ from nn.metrics import Accuracy, Mean
 from nn.module import Module
 from nn.optim.base import Optimizer
 from nn.optim.threads import blas_threads
+from nn.seeding import generator
 from nn.training.history import History
 from nn.training.progress import Figures, Progress, accuracy_text
 
@@ -35,7 +36,7 @@ class TrainState:
     optimizer: Optimizer | None = None
     accuracy: Accuracy | None = None
     history: History = field(default_factory=History)
-    rng: np.random.Generator = field(default_factory=np.random.default_rng)  # of the shuffling
+    rng: np.random.Generator = field(default_factory=generator)  # of the shuffling
 
 
 class Evaluation(NamedTuple):

@@ -1,7 +1,7 @@
 """Model: a module with a loss, an optimizer and a metric, as in the book."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -30,9 +30,10 @@ from nn.training.loop import (
 )
 from nn.training.progress import check_print_every
 from nn.training.saving import File
+from nn.words import MODEL, WithWords
 
 
-class Model(TrainState):
+class Model(TrainState, WithWords):
     """A network with a loss, an optimizer, an accuracy and a history, which trains and evaluates.
 
     `add` the layers and `finalize`, or give a module; `set` a loss, an optimizer and an accuracy;
@@ -42,6 +43,8 @@ class Model(TrainState):
 
     Raises: TypeError if `module` is not a Module.
     """
+
+    _words: ClassVar[Mapping[str, str]] = MODEL
 
     def __init__(self, module: Module | None = None) -> None:
         if module is not None and not isinstance(module, Module):
@@ -267,11 +270,9 @@ class Model(TrainState):
         for name, part in vars(state).items():
             setattr(model, name, part)
         if model.optimizer is not None:
-            everything = len(model.optimizer.parameters) == len(model.module.parameters())
-            model._provided = model.optimizer if everything else None
+            given = [len(group["parameters"]) for group in model.optimizer.groups]
+            model._provided = model.optimizer if given == [len(model.module.parameters())] else None
         return model
-
-    # Checks before use
 
     def _check_finalized(self, action: str) -> None:
         """Raise RuntimeError if the model is incomplete."""

@@ -78,6 +78,7 @@ def save(path: File, state: TrainState) -> None:
         for kind, of_parameters in saved["states"].items():
             arrays |= {f"optimizer.{kind}.{k}": a for k, a in zip(names, of_parameters)}
         metadata |= {"iterations": saved["iterations"], "optimized": names}
+        metadata |= {"groups": saved.get("groups", [])}
     metadata["random"] = [
         {"names": names, "state": jsonable(rng.bit_generator.state)}
         for rng, names in generators(state)
@@ -176,6 +177,7 @@ def _load_optimizer(
             "settings": metadata["optimizer"]["config"],
             "iterations": metadata["iterations"],
             "states": states,
+            "groups": metadata.get("groups", []),  # older files have no such entry
         }
     )
 

@@ -5,9 +5,11 @@ import functools
 import inspect
 import linecache
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from tensorgrad.rules import EachOp, Op
+from tensorgrad.joint import AllOp
+from tensorgrad.rules import EachOp, Function, Op
 
 # `g` is the gradient that arrives at `out`. A test evaluates the elementwise formulas as text, and
 # compares the results with the engine.
@@ -87,10 +89,17 @@ FORMULAS = {  # op -> its formula, then the gradient of each operand
 # fmt: on
 
 
+def written_rules(op: Op) -> Sequence[Function | None]:
+    """Return the rules of an op as they were declared: one per operand, also if all share one."""
+    if isinstance(op, EachOp):
+        return [op.gradient]
+    return [op.gradient] * op.arity if isinstance(op, AllOp) else op.rules
+
+
 @functools.cache
 def operands(op: Op) -> tuple[str, ...]:
     """Return the operands' names in the rules of an op; a variadic op has one name for all."""
-    rule = op.gradient if isinstance(op, EachOp) else next(r for r in op.rules if r is not None)
+    rule = next(r for r in written_rules(op) if r is not None)
     names = list(inspect.signature(rule).parameters)
     skip, arity = (3, 1) if isinstance(op, EachOp) else (2, op.arity)
     return tuple(name.lstrip("_") for name in names[skip : skip + arity])
@@ -103,7 +112,7 @@ def formula(op: Op) -> dict[str, Any]:
     if op.name in FORMULAS and len(FORMULAS[op.name]) <= len(names) + 1:
         whole, *parts = FORMULAS[op.name]
     else:
-        rules = [op.gradient] if isinstance(op, EachOp) else op.rules
+        rules = written_rules(op)
         whole = f"{op.name}({', '.join(names)})"
         parts = [None if rule is None else _rule_source(inspect.unwrap(rule)) for rule in rules]
     parts += [None] * (len(names) - len(parts))

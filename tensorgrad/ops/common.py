@@ -1,6 +1,7 @@
 """Helpers that several families of ops use."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,35 @@ def substitute(x: Any, value: Any) -> Any:
     return value
 
 
+def check(
+    holds: Any, error: type[Exception], message: str | Callable[..., str], *shown: Any
+) -> None:
+    """Raise an error, with values in its message, unless a condition on values holds.
+
+    In a function of tensors an `if` would decide once, when a program is made of it; this is a call
+    that the program repeats. Fields such as `{}` in the message are filled with what is `shown`, or
+    the message is a function of that.
+    Raises: the error.
+
+    >>> total = np.sum([1.0, 2.0])
+    >>> check(total > 0, ValueError, "weights have a sum above 0, not {}", total)
+    """
+    if not isinstance(holds, (bool, np.bool_)):
+        check_step(holds, error, message, *shown)
+    elif not holds:
+        raise error(message.format(*shown) if isinstance(message, str) else message(*shown))
+
+
+@primitive
+def check_step(
+    holds: Any, error: type[Exception], message: str | Callable[..., str], *shown: Any
+) -> None:
+    """Check a condition that is a tensor, as it is where observers follow values."""
+    check(np.bool_(holds), error, message, *shown)
+
+
 rule(substitute, lambda g, _out, _x, _value: g, None)
-nondifferentiable(values, numpys)
+nondifferentiable(values, numpys, check_step)
 
 
 def valued_by_numpy(function: Function) -> Any:

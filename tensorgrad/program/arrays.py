@@ -11,12 +11,12 @@ from tensorgrad.program.steps import Var
 from tensorgrad.rules import FOREIGN, STATIC
 
 # fmt: off
-OPERATORS = {
+ARITHMETIC = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "matmul": "@", "mod": "%",
     "floordiv": "//", "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
 }
-COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-UFUNCS = {
+ORDER = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+UFUNC_OF = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "**": np.power,
     "@": np.matmul, "%": np.remainder, "//": np.floor_divide, "&": np.bitwise_and,
     "|": np.bitwise_or, "^": np.bitwise_xor, "<<": np.left_shift, ">>": np.right_shift,
@@ -24,10 +24,10 @@ UFUNCS = {
     "!=": np.not_equal,
 }
 # Ufuncs that give the same bits as their operators.
-SYMBOLS = {ufunc: symbol for symbol, ufunc in UFUNCS.items() if symbol not in ("**", "%", "//")}
+SYMBOLS = {ufunc: symbol for symbol, ufunc in UFUNC_OF.items() if symbol not in ("**", "%", "//")}
 UNARY_SYMBOLS = {np.negative: "-", np.positive: "+", np.invert: "~"}
 WRITERS = {np.copyto, np.place, np.put, np.putmask, np.fill_diagonal, np.put_along_axis}
-METHODS = (
+READING_METHODS = (
     "all any argmax argmin argpartition argsort choose clip compress conj conjugate cumprod cumsum "
     "diagonal dot flatten max mean min nonzero prod ravel repeat reshape round searchsorted "
     "squeeze std sum swapaxes take trace transpose var view byteswap"
@@ -41,11 +41,11 @@ CONVERSIONS = (
 TRUTH = (
     "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
 )
-CONVERTED = (
+AS_ARRAY = (
     "a traced value is converted to an ndarray, as by np.asarray, .data or a write into one; use "
     "NumPy's functions of it, or tg.Tensor of the ndarray"
 )
-NUMBER = (
+AS_NUMBER = (
     "a traced value is converted to Python's numbers, by {}; use NumPy's functions of it, or pass "
     "what it depends on with static_argnums"
 )
@@ -186,12 +186,12 @@ class TracedArray:
         return self.__bool__()
 
     def __array__(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self.recorder.refuse(CONVERTED)
+        raise self.recorder.refuse(AS_ARRAY)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a traced array has no attribute {name!r}")
-        raise self.recorder.refuse(NUMBER.format(f".{name}"))
+        raise self.recorder.refuse(AS_NUMBER.format(f".{name}"))
 
 
 def has_array(args: Any) -> bool:
@@ -210,7 +210,7 @@ def tensor_in(x: Any) -> Any:
 
 
 def _operator(symbol: str) -> None:
-    ufunc = UFUNCS[symbol]
+    ufunc = UFUNC_OF[symbol]
 
     def forward(a: TracedArray, b: Any) -> Any:
         if isinstance(b, TensorBase):  # as an ndarray, which calls the ufunc, or a number
@@ -225,9 +225,9 @@ def _operator(symbol: str) -> None:
             return forward(a, b)
         return a.recorder.record("in place", symbol, (a, b), written=(a,))
 
-    name = next(k for k, v in (OPERATORS | COMPARISONS).items() if v == symbol)
+    name = next(k for k, v in (ARITHMETIC | ORDER).items() if v == symbol)
     setattr(TracedArray, f"__{name}__", forward)
-    if name in OPERATORS:
+    if name in ARITHMETIC:
         setattr(TracedArray, f"__r{name}__", reflected)
         setattr(TracedArray, f"__i{name}__", in_place)
 
@@ -236,7 +236,7 @@ def _unary(name: str, symbol: str) -> None:
     setattr(TracedArray, f"__{name}__", lambda x: x.recorder.record("unary", symbol, (x,)))
 
 
-def _method(name: str, writes: bool) -> None:
+def _recorded_method(name: str, writes: bool) -> None:
     def call(self: TracedArray, *args: Any, **kwargs: Any) -> Any:
         written = (self,) if writes else ()
         out = kwargs.get("out")
@@ -253,12 +253,12 @@ def _attribute(name: str) -> None:
 
 def _refusal(name: str) -> None:
     def refuse(self: TracedArray, *_args: Any) -> Any:
-        raise self.recorder.refuse(NUMBER.format(name.strip("_")))
+        raise self.recorder.refuse(AS_NUMBER.format(name.strip("_")))
 
     setattr(TracedArray, name, property(refuse) if name == "flat" else refuse)
 
 
-for _symbol in UFUNCS:
+for _symbol in UFUNC_OF:
     _operator(_symbol)
 _unary("neg", "-")
 _unary("pos", "+")
@@ -266,10 +266,10 @@ _unary("invert", "~")
 TracedArray.__abs__ = lambda x: x.recorder.record("call", abs, (x,))  # type: ignore[attr-defined]
 TracedArray.__divmod__ = lambda a, b: np.divmod(a, b)  # type: ignore[attr-defined]
 TracedArray.__rdivmod__ = lambda b, a: np.divmod(a, b)  # type: ignore[attr-defined]
-for _name in METHODS.split():
-    _method(_name, False)
+for _name in READING_METHODS.split():
+    _recorded_method(_name, False)
 for _name in WRITING_METHODS:
-    _method(_name, True)
+    _recorded_method(_name, True)
 for _name in ("T", "mT", "real", "imag"):
     _attribute(_name)
 for _name in CONVERSIONS.split():

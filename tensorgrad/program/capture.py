@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.program.arrays import TracedArray, Untraceable
-from tensorgrad.program.outside import PLAIN, Outside, watched
+from tensorgrad.program.outside import PLAIN_VALUES, Outside, watched
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.steps import Step, Var, substituted_in
 
@@ -33,7 +33,7 @@ class Source(NamedTuple):
         return (self.tensor.grad if self.is_grad else self.tensor)._value
 
 
-class Trace(NamedTuple):
+class Tracing(NamedTuple):
     """What one run of a function did."""
 
     inputs: list[Var]
@@ -55,20 +55,21 @@ class Captured:
         self.outside = Outside(f)
         self.tensors: dict[int, Any] = dict(self.outside.tensors)
 
-    def run(self) -> Trace:
+    def run(self) -> Tracing:
         """Trace until two runs agree.
 
         Raises: Untraceable.
         """
         with self.put_back():
-            before = self.once()
+            before, seen = self.once()
             for _ in range(4):
-                known = len(self.tensors)
-                trace = self.once()
-                if len(self.tensors) == known:
+                trace, again = self.once()
+                both = {key: t for key, t in again.items() if key in seen}
+                if not both:  # no tensor that is not made inside
                     different(before, trace)
                     return trace
-                before = trace
+                self.tensors |= both
+                before, seen = self.once()
         raise Untraceable("each run of the function uses other tensors from outside")
 
     @contextlib.contextmanager
@@ -84,7 +85,7 @@ class Captured:
             for generator, state in generators:
                 set_generator_state(generator, state)
         for guard in self.outside.guards:
-            if isinstance(guard.value, PLAIN) and not guard.holds():
+            if isinstance(guard.value, PLAIN_VALUES) and not guard.holds():
                 guard.put_back()
                 raise Untraceable(
                     f"the function changes what it uses from outside, {guard!r}; pass it as an "
@@ -98,8 +99,8 @@ class Captured:
                     "make it a tensor, or pass it as an argument and return the new one"
                 )
 
-    def once(self) -> Trace:
-        """Run the function on stand-ins."""
+    def once(self) -> tuple[Tracing, dict[int, Any]]:
+        """Run the function on stand-ins; also return the tensors that are not known."""
         recorder = Recorder(STATE.get().observer)
         inputs = [recorder.stand_in(x * 1.0 if type(x) is float else x) for x in self.leaves]
         recorder.arguments = {x.variable for x in inputs}
@@ -121,8 +122,7 @@ class Captured:
                 if node.extras is not None:
                     node.extras.grad = old
             recorder.put_back()
-        self.tensors |= recorder.tensors
-        return Trace(
+        trace = Tracing(
             [x.variable for x in inputs],
             [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()],
             recorder.steps,
@@ -136,6 +136,7 @@ class Captured:
             [(recorder.outside[key].tensor, x.variable) for key, x in recorder.written.items()],
             self.outside.guards,
         )
+        return trace, recorder.tensors
 
     def sources(self) -> list[tuple[Any, Source]]:
         """Return the tensors from outside, and their gradients."""
@@ -169,7 +170,7 @@ def results_of(result: Any) -> Any:
             return Result("same", x)
         if type(x) is TracedArray:
             return Result("array", x.variable)
-        if isinstance(x, (np.ndarray, *PLAIN)):
+        if isinstance(x, (np.ndarray, *PLAIN_VALUES)):
             return Result("same", x)
         raise Untraceable(
             f"the function returns a {type(x).__name__}; return arrays, in tuples, lists and dicts"
@@ -232,7 +233,7 @@ class Comparison:
         )
 
 
-def different(a: Trace, b: Trace) -> None:
+def different(a: Tracing, b: Tracing) -> None:
     """Compare two traces.
 
     Raises: Untraceable with the line of the first difference.

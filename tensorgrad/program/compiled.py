@@ -14,12 +14,11 @@ from tensorgrad.engine.base import TensorBase, needs_grad, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.program import Layout, Program, is_array
-from tensorgrad.program.recorder import hint
-from tensorgrad.program.results import leaves_of, wrapper_of
-from tensorgrad.program.steps import Var
+from tensorgrad.program.results import results_in, wrapper_of
+from tensorgrad.program.steps import Var, hint
 from tensorgrad.rules import plain_array
 
-MOST = 16  # programs that a function keeps
+MOST_PROGRAMS = 16  # programs that a function keeps
 SWITCH = threading.local()
 
 
@@ -95,9 +94,9 @@ class Compiled:
         with self.lock:
             runner = Runner(self, args, kwargs)
             kept = self.programs.setdefault(key, [])
-            kept[:] = [r for r in kept if r.fits()][: MOST - 1]
+            kept[:] = [r for r in kept if r.fits()][: MOST_PROGRAMS - 1]
             kept.append(runner)
-            while sum(map(len, self.programs.values())) > MOST:
+            while sum(map(len, self.programs.values())) > MOST_PROGRAMS:
                 oldest = next(iter(self.programs))
                 self.programs[oldest].pop(0)
                 if not self.programs[oldest]:
@@ -200,7 +199,7 @@ class Runner:
         self.read = self.program.read
         self.guards = [g for g in captured.outside.guards if g.matters()]
         self.had_gradients = trace.had_gradients
-        self.plain = not any(isinstance(x, TensorBase) for x in tensors_in((shown, kwargs)))
+        self.plain = not any(isinstance(x, TensorBase) for x in leaves_in((shown, kwargs)))
         self.finish = wrapper_of(trace)
         self.after = layout.extra
 
@@ -226,25 +225,25 @@ class Runner:
 def name_result(trace: Any, f: Any) -> None:
     """Name the first result after the function that returned it."""
     name = getattr(inspect.unwrap(f), "__name__", "")
-    first = next((r.value for r in leaves_of(trace.results) if type(r.value) is Var), None)
+    first = next((r.value for r in results_in(trace.results) if type(r.value) is Var), None)
     if first is not None and first.gradient_of is None and name.isidentifier():
         hint(first, name, 2)
 
 
-def tensors_in(tree: Any) -> Iterator[Any]:
+def leaves_in(tree: Any) -> Iterator[Any]:
     """Yield the leaves of nested containers."""
     if isinstance(tree, dict):
         tree = list(tree.values())
     if isinstance(tree, (list, tuple)):
         for x in tree:
-            yield from tensors_in(x)
+            yield from leaves_in(x)
     else:
         yield tree
 
 
 def take_apart(tree: Any, arrays: list[Any]) -> None:
     """Collect the arrays in nested containers."""
-    for x in tensors_in(tree):
+    for x in leaves_in(tree):
         if is_array(x):
             arrays.append(x._value if isinstance(x, TensorBase) else x)
 

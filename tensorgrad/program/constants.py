@@ -68,7 +68,7 @@ class Constants:
     def array(self, x: np.ndarray) -> Expr:
         """Return the expression of an array, or the name that it gets."""
         if id(x) not in self.known and id(x) not in self.arrays:
-            expr = text.array(x)
+            expr = text.regular_array(x)
             if expr is not None:
                 return expr
         if id(x) not in self.arrays:

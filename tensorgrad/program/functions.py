@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.program.constants import Constants, Defined
-from tensorgrad.program.source import Line, Names, Writer
+from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var
 from tensorgrad.program.text import Expr
 
@@ -20,7 +20,7 @@ MODULES = {"math", "functools", "itertools", "operator"}
 class Functions:
     """Definitions of functions, each once."""
 
-    def __init__(self, constants: Constants, names: Names) -> None:
+    def __init__(self, constants: Constants, names: LocalNames) -> None:
         self.constants, self.names = constants, names
         self.texts: dict[str, str] = {}  # of each function, by its name
         self.by_body: dict[str, str] = {}
@@ -41,8 +41,8 @@ class Functions:
             *(v for v in group.names if v in inputs),
             *(v for v in inputs if v not in group.names),
         ]
-        names = Names()
-        writer = Writer(self.constants, names)
+        names = LocalNames()
+        writer = LineWriter(self.constants, names)
         writer.inline_results, writer.users_names = True, False
         for v in order:
             v.name = names.new(group.names.get(v) or base_of(v))

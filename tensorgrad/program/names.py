@@ -11,7 +11,7 @@ BETWEEN = (
     "tensorgrad.program", "tensorgrad.engine", "tensorgrad.tensor", "tensorgrad.rules",
     "tensorgrad.transforms", "numpy", "contextlib", "functools",
 )  # fmt: skip
-LIBRARY = ("tensorgrad", "nn", "numpy", "contextlib", "functools")
+LIBRARIES = ("tensorgrad", "nn", "numpy", "contextlib", "functools")
 STORES = {"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"}
 RETURNS = {"RETURN_VALUE"}
 
@@ -42,7 +42,7 @@ def is_between(module: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def is_library(module: str) -> bool:
-    return module.partition(".")[0] in LIBRARY
+    return module.partition(".")[0] in LIBRARIES
 
 
 def look_back() -> tuple[str | None, int, tuple[str, int] | None]:

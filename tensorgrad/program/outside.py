@@ -10,14 +10,14 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray
-from tensorgrad.program.names import LIBRARY
+from tensorgrad.program.names import LIBRARIES
 from tensorgrad.program.recorder import Recorder
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
+PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 SLOT = TensorBase.__dict__["_value"]
-MISSING = object()
-MOST = 20_000  # objects that are looked at
+NOTHING = object()
+MOST_OBJECTS = 20_000  # objects that are looked at
 
 
 class Guard:
@@ -33,14 +33,14 @@ class Guard:
         try:
             return self.where.cell_contents if self.key is None else self.where[self.key]
         except (ValueError, KeyError, IndexError):
-            return MISSING
+            return NOTHING
 
     def holds(self) -> bool:
         """Return True if the value is as it was."""
         now = self.now()
         if now is self.value:
             return True
-        return isinstance(now, PLAIN) and type(now) is type(self.value) and now == self.value
+        return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
 
     def matters(self) -> bool:
         """Return True for what a program is made for; tensors are read at each call."""
@@ -68,7 +68,7 @@ class Outside:
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.seen: dict[int, Any] = {}
         stack = [f]
-        while stack and len(self.seen) < MOST:
+        while stack and len(self.seen) < MOST_OBJECTS:
             x = stack.pop()
             if id(x) not in self.seen:
                 self.seen[id(x)] = x
@@ -116,7 +116,7 @@ class Outside:
                 yield value
             yield f.__defaults__ or ()
             yield f.__kwdefaults__ or {}
-            if (f.__module__ or "").partition(".")[0] not in LIBRARY:
+            if (f.__module__ or "").partition(".")[0] not in LIBRARIES:
                 for name in global_names(f.__code__):
                     if name in f.__globals__:
                         yield self.guarded(f.__globals__, name, f.__globals__[name])
@@ -124,7 +124,7 @@ class Outside:
 
 def is_object(x: Any) -> bool:
     """Return True for what has attributes that a function may use, such as a Module."""
-    if isinstance(x, (type, types.ModuleType, *PLAIN)) or not hasattr(x, "__dict__"):
+    if isinstance(x, (type, types.ModuleType, *PLAIN_VALUES)) or not hasattr(x, "__dict__"):
         return False
     return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.capture import Result, Trace
+from tensorgrad.program.capture import Result, Tracing
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
 from tensorgrad.program.simplify import simplified
-from tensorgrad.program.source import Line, Names, Writer
+from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import Expr
 
-numbers = itertools.count(1)
+program_numbers = itertools.count(1)
 
 
 class Layout:
@@ -25,6 +25,8 @@ class Layout:
         self.name = getattr(f, "__name__", type(f).__name__.lower()).strip("<>")
         self.positional, self.variadic = parameter_names(f, len(args))
         self.keywords = list(kwargs)
+        pairs = [*zip(self.positional, args, strict=False), *kwargs.items()]
+        self.static = [(name, x) for name, x in pairs if hasattr(x, "bit_generator")]
         self.extra = len(args) > len(self.positional)  # arguments that *args takes
 
     def paths(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, str]]:
@@ -75,7 +77,7 @@ class Program:
     """A function as a straight line of NumPy calls: the text, and the function that it is."""
 
     def __init__(
-        self, trace: Trace, layout: Layout, paths: list[tuple[str, str]], known: Any
+        self, trace: Tracing, layout: Layout, paths: list[tuple[str, str]], known: Any
     ) -> None:
         self.trace, self.layout = trace, layout
         self.externals = [source for source, _ in trace.externals]
@@ -86,17 +88,19 @@ class Program:
         n = len(outputs)
         steps = simplified(trace.steps, outputs, given)
         assert len(outputs) == n
-        self.names = Names([*layout.positional, layout.variadic, *layout.keywords])
+        self.names = LocalNames([*layout.positional, layout.variadic, *layout.keywords])
         self.constants = Constants(known)
         self.constants.taken = self.names
         self.functions = Functions(self.constants, self.names)
         main = self.names.new(layout.name)
-        writer = Writer(self.constants, self.names)
+        writer = LineWriter(self.constants, self.names)
         writer.functions = self.functions
         writer.inline_results = len(outputs) == 1
         for v, (text, name) in zip(trace.inputs, paths, strict=True):
             v.name = name
             writer.texts[v] = Expr(text)
+        for name, x in layout.static:
+            self.constants.objects[id(x)] = (name, x)
         used = {v for step in steps for v in step.reads()} | set(outputs)
         self.parameters: list[str] = []
         self.read = []
@@ -114,7 +118,7 @@ class Program:
         rest = [writer.expr_of(v).text for v in replaced]
         if rest:
             returned = f"{returned}, ({', '.join(rest)}{',' * (len(rest) == 1)})"
-        self.lines = [*writer.lines, Line(f"return {returned}", None, set(), set(outputs))]
+        self.lines = [*writer.lines, Line(f"return {returned}", None, set(), writer.returned)]
         self.main = main
         self.header = f"def {main}({self.signature()}):"
         self.function = self.compiled()
@@ -166,7 +170,7 @@ class Program:
     def compiled(self) -> Any:
         """Return the function that the text defines."""
         source = self.text(free=True)
-        file = f"<program {next(numbers)} of {self.layout.name}>"
+        file = f"<program {next(program_numbers)} of {self.layout.name}>"
         shown = self.text()
         linecache.cache[file] = (len(shown), None, shown.splitlines(keepends=True), file)
         space: dict[str, Any] = dict(self.constants.arrays.values())

@@ -12,7 +12,17 @@ from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE, Observer
 from tensorgrad.program.arrays import TracedArray, Untraceable
 from tensorgrad.program.names import look_back, parameters_of
-from tensorgrad.program.steps import RUN, Group, Hint, Step, Var, substituted_in, variables
+from tensorgrad.program.steps import (
+    RUN,
+    CallGroup,
+    Step,
+    Var,
+    gradient_hint,
+    hint,
+    substituted_in,
+    variables,
+)
+from tensorgrad.program.traced_rules import traced_op
 from tensorgrad.rules import Function, Op
 
 CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
@@ -36,7 +46,7 @@ class Recorder(Observer):
         self.nodes: dict[Node, TracedArray] = {}  # the output of each node
         self.externals: dict[int, TracedArray] = {}  # the values of tensors from outside
         self.written: dict[int, Any] = {}  # what was written into some of these
-        self.group: Group | None = None
+        self.group: CallGroup | None = None
         self.place: tuple[str, int] | None = None  # of the forward call, while its rule runs
         self.errors = np.geterr()
         self.generators: dict[int, tuple[Any, Any]] = {}  # and their states before the trace
@@ -139,7 +149,7 @@ class Recorder(Observer):
         """
         outer, start = self.group, len(self.steps)
         if outer is None:
-            self.group = Group(name, function, parameters_of(function, args))
+            self.group = CallGroup(name, function, parameters_of(function, args))
         try:
             return function(*args, **kwargs)
         except Untraceable:
@@ -199,7 +209,7 @@ class Recorder(Observer):
             hint(t._value.variable, name, rank)
         if node is not None:
             self.nodes[node] = t._value
-            node.op = TracedOp.of(op, self, t._value.variable)
+            node.op = traced_op(op, self, t._value.variable)
 
     def see(self, args: Any) -> None:
         """Note the tensors among the arguments of a call."""
@@ -249,44 +259,6 @@ class Recorder(Observer):
         return x
 
 
-class TracedOp:
-    """Makes the op of one recorded call: its rules are groups of steps."""
-
-    @staticmethod
-    def of(op: Op, recorder: Recorder, out: Var) -> Op:
-        if hasattr(op, "pull"):  # a call of checkpoint or custom_gradient, which is traced itself
-            return op
-        traced = copy.copy(op)
-        rules = TracedRules(op, recorder, out, recorder.steps[-1].place if recorder.steps else None)
-        traced.rules = rules
-        return traced
-
-
-class TracedRules:
-    """The rules of an op, which run as groups of steps."""
-
-    def __init__(self, op: Op, recorder: Recorder, out: Var, place: Any) -> None:
-        self.op, self.recorder, self.out, self.place = op, recorder, out, place
-
-    def __getitem__(self, i: int) -> Function:
-        rule, recorder = self.op.rules[i], self.recorder
-
-        def call(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
-            value = unwrap(g)
-            if type(value) is TracedArray:
-                gradient_hint(value.variable, self.out)
-            outer, recorder.place = recorder.place, self.place
-            try:
-                if isinstance(g, TensorBase):
-                    return rule(g, out, *args, **kwargs)
-                args = tuple(recorder.argument_of_rule(x) for x in args)
-                return recorder.grouped(f"{self.op.name}_rule", rule, (g, out, *args), kwargs)
-            finally:
-                recorder.place = outer
-
-        return call
-
-
 def value_of(x: Any) -> Any:
     """Return the array that a stand-in stands for."""
     return x.value if type(x) is TracedArray else x
@@ -306,15 +278,3 @@ def stand_ins_in(tree: Any) -> Any:
             yield from stand_ins_in(item)
     elif type(tree) is dict:
         yield from stand_ins_in(list(tree.values()))
-
-
-def hint(variable: Var, name: str, rank: int) -> None:
-    """Suggest a name for a variable; the better one wins, and the first of equals."""
-    if variable.hint is None or rank > variable.hint.rank:
-        variable.hint = Hint(name, rank)
-
-
-def gradient_hint(variable: Var, of: Var) -> None:
-    """Note of which variable this one is the gradient."""
-    if variable.gradient_of is None:
-        variable.gradient_of = of

@@ -8,7 +8,7 @@ from tensorgrad.engine.gradients import ACCUMULATING, read_only
 from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import remember
 from tensorgrad.engine.state import NO_KEYWORDS, State
-from tensorgrad.program.capture import Result, Trace
+from tensorgrad.program.capture import Result, Tracing
 from tensorgrad.program.steps import Var
 from tensorgrad.rules import Op
 
@@ -30,7 +30,7 @@ def refuse_gradient(_g: Any, _out: Any, _x: Any) -> Any:
 WITHOUT_GRAPH = Op(without_graph, [refuse_gradient])
 
 
-def marked(value: Any) -> Any:
+def without_gradient(value: Any) -> Any:
     """Return a tensor whose backward raises, and says what to write."""
     source = Node(value.shape, value.dtype)
     plan = WITHOUT_GRAPH.plan(1, 1)
@@ -38,9 +38,9 @@ def marked(value: Any) -> Any:
     return wrap(value, node)
 
 
-def wrapper_of(trace: Trace) -> Callable[[Any], Any] | None:
+def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     """Return what makes of a program's result that of the function; None if it is the same."""
-    kinds = {type(r.value) is Var and r.kind for r in leaves_of(trace.results)}
+    kinds = {type(r.value) is Var and r.kind for r in results_in(trace.results)}
     changes = bool(trace.gradients or trace.writes)
     if not changes and kinds <= {"array"}:
         return None
@@ -63,12 +63,12 @@ def wrapper_of(trace: Trace) -> Callable[[Any], Any] | None:
     return finish
 
 
-def leaves_of(tree: Any) -> list[Result]:
+def results_in(tree: Any) -> list[Result]:
     """Return the results in a tree."""
     if type(tree) is Result:
         return [tree]
     items = tree.values() if isinstance(tree, dict) else tree
-    return [x for item in items for x in leaves_of(item)]
+    return [x for item in items for x in results_in(item)]
 
 
 def rewrapped(tree: Any, found: Any) -> Any:
@@ -78,7 +78,7 @@ def rewrapped(tree: Any, found: Any) -> Any:
             return tree.value
         if tree.kind == "array":
             return found
-        return wrap(found) if tree.kind == "tensor" else marked(found)
+        return wrap(found) if tree.kind == "tensor" else without_gradient(found)
     if isinstance(tree, dict):
         return {key: rewrapped(x, found[key]) for key, x in tree.items()}
     items = [rewrapped(x, y) for x, y in zip(tree, found, strict=True)]

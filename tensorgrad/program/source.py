@@ -40,8 +40,8 @@ class Pending(NamedTuple):
     read: set[Var]
 
 
-class Names:
-    """Names of one function's variables, each given once."""
+class LocalNames:
+    """LocalNames of one function's variables, each given once."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = {*RESERVED, *taken}
@@ -57,10 +57,10 @@ class Names:
         return name
 
 
-class Writer:
+class LineWriter:
     """Turns steps into lines of one function."""
 
-    def __init__(self, constants: Constants, names: Names, indent: int = 4) -> None:
+    def __init__(self, constants: Constants, names: LocalNames, indent: int = 4) -> None:
         self.constants, self.names, self.width = constants, names, WIDTH - indent
         self.lines: list[Line] = []
         self.pending: dict[Var, Pending] = {}
@@ -68,6 +68,7 @@ class Writer:
         self.words: dict[Var, str] = {}  # for variables without a name
         self.uses: dict[Var, int] = {}
         self.outputs: set[Var] = set()
+        self.returned: set[Var] = set()  # what the last line reads
         self.functions: Any = None  # how blocks become functions
         self.inline_results = False
         self.users_names = True
@@ -77,6 +78,7 @@ class Writer:
         self.uses = uses_of(steps, outputs)
         self.outputs = set(outputs)
         self.blocks(steps, outputs)
+        self.returned = {x for v in outputs for x in self.read_by(v)}
         for v in outputs:
             self.expr_of(v)
 

@@ -14,7 +14,7 @@ BINARY = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
     "!=": operator.ne,
 }  # fmt: skip
-UNARY = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
+SIGNS = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
 IN_PLACE = {
     "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv,
     "**": operator.ipow, "@": operator.imatmul, "%": operator.imod, "//": operator.ifloordiv,
@@ -35,7 +35,7 @@ def method(name: str, x: Any, *args: Any, **kwargs: Any) -> Any:
 
 RUN: dict[str, Callable[..., Any]] = {
     "binary": lambda symbol, a, b: BINARY[symbol](a, b),
-    "unary": lambda symbol, x: UNARY[symbol](x),
+    "unary": lambda symbol, x: SIGNS[symbol](x),
     "in place": lambda symbol, a, b: IN_PLACE[symbol](a, b),
     "item": lambda _, x, index: x[index],
     "set item": lambda _, x, index, value: set_item(x, index, value),
@@ -74,7 +74,7 @@ class Hint(NamedTuple):
     rank: int
 
 
-class Group:
+class CallGroup:
     """The call of a primitive or of a rule, whose steps belong together."""
 
     __slots__ = ("doc", "name", "names", "source")
@@ -99,7 +99,7 @@ class Step:
         self.outs: Any = None  # a Var, or a tuple of them
         self.writes: tuple[Var, ...] = ()
         self.pure = True
-        self.group: Group | None = None
+        self.group: CallGroup | None = None
         self.scope: Any = None
         self.place: tuple[str, int] | None = None
         self.errors: dict[str, str] | None = None  # of np.errstate, if not those of the caller
@@ -139,3 +139,15 @@ def substituted_in(tree: Any, change: Callable[[Any], Any]) -> Any:
     if kind is slice:
         return slice(*(substituted_in(x, change) for x in (tree.start, tree.stop, tree.step)))
     return change(tree)
+
+
+def hint(variable: Var, name: str, rank: int) -> None:
+    """Suggest a name for a variable; the better one wins, and the first of equals."""
+    if variable.hint is None or rank > variable.hint.rank:
+        variable.hint = Hint(name, rank)
+
+
+def gradient_hint(variable: Var, of: Var) -> None:
+    """Note of which variable this one is the gradient."""
+    if variable.gradient_of is None:
+        variable.gradient_of = of

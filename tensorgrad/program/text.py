@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-ATOM, POWER, UNARY, COMPARISON, LOOSE = 14, 12, 11, 4, 0
+ATOM, POWER, SIGN, COMPARISON, LOOSE = 14, 12, 11, 4, 0
 PRECEDENCE = {
     "|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "//": 10, "%": 10,
     "@": 10, "**": POWER, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON,
@@ -35,7 +35,7 @@ def binary(symbol: str, a: Expr, b: Expr) -> Expr:
 
 def unary(symbol: str, x: Expr) -> Expr:
     """Return `symbol x`."""
-    return Expr(symbol + x.inside(UNARY), UNARY, 1 + x.operations)
+    return Expr(symbol + x.inside(SIGN), SIGN, 1 + x.operations)
 
 
 def call(function: str, args: list[Expr], kwargs: dict[str, Expr]) -> Expr:
@@ -58,9 +58,9 @@ def number(x: Any) -> Expr:
     if isinstance(x, complex):
         return Expr(repr(x)) if np.isfinite(x) else Expr(f"complex({x.real!r}, {x.imag!r})")
     if isinstance(x, float) and not math.isfinite(x):
-        return Expr("np.nan") if x != x else Expr("np.inf") if x > 0 else Expr("-np.inf", UNARY)
+        return Expr("np.nan") if x != x else Expr("np.inf") if x > 0 else Expr("-np.inf", SIGN)
     text = repr(x)
-    return Expr(text, UNARY if text.startswith("-") else ATOM)
+    return Expr(text, SIGN if text.startswith("-") else ATOM)
 
 
 def typed_number(x: np.generic) -> Expr:
@@ -78,7 +78,7 @@ def dtype(x: np.dtype[Any]) -> str:
     )
 
 
-def array(x: np.ndarray) -> Expr | None:
+def regular_array(x: np.ndarray) -> Expr | None:
     """Return an expression for a regular or a small array, or None."""
     if x.ndim == 1 and x.size and x.dtype == np.intp and np.array_equal(x, np.arange(x.size)):
         return Expr(f"np.arange({x.size})")

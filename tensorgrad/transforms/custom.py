@@ -13,6 +13,7 @@ from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
+from tensorgrad.joint import SharedRules
 from tensorgrad.rules import EachOp, Function, Plan, plain_array
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -41,29 +42,13 @@ class JointOp(EachOp):
         return (), self.reads_out, False
 
     @property
-    def rules(self) -> "Rules":
+    def rules(self) -> SharedRules:
         """Made anew for each visit of a backward, so that nothing it computes stays behind."""
-        return Rules(self.pull)
+        return SharedRules(self.pull)
 
     def gradient(self, g: Any, out: Any, i: int, *args: Any) -> Any:
         """As the function says itself."""
         return self.rules[i](g, out, *args)
-
-
-class Rules:
-    """The rules of a JointOp: the first one that is called computes for all of them."""
-
-    def __init__(self, pull: Function) -> None:
-        self.pull = pull
-        self.found: Sequence[Any] | None = None
-
-    def __getitem__(self, i: int) -> Function:
-        return functools.partial(self.gradient, i)
-
-    def gradient(self, i: int, g: Any, out: Any, *args: Any) -> Any:
-        if self.found is None:
-            self.found = self.pull(g, out, *args)
-        return self.found[i]
 
 
 def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:

@@ -531,7 +531,9 @@ PARTS = [
     nn.Precision("micro"),
     nn.Recall("binary", threshold=0),
     nn.F1(),
+    nn.ROCAUC(),
     nn.RSquared(),
+    nn.ROCAUC(),
     nn.AbsoluteError(),
 ]
 

@@ -1,0 +1,202 @@
+"""Normalization: numbers shifted and scaled to mean 0 and variance 1, by channel or along axes."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.joint import rule_all
+from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_channel, sum_channels
+from tensorgrad.ops.common import as_inexact
+from tensorgrad.rules import Array, nondifferentiable, primitive, rule
+
+
+def like(g, x):
+    """Return g in one piece of memory.
+
+    Raises: ValueError if it does not have the shape of x.
+    """
+    if g.shape != x.shape:
+        raise ValueError(f"arrays of shapes {g.shape} and {x.shape} have different channels")
+    return np.ascontiguousarray(g)
+
+
+@primitive
+def channel_moments(x: Array) -> np.ndarray:
+    """Return mean and variance of each channel, over all axes but the last.
+
+    The squares are of deviations, so that no digits are lost where the mean is large.
+    Shapes: x (..., C) -> (2, C).
+    Raises: ValueError if there are no numbers.
+    """
+    if not x.size:
+        raise ValueError(f"an array of shape {x.shape} has no mean and variance: it is empty")
+    x = channels_last(as_inexact(x))
+    precise = np.promote_types(x.dtype, np.float32)
+    rows, k = long_rows(x)
+    means, squares, counts = [], [], []
+    for (part,) in in_blocks(rows):
+        part = part.astype(precise, copy=False)
+        n = len(part) * k
+        mean = per_channel(np.dot(np.ones(len(part), precise), part), k) / n
+        deviations = part - np.tile(mean, k)
+        squares.append(per_channel(np.einsum("ij,ij->j", deviations, deviations), k))
+        means.append(mean)
+        counts.append(n)
+    # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
+    n, weights = sum(counts), np.array(counts, precise)[:, None]
+    mean = np.add.reduce(weights * means, axis=0) / n
+    between = np.add.reduce(weights * np.square(means - mean), axis=0)
+    return np.stack([mean, (np.add.reduce(squares, axis=0) + between) / n]).astype(x.dtype)
+
+
+@primitive
+def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
+    """Return (x - mean) scale + bias, channel by channel.
+
+    Shapes: x (..., C), the others (C,) -> (..., C).
+    """
+    rows, k = long_rows(channels_last(x, mean, scale, bias))
+    mean, scale, bias = (np.tile(row, k) for row in (mean, scale, bias))
+    out = np.empty(rows.shape, np.result_type(x, mean, scale, bias))
+    for part, found in in_blocks(rows, out):
+        np.subtract(part, mean, out=found)
+        found *= scale
+        found += bias
+    return out.reshape(x.shape)
+
+
+@primitive
+def blend(x, mean, ratio, g, shift, scale):
+    """Return ((x - mean) ratio + g - shift) scale, channel by channel.
+
+    Shapes: x and g (..., C), the others (C,) -> (..., C).
+    """
+    rows, k = long_rows(channels_last(x, mean, ratio, shift, scale))
+    others, _ = long_rows(like(g, x))
+    mean, ratio, shift, scale = (np.tile(row, k) for row in (mean, ratio, shift, scale))
+    out = np.empty(rows.shape, np.result_type(x, mean, ratio, g, shift, scale))
+    for part, other, found in in_blocks(rows, others, out):
+        np.subtract(part, mean, out=found)
+        found *= ratio
+        found += other
+        found -= shift
+        found *= scale
+    return out.reshape(x.shape)
+
+
+@primitive
+def mean_products(g, x, mean):
+    """Return the means of g and of g (x - mean), over all axes but the last.
+
+    Shapes: g and x (..., C), mean (C,) -> (2, C).
+    """
+    precise = np.promote_types(np.result_type(g, x), np.float32)
+    rows, k = long_rows(channels_last(x, mean))
+    others, _ = long_rows(like(g, x))
+    center, total = np.tile(mean, k), np.zeros((2, rows.shape[1]), precise)
+    for part, other in in_blocks(rows, others):
+        other = other.astype(precise, copy=False)
+        total[0] += np.dot(np.ones(len(other), precise), other)
+        total[1] += np.einsum("ij,ij->j", other, part - center)
+    means = np.add.reduce(total.reshape(2, k, -1), axis=1) / max(len(rows) * k, 1)
+    return means.astype(np.result_type(g, x))
+
+
+def normalized(x, gain, bias, moments, epsilon=1e-5):
+    """Return the batch norm, and the mean and 1 / deviation of each channel, which the rule reads."""
+    x = channels_last(x, gain, bias)
+    mean, variance = channel_moments(x) if moments is None else moments
+    inverse = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    return shift_scale(x, mean, gain * inverse, bias), np.stack([mean, inverse])
+
+
+def center_and_inverse(x, _gain, _bias, _moments, epsilon=1e-5):
+    """Return the mean and 1 / deviation of each channel, as functions of x. Shapes: x (..., C) -> (2, C)."""
+    axes = tuple(range(x.ndim - 1))
+    return np.stack([np.mean(x, axis=axes), 1 / np.sqrt(np.var(x, axis=axes) + epsilon)])
+
+
+@primitive
+def batch_norm(x: Array, gain: Any, bias: Any, moments: Any, epsilon: float = 1e-5) -> Array:
+    """Return (x - mean) / √(variance + epsilon) gain + bias, with the mean and variance of each channel of x.
+
+    `moments` are the mean and variance, from `channel_moments` of the same x, or None to compute them here; either way
+    the gradient is that of a function of x.
+    Shapes: x (..., C), gain and bias (C,), moments (2, C) -> (..., C).
+    Raises: ValueError if x has no numbers.
+    Source: Ioffe and Szegedy (2015), arXiv:1502.03167, algorithm 1.
+    """
+    return normalized(x, gain, bias, moments, epsilon)[0]
+
+
+def _batch_norm(g, center, x, gain, _bias, _moments, epsilon=1e-5):
+    """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ normalized, and the sums of g x̂ and of g."""
+    mean, inverse = center[0], center[1]
+    means = mean_products(g, x, mean)
+    n = math.prod(x.shape[:-1])
+    step = blend(x, mean, -(inverse * inverse) * means[1], g, means[0], gain * inverse)
+    return step, n * inverse * means[1], n * means[0], None
+
+
+def over_axes(x, axis, epsilon):
+    """Return mean and 1 / deviation over axes that are kept. Shapes: x (...) -> (2, ...)."""
+    mean = np.mean(x, axis=axis, keepdims=True)
+    return np.stack([mean, 1 / np.sqrt(np.var(x, axis=axis, keepdims=True) + epsilon)])
+
+
+def standardized(x, axis=-1, epsilon=1e-5):
+    """Return x with mean 0 and variance 1, and the mean and 1 / deviation, which the rule reads."""
+    x = as_inexact(x)
+    center = over_axes(x, axis, x.dtype.type(epsilon))
+    out = x - center[0]
+    out *= center[1]
+    return out, center
+
+
+@primitive
+def standardize(x: Array, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-5) -> Array:
+    """Return (x - mean) / √(variance + epsilon) along `axis`.
+
+    Shapes: any -> the same.
+    """
+    return standardized(x, axis, epsilon)[0]
+
+
+def _standardize(g, center, x, axis=-1, epsilon=1e-5):
+    """Return (g - mean of g - out mean of g out) / deviation."""
+    mean, inverse = center[0], center[1]
+    out = (x - mean) * inverse
+    along = np.mean(g * out, axis=axis, keepdims=True)
+    return (g - np.mean(g, axis=axis, keepdims=True) - out * along) * inverse
+
+
+def _mean_products(g, _out, h, x, mean):
+    """Give the means of h and of h (x - mean) their gradients: g[0] and g[1]."""
+    g = g / max(math.prod(x.shape[:-1]), 1)
+    return g[0] + g[1] * (x - mean), g[1] * h, -g[1] * sum_channels(h)
+
+
+def _blend(g, _out, x, mean, ratio, h, shift, scale):
+    """Return the gradients of the six parts of ((x - mean) ratio + h - shift) scale."""
+    inner, total = g * scale, scale * sum_channels(g)
+    deviations = x - mean
+    return (
+        inner * ratio, -ratio * total, sum_channels(inner * deviations), inner, -total,
+        sum_channels(g * (deviations * ratio + h - shift)),
+    )  # fmt: skip
+
+
+def _shift_scale(g, _out, x, mean, scale, _bias):
+    """Return the gradients of the four parts of (x - mean) scale + bias."""
+    return g * scale, -scale * sum_channels(g), sum_channels(g * (x - mean)), sum_channels(g)
+
+
+# fmt: off
+rule_all(shift_scale,   _shift_scale)
+rule_all(blend,         _blend)
+rule_all(mean_products, _mean_products)
+rule_all(batch_norm,    _batch_norm,   residuals=(normalized, center_and_inverse))
+rule(standardize,       _standardize,  residuals=(standardized, lambda x, axis=-1, epsilon=1e-5: over_axes(x, axis, epsilon)))
+nondifferentiable(channel_moments)
+# fmt: on
