@@ -87,7 +87,8 @@ def test_containers_and_keywords():
 def test_tensors_come_back_for_tensors():
     f = tg.compile(lambda t: np.sin(t) * 2)
     out = f(tg.Tensor([1.0, 2.0]))
-    assert isinstance(out, tg.Tensor) and not out.requires_grad
+    assert isinstance(out, tg.Tensor)
+    assert not out.requires_grad
     assert isinstance(f(np.array([1.0, 2.0])), np.ndarray)
 
 
@@ -181,7 +182,8 @@ def test_a_refusal_shows_the_users_line():
 
 def test_static_arguments_are_what_a_program_is_made_for():
     f = tg.compile(lambda x, n: x * n if n > 1.5 else x, static_argnums=1)
-    assert f(np.ones(1), 2.0)[0] == 2 and f(np.ones(1), 1.0)[0] == 1
+    assert f(np.ones(1), 2.0)[0] == 2
+    assert f(np.ones(1), 1.0)[0] == 1
 
 
 def test_programs_can_be_switched_off(monkeypatch):
