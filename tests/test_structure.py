@@ -28,7 +28,7 @@ FILES = {
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
         "steps", "names", "arrays", "traced_rules", "recorder", "outside", "capture", "simplify", "text", "constants", "source",
-        "functions", "program", "results", "compiled", "__init__",
+        "functions", "writing", "drawing", "program", "results", "compiled", "__init__",
     ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": ["init", "dense", "dropout", "shape", "activations", "container", "__init__"],

@@ -49,11 +49,14 @@ class Tracing(NamedTuple):
 class Captured:
     """The traces of a function, and the state that they are to leave as it was."""
 
-    def __init__(self, call: Callable[[list[Any]], Any], f: Any, leaves: list[Any]) -> None:
+    def __init__(
+        self, call: Callable[[list[Any]], Any], f: Any, leaves: list[Any], generators: Any = ()
+    ) -> None:
         self.call = call
         self.leaves = leaves
         self.outside = Outside(f)
         self.tensors: dict[int, Any] = dict(self.outside.tensors)
+        self.generators = [*self.outside.generators, *generators]
 
     def run(self) -> Tracing:
         """Trace until two runs agree.
@@ -75,7 +78,10 @@ class Captured:
     @contextlib.contextmanager
     def put_back(self) -> Iterator[None]:
         """Put back what the runs change: generators, numbers, arrays."""
-        generators = [(g, generator_state(g)) for g in self.outside.generators]
+        generators = [(g, generator_state(g)) for g in self.generators]
+        leaves = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
+        grads = [(node, node.extras and node.extras.grad) for node in leaves]
+        values = [(t, t._value) for t in self.tensors.values() if t.node is None]
         legacy = np.random.get_state()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
         try:
@@ -84,6 +90,11 @@ class Captured:
             np.random.set_state(legacy)
             for generator, state in generators:
                 set_generator_state(generator, state)
+            for node, grad in grads:
+                if node.extras is not None:
+                    node.extras.grad = grad
+            for t, value in values:
+                t._value = value
         for guard in self.outside.guards:
             if isinstance(guard.value, PLAIN_VALUES) and not guard.holds():
                 guard.put_back()

@@ -12,10 +12,12 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase, needs_grad, wrap
 from tensorgrad.engine.state import STATE
+from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
-from tensorgrad.program.program import Layout, Program, is_array
-from tensorgrad.program.results import results_in, wrapper_of
+from tensorgrad.program.program import Program
+from tensorgrad.program.results import results_in, same_bits, wrapper_of
 from tensorgrad.program.steps import Var, hint
+from tensorgrad.program.writing import Layout, Text, is_array
 from tensorgrad.rules import plain_array
 
 MOST_PROGRAMS = 16  # programs that a function keeps
@@ -191,17 +193,39 @@ class Runner:
             keywords = {name: put_together(x, found) for name, x in kwargs.items()}
             return f(*inputs, **keywords)
 
-        captured = Captured(call, f, arrays)
+        generators = [x for _, x in layout.static]
+        captured = Captured(call, f, arrays, generators)
         trace = captured.run()
         name_result(trace, f)
-        self.program = Program(trace, layout, layout.paths(shown, kwargs), captured.outside.names)
-        self.function = self.program.function
-        self.read = self.program.read
+        text = Text(trace, layout, layout.paths(shown, kwargs), captured.outside.names)
+        self.program = Program(text, self)
+        self.function, self.read, self.parameters = text.function, text.read, text.parameters
+        self.name = text.main
         self.guards = [g for g in captured.outside.guards if g.matters()]
         self.had_gradients = trace.had_gradients
         self.plain = not any(isinstance(x, TensorBase) for x in leaves_in((shown, kwargs)))
         self.finish = wrapper_of(trace)
         self.after = layout.extra
+        self.written = [t for t, _ in trace.writes]
+        self.check(captured, f, args, kwargs)
+
+    def check(self, captured: Captured, f: Any, args: Any, kwargs: Any) -> None:
+        """Compare the program with the function itself, to the bit.
+
+        Raises: TypeError if they differ.
+        """
+        found = []
+        for run in (lambda: f(*args, **kwargs), lambda: self(args, kwargs)):
+            with captured.put_back():
+                result = run()
+                leaves = [leaf.grad for leaf, _ in self.had_gradients]
+                found.append((result, leaves, [t._value for t in self.written]))
+        if not same_bits(*found):
+            raise Untraceable(
+                f"the program of {self.name} gives other bits than the function "
+                "itself, because the function does something else for stand-ins than for arrays, "
+                "as by isinstance(x, np.ndarray); leave it out of what is compiled"
+            )
 
     def fits(self) -> bool:
         """Return True if what the function uses from outside is as it was."""
@@ -210,15 +234,19 @@ class Runner:
         )
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.call(self.function, args, kwargs)
+
+    def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what the program's function, or one in its place, computes."""
         if not self.plain:
             args, kwargs = values_in(args), values_in(kwargs)
         if self.read:
             outside = [source.read() for source in self.read]
             if self.after:
-                kwargs = kwargs | dict(zip(self.program.parameters, outside))
+                kwargs = kwargs | dict(zip(self.parameters, outside))
             else:
                 args = (*args, *outside)
-        result = self.function(*args, **kwargs) if kwargs else self.function(*args)
+        result = function(*args, **kwargs) if kwargs else function(*args)
         return result if self.finish is None else self.finish(result)
 
 

@@ -48,12 +48,17 @@ def is_library(module: str) -> bool:
 def look_back() -> tuple[str | None, int, tuple[str, int] | None]:
     """Return the variable that takes the result of the running call, its rank, and the user's line.
 
-    The rank is 3 for a variable of the user's code, 1 for one of the library's.
+    Neither is looked for outside of the function that is traced. The rank is 3 for a variable of
+    the user's code, 1 for one of the library's.
     """
     frame: FrameType | None = sys._getframe(2)
-    name, rank, looking = None, 0, True
+    name, rank, looking, inside = None, 0, True, False
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
+        ours = module.startswith(BETWEEN[0])
+        if ours and inside:  # beyond the function that is traced
+            break
+        inside = inside or not ours
         if looking and not is_between(module):
             variable = following(frame.f_code).get(frame.f_lasti)
             if variable != "":

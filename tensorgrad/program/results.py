@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from tensorgrad.engine.base import wrap
+import numpy as np
+
+from tensorgrad.engine.base import TensorBase, wrap
 from tensorgrad.engine.gradients import ACCUMULATING, read_only
 from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import remember
@@ -83,3 +85,17 @@ def rewrapped(tree: Any, found: Any) -> Any:
         return {key: rewrapped(x, found[key]) for key, x in tree.items()}
     items = [rewrapped(x, y) for x, y in zip(tree, found, strict=True)]
     return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Return True if two trees of arrays and tensors have the same structure, dtypes and bits."""
+    if isinstance(a, dict):
+        return isinstance(b, dict) and all(same_bits(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same_bits, a, b))
+    if isinstance(a, TensorBase):
+        return isinstance(b, TensorBase) and same_bits(a._value, b._value)
+    if isinstance(a, (np.ndarray, np.generic)):
+        x, y = np.asarray(a), np.asarray(b)
+        return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+    return a is b or bool(a == b) or (a != a and b != b)
