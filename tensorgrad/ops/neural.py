@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import plain_array
 from tensorgrad.ops.common import as_inexact, sum_kept
-from tensorgrad.rules import Array, plain_array, primitive, rule
+from tensorgrad.rules import Array, primitive, rule
 
 SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
 

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from tensorgrad.rules import Array, composite, plain_array, primitive, rule
+from tensorgrad.operands import plain_array
+from tensorgrad.rules import Array, composite, primitive, rule
 
 # fmt: off
 ERFC = [  # for z up to the bound: numerator and denominator of a rational function, highest power first

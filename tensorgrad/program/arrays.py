@@ -7,8 +7,9 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.record import ARRAYS, NUMBERS
+from tensorgrad.operands import FOREIGN
 from tensorgrad.program.steps import Var
-from tensorgrad.rules import FOREIGN, STATIC
+from tensorgrad.rules import STATIC
 
 # fmt: off
 ARITHMETIC = {

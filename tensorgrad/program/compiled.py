@@ -12,13 +12,13 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase, needs_grad, wrap
 from tensorgrad.engine.state import STATE
+from tensorgrad.operands import plain_array
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import results_in, same_bits, wrapper_of
 from tensorgrad.program.steps import Var, hint
 from tensorgrad.program.writing import Layout, Text, is_array
-from tensorgrad.rules import plain_array
 
 MOST_PROGRAMS = 16  # programs that a function keeps
 SWITCH = threading.local()

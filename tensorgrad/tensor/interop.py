@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.rules import plain_array
+from tensorgrad.operands import plain_array
 
 
 class Interop(TensorBase):
