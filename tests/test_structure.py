@@ -18,7 +18,7 @@ ROOMS = {
     "tensorgrad": ["rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "draw", "__init__"],
     "nn": [
         "words", "config", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
-        "datasets", "init", "schedules", "__init__",
+        "augment", "datasets", "init", "schedules", "__init__",
     ],
 }  # fmt: skip
 # Within a room, each file sees only those before it.
@@ -34,7 +34,7 @@ FILES = {
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "files", "synthetic", "datasets", "__init__"],
+    "nn/data": ["batches", "augment", "files", "synthetic", "datasets", "__init__"],
     "nn/training": ["progress", "history", "loop", "generators", "saving", "model", "__init__"],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
