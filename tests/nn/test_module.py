@@ -663,3 +663,28 @@ UNBUILDABLE = [
 def test_descriptions_that_nothing_can_be_built_from(description, message):
     with pytest.raises(ValueError, match=message):
         nn.build(description)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wide", "beyond"),
+    [
+        (np.float32, np.float64, 1e60),
+        (np.float16, np.float32, 1e6),
+        (np.int32, np.int64, 2**40),
+        (np.complex64, np.complex128, 1e60),
+    ],
+)
+@pytest.mark.parametrize("strict", ["raise", "warn", "ignore"])
+def test_values_beyond_the_dtype_load_nothing(dtype, wide, beyond, strict):
+    net = nn.Dense(2, 2, rng=0)
+    net.buffer("last", np.zeros(2, dtype))
+    before = net.state_dict()
+    state = {name: array + 1 for name, array in before.items()}
+    state["last"] = np.array([1, beyond], wide)
+    words = f"last has values beyond {np.dtype(dtype)}"
+    with np.errstate(all=strict), pytest.raises(ValueError, match=words):
+        net.load_state_dict(state)
+    np.testing.assert_equal(net.state_dict(), before)
+    state["last"] = np.array([1, np.inf if np.dtype(dtype).kind in "fc" else 7], wide)
+    net.load_state_dict(state)  # an infinity fits into every float
+    np.testing.assert_equal(net.state_dict(), state)
