@@ -81,7 +81,10 @@ class Configured(WithWords):
         shown = []
         for name, value in config.items():
             p = parameters[name]
-            if p.kind is p.VAR_POSITIONAL or _is_description(value):
+            if p.kind is p.VAR_POSITIONAL:
+                shown += [repr(item) for item in value if not _is_description(item)]
+                continue
+            if _is_description(value):
                 continue
             if p.default is p.empty:
                 shown.append(repr(value))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.backward import backward
+from tensorgrad.engine.backward import backward, parents_of
 from tensorgrad.engine.base import TensorBase, require_node, wrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, State
@@ -52,13 +52,14 @@ def gradients(
 
 def as_tensors(node: Node) -> tuple[list[Any], Any, dict[str, Any]]:
     """Return what a node saved for its rules as Tensors that know where they came from."""
-    pairs = zip(node.args, node.parents, strict=True)
+    values, saved = node.args, node.out
+    pairs = zip(values, parents_of(node), strict=True)
     args = [a if isinstance(a, ShapeDtype) or p is None else wrap(a, p) for a, p in pairs]
     residuals, kwargs, observer = node.op and node.op.residuals, node.kwargs, STATE.get().observer
-    out = None if node.out is None or residuals else wrap(node.out, node)
+    out = None if saved is None or residuals else wrap(saved, node)
     if observer is not None:
         args, out, kwargs = observer.saved(node, args, out, kwargs)
-    if residuals and node.out is not None:
+    if residuals and saved is not None:
         out = residuals(*args, **kwargs)
     return args, out, kwargs
 

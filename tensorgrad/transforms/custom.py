@@ -14,6 +14,7 @@ from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.joint import SharedRules
+from tensorgrad.operands import refuse_shape
 from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -96,7 +97,11 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                 )
             refuse_objects(f"the gradient of {name}", list(steps))
             # Copied, so that a buffer in which the gradient is computed stays the user's.
-            return [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
+            steps = [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
+            for step, x in zip(steps, values, strict=True):
+                if step is not None:
+                    refuse_shape(step, x, (g, *values))
+            return steps
 
         if not any(isinstance(x, Tensor) for x in args):
             return pair_of(f, args, kwargs)[0]
@@ -184,14 +189,14 @@ def checkpoint(f: Function) -> Function:
 
 
 def refuse_written(name: str, leaves: list[Node], began: int) -> None:
-    """Raise if one of the nodes is a leaf that was written to in place after a serial number."""
+    """Raise if one of the nodes is a leaf that was given other values after a serial number."""
     for leaf in leaves:
         if leaf.extras is not None and leaf.extras.version > began:
             called = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
             raise RuntimeError(
                 f"checkpoint cannot run {name} again, because the leaf{called} of shape "
-                f"{leaf.shape} was written to in place after the call; run backward before writing "
-                "to .data, as an optimizer's step does, or write to a copy"
+                f"{leaf.shape} was written to after the call; run backward before writing to it, "
+                "as an optimizer's step does, or write to a copy"
             )
 
 
