@@ -39,7 +39,7 @@ FILES = {
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "augment", "files", "synthetic", "datasets", "__init__"],
+    "nn/data": ["batches", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "bits", "position", "train_state", "evaluation", "loop",
         "generators", "rebuilding", "archive", "saving", "model", "__init__",
