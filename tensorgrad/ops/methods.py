@@ -175,8 +175,9 @@ def _reduceat(ufunc):
 
 for _ufunc in (*DIFFERENTIABLE_UFUNCS, *OUTER_ONLY):
     composite(_ufunc.outer, _outer_method(_ufunc))
-for _ufunc in {*DIFFERENTIABLE_UFUNCS} - {*UNRELIABLE}:
-    composite(_ufunc.reduceat, _reduceat(_ufunc))
+for _ufunc in DIFFERENTIABLE_UFUNCS:
+    if _ufunc not in UNRELIABLE:
+        composite(_ufunc.reduceat, _reduceat(_ufunc))
 for _ufunc in FOLDED:
     composite(_ufunc.accumulate, _accumulate(_ufunc))
     if _ufunc not in UNRELIABLE:
