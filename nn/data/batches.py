@@ -25,7 +25,7 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     try:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"{name} is not one array of numbers: {error}") from error
+        raise ValueError(f"{name} is not one array of numbers: {error}{_several(data)}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
@@ -61,6 +61,16 @@ def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def by_batch(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
     """Return True if an array is converted by batch, because all at once would need more memory."""
     return array.dtype.itemsize < dtype.itemsize or _is_mapped(array)
+
+
+def _several(data: Any) -> str:
+    """Return a hint for several arrays in place of one."""
+    if not isinstance(data, list | tuple) or not all(isinstance(x, np.ndarray) for x in data):
+        return ""
+    return (
+        f"; it is a {type(data).__name__} of {len(data)} arrays, and each of them counts as a "
+        "sample: a model takes one array, so join several inputs to one"
+    )
 
 
 def _is_mapped(array: np.ndarray) -> bool:
@@ -106,12 +116,13 @@ def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[
     Shapes: -> X (N, ...), y (N, ...).
     Raises: TypeError or ValueError if one is unusable, or they differ in length.
     """
+    hint = _several(X)
     X = inputs(X, names[0], dtype)
     y = samples(y, names[1], dtype)
     if len(X) != len(y):
         raise ValueError(
             f"{names[0]} has {len(X)} samples but {names[1]} has {len(y)} targets; every sample "
-            "needs one target"
+            f"needs one target{hint}"
         )
     return X, y
 

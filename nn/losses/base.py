@@ -125,7 +125,7 @@ def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
     """
     if y.shape != y_pred.shape:
-        remedy = f"; write y.reshape({y_pred.shape})" if y.size == y_pred.size else ""
+        remedy = f"; write y.reshape({(-1, *y_pred.shape[1:])})" if y.size == y_pred.size else ""
         raise ValueError(
             f"the predictions have shape {y_pred.shape}, but the targets {y.shape}; each "
             f"prediction needs one target{remedy}"

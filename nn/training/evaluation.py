@@ -102,7 +102,8 @@ def first_output(module: Module, X: np.ndarray, name: str) -> np.ndarray:
     Raises: TypeError or ValueError, with the name of the data, if it does not fit the module.
     """
     first = tg.Tensor(converted(X[:1], parameter_dtype(module)))
-    with _naming_errors(f"{name}, of shape {X.shape},"):
+    hint = f"the first axis of {name} counts samples: one sample alone is {name}[None]"
+    with _naming_errors(f"{name}, of shape {X.shape},", hint if X.ndim < 3 else ""):
         out = in_evaluation_mode(module, module, first)
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(
@@ -125,9 +126,16 @@ def validate_inputs(
         accuracy.init(batches.y)
 
     def check() -> None:
+        try:
+            check_by(EVALUATION_BATCH)
+        except (TypeError, ValueError):
+            check_by(len(batches.y))  # so that the error has the shapes of all the data
+            raise
+
+    def check_by(size: int) -> None:
         with tg.no_grad():
-            for start in range(0, len(batches.y), EVALUATION_BATCH):
-                part = batches.targets(slice(start, start + EVALUATION_BATCH))
+            for start in range(0, len(batches.y), size):
+                part = batches.targets(slice(start, start + size))
                 y_pred = tg.Tensor(np.broadcast_to(out, (len(part), *out.shape[1:])))
                 if state.loss is not None:
                     state.loss(y_pred, part)
@@ -184,10 +192,11 @@ def in_step_threads(
 
 
 @contextlib.contextmanager
-def _naming_errors(name: str) -> Iterator[None]:
-    """Put the name of the data into errors that are raised inside."""
+def _naming_errors(name: str, hint: str = "") -> Iterator[None]:
+    """Put the name of the data, and a hint, into errors that are raised inside."""
     try:
         yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} does not fit the model: {error}") from error
+        end = f"; {hint}" if hint else ""
+        raise kind(f"{name} does not fit the model: {error}{end}") from error
