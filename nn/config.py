@@ -1,7 +1,10 @@
 """Descriptions of layers, losses and metrics in files: a class and its arguments, never code."""
 
 import inspect
+import math
+import reprlib
 from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -12,10 +15,14 @@ from nn.words import WithWords
 INSTALL_EXTRAS = "pip install '.[examples]' in the clone of tensorgrad"
 
 NUMBER = (int, float, np.integer, np.floating)  # the types of a number among the arguments
+SPARE_ELEMENTS = 1 << 16  # that a file may need beside those that it holds
 Seed: TypeAlias = np.random.Generator | int | None
 Description = dict[str, Any]  # {"kind": a registered class's name, "config": its arguments}
 
 KINDS: dict[str, type["Configured"]] = {}
+
+# Elements that the layers being built from a file may still have, and the largest size of one.
+ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("nn.allowance", default=None)
 
 
 def count(value: Any, name: str) -> int:
@@ -74,7 +81,10 @@ class Configured(WithWords):
         shown = []
         for name, value in config.items():
             p = parameters[name]
-            if p.kind is p.VAR_POSITIONAL or _is_description(value):
+            if p.kind is p.VAR_POSITIONAL:
+                shown += [repr(item) for item in value if not _is_description(item)]
+                continue
+            if _is_description(value):
                 continue
             if p.default is p.empty:
                 shown.append(repr(value))
@@ -132,13 +142,59 @@ def build(description: Description) -> Any:
             "and import its module before loading "
             f"(registered: {', '.join(sorted(KINDS))})"
         )
+    if cls.__module__.partition(".")[0] == "nn":
+        _check_sizes(kind, config)
     arguments = {name: _from_json(value) for name, value in config.items()}
     starred = [p.name for p in _parameters(cls).values() if p.kind is p.VAR_POSITIONAL]
     positional = arguments.pop(starred[0], ()) if starred else ()
     try:
         return cls(*positional, **arguments)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{kind} does not take the arguments {config}: {error}") from error
+        raise ValueError(
+            f"{kind} does not take the arguments {reprlib.repr(config)}: {error}"
+        ) from error
+
+
+def build_within(description: Description, elements: int) -> Any:
+    """Build a part from a file that holds so many elements; a larger one is refused.
+
+    Raises: ValueError, before the memory is used, if a layer would be larger.
+    """
+    allowed = 4 * elements + SPARE_ELEMENTS  # a layer may draw some that it then replaces
+    context = copy_context()
+    context.run(ALLOWANCE.set, ([allowed], allowed))
+    return context.run(build, description)
+
+
+def charge(shape: tuple[int, ...]) -> None:
+    """Count the elements of an array that a layer is about to draw.
+
+    Raises: ValueError if a file is loaded that does not hold as many.
+    """
+    allowance = ALLOWANCE.get()
+    if allowance is None:
+        return
+    left, allowed = allowance
+    left[0] -= math.prod(shape)
+    if left[0] < 0:
+        raise ValueError(
+            f"its layers would need more than {allowed:,} elements, the last of them an array of "
+            f"shape {shape}, but the file holds far fewer"
+        )
+
+
+def _check_sizes(kind: str, config: dict[str, Any]) -> None:
+    """Raise ValueError if an integer among arguments from a file is no possible size of a layer."""
+    allowance = ALLOWANCE.get()
+    if allowance is None:
+        return
+    for name, value in config.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int) and abs(number) > allowance[1]:
+                raise ValueError(
+                    f"{kind} would have {name}={reprlib.repr(number)}, but the arrays of the file "
+                    "are far smaller"
+                )
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

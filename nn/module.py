@@ -4,6 +4,7 @@ import functools
 import operator
 import reprlib
 from collections.abc import Iterator, Mapping
+from contextvars import copy_context
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 
 import tensorgrad as tg
 from nn.config import Configured
-from nn.state import fitted, misfits
+from nn.state import cast_all, fitted
 from nn.summary import summary
 from nn.words import MODULE
 
@@ -172,8 +173,14 @@ class Module(Configured):
 
         The options are those of `tensorgrad.draw`.
         """
-        with tg.enable_grad(), tg.trace() as trace:
-            self(*inputs)
+
+        def traced() -> Any:
+            with tg.enable_grad(), tg.trace() as trace:
+                self(*inputs)
+            return trace
+
+        # In a copy of the context, which an interruption cannot leave as it was inside.
+        trace = copy_context().run(traced)
         settings: dict[str, Any] = {"parameters": self.parameters(), **options}
         return trace.draw(**settings)
 
@@ -221,8 +228,8 @@ class Module(Configured):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy arrays into the parameters and buffers of the same names.
 
-        Raises: ValueError, before anything is copied, that lists every array that does not fit;
-        TypeError if `state` is no dict.
+        Raises: ValueError, before anything is copied, that lists every array that does not fit or
+        has values beyond the dtype; TypeError if `state` is no dict.
         """
         own = self._arrays()
         if not isinstance(state, Mapping):
@@ -230,18 +237,8 @@ class Module(Configured):
                 f"the arrays of {type(self).__name__} are given as a dict by name, with the names "
                 f"{', '.join(own)}, not as a {type(state).__name__}"
             )
-        arrays = {name: np.asarray(value) for name, value in state.items()}
-        problems = [f"{name} is missing" for name in own if name not in arrays]
-        problems += [
-            f"{name} is neither a parameter nor a buffer here" for name in arrays if name not in own
-        ]
-        for name in own.keys() & arrays.keys():
-            problems += [f"{name} has {problem}" for problem in misfits(arrays[name], own[name])]
-        if problems:
-            raise ValueError(
-                f"these arrays do not fit {type(self).__name__}, and nothing was loaded: "
-                + "; ".join(sorted(problems))
-            )
+        given = {name: np.asarray(value) for name, value in state.items()}
+        arrays = cast_all(given, own, type(self).__name__)  # from here on nothing can fail
         for name, p in self.named_parameters():
             data = p.data
             data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays

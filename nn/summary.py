@@ -1,5 +1,6 @@
 """The table of a network's modules, output shapes and parameters."""
 
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -89,13 +90,17 @@ def output_shapes(
 
         return forward
 
+    def call() -> None:
+        with tg.no_grad(), np.errstate(all="ignore"):
+            module(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
+
     modes = {part: part.training for part in module.modules()}
     dtype = dtype or next((p.dtype for p in module.parameters()), np.float32)
     try:
         for part in modes:
             part.training, part.forward = False, with_noted_shape(part)
-        with tg.no_grad(), np.errstate(all="ignore"):
-            module(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
+        # In a copy of the context, which an interruption cannot leave without recording.
+        copy_context().run(call)
     finally:
         for part, training in modes.items():
             vars(part).pop("forward", None)

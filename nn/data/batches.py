@@ -1,5 +1,6 @@
 """The data of a model: checked and converted once, then split into batches."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,18 @@ import tensorgrad as tg
 
 
 def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
-    """Convert data to an array of finite numbers, one sample per row; floats to the given dtype.
+    """Convert data to an array of finite numbers, one sample per row.
 
+    Floats are converted to the dtype, unless `Batches` converts them.
     Shapes: -> (N, ...).
     Raises: TypeError if these are not real numbers; ValueError if there are none, or one is NaN,
     infinite or beyond the dtype. Both messages begin with `name`.
     """
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost; replace the masked values with "
+            f"{name}.filled(value), or leave those samples out"
+        )
     try:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
     except ValueError as error:
@@ -29,8 +36,45 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
             f"{name} has shape {array.shape}, which holds no samples; give an array of shape "
             "(N, ...) with N above 0"
         )
-    if array.dtype.kind != "f":
-        return array
+    if array.dtype.kind == "f":
+        _check_values(array, name, dtype)
+        if not by_batch(array, dtype):
+            return array.astype(dtype, copy=False)
+    return array
+
+
+def inputs(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
+    """Check samples, and convert them to the dtype unless `converted` does so by batch.
+
+    Shapes: -> (N, ...).
+    Raises: TypeError or ValueError, with `name`, if they are unusable.
+    """
+    array = samples(data, name, dtype)
+    return array if by_batch(array, dtype) else converted(array, dtype)
+
+
+def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Convert an array to the dtype, unless it holds integers that may be indices."""
+    return array if may_be_indices(array.dtype) else array.astype(dtype, copy=False)
+
+
+def by_batch(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    """Return True if an array is converted by batch, because all at once would need more memory."""
+    return array.dtype.itemsize < dtype.itemsize or _is_mapped(array)
+
+
+def _is_mapped(array: np.ndarray) -> bool:
+    """Return True if an array lies in a file that is mapped to memory."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if isinstance(owner, np.memmap):
+            return True
+        owner = owner.base
+    return False
+
+
+def _check_values(array: np.ndarray, name: str, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError if a number is NaN, infinite or beyond the dtype."""
     # If the sum is finite, so are the numbers, and a sum needs no memory. A sum that is not finite
     # may only have overflowed, so the numbers are tested.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -41,27 +85,19 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
                 f"{name} holds {bad.sum()} values that are NaN or infinite, the first at {first}; "
                 "remove those samples or replace the values"
             )
-        cast = array.astype(dtype, copy=False)
-        if cast is not array and not np.isfinite(cast.sum()) and not np.isfinite(cast).all():
+        low, high = array.min(), array.max()
+        if not np.isfinite(np.array([low, high]).astype(dtype)).all():
             raise ValueError(
-                f"{name} goes from {array.min():g} to {array.max():g}, which {dtype} cannot hold; "
-                "scale it"
+                f"{name} goes from {low:g} to {high:g}, which {dtype} cannot hold; scale it"
             )
-    return cast
 
 
-def inputs(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
-    """Convert samples to an array of the given dtype, or of integers of at least 32 bits.
+def may_be_indices(dtype: np.dtype[Any]) -> bool:
+    """Return True for integers of at least 32 bits.
 
-    Shapes: -> (N, ...).
-    Raises: TypeError or ValueError, with `name`, if they are unusable.
+    Smaller ones are the bytes of pictures, which overflow silently in a module's `x - 128`.
     """
-    array = samples(data, name, dtype)
-    # Such integers may be indices. Smaller ones are the bytes of pictures, which overflow silently
-    # in a module's `x - 128`.
-    if array.dtype.kind in "iu" and array.itemsize >= 4:
-        return array
-    return array.astype(dtype, copy=False)
+    return dtype.kind in "iu" and dtype.itemsize >= 4
 
 
 def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[Any, Any]:
@@ -81,32 +117,61 @@ def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[
 
 
 class Batches:
-    """The batches of X and y; all have the same size but the last, which has the remainder."""
+    """The batches of X and y, each converted; all have the same size but a smaller last one."""
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, size: int) -> None:
+    def __init__(self, X: np.ndarray, y: np.ndarray, size: int, dtype: np.dtype[Any]) -> None:
         self.X, self.y = X, y
         self.size = min(size, len(X))
+        self.dtype = dtype
         self._buffer = np.empty((0, *X.shape[1:]), X.dtype)
 
     def __len__(self) -> int:
         return -(-len(self.X) // self.size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Iterate over the batches in the order of the data, as views."""
-        for start in range(0, len(self.X), self.size):
-            part = slice(start, start + self.size)
-            yield self.X[part], self.y[part]
+        """Iterate over the batches in the order of the data; what is not converted is a view."""
+        return (self.batch(k) for k in range(len(self)))
 
-    def shuffled(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Iterate over batches of shuffled samples; each X overwrites the one before it."""
-        if len(self) == 1:
-            yield from self  # the order within a batch does not matter
-            return
-        if not len(self._buffer):
+    def batch(self, k: int, order: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `k` of the data in this order of samples, by default their own.
+
+        Shapes: order (N,) -> X (size, ...), y (size, ...).
+        """
+        part = slice(k * self.size, (k + 1) * self.size)
+        # The order within a batch does not matter.
+        if order is None or len(self) == 1:
+            return converted(self.X[part], self.dtype), self.targets(part)
+        index = order[part]
+        # mode="clip", because with "raise" NumPy writes to a copy of the buffer first.
+        out = self._free_buffer()[: len(index)]
+        X = np.take(self.X, index, axis=0, out=out, mode="clip")
+        return converted(X, self.dtype), self.targets(index)
+
+    def samples_in(self, k: int) -> int:
+        """Count the samples in batch `k`."""
+        return min(self.size, len(self.X) - k * self.size)
+
+    def targets(self, part: slice | np.ndarray) -> np.ndarray:
+        """Return some of the targets, converted unless they are integers.
+
+        Shapes: -> (n, ...).
+        """
+        y = self.y[part]
+        return y.astype(self.dtype, copy=False) if y.dtype.kind == "f" else y
+
+    def _free_buffer(self) -> np.ndarray:
+        """Return memory for a batch: that of the last one, unless anything still refers to it."""
+        if not len(self._buffer) or sys.getrefcount(self._buffer) > UNUSED:
             self._buffer = np.empty((self.size, *self.X.shape[1:]), self.X.dtype)
-        order = rng.permutation(len(self.X))
-        for start in range(0, len(order), self.size):
-            index = order[start : start + self.size]
-            # mode="clip", because with "raise" NumPy writes to a copy of the buffer first.
-            X = np.take(self.X, index, axis=0, out=self._buffer[: len(index)], mode="clip")
-            yield X, self.y[index]
+        return self._buffer
+
+
+class _Holder:
+    def __init__(self) -> None:
+        self.buffer = np.empty(0)
+
+    def references(self) -> int:
+        return sys.getrefcount(self.buffer)
+
+
+UNUSED = _Holder().references()  # to an array that only an attribute refers to

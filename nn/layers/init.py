@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nn.config import charge
+
 # A function (shape, rng) -> array.
 Initializer = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
@@ -140,6 +142,7 @@ def initialize(
             f"an initializer must be a name ({', '.join(INITIALIZERS)}) or a function "
             f"(shape, rng) -> array, not {initializer!r}"
         )
+    charge(shape)
     weights = np.asarray(initializer(shape, rng), dtype)
     if weights.shape != shape:
         raise ValueError(

@@ -1,33 +1,60 @@
 """The number of threads of matrix products and of an optimizer's step."""
 
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from typing import Any
+from typing import Any, ClassVar
 
 # Multiplications in a matrix product below which another thread can cost more than it saves.
 SINGLE_THREAD_BELOW = 1 << 27
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def blas_threads(multiplications: int) -> contextlib.AbstractContextManager[Any]:
-    """Limit small matrix products to one thread, if threadpoolctl is installed.
+class BlasThreads:
+    """The number of BLAS threads for products of a size: one for small ones.
 
-    OpenBLAS's threads wait for each other in a busy loop. A second thread took a quarter off the
-    time of Fashion-MNIST on an idle machine, but multiplied the time on a busy one, and the last
-    bits of a product depend on the number of threads. Set OMP_NUM_THREADS to choose the number.
+    It needs threadpoolctl. OpenBLAS's threads wait for each other in a busy loop. A second thread
+    took a quarter off the time of Fashion-MNIST on an idle machine, but multiplied the time on a
+    busy one, and the last bits of a product depend on the number of threads. Set OMP_NUM_THREADS to
+    choose the number.
     """
-    if multiplications >= SINGLE_THREAD_BELOW or any(
-        name in os.environ for name in THREAD_VARIABLES
-    ):
-        return contextlib.nullcontext()
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return contextlib.nullcontext()
-    return threadpool_limits(1, user_api="blas")
+
+    # The number belongs to the process: the first of several callers sets it, the last restores it.
+    _lock = threading.RLock()
+    _callers: ClassVar[list["BlasThreads"]] = []
+    _before: ClassVar[list[tuple[Any, int]]] = []  # libraries, and their numbers of threads
+
+    def __init__(self, multiplications: int) -> None:
+        chosen = any(name in os.environ for name in THREAD_VARIABLES)
+        self._limited = multiplications < SINGLE_THREAD_BELOW and not chosen
+
+    def set(self) -> None:
+        """Set the number of threads."""
+        if not self._limited:
+            return
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            return
+        with self._lock:
+            self._callers.append(self)
+            if len(self._callers) == 1:
+                libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                self._before[:] = [(library, library.num_threads) for library in libraries]
+                for library in libraries:
+                    library.set_num_threads(1)
+
+    def restore(self) -> None:
+        """Restore the number of threads, if this set it."""
+        with self._lock:
+            if self not in self._callers:
+                return
+            self._callers.remove(self)
+            if not self._callers:
+                for library, number in self._before:
+                    library.set_num_threads(number)
+                self._before.clear()
 
 
 def cores() -> int:

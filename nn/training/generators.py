@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.training.loop import TrainState
-
-BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+from nn.training.bits import generator_in
+from nn.training.train_state import TrainState
 
 
 def _holders(state: TrainState) -> Iterator[tuple[str, Any, str]]:
@@ -28,37 +27,31 @@ def generators(state: TrainState) -> list[tuple[np.random.Generator, list[str]]]
     return list(shared.values())
 
 
-def restore_generators(state: TrainState, saved: list[dict[str, Any]]) -> None:
+def restore_generators(state: TrainState, saved: Any) -> None:
     """Put the saved generators where they were.
 
-    Raises: ValueError if a generator is missing, not used here, or of an unknown kind.
+    Raises: ValueError, before any is put there, if a generator is missing, not used here, of an
+    unknown kind, or in an impossible state.
     """
     holders = {name: (owner, attribute) for name, owner, attribute in _holders(state)}
-    names = [name for entry in saved for name in entry["names"]]
+    entries = [_entry(entry) for entry in (saved if isinstance(saved, list) else [saved])]
+    names = [name for names, _ in entries for name in names]
     if sorted(names) != sorted(holders):
         raise ValueError(f"it has random states for {sorted(names)}, but needs {sorted(holders)}")
-    for entry in saved:
-        kind = entry["state"]["bit_generator"]
-        if kind not in BIT_GENERATORS:
-            raise ValueError(
-                f"its random generator {kind!r} is not one of {', '.join(BIT_GENERATORS)}"
-            )
-        bits = getattr(np.random, kind)()
-        bits.state = _like(entry["state"], bits.state)
-        rng = np.random.Generator(bits)
-        for name in entry["names"]:
+    restored = [(names, generator_in(saved)) for names, saved in entries]
+    for names, rng in restored:
+        for name in names:
             setattr(*holders[name], rng)
 
 
-def jsonable(state: Any) -> Any:
-    """Convert the arrays and scalars in the state of a generator to lists and numbers."""
-    if isinstance(state, dict):
-        return {key: jsonable(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
+def _entry(entry: Any) -> tuple[list[str], Any]:
+    """Return the names and the state in the entry of a generator.
 
-
-def _like(value: Any, template: Any) -> Any:
-    """Convert a value from JSON to the types in a state of the same kind."""
-    if isinstance(template, dict):
-        return {key: _like(value[key], item) for key, item in template.items()}
-    return np.array(value, template.dtype) if isinstance(template, np.ndarray) else value
+    Raises: ValueError if it has another form.
+    """
+    if not isinstance(entry, dict) or entry.keys() != {"names", "state"}:
+        raise ValueError("a random state of it has not the form of one")
+    names = entry["names"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"the names of a random state are {names!r}, but should be strings")
+    return names, entry["state"]

@@ -5,9 +5,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-import tensorgrad as tg
 from nn.config import argument_text, count
-from nn.data.batches import Batches, inputs
+from nn.data.batches import Batches, converted, inputs
 from nn.layers.container import Sequential
 from nn.losses import Loss
 from nn.metrics import Accuracy
@@ -15,21 +14,22 @@ from nn.module import Module
 from nn.optim.base import Optimizer
 from nn.summary import first_input_shape
 from nn.training import saving
-from nn.training.history import History
-from nn.training.loop import (
+from nn.training.evaluation import (
     EVALUATION_BATCH,
     Evaluation,
-    TrainState,
     checked_batches,
     evaluate,
     first_output,
-    mode,
+    in_step_threads,
+    modes_of,
     parameter_dtype,
-    step_threads,
-    train_epoch,
+    predict,
 )
+from nn.training.history import History
+from nn.training.loop import train
 from nn.training.progress import check_print_every
 from nn.training.saving import File
+from nn.training.train_state import TrainState
 from nn.words import MODEL, WithWords
 
 
@@ -133,20 +133,21 @@ class Model(TrainState, WithWords):
         epochs = count(epochs, "epochs")
         check_print_every(print_every)
         batches = checked_batches(self, X, y, batch_size, ("X", "y"), learning=True)
-        self._no_samples = np.empty_like(batches.X[:0])
+        self._no_samples = converted(batches.X[:0], batches.dtype)
         validation = None if validation_data is None else self._validation(validation_data)
         if self.accuracy is not None:
             self.accuracy.init(batches.y)
         if seed is not None:
-            self.rng = np.random.default_rng(seed)
-        self.module.zero_grad()
+            self.rng, self.position = np.random.default_rng(seed), None
         self._untrained = False
-        with mode(self.module, training=True), step_threads(self.module, batches.size):
-            try:
-                for _ in range(epochs):
-                    train_epoch(self, batches, validation, shuffle=shuffle, print_every=print_every)
-            finally:
-                self.module.zero_grad()  # an interrupted step may have left gradients
+        train(
+            self,
+            batches,
+            validation,
+            epochs=epochs,
+            shuffle=shuffle,
+            print_every=print_every,
+        )
         return self.history
 
     def evaluate(
@@ -161,9 +162,8 @@ class Model(TrainState, WithWords):
         self._need("loss", "evaluate")
         size = EVALUATION_BATCH if batch_size is None else batch_size
         batches = checked_batches(self, X_val, y_val, size, ("X_val", "y_val"))
-        self._no_samples = np.empty_like(batches.X[:0])
-        with step_threads(self.module, batches.size):
-            evaluation = evaluate(self, batches)
+        self._no_samples = converted(batches.X[:0], batches.dtype)
+        evaluation = in_step_threads(self, batches.size, evaluate, self, batches)
         if verbose:
             print(f"validation, {evaluation}")
         return evaluation
@@ -185,14 +185,8 @@ class Model(TrainState, WithWords):
                 "model.train(...), model.load_parameters(path) or model.set_parameters(parameters) "
                 "first"
             )
-        self._no_samples = np.empty_like(X[:0])
-        with (
-            mode(self.module, training=False),
-            step_threads(self.module, min(size, len(X))),
-            tg.no_grad(),
-        ):
-            outputs = [self.module(tg.Tensor(X[i : i + size])).data for i in range(0, len(X), size)]
-        return np.concatenate(outputs)
+        self._no_samples = converted(X[:0], parameter_dtype(self.module))
+        return predict(self, X, size)
 
     def summary(self, input_shape: tuple[int, ...] | None = None, dtype: Any = None) -> str:
         """Return a table of the modules with their output shapes, parameters and bytes.
@@ -214,9 +208,14 @@ class Model(TrainState, WithWords):
         Raises: TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
         """
         self._check_finalized("draw")
-        X = inputs(X, "X", parameter_dtype(self.module))
-        with mode(self.module, training=False):
+        dtype = parameter_dtype(self.module)
+        X = converted(inputs(X, "X", dtype), dtype)
+        restore = modes_of(self.module)
+        try:
+            self.module.eval()
             return self.module.draw(X, **options)
+        finally:
+            restore()
 
     # Saving
 

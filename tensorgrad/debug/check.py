@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.gradients import gradients
-from tensorgrad.engine.state import with_state
+from tensorgrad.engine.state import STATE
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import refuse_objects
 
@@ -46,8 +46,7 @@ def check_grads(
         arguments = list(values)
         for i, x in zip(checked, xs):
             arguments[i] = x
-        with with_state(recording=record):
-            result = f(*arguments)
+        result = STATE.get().inside(recording=record).run(f, arguments)
         refuse_objects(getattr(f, "__name__", type(f).__name__), result)
         return list(_tensors(result))
 

@@ -16,6 +16,7 @@ from tensorgrad.draw.document import document, encoded
 from tensorgrad.draw.dot import dot
 from tensorgrad.draw.fold import View, view
 from tensorgrad.draw.model import Graph
+from tensorgrad.files import write_file
 from tensorgrad.tensor.tensor import Tensor
 
 SHOW = ("name", "shape", "dtype", "value", "grad", "bytes", "source")
@@ -91,7 +92,8 @@ class Drawing:
     def render(self, format: str) -> bytes:
         """Render the picture as "svg", "png" or "pdf" with Graphviz.
 
-        Raises: ImportError without the graphviz package, RuntimeError without the program `dot`.
+        Raises: ImportError without the graphviz package, RuntimeError if the program `dot` is
+        missing or fails.
         """
         try:
             import graphviz
@@ -101,7 +103,14 @@ class Drawing:
                 f"`pip install graphviz`; it also requires the program `dot`: {INSTALL}"
             ) from error
         try:
-            return graphviz.Source(self.dot).pipe(format=format)
+            return graphviz.Source(self.dot).pipe(format=format, quiet=True)
+        except graphviz.CalledProcessError as error:
+            said = (error.stderr or b"").decode(errors="replace").strip()
+            raise RuntimeError(
+                f"Graphviz's program `dot` could not draw .{format} (it says: {said[:200]}); if it "
+                "does not know the format, run `dot -c` once as administrator, or save as .html, "
+                ".dot or .json, which need no other program"
+            ) from error
         except graphviz.ExecutableNotFound as error:
             raise RuntimeError(
                 f"Saving as .{format} requires Graphviz's program `dot`, which is not on the PATH: "
@@ -130,7 +139,7 @@ class Drawing:
             content = encoded(self.document).encode(errors="replace")
         else:
             raise ValueError(f"a drawing can be saved as {SUFFIXES}, but not as {str(path)!r}")
-        return _write_drawing(path, content)
+        return write_file(path, content)
 
     def view(self) -> Path:
         """Open the page in the browser, from a temporary file."""
@@ -185,15 +194,3 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         raise TypeError(
             f"draw needs a Tensor, or several in a list or dict, but was given {value!r}"
         )
-
-
-def _write_drawing(path: Path, content: bytes) -> Path:
-    """Write the whole file or nothing: to a neighbouring file first, which then replaces it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(drawings)}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path

@@ -1,5 +1,6 @@
 """From tensors to their gradients: what surrounds the loop of backward."""
 
+import operator
 import threading
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from tensorgrad.engine.backward import backward, parents_of
 from tensorgrad.engine.base import TensorBase, require_node, wrap
 from tensorgrad.engine.node import Node, ShapeDtype
-from tensorgrad.engine.state import STATE, State, with_state
+from tensorgrad.engine.state import STATE, State
 
 ACCUMULATING = threading.Lock()  # several threads may add to the .grad of one leaf
 
@@ -114,6 +115,6 @@ def accumulate(found: dict[Node, Any], create_graph: bool) -> None:
         for node, g in found.items():
             extras = node.ensure_extras()
             if extras.grad is not None:
-                with with_state(recording=create_graph):
-                    g = read_only(extras.grad + g)
+                add = STATE.get().inside(recording=create_graph).run
+                g = read_only(add(operator.add, (extras.grad, g)))
             extras.grad = g

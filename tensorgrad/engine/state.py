@@ -45,9 +45,12 @@ class State:
         )
 
     def run(self, function: Callable[..., Any], args: Any = (), kwargs: Any = NO_KEYWORDS) -> Any:
-        """Call the function under this state, which is faster than `with`."""
-        STATE.set(self)
+        """Call the function under this state: faster than `with`, and safe from interruptions.
+
+        A signal between two bytecodes can end `with` before the first line of `__exit__`.
+        """
         try:
+            STATE.set(self)
             return function(*args, **kwargs)
         finally:
             STATE.set(self.outer or self)
@@ -102,8 +105,7 @@ class with_state:  # noqa: N801, used as a verb
 
             @functools.wraps(function)
             def call(*args: Any, **kwargs: Any) -> Any:
-                with self:
-                    return function(*args, **kwargs)
+                return STATE.get().inside(**self.changes).run(function, args, kwargs)
 
         return cast(F, call)
 
@@ -112,8 +114,7 @@ class with_state:  # noqa: N801, used as a verb
         step, sent = generator.send, None
         while True:
             try:
-                with self:
-                    item = step(sent)
+                item = STATE.get().inside(**self.changes).run(step, (sent,))
             except StopIteration as stop:
                 return stop.value
             try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase, ViewStep, wrap
 from tensorgrad.engine.record import apply, root_of
-from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.engine.state import STATE
 from tensorgrad.operands import numbers
 from tensorgrad.ops.index import assign, take
 
@@ -108,10 +108,15 @@ def write_through(root: Any, steps: tuple[ViewStep, ...], view: Any, value: Any)
 def replay_views(root: Any) -> None:
     """Compute every view of the root again, recorded if it was, as that of a leaf under no_grad."""
     live = [view for ref in getattr(root, "_views", ()) if (view := ref()) is not None]
-    recording = STATE.get().recording
+    state = STATE.get()
     for view in live:
-        with with_state(recording=recording or (view.node is not None and root.node is not None)):
-            fresh = root
-            for op, args, kwargs in root_of(view)[1]:
-                fresh = apply(op, (fresh, *args), kwargs)
-            replace(view, fresh)
+        recording = state.recording or (view.node is not None and root.node is not None)
+        state.inside(recording=recording).run(replay, (view, root))
+
+
+def replay(view: Any, root: Any) -> None:
+    """Compute a view of the root again."""
+    fresh = root
+    for op, args, kwargs in root_of(view)[1]:
+        fresh = apply(op, (fresh, *args), kwargs)
+    replace(view, fresh)

@@ -1,6 +1,7 @@
 """Helpers that several families of ops use."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,14 @@ def as_inexact(x: Any) -> Any:
     return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
+def is_plain(*xs: Any) -> bool:
+    """Return True for arrays and numbers, whose values may decide what a rule computes.
+
+    Those of tensors may not: an observer may follow them, and a program stand for them.
+    """
+    return all(isinstance(x, (np.ndarray, np.generic, int, float, complex)) for x in xs)
+
+
 @primitive
 def values(x: Any) -> np.ndarray:
     """Return the array of a tensor, for decisions through which no gradient flows."""
@@ -80,7 +89,7 @@ def substitute(x: Any, value: Any) -> Any:
 def check(
     holds: Any, error: type[Exception], message: str | Callable[..., str], *shown: Any
 ) -> None:
-    """Raise an error, with values in its message, unless a condition on values holds.
+    """Raise an error or warn, with values in the message, unless a condition on values holds.
 
     In a function of tensors an `if` would decide once, when a program is made of it; this is a call
     that the program repeats. Fields such as `{}` in the message are filled with what is `shown`, or
@@ -93,7 +102,10 @@ def check(
     if not isinstance(holds, (bool, np.bool_)):
         check_step(holds, error, message, *shown)
     elif not holds:
-        raise error(message.format(*shown) if isinstance(message, str) else message(*shown))
+        text = message.format(*shown) if isinstance(message, str) else message(*shown)
+        if not issubclass(error, Warning):
+            raise error(text)
+        warnings.warn(text, error, stacklevel=3)
 
 
 @primitive
@@ -130,13 +142,17 @@ def substituted(found: Any, value: Any) -> Any:
     if isinstance(value, tuple):
         pairs = map(substituted, found, value)
         return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
-    return substitute(found, np.asarray(value)[()])
+    return substitute(found, np.asarray(value)[()] if is_plain(value) else value)
 
 
+@primitive
 def positions(indices: Any) -> Any:
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
-    checked = hasattr(indices, "dtype") and indices.ndim
-    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
+    casting = "same_kind" if hasattr(indices, "dtype") and indices.ndim else "unsafe"
+    return np.asarray(indices).astype(np.intp, casting=casting, copy=False)
+
+
+nondifferentiable(positions)
 
 
 def axis_index(axis: Any, ndim: int) -> int:

@@ -10,7 +10,7 @@ from tensorgrad.engine.backward import free_inputs
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import apply
-from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
+from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.rules import Function, Op
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -61,11 +61,14 @@ class RecordedCall:
         self.variables: list[Node] = []
         self.given: list[Any] = []
         inputs = list(args)
-        with with_state(recording=True):
+
+        def call() -> Any:
             for i in positions:
                 self.given.append(args[i])
                 inputs[i] = tree_map(functools.partial(self.variable, i), args[i])
-            self.y, self.aux = f(*inputs, **kwargs), None
+            return f(*inputs, **kwargs)
+
+        self.y, self.aux = STATE.get().inside(recording=True).run(call), None
         if has_aux:
             if not isinstance(self.y, tuple) or len(self.y) != 2:
                 raise TypeError(
@@ -117,8 +120,8 @@ class RecordedCall:
         """
         outputs = [y for y in leaves_of(self.y) if self.recorded_here(y)]
         cotangents = [Tensor(ones(y), requires_grad=True) for y in outputs]
-        with with_state(recording=True):
-            pulled = self.pull(list(zip(outputs, cotangents)), record=True)
+        state = STATE.get().inside(recording=True)
+        pulled = state.run(self.pull, [list(zip(outputs, cotangents))], {"record": True})
 
         def push(tangents: Sequence[Any]) -> list[Tensor]:
             further = self.linked or any(map(recorded, tangents))

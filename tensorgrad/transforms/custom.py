@@ -12,7 +12,7 @@ from tensorgrad.engine.base import wrap
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
-from tensorgrad.engine.state import NO_KEYWORDS, STATE, with_state
+from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.joint import SharedRules
 from tensorgrad.operands import refuse_shape
 from tensorgrad.rules import EachOp, Function, Plan
@@ -158,9 +158,9 @@ def checkpoint(f: Function) -> Function:
         def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
             create_graph = isinstance(g, Tensor)
             refuse_written(name, parents, began)
-            with with_state(recording=True):
-                since, _, recorded_here = run()
-                y = joined(recorded_here) if recorded_here else Tensor(np.empty(0))
+            recording = STATE.get().inside(recording=True)
+            since, _, recorded_here = recording.run(run)
+            y = recording.run(joined, [recorded_here]) if recorded_here else Tensor(np.empty(0))
             if not alike(recorded_here, y, out):
                 raise RuntimeError(
                     f"{name} computed something else when checkpoint ran it again; if it draws "

@@ -1,7 +1,9 @@
 """Drawings: their DOT text, pictures by `dot`, folding, notebooks and statistics."""
 
+import os
 import re
 import shutil
+import sys
 import time
 import weakref
 from collections import Counter
@@ -496,20 +498,12 @@ def test_an_unknown_suffix_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_is_written_completely_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "graph.dot"
-    path.write_text("before")
-
-    def full(self, content):
-        raise OSError("no space left")
-
-    for owner, name in [(drawing_file.Path, "write_bytes"), (drawing_file.os, "replace")]:
-        with monkeypatch.context() as patch:
-            patch.setattr(owner, name, full)
-            with pytest.raises(OSError, match="no space left"):
-                tg.draw(leaf(2)).save(path)
-        assert path.read_text() == "before"
-        assert list(tmp_path.iterdir()) == [path]
+def test_a_drawing_replaces_the_file_behind_a_link(tmp_path):
+    (tmp_path / "real.dot").write_text("before")
+    (tmp_path / "link.dot").symlink_to("real.dot")
+    assert tg.draw(leaf(2)).save(tmp_path / "link.dot") == tmp_path / "link.dot"
+    assert (tmp_path / "link.dot").is_symlink()
+    assert (tmp_path / "real.dot").read_text().startswith("digraph")
 
 
 def test_dot_is_utf8(tmp_path):
@@ -547,6 +541,18 @@ def test_without_dot_the_error_says_how_to_install_it(tmp_path, monkeypatch):
         drawing.save(tmp_path / "graph.svg")
     assert drawing.save(tmp_path / "graph.dot").exists()
     assert drawing.save(tmp_path / "graph.html").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script in place of dot")
+def test_a_dot_that_fails_says_what_it_said_and_what_to_do(tmp_path, monkeypatch):
+    pytest.importorskip("graphviz")
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\necho 'Format: \"svg\" not recognized' >&2\nexit 1\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(RuntimeError, match=r'says: Format: "svg" not recognized.*run `dot -c`'):
+        tg.draw(leaf(2)).save(tmp_path / "graph.svg")
+    assert not (tmp_path / "graph.svg").exists()
 
 
 def test_without_the_graphviz_package_the_error_does_too(tmp_path, monkeypatch):

@@ -505,8 +505,30 @@ def test_a_module_of_ones_own_adds_its_penalty():
 PARTS = [
     nn.Dense(3, 2),
     nn.Dense(3, 2, 0.1, 0.2, 0.3, 0.4, dtype=np.float64, initializer="he"),
+    nn.Dense(3, 2, bias=False, activation="gelu"),
     nn.Dropout(np.float64(0.25), rng=3),
+    nn.SpatialDropout(0.25, rng=3),
     nn.Flatten(),
+    nn.Reshape(2, -1),
+    nn.Function(np.sin),
+    nn.Function(tg.softplus),
+    nn.Residual(nn.Dense(3, 3)),
+    nn.Residual(nn.Dense(3, 2), shortcut=nn.Dense(3, 2, bias=False)),
+    nn.Conv1D(4, 6, 3, stride=2, padding=1, dilation=2, groups=2, bias=False),
+    nn.Conv2D(
+        1, 4, (3, 5), padding=((1, 1), (0, 2)), activation=nn.LeakyReLU(0.2), dtype=np.float64
+    ),
+    nn.Conv2DTranspose(4, 2, 3, stride=(2, 1), padding="valid", groups=2, activation="relu"),
+    nn.MaxPool1D(3, stride=1, padding="same"),
+    nn.MaxPool2D(),
+    nn.AveragePool1D(2),
+    nn.AveragePool2D((2, 3), padding=(0, 1)),
+    nn.GlobalAveragePool1D(),
+    nn.GlobalAveragePool2D(),
+    nn.BatchNorm(3, momentum=0.8, epsilon=1e-3, dtype=np.float64),
+    nn.LayerNorm(3, bias=False),
+    nn.GroupNorm(2, 4),
+    nn.RMSNorm(3),
     nn.Sequential(nn.Dense(3, 2), nn.Sequential(nn.ReLU())),
     nn.ReLU(),
     nn.LeakyReLU(0.2),
@@ -561,7 +583,7 @@ def own_kinds(monkeypatch):
     monkeypatch.setattr("nn.config.KINDS", KINDS.copy())
 
 
-class Residual(nn.Module):
+class ScaledResidual(nn.Module):
     """A user's module that holds another; it can be saved because it is registered."""
 
     def __init__(self, inner: nn.Module, scales: tuple[float, ...] = (1.0,), rng=None) -> None:
@@ -574,17 +596,17 @@ class Residual(nn.Module):
 
 @pytest.mark.usefixtures("own_kinds")
 def test_ones_own_class_is_saved_by_its_arguments():
-    nn.register(Residual)
-    net = nn.Sequential(Residual(nn.Dense(2, 2), scales=(0.5, 2.0)))
+    nn.register(ScaledResidual)
+    net = nn.Sequential(ScaledResidual(nn.Dense(2, 2), scales=(0.5, 2.0)))
     again = nn.build(json.loads(json.dumps(nn.describe(net))))
     assert repr(again) == repr(net)
-    assert "0: Residual(scales=[0.5, 2.0]\n    inner: Dense(2, 2)\n  )" in repr(net)
-    assert nn.register(Residual) is Residual
+    assert "0: ScaledResidual(scales=[0.5, 2.0]\n    inner: Dense(2, 2)\n  )" in repr(net)
+    assert nn.register(ScaledResidual) is ScaledResidual
 
 
 def test_a_class_that_is_not_registered_cannot_be_saved():
-    with pytest.raises(TypeError, match=r"Residual cannot be saved.*put @nn.register above"):
-        nn.describe(nn.Sequential(Residual(nn.ReLU())))
+    with pytest.raises(TypeError, match=r"ScaledResidual cannot be saved.*put @nn.register above"):
+        nn.describe(nn.Sequential(ScaledResidual(nn.ReLU())))
 
 
 @pytest.mark.usefixtures("own_kinds")
@@ -641,3 +663,28 @@ UNBUILDABLE = [
 def test_descriptions_that_nothing_can_be_built_from(description, message):
     with pytest.raises(ValueError, match=message):
         nn.build(description)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wide", "beyond"),
+    [
+        (np.float32, np.float64, 1e60),
+        (np.float16, np.float32, 1e6),
+        (np.int32, np.int64, 2**40),
+        (np.complex64, np.complex128, 1e60),
+    ],
+)
+@pytest.mark.parametrize("strict", ["raise", "warn", "ignore"])
+def test_values_beyond_the_dtype_load_nothing(dtype, wide, beyond, strict):
+    net = nn.Dense(2, 2, rng=0)
+    net.buffer("last", np.zeros(2, dtype))
+    before = net.state_dict()
+    state = {name: array + 1 for name, array in before.items()}
+    state["last"] = np.array([1, beyond], wide)
+    words = f"last has values beyond {np.dtype(dtype)}"
+    with np.errstate(all=strict), pytest.raises(ValueError, match=words):
+        net.load_state_dict(state)
+    np.testing.assert_equal(net.state_dict(), before)
+    state["last"] = np.array([1, np.inf if np.dtype(dtype).kind in "fc" else 7], wide)
+    net.load_state_dict(state)  # an infinity fits into every float
+    np.testing.assert_equal(net.state_dict(), state)

@@ -1,9 +1,9 @@
 """Files of parameters and models: complete, exact, without code, with errors for wrong files."""
 
-import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 import nn
 import tensorgrad as tg
 from nn.config import KINDS
-from nn.training import generators, saving
+from nn.training import archive, bits
 
 pytest.importorskip("safetensors")
 
@@ -117,7 +117,7 @@ def test_generators_that_were_shared_still_are(folder):
     assert layers[2].rng is not layers[5].rng
 
 
-@pytest.mark.parametrize("kind", generators.BIT_GENERATORS)
+@pytest.mark.parametrize("kind", bits.BIT_GENERATORS)
 def test_every_kind_of_generator_comes_back(kind, tmp_path):
     model = nn.Model(nn.Dropout(0.5, rng=np.random.Generator(getattr(np.random, kind)(3))))
     model.module.rng.random(7, np.float32)
@@ -315,7 +315,8 @@ def test_parameters_open_in_safetensors_for_pytorch(folder):
         np.testing.assert_array_equal(tensor.numpy(), parameters[name])
     save_file({k: 2 * t for k, t in tensors.items()}, folder / "torch.params")
     model = trained()
-    model.load_parameters(folder / "torch.params")
+    with pytest.warns(UserWarning, match=r"by another program, without a checksum"):
+        model.load_parameters(folder / "torch.params")
     np.testing.assert_array_equal(model.get_parameters()["6.biases"], 2 * parameters["6.biases"])
     assert torch.equal(tensors["6.biases"] * 2, load_file(folder / "torch.params")["6.biases"])
 
@@ -423,13 +424,12 @@ def test_a_link_stays_a_link(tmp_path):
 # Wrong files
 
 
-def rewritten(path: Path, change) -> bytes:
-    """Change the arrays and the metadata of a file, as a forger would."""
-    import safetensors.numpy
-
-    arrays, metadata = saving._read(path)
+def rewritten(path: Path, change, at: Path) -> Path:
+    """Change the arrays and the metadata of a file, as a forger would: the checksum is right."""
+    arrays, metadata = archive.read_archive(path)
     change(arrays, metadata)
-    return safetensors.numpy.save(arrays, {"tensorgrad": json.dumps(metadata)})
+    archive.write_archive(at, arrays, metadata)
+    return at
 
 
 def drop(name):
@@ -463,8 +463,10 @@ WRONG_MODELS = [  # change, words
     (drop("optimizer.m.6.biases"),                            "'m.6.biases'"),
     (put("optimizer.m.more", [1]),                            r"does not use the arrays \['m.more'\]"),
     (put("optimizer.v.6.biases", [1]),                        "arrays of the shapes"),
-    (drop("history.steps.loss"),                              "a history has the columns"),
-    (put("history.steps.loss", [1]),                          "differ in length"),
+    (put("history.steps.more", [1]),                          "a history has the columns"),
+    (put("history.steps.loss", [1]),                          "dtype float32, but a history has float64"),
+    (lambda a, _: a.update({"history.steps.loss": np.ones(1)}), "differ in length"),
+    (lambda a, _: a.update({"optimizer.m.0.biases": np.zeros(16)}), "dtype float64, but the optimizer has float32"),
     (put("something", [1]),                                   "'something', which belongs to no part"),
     (entry("Unknown", "module", "kind"),                      "no registered class 'Unknown'; .*@nn.register"),
     (entry("os.system", "module", "kind"),                    "no registered class 'os.system'"),
@@ -474,15 +476,23 @@ WRONG_MODELS = [  # change, words
     (tell(loss={"kind": "ReLU", "config": {}}),               "its loss is of the class ReLU"),
     (tell(module=["x"]),                                      "a description is"),
     (entry(-1, "module", "config", "layers", 0, "config", "n_inputs"), "positive integer, not -1"),
-    (entry(10**15, "module", "config", "layers", 0, "config", "n_inputs"), "is not usable"),
+    (entry(10**15, "module", "config", "layers", 0, "config", "n_inputs"), "Dense would have n_inputs=1000000000000000, but"),
+    (entry(60_000, "module", "config", "layers", 0, "config", "n_inputs"), r"array of shape \(60000, 16\), but the file holds far fewer"),
     (entry(-5, "iterations"),                                 "number of steps taken, not -5"),
     (entry(2.0, "optimizer", "config", "beta_1"),             "beta_1=2.0"),
     (tell(optimized=["0.weights", "nonsense"]),               "'nonsense'"),
     (entry("secrets", "random", 0, "state", "bit_generator"), "'secrets' is not one of"),
-    (entry({}, "random", 0, "state", "state"),                "has no entry"),
-    (entry("x", "random", 0, "state", "state", "state"),      "is not usable"),
+    (entry({}, "random", 0, "state", "state"),                "state.state of its random generator PCG64 .* is None"),
+    (entry("x", "random", 0, "state", "state", "state"),      "one integer from 0 to .* is 'x'"),
+    (entry(True, "iterations"),                               "number of steps taken, not True"),
+    (entry(1 << 60, "iterations"),                            "number of steps taken, not 1152921504606846976"),
+    (tell(frozen="0.weights"),                                "its frozen should be a list of its parameters, not '0.weights'"),
+    (tell(frozen=["nonsense"]),                               r"its frozen .* not \['nonsense'\]"),
+    (tell(optimized={"0.weights": 1}),                        "its optimized should be a list"),
+    (tell(random={}),                                         "has not the form of one"),
+    (tell(random=[{"names": [["rng"]], "state": {}}]),        "names of a random state"),
     (entry(["nonsense"], "random", 0, "names"),                    "has random states for"),
-    (tell(version=99),                                        "written in version 99 .* reads version 1; update"),
+    (tell(version=99),                                        "written in version 99 .* reads versions up to 2; update"),
     (lambda _, m: m.pop("random"),                            "has no entry 'random'"),
     (lambda _, m: m.clear(),                                  "holds no model written by Model.save"),
 ]
@@ -491,8 +501,7 @@ WRONG_MODELS = [  # change, words
 
 @pytest.mark.parametrize(("change", "words"), WRONG_MODELS)
 def test_a_wrong_model_is_refused(change, words, folder, tmp_path):
-    path = tmp_path / "m"
-    path.write_bytes(rewritten(folder / "a.model", change))
+    path = rewritten(folder / "a.model", change, tmp_path / "m")
     with pytest.raises(ValueError, match=words) as caught:
         nn.Model.load(path)
     assert str(path) in str(caught.value)
@@ -508,8 +517,7 @@ def test_a_wrong_model_is_refused(change, words, folder, tmp_path):
     ],
 )
 def test_wrong_parameters_change_nothing(change, words, folder, tmp_path):
-    path = tmp_path / "m"
-    path.write_bytes(rewritten(folder / "a.params", change))
+    path = rewritten(folder / "a.params", change, tmp_path / "m")
     model = trained()
     before = model.get_parameters()
     with pytest.raises(ValueError, match=words) as caught:
@@ -574,6 +582,207 @@ def test_without_safetensors(monkeypatch, tmp_path):
     for call in calls:
         with pytest.raises(ImportError, match=r"run pip install '\.\[examples\]' in the clone"):
             call(tmp_path / "m")
+
+
+# Damage that no format notices
+
+
+@pytest.mark.parametrize("kind", ["a.model", "a.params"])
+def test_every_flipped_bit_is_noticed(kind, folder, tmp_path):
+    whole = bytearray((folder / kind).read_bytes())
+    model = trained()
+    before = model.get_parameters()
+    load = nn.Model.load if kind == "a.model" else model.load_parameters
+    header = 8 + int.from_bytes(whole[:8], "little")
+    rng = np.random.default_rng(0)
+    path = tmp_path / "m"
+    places = [*rng.integers(header, size=60), *rng.integers(header, len(whole), size=60)]
+    for i in places:
+        whole[i] ^= (bit := 1 << int(rng.integers(8)))
+        path.write_bytes(whole)
+        with pytest.raises(ValueError, match=f"^.*{path}"):
+            load(path)
+        whole[i] ^= bit
+    np.testing.assert_equal(model.get_parameters(), before)
+
+
+def test_damaged_weights_are_told_with_both_checksums(folder, tmp_path):
+    whole = bytearray((folder / "a.model").read_bytes())
+    whole[-1] ^= 1
+    (tmp_path / "m").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"is damaged: the checksum .* is sha256:.* written with"):
+        nn.Model.load(tmp_path / "m")
+
+
+def test_a_file_of_version_1_loads_with_a_note(folder, tmp_path):
+    """It has no checksum, and its history and metadata lack what came later."""
+    import json
+
+    import safetensors.numpy
+
+    arrays, metadata = archive.read_archive(folder / "a.model")
+    metadata |= {"version": 1}
+    del metadata["frozen"], metadata["optimizer"]["config"]["epsilon"]
+    del arrays["history.epochs.time"]
+    old = safetensors.numpy.save(arrays, {"tensorgrad": json.dumps(metadata)})
+    (tmp_path / "m").write_bytes(old)
+    with pytest.warns(UserWarning, match="by an older version of tensorgrad, without a checksum"):
+        loaded = nn.Model.load(tmp_path / "m")
+    assert_same(loaded, trained())
+    assert np.isnan(loaded.history.epochs["time"]).all()
+    metadata |= {"version": 2}
+    new = safetensors.numpy.save(arrays, {"tensorgrad": json.dumps(metadata)})
+    (tmp_path / "m").write_bytes(new)
+    with pytest.raises(ValueError, match="was written with None"):
+        nn.Model.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_load_with_a_warning(value, tmp_path):
+    model = nn.Model(nn.Sequential(nn.Dense(5, 3), nn.Dense(3, 3)))
+    model.module[1].weights.data[1, 2] = value
+    model.save(tmp_path / "m")
+    model.save_parameters(tmp_path / "p")
+    with pytest.warns(UserWarning, match=r"m holds NaN or infinite values in 1\.weights"):
+        nn.Model.load(tmp_path / "m")
+    with pytest.warns(UserWarning, match=r"p holds NaN or infinite values in 1\.weights"):
+        model.load_parameters(tmp_path / "p")
+
+
+# Forged files: right in form and checksum, but made to do harm
+
+
+def test_random_states_out_of_bounds_are_refused(tmp_path):
+    """NumPy sets them without a check, and some make it read outside its memory."""
+    for kind, fields in bits.BIT_GENERATORS.items():
+        state = bits.jsonable(getattr(np.random, kind)(1).state)
+        same = bits.generator_in(state)
+        np.testing.assert_equal(bits.jsonable(same.bit_generator.state), state)
+        assert {"bit_generator", *fields} == set(flat(state)), kind
+        for name, (length, bound) in fields.items():
+            wrong = [-1, bound, 2**300, -(2**70), 0.5, True, None, "1", [], [0] * 623, {}]
+            for value in wrong:
+                inside = [value] + [1] * (length - 1) if length else value
+                for put_in in (value, inside):
+                    forged = bits.jsonable(getattr(np.random, kind)(1).state)
+                    inner = forged
+                    *way, last = name.split(".")
+                    for step in way:
+                        inner = inner[step]
+                    inner[last] = put_in
+                    with pytest.raises(ValueError, match=rf"the {name} of its random .*{kind}"):
+                        bits.generator_in(forged)
+    for kind in ("PCG64", "PCG64DXSM"):
+        state = bits.jsonable(getattr(np.random, kind)(1).state)
+        state["state"]["inc"] = 2
+        with pytest.raises(ValueError, match=r"state\.inc .* is even"):
+            bits.generator_in(state)
+    state = bits.jsonable(np.random.MT19937(1).state)
+    state["state"]["key"] = [0] * 624
+    with pytest.raises(ValueError, match=r"state\.key .* is 0"):
+        bits.generator_in(state)
+
+
+def flat(state, path=""):
+    """Yield the dotted names of the numbers in a random state."""
+    for key, value in state.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{path}{key}.")
+        else:
+            yield path + key
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "null", '"x"', "{", '{"version": NaN}', "9" * 5000])
+def test_metadata_that_are_no_object(text, tmp_path):
+    import safetensors.numpy
+
+    path = tmp_path / "m"
+    path.write_bytes(safetensors.numpy.save({"a": np.ones(2)}, {"tensorgrad": text}))
+    for load in (nn.Model.load, nn.Model(nn.Dense(2, 2)).load_parameters):
+        with pytest.raises(ValueError, match=str(path)):
+            load(path)
+
+
+def test_metadata_of_any_depth_are_refused(tmp_path):
+    import safetensors.numpy
+
+    path = tmp_path / "m"
+    for depth in (300, 5_000, 200_000):
+        text = '{"a":' + "[" * depth + "]" * depth + "}"
+        path.write_bytes(safetensors.numpy.save({}, {"tensorgrad": text}))
+        with pytest.raises(ValueError, match="is damaged or not a safetensors file"):
+            nn.Model.load(path)
+
+
+def test_a_header_beyond_the_limit_is_not_read(tmp_path):
+    path = tmp_path / "m"
+    length = archive.HEADER_BYTES + 8
+    path.write_bytes(length.to_bytes(8, "little") + b"{" + b" " * (length - 2) + b"}")
+    with pytest.raises(ValueError, match=r"header would be 16,777,224 bytes long, but can be"):
+        nn.Model.load(path)
+
+
+def test_a_small_file_builds_no_large_model(tmp_path):
+    """Of many layers too, which all together may have no more elements than the file."""
+    import tracemalloc
+
+    layer = {"kind": "Dense", "config": {"n_inputs": 250, "n_neurons": 250}}
+    many = {"kind": "Sequential", "config": {"layers": [layer] * 5_000}}
+    wide = {"kind": "Dense", "config": {"n_inputs": 60_000, "n_neurons": 60_000}}
+    for module in (many, wide):
+        metadata = {"holds": "model", "module": module}
+        metadata |= dict.fromkeys(("loss", "optimizer", "accuracy"))
+        archive.write_archive(tmp_path / "m", {}, metadata)
+        tracemalloc.start()
+        with pytest.raises(ValueError, match="but the file holds far fewer"):
+            nn.Model.load(tmp_path / "m")
+        assert tracemalloc.get_traced_memory()[1] < 1e7
+        tracemalloc.stop()
+
+
+# Crashes
+
+
+KILLED = """
+import sys, numpy as np, nn
+models = [nn.Model(nn.Dense(300, 200, rng=seed)) for seed in (0, 1)]
+print("ready", flush=True)
+while True:
+    for model in models:
+        model.save(sys.argv[1])
+"""
+
+
+def killed_saves(kills: int, path: Path) -> None:
+    """Kill a process that saves one model after the other, and check the file after each kill."""
+    root = str(Path(nn.__file__).parents[1])
+    known = [nn.Dense(300, 200, rng=seed).weights.data for seed in (0, 1)]
+    rng = np.random.default_rng(0)
+    nn.Model(nn.Dense(300, 200, rng=0)).save(path)
+    for _ in range(kills):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(path)],
+            env=os.environ | {"PYTHONPATH": root},
+            stdout=subprocess.PIPE,
+        )
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.05))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        weights = nn.Model.load(path).module.weights.data
+        assert any(np.array_equal(weights, w) for w in known)
+    nn.Model(nn.Dense(300, 200, rng=0)).save(path)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # no parts of dead processes
+
+
+def test_a_killed_save_leaves_a_complete_file(tmp_path):
+    killed_saves(3, tmp_path / "m")
+
+
+@pytest.mark.long
+def test_200_killed_saves_leave_complete_files(tmp_path):
+    killed_saves(200, tmp_path / "m")
 
 
 @pytest.mark.parametrize(

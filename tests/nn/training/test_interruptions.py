@@ -1,0 +1,571 @@
+"""Interruptions: a step is whole or not begun, and nothing stays switched off, at any line."""
+
+import ast
+import functools
+import hashlib
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nn
+import tensorgrad as tg
+from nn.training import archive, interruptions, loop
+from tensorgrad.engine.state import STATE
+
+ROOT = Path(nn.__file__).parents[1]
+START = STATE.get()
+SAMPLE = 40  # of the lines, of which the long tests take all
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(24, 5)).astype(np.float32), np.arange(24) % 3
+
+
+@nn.register
+class Counting(nn.Module):
+    """A layer with state that each step changes."""
+
+    def __init__(self) -> None:
+        self.buffer("seen", np.zeros((), np.int64))
+
+    def forward(self, x):
+        if self.training:
+            self.seen = self.seen + len(x)
+        return x
+
+
+def model() -> nn.Model:
+    rng = np.random.default_rng(1)
+    layers = [nn.Dense(5, 8, rng=rng), Counting(), nn.ReLU(), nn.Dropout(0.3, rng=rng)]
+    made = nn.Model(nn.Sequential(*layers, nn.Dense(8, 3, rng=rng), nn.Softmax()))
+    made.set(
+        loss=nn.CategoricalCrossentropy(),
+        optimizer=nn.Adam(learning_rate=0.01),
+        accuracy=nn.CategoricalAccuracy(),
+    )
+    made.rng = np.random.default_rng(2)
+    return made
+
+
+def train(model: nn.Model, epochs: int = 2) -> None:
+    model.train(X, y, epochs=epochs, batch_size=8, print_every=0, validation_data=(X, y))
+
+
+def digest(model: nn.Model) -> str:
+    """Return a checksum of everything that a step changes."""
+    optimizer = model.optimizer  # which has no parameters before the training
+    parts = [model.get_parameters(), optimizer.iterations and optimizer.state_dict()]
+    parts += [g.bit_generator.state for g in (model.rng, model.module[3].rng)]
+    parts += [{k: np.array(v, float) for k, v in model.history.steps.items() if k != "time"}]
+    with np.printoptions(floatmode="unique", threshold=sys.maxsize):
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@functools.cache
+def reference() -> dict[int, str]:
+    """Map the number of steps to the digest after so many steps of an uninterrupted training."""
+    watched = model()
+    table = {0: digest(watched)}
+    take = loop.take_step
+
+    def take_step(*args):
+        figures = take(*args)
+        table[watched.optimizer.iterations] = digest(watched)
+        return figures
+
+    loop.take_step = take_step
+    try:
+        train(watched)
+    finally:
+        loop.take_step = take
+    assert len(table) == 7
+    return table
+
+
+def stop_after(model: nn.Model, steps: int) -> None:
+    """Train until so many steps are taken, then stop as Ctrl-C does."""
+    add = model.history.add_step
+
+    def add_step(*args):
+        add(*args)
+        if model.optimizer.iterations == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    model.history.add_step = add_step
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(model, 2 - len(model.history))
+    finally:
+        del model.history.add_step
+
+
+# At every line
+
+
+@functools.cache
+def undoing(file: str) -> set[int]:
+    """Return the lines of a file that lie in a `finally` or an `__exit__`."""
+    lines = set()
+    for node in ast.walk(ast.parse(Path(file).read_text("utf-8"))):
+        body = getattr(node, "finalbody", [])
+        if isinstance(node, ast.FunctionDef) and node.name == "__exit__":
+            body = node.body
+        for part in body:
+            lines.update(range(part.lineno, part.end_lineno + 1))
+    return lines
+
+
+def is_library(frame) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith((str(ROOT / "nn"), str(ROOT / "tensorgrad")))
+
+
+def is_undoing(frame) -> bool:
+    """Return True in a `finally` or an `__exit__` of the library, and in what these call."""
+    while frame is not None:
+        if is_library(frame) and frame.f_lineno in undoing(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
+
+
+class At:
+    """A trace function that acts when a line of the library is about to run for the n-th time."""
+
+    def __init__(self, action, line=None, count=1, *, also_undoing=False):
+        self.action, self.line, self.left = action, line, count
+        self.also_undoing = also_undoing
+        self.lines = {}  # (file, line) -> how often it ran
+
+    def __call__(self, frame, event, _):
+        if not is_library(frame) or (self.line and frame.f_code.co_filename != self.line[0]):
+            return None
+        if event == "line":
+            line = frame.f_code.co_filename, frame.f_lineno
+            if self.line is None:
+                if self.also_undoing or not is_undoing(frame):
+                    self.lines[line] = self.lines.get(line, 0) + 1
+            elif line == self.line and (self.also_undoing or not is_undoing(frame)):
+                self.left -= 1
+                if self.left == 0:
+                    self.action()
+        return self
+
+    def run(self, function):
+        sys.settrace(self)
+        try:
+            function()
+        finally:
+            sys.settrace(None)
+
+
+class Stop(BaseException):
+    """An interruption, which no handler of errors catches."""
+
+
+# Raised in the callback of a weak reference, it can only be reported.
+unraisable = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def stop():
+    raise Stop
+
+
+def assert_switched_on(model: nn.Model, before: dict) -> None:
+    state = STATE.get()
+    STATE.set(START)
+    assert state is START
+    assert switches(model) == before
+
+
+def switches(model: nn.Model) -> dict:
+    found = {"modes": [m.training for m in model.module.modules()]}
+    found["handlers"] = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    found["forward"] = ["forward" in vars(m) for m in model.module.modules()]
+    found["errors"] = np.geterr()
+    found["threads"] = [library.num_threads for library in blas_libraries()]
+    return found
+
+
+@functools.cache
+def blas_libraries() -> list:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+x = tg.Tensor(np.arange(1.0, 4), requires_grad=True)
+
+
+def transforms() -> None:
+    def f(v):
+        return np.sum(v**3)
+
+    tg.value_and_grad(f)(np.ones(2))
+    tg.hessian(f)(np.ones(2))
+    tg.jvp(f, (np.ones(2),), (np.ones(2),))
+    tg.vjp(f, np.ones(2))[1](1.0)
+    tg.check_grads(f, np.ones(2))
+    np.sum(tg.checkpoint(lambda v: np.exp(v) * v)(x)).backward()
+    tg.no_grad(f)(x)
+    copied = x * 1
+    view = copied[:2]
+    copied[0] = 5.0
+    np.sum(view).backward()
+
+
+ACTIONS = {
+    "train": train,
+    "predict": lambda m: m.predict(X),
+    "evaluate": lambda m: m.evaluate(X, y, verbose=False),
+    "summary": lambda m: m.summary((5,)),
+    "draw": lambda m: m.draw(X),
+    "transforms": lambda _: transforms(),
+}
+
+
+def lines_of(action, *, also_undoing=False) -> dict:
+    probe = At(None, also_undoing=also_undoing)
+    made = model()
+    probe.run(lambda: action(made))
+    return probe.lines
+
+
+def places(action, every: bool, *, also_undoing=False):
+    """Yield lines, with the number of the time: all times, or for a sample of lines the first."""
+    lines = lines_of(action, also_undoing=also_undoing)
+    for k, (line, count) in enumerate(lines.items()):
+        if every:
+            yield from ((line, n + 1) for n in range(count))
+        elif k % SAMPLE == 0:
+            yield line, 1
+
+
+def raised_at_every_line(name: str, every: bool) -> int:
+    action = ACTIONS[name]
+    action(model())  # what is loaded at first use
+    hits = 0
+    for line, count in places(action, every):
+        made = model()
+        before = switches(made)
+        try:
+            At(stop, line, count).run(lambda m=made: action(m))
+        except Stop:
+            hits += 1
+        assert_switched_on(made, before)
+    return hits
+
+
+@unraisable
+@pytest.mark.parametrize("name", ACTIONS)
+def test_what_is_switched_off_is_on_again_after_an_error_at_any_line(name):
+    assert raised_at_every_line(name, every=False) > 3
+
+
+@unraisable
+@pytest.mark.long
+@pytest.mark.parametrize("name", ACTIONS)
+def test_what_is_switched_off_is_on_again_after_an_error_at_all_lines(name):
+    assert raised_at_every_line(name, every=True) > 100
+
+
+def interrupted_at_every_line(every: bool) -> int:
+    """Send Ctrl-C at each line, `finally` included, and compare the model with the reference."""
+    train(model())
+    table, hits = reference(), 0
+    for k, (line, count) in enumerate(places(train, every, also_undoing=True)):
+        made = model()
+        before = switches(made)
+        at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, also_undoing=True)
+        try:
+            at.run(lambda m=made: train(m))
+        except KeyboardInterrupt:
+            hits += 1
+        else:
+            continue  # it does not run in each training
+        assert_switched_on(made, before)
+        assert digest(made) == table[made.optimizer.iterations], line
+        if k % 10 == 0 and len(made.history) < 2:
+            train(made, 2 - len(made.history))
+            assert digest(made) == table[6], line
+    return hits
+
+
+def test_a_signal_at_any_line_leaves_a_whole_step():
+    assert interrupted_at_every_line(every=False) > 10
+
+
+@pytest.mark.long
+def test_a_signal_at_any_time_of_any_line_leaves_a_whole_step():
+    assert interrupted_at_every_line(every=True) > 2000
+
+
+# At random moments
+
+
+def randomly_interrupted(times: int) -> int:
+    """Stop trainings by a real signal of a timer; return how many left half a step."""
+    table, torn, hits = reference(), 0, 0
+    moments = np.random.default_rng(3)
+    began = time.perf_counter()
+    train(model())
+    duration = time.perf_counter() - began
+
+    def handle(*_):
+        raise Stop
+
+    old = signal.signal(signal.SIGALRM, handle)
+    try:
+        for _ in range(times):
+            made = model()
+            before = switches(made)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-4, 1.2 * duration))
+                train(made)
+            except Stop:
+                hits += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            torn += digest(made) != table[made.optimizer.iterations]
+            assert_switched_on(made, before)
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    assert hits > times / 3
+    return torn
+
+
+needs_timer = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+
+
+@needs_timer
+def test_a_signal_at_a_random_moment_leaves_a_whole_step():
+    assert randomly_interrupted(60) == 0
+
+
+@needs_timer
+@pytest.mark.long
+def test_a_thousand_signals_leave_whole_steps():
+    assert randomly_interrupted(1000) == 0
+
+
+# The guard
+
+
+def test_every_handler_waits_for_the_end_of_a_step_and_is_given_back():
+    seen, guard = [], interruptions.StepGuard()
+
+    def handler(number, _):
+        seen.append(number)
+
+    old = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+
+        def step():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            assert seen == []
+
+        def run():
+            guard.step(step)
+            assert seen == [signal.SIGTERM, signal.SIGINT]
+            signal.raise_signal(signal.SIGTERM)  # between steps it does not wait
+            assert len(seen) == 3
+
+        guard.call(run, lambda: None)
+        assert all(signal.getsignal(n) is handler for n in old)
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
+
+
+def test_a_handler_that_was_set_during_the_training_stays():
+    guard = interruptions.StepGuard()
+    old = signal.getsignal(signal.SIGTERM)
+    mine = lambda *_: None
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        guard.call(lambda: signal.signal(signal.SIGTERM, mine), lambda: None)
+        assert signal.getsignal(signal.SIGTERM) is mine
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def test_a_second_interruption_stops_at_once_and_says_so(capsys):
+    guard, reached = interruptions.StepGuard(), []
+
+    def step():
+        signal.raise_signal(signal.SIGINT)
+        reached.append(1)
+        signal.raise_signal(signal.SIGINT)
+        reached.append(2)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        guard.call(lambda: guard.step(step), lambda: None)
+    assert reached == [1]
+    assert interruptions.is_half_step(caught.value)
+    assert "may hold half of the step; load the last checkpoint" in capsys.readouterr().err
+    assert not interruptions.is_half_step(KeyboardInterrupt())
+    guard.call(lambda: guard.step(lambda: None), lambda: None)  # nothing is left waiting
+
+
+def test_a_training_inside_a_training():
+    """As in a callback: the inner one defers, and gives the handlers back to the outer one."""
+    outer, inner, seen = interruptions.StepGuard(), interruptions.StepGuard(), []
+    old = signal.signal(signal.SIGTERM, lambda n, _: seen.append(n))
+
+    def inside():
+        signal.raise_signal(signal.SIGTERM)
+        assert seen == []
+
+    def run():
+        inner.call(lambda: inner.step(inside), lambda: None)
+        assert len(seen) == 1
+        outer.step(inside_outer)
+
+    def inside_outer():
+        signal.raise_signal(signal.SIGTERM)
+        assert len(seen) == 1
+
+    try:
+        outer.call(run, lambda: None)
+        assert len(seen) == 2
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def test_a_model_with_its_guard_is_copied_and_pickled():
+    import copy
+    import pickle
+
+    made = model()
+    stop_after(made, 4)
+    for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert again.guard is not made.guard
+        train(again, 1)
+        assert digest(again) == reference()[6]
+
+
+def test_ctrl_c_before_the_first_step_leaves_the_model():
+    made = model()
+
+    class Raising(np.ndarray):
+        def __array_finalize__(self, other):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        made.train(X.view(Raising), y, print_every=0)
+    assert digest(made) == reference()[0]
+
+
+# Threads
+
+
+def test_a_file_saved_while_another_thread_trains_is_of_one_step(tmp_path):
+    made = model()
+    done = threading.Event()
+
+    def run():
+        for _ in range(150):
+            train(made, 1)
+        done.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    saved = 0
+    while not done.is_set():
+        made.save(tmp_path / "m")
+        arrays, metadata = archive.read_archive(tmp_path / "m")
+        steps = len(arrays["history.steps.loss"])
+        assert steps == metadata["iterations"] == arrays["parameters.1.seen"] / 8
+        saved += 1
+    thread.join()
+    assert saved > 3
+
+
+def test_blas_threads_come_back_after_trainings_in_several_threads():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def numbers():
+        infos = threadpoolctl.threadpool_info()
+        return [info["num_threads"] for info in infos if info["user_api"] == "blas"]
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = numbers()
+        models = [model() for _ in range(4)]
+        threads = [threading.Thread(target=train, args=(m, 3 + k)) for k, m in enumerate(models)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert numbers() == before
+
+
+# Resuming inside an epoch
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_file_from_inside_an_epoch_resumes_bit_for_bit(step, tmp_path):
+    made = model()
+    stop_after(made, step)
+    made.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    loaded.save(tmp_path / "again")  # also when it is saved before it goes on
+    whole = model()
+    train(whole)
+    for resumed in (made, loaded, nn.Model.load(tmp_path / "again")):
+        train(resumed, 2 - len(resumed.history))
+        assert digest(resumed) == reference()[6]
+        for name, numbers in whole.history.epochs.items():
+            if name != "time":
+                assert resumed.history.epochs[name] == numbers
+
+
+def test_other_batches_or_a_seed_begin_a_new_epoch():
+    for change in ({"batch_size": 6}, {"shuffle": False}, {"seed": 5}, {"n": 16}):
+        made = model()
+        stop_after(made, 1)
+        n = change.pop("n", 24)
+        settings = {"batch_size": 8, "print_every": 0} | change
+        made.train(X[:n], y[:n], **settings)
+        size = settings["batch_size"]
+        assert len(made.history.steps["loss"]) == 1 + n // size
+
+
+WRONG_EPOCHS = [
+    ({"step": 0}, "the step of its epoch cannot be 0"),
+    ({"step": 99}, "its epoch cannot have 99 steps"),
+    ({"step": True}, "the step of its epoch cannot be True"),
+    ({"samples": 2**60}, "the samples of its epoch cannot be 1152921504606846976"),
+    ({"batch_size": 0}, "the batch_size of its epoch cannot be 0"),
+    ({"seconds": float("nan")}, "the seconds of its epoch cannot be nan"),
+    ({"shuffle": 1}, "the shuffle of its epoch cannot be 1"),
+    ({"data_loss": 3}, "the data_loss of its epoch cannot be 3"),
+    ({"penalty": {"total": 1.0}}, "the penalty of its epoch cannot be"),
+    ({"random": {"bit_generator": "Secret"}}, "'Secret' is not one of"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), WRONG_EPOCHS)
+def test_a_forged_epoch_is_refused(change, words, tmp_path):
+    made = model()
+    stop_after(made, 1)
+    made.save(tmp_path / "m")
+    arrays, metadata = archive.read_archive(tmp_path / "m")
+    metadata["epoch"] |= change
+    archive.write_archive(tmp_path / "m", arrays, metadata)
+    with pytest.raises(ValueError, match=words):
+        nn.Model.load(tmp_path / "m")
+
+
+def test_forged_sums_of_an_epoch_are_refused(tmp_path):
+    made = model()
+    stop_after(made, 1)
+    made.save(tmp_path / "m")
+    arrays, metadata = archive.read_archive(tmp_path / "m")
+    for sums in ({"epoch.accuracy": np.zeros(7)}, {"epoch.other": np.zeros(2)}):
+        kept = {k: a for k, a in arrays.items() if not k.startswith("epoch.")}
+        archive.write_archive(tmp_path / "m", kept | sums, metadata)
+        with pytest.raises(ValueError, match=r"the model in .*m is not usable"):
+            nn.Model.load(tmp_path / "m")
