@@ -1,5 +1,6 @@
 """The constants of a program: numbers and small arrays are written out, others have names."""
 
+import builtins
 import types
 from typing import Any
 
@@ -25,6 +26,7 @@ class Constants:
         self.objects: dict[int, tuple[str, Any]] = {}
         self.functions = functions
         self.taken: Any = None
+        self.warns = False
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
         """Return the expression of a constant.
@@ -82,6 +84,13 @@ class Constants:
             base = self.known.get(id(x)) or getattr(x, "__name__", type(x).__name__)
             self.objects[id(x)] = (self.taken.new(base.strip("<>").lower()), x)
         return Expr(self.objects[id(x)][0])
+
+    def error(self, kind: type) -> str:
+        """Return the name of a class of errors or warnings."""
+        if getattr(builtins, kind.__name__, None) is kind:
+            return kind.__name__
+        name = text.function_name(kind)
+        return self.object(kind).text if name is None else name
 
     def function(self, x: Any) -> str:
         """Return the name of a function of NumPy, of one defined above, or of one from outside."""

@@ -187,5 +187,6 @@ def indented(lines: list[Line], indent: int = 4) -> list[str]:
             asked = ", ".join(f'{k}="{v}"' for k, v in now.items() if v != np.geterr()[k])
             found.append(" " * indent + f"with np.errstate({asked}):")
         errors = now
-        found.append(" " * (indent + 4 * (now is not None)) + line.text)
+        margin = " " * (indent + 4 * (now is not None))
+        found.extend(margin + part for part in line.text.split("\n"))
     return found

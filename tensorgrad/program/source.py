@@ -153,7 +153,7 @@ class LineWriter:
 
     def assigned(self, step: Step, expr: Expr) -> str:
         out = step.outs
-        if step.form in ("set item", "update item", "in place") or out is None:
+        if out is None or step.form in ("set item", "update item", "in place"):
             return expr.text
         if type(out) is Var:
             if out in self.texts:  # written in place, as by out=
@@ -243,7 +243,23 @@ class LineWriter:
             return Expr(
                 f"{self.expr_of(args[0]).text} {step.callee}= {self.expr_of(args[1], args[0]).text}"
             )
+        if form == "check":
+            return self.check(step.callee, *args)
         return self.call(step, args, kwargs)
+
+    def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
+        """Return a statement that raises, or warns, unless a condition holds."""
+        parts = ", ".join(self.expr_of(x).text for x in shown)
+        if isinstance(message, str):
+            said = repr(message) + (f".format({parts})" if shown else "")
+        else:
+            said = f"{self.constants.object(message).text}({parts})"
+        name = self.constants.error(error)
+        condition = text.unary("not ", self.expr_of(holds)).text
+        if issubclass(error, Warning):
+            self.constants.warns = True
+            return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
+        return Expr(f"if {condition}:\n    raise {name}({said})")
 
     def suffix(self, x: Any, ending: str) -> Expr:
         inner = self.expr_of(x)

@@ -181,7 +181,9 @@ class Text:
 
     def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
         """Return the whole text."""
-        imports = sorted(["import numpy as np", *self.functions.imports])
+        warns = ["import warnings"] if self.constants.warns else []
+        imports = sorted([*warns, *self.functions.imports]) + ["import numpy as np"]
+        imports = ["\n".join(sorted(imports[:-1]) + [""] * (len(imports) > 1) + imports[-1:])]
         head = ["\n".join(imports)] + (["\n".join(constants)] if constants else [])
         parts = ["\n\n".join(head), *self.functions.texts.values()]
         parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))
