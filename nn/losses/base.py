@@ -101,7 +101,7 @@ def is_constant(x: Any) -> bool:
 
 
 def as_data(x: Any) -> Any:
-    """Return tensors without a gradient and arrays of other kinds as they are, the rest as arrays."""
+    """Return constant tensors and arrays that are not NumPy's as they are, the rest as arrays."""
     other = hasattr(x, "__array_function__") and not isinstance(x, (np.ndarray, tg.Tensor))
     return x if other or is_constant(x) else np.asarray(x)
 

@@ -17,6 +17,13 @@ class Defined(str):
     """The name of a function that stands above the program."""
 
 
+def is_transposed(x: np.ndarray, whole: Any) -> bool:
+    """Return True if x is the transpose of another array, in the same memory."""
+    whole = whole.T
+    same = x.shape == whole.shape and x.strides == whole.strides and x.dtype == whole.dtype
+    return same and x.__array_interface__["data"] == whole.__array_interface__["data"]
+
+
 class Constants:
     """The names of what a program takes from outside: arrays, and functions without source text."""
 
@@ -27,6 +34,7 @@ class Constants:
         self.functions = functions
         self.taken: Any = None
         self.warns = False
+        self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
         """Return the expression of a constant.
@@ -73,9 +81,15 @@ class Constants:
             expr = text.regular_array(x)
             if expr is not None:
                 return expr
+        if id(x.base) in self.known and is_transposed(x, x.base):
+            return Expr(f"{self.array(x.base).text}.T")
+        key = (x.__array_interface__["data"], x.shape, x.strides, x.dtype)
+        if key in self.places:
+            return Expr(self.places[key])
         if id(x) not in self.arrays:
             base = self.known.get(id(x), "constant")
             self.arrays[id(x)] = (self.taken.new(base), x)
+            self.places[key] = self.arrays[id(x)][0]
         return Expr(self.arrays[id(x)][0])
 
     def object(self, x: Any) -> Expr:

@@ -242,6 +242,10 @@ class Recorder(Observer):
         if type(value) is TracedArray and to in self.nodes:
             gradient_hint(value.variable, self.nodes[to].variable)
 
+    def gradient(self, node: Node, t: Any) -> None:
+        if node in self.nodes and type(t._value) is TracedArray:
+            t._value.variable.gradient_of = self.nodes[node].variable
+
     def external(self, t: Any, value: Any) -> TracedArray:
         """Return the stand-in for the value of a tensor from outside, or what was written there."""
         key = id(t)
