@@ -53,7 +53,7 @@ class Loss(Configured):
         Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
         Raises: TypeError or ValueError if the arguments do not fit.
         """
-        y = y_true if is_constant(y_true) else np.asarray(y_true)
+        y = as_data(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
@@ -103,6 +103,12 @@ def is_constant(x: Any) -> bool:
     return isinstance(x, tg.Tensor) and not x.requires_grad
 
 
+def as_data(x: Any) -> Any:
+    """Return constant tensors and arrays that are not NumPy's as they are, the rest as arrays."""
+    other = hasattr(x, "__array_function__") and not isinstance(x, (np.ndarray, tg.Tensor))
+    return x if other or is_constant(x) else np.asarray(x)
+
+
 def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
     """Describe data of which a loss is NaN."""
     counts = [f"{np.sum(~np.isfinite(x))} of {x.size}" for x in (y_pred, y)]
@@ -133,7 +139,7 @@ def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     Shapes: weights (N,) -> (N,).
     Raises: ValueError if they are not N finite numbers of at least 0.
     """
-    array = weights if is_constant(weights) else np.asarray(weights)
+    array = as_data(weights)
     if array.shape != (N,):
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "
