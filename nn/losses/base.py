@@ -98,15 +98,15 @@ class Loss(Configured):
             )
 
 
-def is_constant(x: Any) -> bool:
-    """Return True for a tensor without a gradient."""
-    return isinstance(x, tg.Tensor) and not x.requires_grad
-
-
 def as_data(x: Any) -> Any:
-    """Return constant tensors and arrays that are not NumPy's as they are, the rest as arrays."""
-    other = hasattr(x, "__array_function__") and not isinstance(x, (np.ndarray, tg.Tensor))
-    return x if other or is_constant(x) else np.asarray(x)
+    """Return data as an array; tensors, and arrays of other kinds than NumPy's, as they are.
+
+    Raises: TypeError for a tensor that requires a gradient, which would be lost.
+    """
+    if type(x) is np.ndarray:
+        return x
+    followed = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
+    return x if followed and not getattr(x, "requires_grad", False) else np.asarray(x)
 
 
 def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
