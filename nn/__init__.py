@@ -1,6 +1,6 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
-from nn import datasets, init, schedules
+from nn import augment, datasets, init, schedules
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
@@ -123,6 +123,7 @@ __all__ = [
     "SpatialDropout",
     "Tanh",
     "TopKAccuracy",
+    "augment",
     "build",
     "confusion_matrix",
     "datasets",

@@ -19,7 +19,7 @@ ROOMS = {
     "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "__init__"],
     "nn": [
         "words", "config", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
-        "datasets", "init", "schedules", "__init__",
+        "augment", "datasets", "init", "schedules", "__init__",
     ],
 }  # fmt: skip
 # Within a room, each file sees only those before it.
@@ -35,7 +35,7 @@ FILES = {
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
+    "nn/data": ["batches", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "bits", "position", "train_state", "evaluation", "loop",
         "generators", "rebuilding", "archive", "saving", "model", "__init__",
