@@ -44,8 +44,15 @@ from nn.metrics import (
 from nn.module import Module
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.seeding import manual_seed
+from nn.training.advice import LearningWarning
+from nn.training.averaging import ExponentialMovingAverage
+from nn.training.callback import Callback, Run
+from nn.training.finder import LearningRateFinder
+from nn.training.health import GradientHealth, GradientWarning
 from nn.training.history import History
+from nn.training.logs import CSVLogger, TensorBoard
 from nn.training.model import Model
+from nn.training.monitor import EarlyStopping, ReduceOnPlateau
 
 __all__ = [
     "ELU",
@@ -58,16 +65,24 @@ __all__ = [
     "Adam",
     "AdamW",
     "BinaryCrossentropy",
+    "CSVLogger",
+    "Callback",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "Dense",
     "Dropout",
+    "EarlyStopping",
+    "ExponentialMovingAverage",
     "Flatten",
+    "GradientHealth",
+    "GradientWarning",
     "Hinge",
     "History",
     "Huber",
     "KLDivergence",
     "LeakyReLU",
+    "LearningRateFinder",
+    "LearningWarning",
     "Linear",
     "MeanAbsoluteError",
     "MeanSquaredError",
@@ -81,13 +96,16 @@ __all__ = [
     "RSquared",
     "ReLU",
     "Recall",
+    "ReduceOnPlateau",
     "RegressionAccuracy",
+    "Run",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Tanh",
+    "TensorBoard",
     "TopKAccuracy",
     "build",
     "confusion_matrix",

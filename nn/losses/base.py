@@ -2,13 +2,15 @@
 
 import inspect
 import reprlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured
 from nn.module import Module
+from nn.words import LOSS
 
 
 class Loss(Configured):
@@ -19,6 +21,7 @@ class Loss(Configured):
     `targets`, once and apart from `forward`, which decides nothing by values.
     """
 
+    _words: ClassVar[Mapping[str, str]] = LOSS
     _scope: tg.Scope
 
     def __init_subclass__(cls) -> None:
