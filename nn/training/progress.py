@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ class Figures(NamedTuple):
     regularization_loss: float
     accuracy: float
     learning_rate: float
+    metrics: Mapping[str, float] = MappingProxyType({})
 
     @property
     def loss(self) -> float:
@@ -25,15 +28,16 @@ class Figures(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{accuracy_text(self.accuracy)}loss: {self.loss:.3f} ("
+            f"{accuracy_text(self.accuracy, self.metrics)}loss: {self.loss:.3f} ("
             f"data_loss: {self.data_loss:.3f}, reg_loss: {self.regularization_loss:.3f}), "
             f"lr: {self.learning_rate}"
         )
 
 
-def accuracy_text(accuracy: float) -> str:
-    """Format an accuracy for the beginning of a line; an accuracy of NaN gives an empty string."""
-    return "" if math.isnan(accuracy) else f"acc: {accuracy:.3f}, "
+def accuracy_text(accuracy: float, metrics: Mapping[str, float] = MappingProxyType({})) -> str:
+    """Format an accuracy and metrics for the beginning of a line, without those that are NaN."""
+    numbers = {"acc": accuracy, **metrics}
+    return "".join(f"{name}: {x:.3f}, " for name, x in numbers.items() if not math.isnan(x))
 
 
 def check_print_every(print_every: Any) -> None:
@@ -45,11 +49,14 @@ def check_print_every(print_every: Any) -> None:
 
 
 class Progress:
-    """The bar of one epoch, and the lines above it; nothing if `print_every` is 0 or None."""
+    """The bar of one epoch, and the lines above it; nothing if `print_every` is 0 or None.
 
-    def __init__(self, samples: int, steps: int, print_every: int | None) -> None:
+    The numbers of samples and steps in the epoch are None where they are not known.
+    """
+
+    def __init__(self, samples: int | None, steps: int | None, print_every: int | None) -> None:
         self._every = print_every or 0
-        self._last = steps - 1
+        self._last = None if steps is None else steps - 1
         self._waiting = 0
         self._shown = time.perf_counter()
         self._bar: Any = None
@@ -79,7 +86,8 @@ class Progress:
         if self._bar is not None and not self._bar.disable and now - self._shown > REFRESH:
             self._shown = now
             self._bar.set_postfix_str(
-                f"step {step}, {accuracy_text(figures.accuracy)}loss: {figures.loss:.3f}, "
+                f"step {step}, {accuracy_text(figures.accuracy, figures.metrics)}"
+                f"loss: {figures.loss:.3f}, "
                 f"lr: {figures.learning_rate:.3g}",
                 refresh=False,
             )

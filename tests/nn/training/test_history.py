@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.training.evaluation import Evaluation
 from nn.training.progress import Figures
 
 
@@ -15,7 +16,9 @@ def history(epochs: int = 2, steps: int = 3, accuracy: float = 0.5) -> nn.Histor
     for epoch in range(epochs):
         for step in range(steps):
             h.add_step(epoch + 1, Figures(1.5 / (1 + step), 0.5, accuracy, 0.01), 0.1)
-        h.add_epoch(Figures(1.0, 0.5, accuracy, 0.01), 0.3, (1.2, accuracy) if epoch else None)
+        h.add_epoch(
+            Figures(1.0, 0.5, accuracy, 0.01), 0.3, Evaluation(1.2, accuracy) if epoch else None
+        )
     return h
 
 
@@ -28,8 +31,8 @@ def test_columns():
     assert h.epochs["data_loss"] == [1.0, 1.0]
     assert h.epochs["regularization_loss"] == [0.5, 0.5]
     assert h.epochs["time"] == [0.3, 0.3]
-    assert math.isnan(h.epochs["validation_loss"][0])
-    assert h.epochs["validation_loss"][1] == 1.2
+    assert math.isnan(h.epochs["val_loss"][0])
+    assert h.epochs["val_loss"][1] == 1.2
     assert repr(h).startswith("History(2 epochs, 6 steps: loss 1.5, data_loss 1, ")
     assert (len(h), len(nn.History())) == (2, 0)
     assert repr(nn.History()) == "History(0 epochs, 0 steps)"
