@@ -18,13 +18,13 @@ def new_figure(path: Target, **settings: Any) -> Any:
     Raises: ImportError if Matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        from matplotlib import figure
     except ImportError as error:
         raise ImportError(
             f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
         ) from error
     if path is not None:
-        return Figure(**settings)
+        return figure.Figure(**settings)
     from matplotlib import pyplot as plt
 
     return plt.figure(**settings)

@@ -16,7 +16,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "__init__"],
+    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "__init__"],
     "nn": [
         "words", "config", "figures", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
@@ -27,6 +27,10 @@ FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/program": [
+        "steps", "names", "arrays", "traced_rules", "recorder", "outside", "capture", "simplify", "text", "constants", "source",
+        "functions", "writing", "drawing", "program", "results", "compiled", "__init__",
+    ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",

@@ -76,7 +76,7 @@ class Loss(Configured):
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight)
-        loss = self._scope.call(self.forward, y_pred, *data)
+        loss = self._scope.run(self.forward, (y_pred, *data))
         tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
 

@@ -60,6 +60,13 @@ def as_inexact(x: Any) -> Any:
     return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
+def zeros_of(v: Any, shape: Any) -> Any:
+    """Return zeros of another shape, of the same kind of array."""
+    if type(v) is np.ndarray:
+        return np.zeros(shape, v.dtype)
+    return np.zeros_like(v, order="C", shape=shape)
+
+
 def is_plain(*xs: Any) -> bool:
     """Return True for arrays and numbers, whose values may decide what a rule computes.
 
@@ -71,7 +78,7 @@ def is_plain(*xs: Any) -> bool:
 @primitive
 def values(x: Any) -> np.ndarray:
     """Return the array of a tensor, for decisions through which no gradient flows."""
-    return np.asarray(x)
+    return plain_array(x)
 
 
 @primitive
@@ -142,7 +149,7 @@ def substituted(found: Any, value: Any) -> Any:
     if isinstance(value, tuple):
         pairs = map(substituted, found, value)
         return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
-    return substitute(found, np.asarray(value)[()] if is_plain(value) else value)
+    return substitute(found, plain_array(value)[()] if is_plain(value) else value)
 
 
 @primitive

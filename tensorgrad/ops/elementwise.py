@@ -7,6 +7,7 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
+from tensorgrad.operands import plain_array
 from tensorgrad.ops.common import as_array, as_operand, is_plain, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
@@ -83,19 +84,19 @@ def _turn(g, side, a, b):
 @primitive
 def cast(x, dtype):
     """Convert x to another floating-point or complex dtype."""
-    return np.asarray(x).astype(dtype)[()]
+    return plain_array(x).astype(dtype)[()]
 
 
 @primitive
 def cast_to_integers(x, dtype):
     """Convert x to a dtype that carries no gradient."""
-    return np.asarray(x).astype(dtype)
+    return plain_array(x).astype(dtype)
 
 
 @primitive
 def astype(x, dtype):
     """Convert x to a dtype that is not of numbers."""
-    return np.asarray(x).astype(dtype)
+    return plain_array(x).astype(dtype)
 
 
 @primitive
