@@ -253,7 +253,7 @@ class Optimizer(Configured):
 
         Raises: ValueError, before anything is changed, if it does not fit this optimizer.
         """
-        name, names = type(self).__name__, set(self.config())
+        name, names = type(self).__name__, {*self.__signature__.parameters} - {*self.transient}
         shapes = {k: [a.shape for a in arrays] for k, arrays in state["states"].items()}
         expected = {k: [p.shape for p in self._parameters] for k in self.states}
         if set(state["settings"]) != names or shapes != expected:
