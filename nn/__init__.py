@@ -1,22 +1,42 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
-from nn import datasets, init, schedules
+import importlib
+import types
+
+from nn import augment, datasets, init, schedules
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
     ELU,
     GELU,
+    AveragePool1D,
+    AveragePool2D,
+    BatchNorm,
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
     Dense,
     Dropout,
     Flatten,
+    Function,
+    GlobalAveragePool1D,
+    GlobalAveragePool2D,
+    GroupNorm,
+    LayerNorm,
     LeakyReLU,
     Linear,
+    MaxPool1D,
+    MaxPool2D,
     ReLU,
+    Reshape,
+    Residual,
+    RMSNorm,
     Sequential,
     Sigmoid,
     SiLU,
     Softmax,
     Softplus,
+    SpatialDropout,
     Tanh,
 )
 from nn.losses import (
@@ -64,26 +84,39 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AveragePool1D",
+    "AveragePool2D",
+    "BatchNorm",
     "BinaryCrossentropy",
     "CSVLogger",
     "Callback",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
     "Dense",
     "Dropout",
     "EarlyStopping",
     "ExponentialMovingAverage",
     "Flatten",
+    "Function",
+    "GlobalAveragePool1D",
+    "GlobalAveragePool2D",
     "GradientHealth",
     "GradientWarning",
+    "GroupNorm",
     "Hinge",
     "History",
     "Huber",
     "KLDivergence",
+    "LayerNorm",
     "LeakyReLU",
     "LearningRateFinder",
     "LearningWarning",
     "Linear",
+    "MaxPool1D",
+    "MaxPool2D",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
@@ -92,21 +125,26 @@ __all__ = [
     "Muon",
     "Optimizer",
     "Precision",
+    "RMSNorm",
     "RMSprop",
     "RSquared",
     "ReLU",
     "Recall",
     "ReduceOnPlateau",
     "RegressionAccuracy",
+    "Reshape",
+    "Residual",
     "Run",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SpatialDropout",
     "Tanh",
     "TensorBoard",
     "TopKAccuracy",
+    "augment",
     "build",
     "confusion_matrix",
     "datasets",
@@ -118,3 +156,10 @@ __all__ = [
     "schedules",
     "to_torch",
 ]
+
+
+def __getattr__(name: str) -> types.ModuleType:
+    """Import nn.sklearn when it is first used, because it imports scikit-learn."""
+    if name == "sklearn":
+        return importlib.import_module("nn.sklearn")
+    raise AttributeError(f"module 'nn' has no attribute {name!r}")

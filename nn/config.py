@@ -22,7 +22,7 @@ Description = dict[str, Any]  # {"kind": a registered class's name, "config": it
 KINDS: dict[str, type["Configured"]] = {}
 
 # Elements that the layers being built from a file may still have, and the largest size of one.
-ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("nn.allowance", default=None)
+ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("allowance", default=None)
 
 
 def count(value: Any, name: str) -> int:
@@ -81,7 +81,10 @@ class Configured(WithWords):
         shown = []
         for name, value in config.items():
             p = parameters[name]
-            if p.kind is p.VAR_POSITIONAL or _is_description(value):
+            if p.kind is p.VAR_POSITIONAL:
+                shown += [repr(item) for item in value if not _is_description(item)]
+                continue
+            if _is_description(value):
                 continue
             if p.default is p.empty:
                 shown.append(repr(value))

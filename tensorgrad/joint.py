@@ -4,9 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tensorgrad.rules import RULES, Function, Op, Residuals, SavedArguments, numbers, owned
+from tensorgrad.rules import RULES, Function, Op, Residuals, SavedArguments, is_ours, owned_result
 
 
 class AllOp(Op):
@@ -63,18 +61,14 @@ def rule_all(function: Function, gradients: Function, *, residuals: Residuals = 
 
 
 def owned_each(gradients: Function) -> Function:
-    """Return the rule with each of its results copied, as `owned` does with a single one."""
-    if owned(gradients) is gradients:
+    """Return the rule with each of its results checked and copied, as `owned` does with one."""
+    if is_ours(gradients):
         return gradients
 
-    def copied(step: Any, g: Any) -> Any:
-        if step is None:
-            return None
-        step = step if hasattr(step, "shape") else numbers(step)[()]
-        return step.copy() if type(step) is np.ndarray and step is not g else step
-
     @functools.wraps(gradients)
-    def call(g: Any, *args: Any, **kwargs: Any) -> Any:
-        return tuple(copied(step, g) for step in gradients(g, *args, **kwargs))
+    def call(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
+        steps = gradients(g, out, *args, **kwargs)
+        pairs = enumerate(steps)
+        return tuple(None if step is None else owned_result(step, i, g, args) for i, step in pairs)
 
     return call

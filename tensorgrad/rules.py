@@ -12,13 +12,14 @@ not conjugated: the engine conjugates once at either end, so that the gradient o
 direction of steepest ascent.
 """
 
-import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
+
+from tensorgrad.operands import numbers, refuse_shape
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
@@ -32,36 +33,6 @@ COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions th
 NONDIFFERENTIABLE: set[Function] = set()  # the result comes from values, but carries no gradient
 STATIC: set[Function] = set()  # the result comes from shapes and dtypes alone, not from values
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
-
-
-def numbers(x: Any) -> np.ndarray:
-    """Convert an operand to an array of numbers; numbers that NumPy holds as objects, too.
-
-    Raises: TypeError for other objects, texts and times, and for arrays that are more than numbers.
-    """
-    if type(x) is np.ndarray and x.dtype.kind in "fciub":
-        return x
-    array = plain_array(x)
-    if array.dtype.kind == "O":
-        with contextlib.suppress(ValueError):  # of ragged lists
-            array = np.asarray(array.tolist())
-    if array.dtype.kind not in "fciub":
-        raise TypeError(f"a tensor calculates with numbers, but was given {x!r}; pass it as floats")
-    return array
-
-
-def plain_array(x: Any) -> np.ndarray:
-    """Convert x to an array.
-
-    Raises: TypeError for a masked array, a matrix, units and the like, which would be lost.
-    """
-    if isinstance(x, np.ndarray) and type(x) not in (np.ndarray, np.memmap):
-        raise TypeError(
-            f"a tensor calculates with plain arrays, and would lose what a {type(x).__name__} "
-            "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
-            "of a masked array"
-        )
-    return np.asarray(x)
 
 
 class SavedArguments:
@@ -197,9 +168,7 @@ class EachOp(Op):
     def __getitem__(self, i: int) -> Function:
         return lambda g, out, *args, **kwargs: self.gradient(g, out, i, *args, **kwargs)
 
-    def bind(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return args, kwargs
 
 
@@ -217,7 +186,8 @@ def rule(function: Function, *gradients: Function | None, residuals: Residuals =
     >>> tg.grad(lambda x, s: np.sum(scale(x, s)), (0, 1))(np.array([1.0, 2.0]), 3.0)
     (array([3., 3.]), np.float64(3.0))
     """
-    RULES[function] = Op(function, [g and owned(g) for g in gradients], residuals)
+    rules = [g and owned(g, i) for i, g in enumerate(gradients)]
+    RULES[function] = Op(function, rules, residuals)
 
 
 def rule_each(function: Function, gradient: Function) -> None:
@@ -232,22 +202,33 @@ def rule_each(function: Function, gradient: Function) -> None:
     RULES[function] = EachOp(function, (owned(gradient),))
 
 
-def owned(gradient: Function) -> Function:
-    """Return the rule with its result copied, so that a buffer of the user's stays the user's.
+def is_ours(function: Function) -> bool:
+    """Return True for functions of NumPy and this library; what users declare is checked."""
+    module = getattr(function, "__module__", None) or "numpy"  # a ufunc has none
+    return module.partition(".")[0] in ("numpy", __name__.partition(".")[0])
 
-    The library's own rules return new arrays, or the gradient that they were given.
-    """
-    package, _, _ = __name__.partition(".")
-    if (getattr(gradient, "__module__", None) or "").partition(".")[0] == package:
+
+def owned(gradient: Function, i: int | None = None) -> Function:
+    """Return the rule of argument `i` (None: given at the call), a user's with checks."""
+    if is_ours(gradient):
         return gradient
 
     @functools.wraps(gradient)
-    def call(g: Any, *args: Any, **kwargs: Any) -> Any:
-        result = gradient(g, *args, **kwargs)
-        result = result if hasattr(result, "shape") else numbers(result)[()]
-        return result.copy() if type(result) is np.ndarray and result is not g else result
+    def call(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
+        place, operands = (args[0], args[1:]) if i is None else (i, args)
+        return owned_result(gradient(g, out, *args, **kwargs), place, g, operands)
 
     return call
+
+
+def owned_result(step: Any, i: int, g: Any, operands: tuple[Any, ...]) -> Any:
+    """Return what a user's rule gave for operand `i`; copied, so that a buffer stays the user's.
+
+    Raises: ValueError if the operand cannot have been repeated to this shape.
+    """
+    step = step if hasattr(step, "shape") else numbers(step)[()]
+    refuse_shape(step, operands[i], (g, *operands))
+    return step.copy() if type(step) is np.ndarray and step is not g else step
 
 
 def composite(function: Function, implementation: Function | None = None) -> Any:

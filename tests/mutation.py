@@ -30,6 +30,7 @@ from tests.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[1]
 FILES = [
+    "tensorgrad/operands.py",
     "tensorgrad/rules.py",
     "tensorgrad/joint.py",
     *sorted(f"tensorgrad/engine/{p.name}" for p in (ROOT / "tensorgrad/engine").glob("*.py")),

@@ -75,6 +75,34 @@ def test_a_primitive_may_return_pythons_numbers():
     np.testing.assert_array_equal(tg.grad(f)(np.ones(2)), [1, 1])
 
 
+@pytest.mark.parametrize("value", [[3.0], 3.0, [3.0, 4.0]])
+@pytest.mark.parametrize("tool", ["rule", "rule_each", "rule_all", "custom_gradient"])
+def test_a_gradient_that_is_too_large_for_its_argument_is_refused(tool, value):
+    """Summed over an axis that no operand has, it would be a wrong number."""
+    wide = (5, *np.shape(value))
+    f = tg.primitive(lambda x: x * 2)
+    if tool == "rule":
+        tg.rule(f, lambda g, _out, _x: np.ones(wide))
+    elif tool == "rule_all":
+        tg.rule_all(f, lambda g, _out, _x: (np.ones(wide),))
+    elif tool == "rule_each":
+        tg.rule_each(f, lambda g, _out, _i, *_args: np.ones(wide))
+    else:
+        f = tg.custom_gradient(lambda x: (x * 2, lambda g: np.ones(wide)))
+    with pytest.raises(ValueError, match=r"a gradient of shape \(5,.*for an argument of shape"):
+        np.sum(f(leaf(value))).backward()
+
+
+def test_a_gradient_may_have_the_length_of_another_operand():
+    f = tg.primitive(lambda x, y: np.sum(x * y))
+    tg.rule(f, lambda g, _out, _x, y: g * y, lambda g, _out, x, y: g * x * np.ones(y.shape))
+    tg.check_grads(f, 2.0, V)
+    tg.check_grads(f, np.array([2.0]), V)
+    pick = tg.primitive(lambda x, index: np.broadcast_to(x, (9,))[index])
+    tg.rule(pick, lambda g, _out, _x, _index: g)
+    tg.check_grads(lambda x: pick(x, [0, 1, 2, 3]), 2.0)
+
+
 def test_a_rule_serves_every_order(cube):
     close = np.testing.assert_allclose
     close(tg.grad(tg.grad(tg.grad(cube)))(0.7), 6.0)

@@ -26,7 +26,7 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     try:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"{name} is not one array of numbers: {error}") from error
+        raise ValueError(f"{name} is not one array of numbers: {error}{_several(data)}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
@@ -62,6 +62,16 @@ def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def by_batch(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
     """Return True if an array is converted by batch, because all at once would need more memory."""
     return array.dtype.itemsize < dtype.itemsize or _is_mapped(array)
+
+
+def _several(data: Any) -> str:
+    """Return a hint for several arrays in place of one."""
+    if not isinstance(data, list) or not all(isinstance(x, np.ndarray) for x in data):
+        return ""
+    return (
+        f"; it is a list of {len(data)} arrays, and each of them counts as a sample: give several "
+        "inputs of a module as a tuple"
+    )
 
 
 def _is_mapped(array: np.ndarray) -> bool:
@@ -110,6 +120,7 @@ def pair(
     Shapes: -> X (N, ...), y (N, ...), weights (N,).
     Raises: TypeError or ValueError if one is unusable, or they differ in length.
     """
+    hint = _several(X)
     if isinstance(X, dict):
         X = {k: inputs(a, f"{names[0]}[{k!r}]", dtype) for k, a in X.items()}
     elif isinstance(X, tuple):
@@ -126,7 +137,7 @@ def pair(
     if len(arrays[0]) != len(y):
         raise ValueError(
             f"{names[0]} has {len(arrays[0])} samples but {names[1]} has {len(y)} targets; every "
-            "sample needs one target"
+            f"sample needs one target{hint}"
         )
     if weights is not None:
         weights = check_sample_weight(weights, len(y), np.result_type(dtype, np.float32))

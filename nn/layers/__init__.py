@@ -12,24 +12,51 @@ from nn.layers.activations import (
     Softplus,
     Tanh,
 )
-from nn.layers.container import Sequential
+from nn.layers.container import Residual, Sequential
+from nn.layers.convolution import Conv1D, Conv2D, Conv2DTranspose
 from nn.layers.dense import Dense
-from nn.layers.dropout import Dropout
-from nn.layers.shape import Flatten
+from nn.layers.dropout import Dropout, SpatialDropout
+from nn.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
+from nn.layers.pooling import (
+    AveragePool1D,
+    AveragePool2D,
+    GlobalAveragePool1D,
+    GlobalAveragePool2D,
+    MaxPool1D,
+    MaxPool2D,
+)
+from nn.layers.shape import Flatten, Function, Reshape
 
 __all__ = [
     "ELU",
     "GELU",
+    "AveragePool1D",
+    "AveragePool2D",
+    "BatchNorm",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
     "Dense",
     "Dropout",
     "Flatten",
+    "Function",
+    "GlobalAveragePool1D",
+    "GlobalAveragePool2D",
+    "GroupNorm",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaxPool1D",
+    "MaxPool2D",
+    "RMSNorm",
     "ReLU",
+    "Reshape",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SpatialDropout",
     "Tanh",
 ]

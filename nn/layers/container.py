@@ -1,10 +1,10 @@
-"""Sequential: modules applied one after another."""
+"""Modules made of modules: one after another, or beside the identity."""
 
 from collections.abc import Iterator
 from typing import Any, overload
 
 import tensorgrad as tg
-from nn.config import register
+from nn.config import argument_text, register
 from nn.module import Module
 
 
@@ -62,3 +62,36 @@ class Sequential(Module):
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         return ((str(i), layer) for i, layer in enumerate(self.layers))
+
+
+@register
+class Residual(Module):
+    """A module with a shortcut around it: x + module(x), or shortcut(x) + module(x).
+
+    Shapes: x as of the module, whose output has the same shape, or that of the shortcut's.
+    Raises: TypeError if it is given anything but modules.
+    Source: He, Zhang, Ren and Sun (2016), arXiv:1512.03385, equations 1 and 2.
+    """
+
+    def __init__(self, module: Module, *, shortcut: Module | None = None) -> None:
+        for part in (module, shortcut):
+            if not isinstance(part, Module | None):
+                raise TypeError(f"Residual takes a module, not {argument_text(part)}")
+        self.module = module
+        self.shortcut = shortcut
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        """Add the input, or what the shortcut makes of it, to the output of the module.
+
+        Shapes: x as of the module -> as of the module.
+        Raises: ValueError if the two have different shapes.
+        """
+        out = self.module(x)
+        around = x if self.shortcut is None else self.shortcut(x)
+        if out.shape != around.shape:
+            raise ValueError(
+                f"Residual adds the output of its module, of shape {out.shape}, to the "
+                f"{'input' if self.shortcut is None else 'shortcut'} of shape {around.shape}; "
+                "their shapes must be equal: give a shortcut= that changes it in the same way"
+            )
+        return around + out

@@ -1,23 +1,25 @@
 """Dense: the fully connected layer of weights and biases."""
 
-import reprlib
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
 from nn.layers.init import Initializer, initialize
+from nn.layers.parts import WithBiases, activated, activation_of, check_input, floating
 from nn.module import Module
 from nn.seeding import generator
 
 
 @register
-class Dense(Module):
-    """The fully connected layer x W + b, with penalties l1 Σ|w| + l2 Σw² on weights and biases.
+class Dense(WithBiases):
+    """The fully connected layer activation(x W + b).
 
+    The penalties on weights and biases are l1 Σ|w| + l2 Σw².
     `initializer` is "book" (0.01 times normal numbers), "he", "glorot" or "lecun", each also with
-    "_normal" or "_uniform" after it, "orthogonal", or a function (shape, rng) -> array. Layers
+    "_normal" or "_uniform" after it, "orthogonal", or a function (shape, rng) -> array.
+    `activation` is a name such as "relu", or a module; without `bias`, biases is None. Layers
     given the same int as `rng` draw the same numbers; give them one Generator to make them
     reproducible and different.
 
@@ -25,7 +27,6 @@ class Dense(Module):
     Raises: ValueError if a size is not a positive integer or a regularizer is negative.
     """
 
-    transient: ClassVar[tuple[str, ...]] = ("rng", "initializer")
     torch_layout = {"weights": ("weight", (1, 0)), "biases": ("bias", None)}
 
     def __init__(
@@ -37,6 +38,8 @@ class Dense(Module):
         bias_regularizer_l1: float = 0,
         bias_regularizer_l2: float = 0,
         *,
+        bias: bool = True,
+        activation: str | Module | None = None,
         initializer: str | Initializer = "book",
         rng: Seed = None,
         dtype: Any = np.float32,
@@ -58,7 +61,8 @@ class Dense(Module):
         shape = (self.n_inputs, self.n_neurons)
         W = initialize(initializer, shape, generator(rng), np.dtype(dtype))
         self.weights = tg.Tensor(W, requires_grad=True)  # (D, H)
-        self.biases = tg.Tensor(np.zeros(n_neurons, dtype), requires_grad=True)  # (H,)
+        self._make_biases(bias, self.n_neurons, dtype)  # (H,)
+        self.activation = activation_of(activation)
 
     @property
     def dtype(self) -> np.dtype:
@@ -66,26 +70,16 @@ class Dense(Module):
         return self.weights.dtype
 
     def forward(self, x: tg.Tensor) -> tg.Tensor:
-        """Compute x W + b; integers are converted to the dtype of the weights.
+        """Compute activation(x W + b); integers are converted to the dtype of the weights.
 
         Shapes: x (..., D) -> (..., H).
         Raises: TypeError if x is not an array; ValueError if it does not have D features.
         """
-        shape = getattr(x, "shape", None)
-        if shape is None:
-            raise TypeError(
-                f"Dense({self.n_inputs}, {self.n_neurons}) takes a Tensor or an array, but got "
-                f"{type(x).__name__}: {reprlib.repr(x)}"
-            )
-        if shape[-1:] != (self.n_inputs,):
-            raise ValueError(
-                f"Dense({self.n_inputs}, {self.n_neurons}) takes {self.n_inputs} features along "
-                f"the last axis, but got an input of shape {shape}"
-            )
-        dtype = getattr(x, "dtype", None)
-        if dtype is not None and dtype.kind in "biu":  # times float32 they would be float64
-            x = x.astype(self.dtype)
-        return tg.linear(x, self.weights, self.biases)
+        check_input(x, self, None, self.n_inputs)
+        x = floating(x, self.dtype)
+        if self.biases is None:
+            return activated(np.matmul(x, self.weights), self.activation)
+        return activated(tg.linear(x, self.weights, self.biases), self.activation)
 
     def penalty(self) -> tg.Tensor | None:
         """Return l1 Σ|w| + l2 Σw² of weights and biases, or None if all factors are 0.
@@ -100,6 +94,6 @@ class Dense(Module):
                 (self.bias_regularizer_l1, np.abs, self.biases),
                 (self.bias_regularizer_l2, np.square, self.biases),
             )
-            if factor
+            if factor and p is not None
         ]
         return sum(terms[1:], terms[0]) if terms else None

@@ -48,4 +48,22 @@ class Dropout(Module):
         if not self.training or self.rate == 0:
             return x
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
-        return tg.dropout(x, dropout_mask(self.rng, x.shape, self.rate, dtype))
+        return tg.dropout(x, dropout_mask(self.rng, self._mask_shape(x), self.rate, dtype))
+
+    def _mask_shape(self, x: tg.Tensor) -> tuple[int, ...]:
+        return x.shape
+
+
+@register
+class SpatialDropout(Dropout):
+    """Dropout of whole channels: a random fraction `rate` of them, different for each sample.
+
+    Neighbouring pixels of a channel are so alike that dropping single ones has little effect.
+
+    Shapes: x (N, ..., C) -> (N, ..., C).
+    Raises: ValueError if rate is not at least 0 and below 1.
+    Source: Tompson, Goroshin, Jain, LeCun and Bregler (2015), arXiv:1411.4280, section 3.2.
+    """
+
+    def _mask_shape(self, x: tg.Tensor) -> tuple[int, ...]:
+        return (x.shape[0], *(1 for _ in x.shape[1:-1]), x.shape[-1])

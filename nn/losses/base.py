@@ -76,7 +76,7 @@ class Loss(Configured):
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight)
-        loss = self._scope.call(self.forward, y_pred, *data)
+        loss = self._scope.run(self.forward, (y_pred, *data))
         tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
 
@@ -119,7 +119,7 @@ def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
     """
     if y.shape != y_pred.shape:
-        remedy = f"; write y.reshape({y_pred.shape})" if y.size == y_pred.size else ""
+        remedy = f"; write y.reshape({(-1, *y_pred.shape[1:])})" if y.size == y_pred.size else ""
         raise ValueError(
             f"the predictions have shape {y_pred.shape}, but the targets {y.shape}; each "
             f"prediction needs one target{remedy}"

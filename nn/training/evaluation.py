@@ -15,7 +15,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.data.batches import Batch, Batches, converted, each, pair
+from nn.data.batches import Batch, Batches, arrays_of, converted, each, pair
 from nn.data.streams import Stream
 from nn.metrics import Mean
 from nn.module import Module
@@ -164,7 +164,9 @@ def first_output(module: Module, X: Any, name: str) -> np.ndarray:
     dtype = parameter_dtype(module)
     first = each(lambda array: converted(array[:1], dtype), X)
     shapes = each(lambda array: array.shape, X)
-    with _naming_errors(f"{name}, of shape {shapes},"):
+    hint = f"the first axis of {name} counts samples: one sample alone is {name}[None]"
+    few = all(array.ndim < 3 for array in arrays_of(X))
+    with _naming_errors(f"{name}, of shape {shapes},", hint if few else ""):
         out = in_evaluation_mode(module, call_module, module, first)
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(
@@ -189,9 +191,16 @@ def validate_inputs(
             measure.init(batches.y)
 
     def check() -> None:
+        try:
+            check_by(EVALUATION_BATCH)
+        except (TypeError, ValueError):
+            check_by(len(batches.y))  # so that the error has the shapes of all the data
+            raise
+
+    def check_by(size: int) -> None:
         with tg.no_grad():
-            for start in range(0, len(batches.y), EVALUATION_BATCH):
-                part = batches.targets(slice(start, start + EVALUATION_BATCH))
+            for start in range(0, len(batches.y), size):
+                part = batches.targets(slice(start, start + size))
                 y_pred = tg.Tensor(np.broadcast_to(out, (len(part), *out.shape[1:])))
                 if state.loss is not None:
                     state.loss(y_pred, part)
@@ -248,10 +257,11 @@ def in_step_threads(
 
 
 @contextlib.contextmanager
-def _naming_errors(name: str) -> Iterator[None]:
-    """Put the name of the data into errors that are raised inside."""
+def _naming_errors(name: str, hint: str = "") -> Iterator[None]:
+    """Put the name of the data, and a hint, into errors that are raised inside."""
     try:
         yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} does not fit the model: {error}") from error
+        end = f"; {hint}" if hint else ""
+        raise kind(f"{name} does not fit the model: {error}{end}") from error

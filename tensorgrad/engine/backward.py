@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.node import NAMES, Node, ShapeDtype
+from tensorgrad.engine.node import WRITES, Node, ShapeDtype, overlap
+from tensorgrad.operands import wrong_shape
 
 Saved = Callable[[Node], tuple[Any, Any, Any]]
 Watch = Callable[[Node, int, Any, Any], None]
@@ -44,7 +45,7 @@ def backward(
             found[node] = g
         rules = node.op and node.op.rules
         args, out, kwargs = (node.args, node.out, node.kwargs) if saved is None else saved(node)
-        for i, parent in enumerate(node.parents):
+        for i, parent in enumerate(parents_of(node)):
             if parent is None or (useful is not None and parent not in useful):
                 continue
             given = step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
@@ -55,6 +56,7 @@ def backward(
             before = grads.get(parent)
             grads[parent] = step if before is None else add(before, step, parent, sums)
         if free and node.op is not None:
+            # `parents` first, because another thread's backward reads it last.
             node.parents = node.args = node.out = None
     return found | grads  # in which targets older than `since` were never taken up
 
@@ -76,13 +78,7 @@ def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
     seen = set(roots)
     stack = list(seen)
     while stack:
-        parents = stack.pop().parents
-        if parents is None:
-            raise RuntimeError(
-                "this graph was already consumed by a backward, which frees it as it goes; "
-                "to go through it again, call the first backward with retain_graph=True"
-            )
-        for parent in parents:
+        for parent in parents_of(stack.pop()):
             if parent is not None and parent not in seen and parent.serial >= since:
                 seen.add(parent)
                 stack.append(parent)
@@ -90,9 +86,23 @@ def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
     return sorted(seen, key=attrgetter("serial"), reverse=True)
 
 
+def parents_of(node: Node) -> Any:
+    """Return the nodes of a node's arguments.
+
+    Raises: RuntimeError if another backward consumed it, be it earlier or in another thread.
+    """
+    parents = node.parents
+    if parents is None:
+        raise RuntimeError(
+            "this graph was already consumed by a backward, which frees it as it goes; "
+            "to go through it again, call the first backward with retain_graph=True"
+        )
+    return parents
+
+
 def free_inputs(roots: Iterable[Node], since: int) -> set[Node]:
     """Return the nodes older than `since` that newer calls under the roots take as arguments."""
-    parents = itertools.chain.from_iterable(node.parents for node in toposort(roots, since))
+    parents = itertools.chain.from_iterable(map(parents_of, toposort(roots, since)))
     return {parent for parent in parents if parent is not None and parent.serial < since}
 
 
@@ -100,7 +110,7 @@ def leading_to(targets: set[Node], order: list[Node]) -> set[Node]:
     """Return those nodes of a topological order from which a target can be reached."""
     useful = set(targets)
     for node in reversed(order):
-        if not useful.isdisjoint(node.parents):
+        if not useful.isdisjoint(parents_of(node)):
             useful.add(node)
     return useful
 
@@ -123,10 +133,7 @@ def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
         step = np.add.reduce(step, axis=tuple(axes))
         if step.shape != parent.shape:
             if [n for n in step.shape if n != 1] != [n for n in parent.shape if n != 1]:
-                raise ValueError(
-                    f"a rule gave a gradient of shape {step.shape} for an argument of shape "
-                    f"{parent.shape}; it must have the argument's shape, or one it broadcasts to"
-                )
+                raise wrong_shape(step, parent.shape)
             step = step.reshape(parent.shape)
     if step.dtype != parent.dtype:
         if step.dtype.kind == "c" and parent.dtype.kind != "c":
@@ -137,29 +144,28 @@ def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
 
 def refuse_overwritten(order: list[Node], useful: set[Node] | None) -> None:
     """Raise if a rule would read memory of a tensor that was written to after the rule's call."""
-    written: list[Any] = [n for n in order if n.extras is not None and n.extras.version >= 0]
-    if not written:
+    calls = (node for node in reversed(order) if node.op is not None)  # the oldest first
+    oldest = next(calls, None)
+    if oldest is None or WRITES.newest < oldest.serial:
         return
-    newest = max(tensor.extras.version for tensor in written)
-    for node in reversed(order):  # the oldest first
-        if node.serial > newest:
+    written = WRITES.since(oldest.serial)
+    for node in (oldest, *calls) if written else ():
+        if node.serial > WRITES.newest:
             break
-        if node.op is not None and (useful is None or node in useful):
-            for tensor in written:
-                if tensor.extras.version > node.serial:
-                    refuse_if_saved(tensor, node)
+        if useful is None or node in useful:
+            for array, version, owner in written:
+                if version > node.serial:
+                    refuse_if_saved(array, owner, node)
 
 
-def refuse_if_saved(tensor: Any, node: Node) -> None:
-    """Raise if a call saved the memory of a tensor, which was written to after the call."""
+def refuse_if_saved(array: np.ndarray, owner: str, node: Node) -> None:
+    """Raise if a call saved memory of an array, which was written to after the call."""
     saved = {f"argument {i} of": value for i, value in enumerate(node.args)}
     for part, value in (saved | {"the result of": node.out}).items():
-        if isinstance(value, np.ndarray) and np.may_share_memory(value, tensor.extras.array):
-            kind = "leaf" if tensor.op is None else f"result of {tensor.op.name}"
-            name = f" {NAMES.get(tensor)!r}" if NAMES.get(tensor) else ""
+        if isinstance(value, np.ndarray) and overlap(value, array):
             raise RuntimeError(
-                f"{part} {node.op.name} lies in the memory of the {kind}{name} of shape "
-                f"{tensor.shape}, which was written to in place after the call, whose gradient "
+                f"{part} {node.op.name} lies in the memory of the {owner} of shape "
+                f"{array.shape}, which was written to in place after the call, whose gradient "
                 "needs the value from before; run backward before writing to .data, as an "
                 "optimizer's step does, or write to a copy"
             )

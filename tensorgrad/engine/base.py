@@ -19,8 +19,8 @@ class TensorBase:
     # np.ma would take the array from under the tensor.
     _value: Any
     node: Node | None
-    # Of the result of softmax or sigmoid: the function, and its argument.
-    _logits: tuple[Function, "TensorBase"] | None
+    # Of the result of softmax or sigmoid: the function, its argument, and a serial number.
+    _logits: tuple[Function, "TensorBase", int] | None
     _view_of: tuple[weakref.ref["TensorBase"], tuple[ViewStep, ...]]  # of a view; else not set
     _views: list[weakref.ref["TensorBase"]]
     tensor: type["TensorBase"]  # Tensor itself, once there is one: the type of every result

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.backward import backward
+from tensorgrad.engine.backward import backward, parents_of
 from tensorgrad.engine.base import TensorBase, require_node, wrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, State
+from tensorgrad.operands import plain_array
 
 ACCUMULATING = threading.Lock()  # several threads may add to the .grad of one leaf
 
@@ -52,13 +53,14 @@ def gradients(
 
 def as_tensors(node: Node) -> tuple[list[Any], Any, dict[str, Any]]:
     """Return what a node saved for its rules as Tensors that know where they came from."""
-    pairs = zip(node.args, node.parents, strict=True)
+    values, saved = node.args, node.out
+    pairs = zip(values, parents_of(node), strict=True)
     args = [a if isinstance(a, ShapeDtype) or p is None else wrap(a, p) for a, p in pairs]
     residuals, kwargs, observer = node.op and node.op.residuals, node.kwargs, STATE.get().observer
-    out = None if node.out is None or residuals else wrap(node.out, node)
+    out = None if saved is None or residuals else wrap(saved, node)
     if observer is not None:
         args, out, kwargs = observer.saved(node, args, out, kwargs)
-    if residuals and node.out is not None:
+    if residuals and saved is not None:
         out = residuals(*args, **kwargs)
     return args, out, kwargs
 
@@ -78,7 +80,7 @@ def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:
             )
         one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._value)
         return wrap(one) if create_graph else one
-    value: Any = g if isinstance(g, TensorBase) else np.array(g)[()]
+    value: Any = g if isinstance(g, TensorBase) else plain_array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
         raise ValueError(
             f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape "

@@ -34,14 +34,13 @@ class ShapeDtype:
 class NodeExtras:
     """Optional attributes that only a few nodes need: hooks, and a gradient to be retained."""
 
-    __slots__ = ("array", "grad", "hooks", "retains", "version")
+    __slots__ = ("grad", "hooks", "retains", "version")
 
     def __init__(self, retains: bool = False) -> None:
         self.hooks: list[Callable[[Any], Any]] = []
         self.retains = retains
         self.grad: Any = None
-        self.array: Any = None  # the array, if it was written to in place, and
-        self.version = -1  # the serial number at which it last was
+        self.version = -1  # the serial number at which a leaf was last given other values
 
     def run_hooks(self, g: Any) -> Any:
         """Return what the hooks make of the complete gradient."""
@@ -138,5 +137,41 @@ class Names:
             self._found[key] = weakref.ref(owner, lambda _: self._found.pop(key, None)), name
 
 
+class Writes:
+    """The arrays of tensors that were written to in place, and the serial number of the last write.
+
+    By array and not by node, because constants, such as `t.detach()`, share the memory of others.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[int, list[Any]] = {}  # weak reference, serial number, owner
+        self.newest = -1
+
+    def add(self, array: np.ndarray, owner: Callable[[], str]) -> None:
+        """Note a write to an array; `owner()` is what messages call the tensor that it is of."""
+        key = id(array)
+        entry = self._found.get(key)
+        if entry is None:
+            reference = weakref.ref(array, lambda _: self._found.pop(key, None))
+            entry = self._found[key] = [reference, -1, owner()]
+        entry[1] = self.newest = next(serials)
+
+    def since(self, serial: int) -> list[tuple[np.ndarray, int, str]]:
+        """Return the arrays that were written to after a serial number."""
+        if self.newest <= serial:
+            return []
+        found = [(ref(), version, owner) for ref, version, owner in list(self._found.values())]
+        return [entry for entry in found if entry[1] > serial and entry[0] is not None]
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return True if two arrays have an element in common, or if that is hard to tell."""
+    try:
+        return np.shares_memory(a, b, max_work=1000)
+    except np.exceptions.TooHardError:
+        return True
+
+
 NAMES = Names()
+WRITES = Writes()
 KEPT: weakref.WeakKeyDictionary[Node, tuple[Any, Any]] = weakref.WeakKeyDictionary()  # by traces

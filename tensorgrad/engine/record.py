@@ -19,6 +19,7 @@ from tensorgrad.engine.base import (
 )
 from tensorgrad.engine.node import Node, ShapeDtype, serials
 from tensorgrad.engine.state import STATE, State
+from tensorgrad.operands import plain_array
 from tensorgrad.rules import (
     COMPOSITE,
     NONDIFFERENTIABLE,
@@ -29,7 +30,7 @@ from tensorgrad.rules import (
     Function,
     Op,
     Plan,
-    plain_array,
+    is_ours,
 )
 
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
@@ -38,7 +39,6 @@ IMPURE: set[Function] = set()  # results differ from call to call
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
 ARRAYS = {np.ndarray, *NUMBERS} - {float, int, bool, complex}
-OURS = {"numpy", __name__.partition(".")[0]}  # packages whose functions may return integers
 
 # The C library of Linux hands large arrays back to the system when they are freed, and new ones are
 # fetched page by page: four fifths of a step on arrays of 4 MB. It keeps what is smaller than the
@@ -71,7 +71,7 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if function in STATIC:
         return function(*unwrap(args), **unwrap(kwargs))
     if function not in NONDIFFERENTIABLE and records((args, kwargs)):
-        name = getattr(function, "__qualname__", function)
+        name = name_of(function)
         if function in UNSUPPORTED:
             raise TypeError(f"{name} of tensors that require a gradient: {UNSUPPORTED[function]}")
         raise TypeError(
@@ -123,6 +123,14 @@ def impure(function: F) -> F:
     return cast(F, call)
 
 
+def name_of(function: Function) -> str:
+    """Return what messages call a function: `ufunc.outer` with the name of the ufunc."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{owner.__name__}.{function.__name__}"
+    return getattr(function, "__qualname__", repr(function))
+
+
 @functools.cache
 def out_position(function: Function) -> int:
     """Return the number of the parameter `out`, or one that no argument has."""
@@ -137,9 +145,9 @@ def refuse_if_unknown(function: Function, args: tuple[Any, ...], kwargs: dict[st
     try:
         inspect.signature(COMPOSITE[function]).bind(*args, **kwargs)
     except TypeError as error:
-        name = getattr(function, "__qualname__", function)
         raise TypeError(
-            f"{name} of tensors: {error}; leave it out, or pass .data if no gradient is wanted"
+            f"{name_of(function)} of tensors: {error}; leave it out, or pass .data if no gradient "
+            "is wanted"
         ) from None
 
 
@@ -177,7 +185,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if type(out) not in ARRAYS:  # but Python's number, or a list, as users' primitives may return
         out = plain_array(out)[()]
     t = wrap(out)
-    if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
+    if out.base is not None or (values and out is values[0]):
         link(t, op, args, kwargs)
     # Integers without keywords, as of a write into an integer tensor, are refused where they end.
     if recording and (out.dtype.kind in "fc" or has_gradient(op, out) or not kwargs):
@@ -195,8 +203,7 @@ def has_gradient(op: Op, out: Any) -> bool:
     Raises: TypeError for objects and times, in which a gradient would be lost, and for integers of
     a function whose user declared a gradient.
     """
-    users = (getattr(op.function, "__module__", None) or "numpy").partition(".")[0] not in OURS
-    if out.dtype.kind not in ("fc" if users else "fcbiu"):
+    if out.dtype.kind not in ("fcbiu" if is_ours(op.function) else "fc"):
         raise TypeError(
             f"{op.name} of a tensor that requires a gradient made an array of dtype {out.dtype}, "
             "which has no gradient; use a floating-point dtype, or pass .data"

@@ -245,10 +245,20 @@ class Scope:
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call the function inside this scope."""
+        return self.run(function, args, kwargs)
+
+    def run(
+        self, function: Callable[..., Any], args: Any = (), kwargs: dict[str, Any] = NO_KEYWORDS
+    ) -> Any:
+        """Call the function inside this scope, faster, because the arguments are not unpacked."""
         now = STATE.get()
         around, inner = self._inside
         if around is not now or inner is None:
             inner = now.inside(scope=ScopePath(self.name, self.kind, now.scope))
             if now.observer is None:  # which would be kept alive
                 self._inside = (now, inner)  # and met again at every step of a training loop
-        return inner.run(function, args, kwargs)
+        STATE.set(inner)
+        try:  # as State.run does, without one more call, of which a small network has many
+            return function(*args, **kwargs)
+        finally:
+            STATE.set(now)

@@ -11,8 +11,8 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase, ViewStep, wrap
 from tensorgrad.engine.record import apply, root_of
 from tensorgrad.engine.state import STATE
+from tensorgrad.operands import numbers
 from tensorgrad.ops.index import assign, take
-from tensorgrad.rules import numbers
 
 
 def assign_(t: Any, result: Any) -> Any:

@@ -1,18 +1,18 @@
 """Helpers that several families of ops use."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from tensorgrad.operands import numbers, objects_as_numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
     nondifferentiable,
-    numbers,
-    plain_array,
     primitive,
     refuse_out,
     rule,
@@ -30,10 +30,10 @@ def along_first_axis(function: Function) -> Function:
 
 
 def as_array(x: Any) -> Any:
-    """Return arrays and tensors unchanged, and numbers and lists as arrays."""
+    """Return arrays and tensors unchanged, and numbers, lists and objects that are numbers as arrays."""
     if hasattr(x, "shape") and not isinstance(x, np.ndarray):
         return x
-    return plain_array(x)
+    return objects_as_numbers(plain_array(x))
 
 
 def as_operand(x: Any) -> Any:
@@ -60,10 +60,25 @@ def as_inexact(x: Any) -> Any:
     return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
+def zeros_of(v: Any, shape: Any) -> Any:
+    """Return zeros of another shape, of the same kind of array."""
+    if type(v) is np.ndarray:
+        return np.zeros(shape, v.dtype)
+    return np.zeros_like(v, order="C", shape=shape)
+
+
+def is_plain(*xs: Any) -> bool:
+    """Return True for arrays and numbers, whose values may decide what a rule computes.
+
+    Those of tensors may not: an observer may follow them, and a program stand for them.
+    """
+    return all(isinstance(x, (np.ndarray, np.generic, int, float, complex)) for x in xs)
+
+
 @primitive
 def values(x: Any) -> np.ndarray:
     """Return the array of a tensor, for decisions through which no gradient flows."""
-    return np.asarray(x)
+    return plain_array(x)
 
 
 @primitive
@@ -81,7 +96,7 @@ def substitute(x: Any, value: Any) -> Any:
 def check(
     holds: Any, error: type[Exception], message: str | Callable[..., str], *shown: Any
 ) -> None:
-    """Raise an error, with values in its message, unless a condition on values holds.
+    """Raise an error or warn, with values in the message, unless a condition on values holds.
 
     In a function of tensors an `if` would decide once, when a program is made of it; this is a call
     that the program repeats. Fields such as `{}` in the message are filled with what is `shown`, or
@@ -94,7 +109,10 @@ def check(
     if not isinstance(holds, (bool, np.bool_)):
         check_step(holds, error, message, *shown)
     elif not holds:
-        raise error(message.format(*shown) if isinstance(message, str) else message(*shown))
+        text = message.format(*shown) if isinstance(message, str) else message(*shown)
+        if not issubclass(error, Warning):
+            raise error(text)
+        warnings.warn(text, error, stacklevel=3)
 
 
 @primitive
@@ -131,13 +149,17 @@ def substituted(found: Any, value: Any) -> Any:
     if isinstance(value, tuple):
         pairs = map(substituted, found, value)
         return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
-    return substitute(found, np.asarray(value)[()])
+    return substitute(found, plain_array(value)[()] if is_plain(value) else value)
 
 
+@primitive
 def positions(indices: Any) -> Any:
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
-    checked = hasattr(indices, "dtype") and indices.ndim
-    return values(indices).astype(np.intp, casting="same_kind" if checked else "unsafe", copy=False)
+    casting = "same_kind" if hasattr(indices, "dtype") and indices.ndim else "unsafe"
+    return np.asarray(indices).astype(np.intp, casting=casting, copy=False)
+
+
+nondifferentiable(positions)
 
 
 def axis_index(axis: Any, ndim: int) -> int:

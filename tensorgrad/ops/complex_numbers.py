@@ -6,7 +6,7 @@ respect to x + iy is d/dx + i d/dy. Functions without a complex derivative, such
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, values
+from tensorgrad.ops.common import as_array, numpys, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule
 
 
@@ -65,7 +65,7 @@ def _sign(x):
     size = np.absolute(values(x))
     turns = np.isfinite(size) & (size > 0)
     turning = np.where(turns, x, 1)
-    return np.where(turns, turning / np.absolute(turning), np.sign(values(x)))
+    return np.where(turns, turning / np.absolute(turning), numpys(np.sign, x))
 
 
 @composite(np.angle)

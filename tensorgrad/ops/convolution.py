@@ -158,7 +158,8 @@ def conv(
             f"weights of shape {W.shape} take biases of shape {W.shape[-1:]}, not {np.shape(b)}"
         )
     windows = windows_of(x.shape[1:-1], W.shape[:-2], stride, padding, dilation)
-    return convolved(*in_one_dtype(x, W, b), windows, groups)
+    x, W, b = in_one_dtype(x, W, b)
+    return convolved(x, W, b, windows, groups)
 
 
 @primitive

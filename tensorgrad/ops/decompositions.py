@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, SVDResult
 
-from tensorgrad.ops.common import adjoint, fold_triangle, values
+from tensorgrad.ops.common import adjoint, check, fold_triangle, values
 from tensorgrad.ops.repeated import (
     RULE,
     VALUES,
@@ -25,7 +25,7 @@ from tensorgrad.ops.repeated import (
     marked,
     noise,
     reciprocal,
-    refusal,
+    refuse_basis,
 )
 from tensorgrad.rules import composite, primitive, rule
 
@@ -74,19 +74,19 @@ def refuse(message, arriving, where=True):
     """Raise if a gradient arrives there that is more than rounding."""
     size = np.abs(values(arriving))
     noise = 100 * max(size.shape[-2:]) * np.finfo(size.dtype).eps * np.max(size, initial=0)
-    if np.any(where & (size > noise)):
-        raise np.linalg.LinAlgError(message)
+    check(~np.any(where & (size > noise)), np.linalg.LinAlgError, message)
 
 
 def refuse_phase(name, diagonal, arriving):
     """Raise if a gradient arrives at the phase of complex vectors, which is arbitrary."""
     diagonal, arriving = values(diagonal), np.abs(values(arriving))
     noise = np.sqrt(np.finfo(diagonal.dtype).eps) * np.max(arriving, initial=0)
-    if np.any(np.abs(diagonal.imag) > noise):
-        raise np.linalg.LinAlgError(
-            f"the complex vectors of {name} have no gradient but in functions that stay as they are when a vector "
-            "is multiplied with exp(i phi); take absolute values, or products with the conjugate"
-        )
+    check(
+        ~np.any(np.abs(diagonal.imag) > noise),
+        np.linalg.LinAlgError,
+        f"the complex vectors of {name} have no gradient but in functions that stay as they are when a vector "
+        "is multiplied with exp(i phi); take absolute values, or products with the conjugate",
+    )
 
 
 def _cholesky(g, out, _a, upper=False):
@@ -154,10 +154,12 @@ def _eig(g, out, _a):
     strict = check_repeated("eig", gw, [np.matrix_transpose(inner), inner], equal, marker, v)
     inner = inner * reciprocal(np.expand_dims(w, -1) - np.expand_dims(w, -2), equal)
     inverse = np.linalg.inv(v)
-    if v.shape[-1] * np.finfo(v.dtype).eps * np.max(np.abs(values(inverse)), initial=0) > 0.1:
-        raise np.linalg.LinAlgError(
-            "the eigenvalues of a matrix without a basis of eigenvectors have no gradient: they move infinitely fast"
-        )
+    size = np.max(np.abs(values(inverse)), initial=0)
+    check(
+        np.logical_not(v.shape[-1] * np.finfo(v.dtype).eps * size > 0.1),
+        np.linalg.LinAlgError,
+        "the eigenvalues of a matrix without a basis of eigenvectors have no gradient: they move infinitely fast",
+    )
     middle = guarded(on_diagonal(gw) + inner, v, equal, strict)
     return np.matrix_transpose(np.matmul(np.matmul(v, middle), inverse))
 
@@ -183,8 +185,7 @@ def without_tips(gs, zero, limit, marker):
     tips = zero & (np.abs(values(gs)) > limit)
     caller, by_rule = (values(marker)[..., i, None] != 0 for i in (VECTORS, RULE))
     several = np.count_nonzero(zero, axis=-1, keepdims=True) > 1
-    if np.any(tips & (caller | by_rule & several)):
-        raise refusal("svd")
+    refuse_basis("svd", np.any(tips & (caller | by_rule & several)))
     tips = tips & ~by_rule
     return np.where(tips, 0, gs), np.any(tips, axis=-1)[..., None, None]
 

@@ -7,12 +7,15 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
-from tensorgrad.ops.common import as_array, as_operand, values
+from tensorgrad.operands import plain_array
+from tensorgrad.ops.common import as_array, as_operand, is_plain, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
 
 def safe_divide(g, d):
     """Return g / d, but 0 where both are 0: a zero gradient times an infinite slope is 0, as behind a `where`."""
+    if not is_plain(g, d):
+        return quotient(g, d)
     if getattr(d, "ndim", 0) == 0 and d:
         return g / d
     try:
@@ -20,6 +23,22 @@ def safe_divide(g, d):
             return g / d
     except FloatingPointError:
         return g / np.where((g == 0) & (d == 0), 1, d)
+
+
+@primitive
+def quotient(g, d):
+    """Return safe_divide of tensors, which decides by values."""
+    return safe_divide(g, d)
+
+
+def _divisor(g, d):
+    """Return what `quotient` divides by: d, and 1 where g and d are 0."""
+    return d if is_plain(g, d) and np.all(d) else np.where(np.equal(g, 0) & np.equal(d, 0), 1, d)
+
+
+def _quotient_divisor(t, _out, g, d):
+    d = _divisor(g, d)
+    return safe_divide(safe_divide(t, d) * g, -d)
 
 
 def _power_base(g, _out, a, b):
@@ -31,7 +50,7 @@ def _power_base(g, _out, a, b):
     ):  # unsigned b - 1 would wrap around at 0, int8 at -128
         b = b.astype(g.dtype)
     zero = np.equal(a, 0)
-    if np.any(zero):
+    if not is_plain(g) or np.any(zero):
         a = np.where(zero & (np.equal(b, 0) | np.equal(g, 0)), 1, a)
     return g * (b * a ** (b - 1))
 
@@ -53,7 +72,7 @@ def _chosen(g, a, b, larger):
     """g where `larger` selects the argument, g / 2 where both tie, 0 elsewhere."""
     tied = np.equal(a, b)
     # Multiply by each mask separately: `where` is ten times slower, and the sum of two masks is an integer, which promotes.
-    return g * larger if not np.any(tied) else g * larger + g * tied * 0.5
+    return g * larger if is_plain(g) and not np.any(tied) else g * larger + g * tied * 0.5
 
 
 def _turn(g, side, a, b):
@@ -65,19 +84,19 @@ def _turn(g, side, a, b):
 @primitive
 def cast(x, dtype):
     """Convert x to another floating-point or complex dtype."""
-    return np.asarray(x).astype(dtype)[()]
+    return plain_array(x).astype(dtype)[()]
 
 
 @primitive
 def cast_to_integers(x, dtype):
     """Convert x to a dtype that carries no gradient."""
-    return np.asarray(x).astype(dtype)
+    return plain_array(x).astype(dtype)
 
 
 @primitive
 def astype(x, dtype):
     """Convert x to a dtype that is not of numbers."""
-    return np.asarray(x).astype(dtype)
+    return plain_array(x).astype(dtype)
 
 
 @primitive
@@ -117,6 +136,7 @@ rule(np.add,         lambda g, _out, _a, _b: g,                       lambda g, 
 rule(np.subtract,    lambda g, _out, _a, _b: g,                       lambda g, _out, _a, _b: -g)
 rule(np.multiply,    lambda g, _out, _a, b: g * b,                    lambda g, _out, a, _b: g * a)
 rule(np.divide,      lambda g, _out, _a, b: safe_divide(g, b),        lambda g, _out, a, b: safe_divide(safe_divide(g, b) * a, -b))
+rule(quotient,       lambda t, _out, g, d: safe_divide(t, _divisor(g, d)),   _quotient_divisor)
 rule(np.power,       _power_base,                                     _power_exponent)
 rule(np.maximum,     lambda g, _out, a, b: _chosen(g, a, b, np.greater(a, b)),   lambda g, _out, a, b: _chosen(g, a, b, np.greater(b, a)))
 rule(np.minimum,     lambda g, _out, a, b: _chosen(g, a, b, np.less(a, b)),      lambda g, _out, a, b: _chosen(g, a, b, np.less(b, a)))
@@ -198,7 +218,7 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
         clipped = np.maximum(clipped, within_dtype(low, a.dtype))
     if high is not None:
         clipped = np.minimum(clipped, within_dtype(high, a.dtype))
-        if low is not None and np.any(np.greater_equal(low, high)):
+        if low is not None and (not is_plain(low, high) or np.any(np.greater_equal(low, high))):
             fixed = np.greater_equal(low, high) & np.logical_not(np.isnan(clipped))
             clipped = np.where(fixed, high, clipped)  # a has no influence
     return np.copy(a) if clipped is a else clipped

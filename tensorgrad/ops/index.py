@@ -8,9 +8,12 @@ from tensorgrad.ops.common import (
     as_array,
     axis_index,
     axis_indices,
+    is_plain,
+    numpys,
     positions,
     valued_by_numpy,
     values,
+    zeros_of,
 )
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
@@ -29,7 +32,7 @@ def take(x, index):
 @primitive
 def put(v, index, shape):
     """Add v at the index of an array of zeros: the adjoint of take."""
-    out = np.zeros(shape, v.dtype)
+    out = zeros_of(v, shape)
     items = index if isinstance(index, tuple) else (index,)
     if not repeats(items):
         out[index] = v
@@ -52,7 +55,7 @@ def put(v, index, shape):
 @primitive
 def assign(x, index, value):
     """Return a copy of x in which x[index] is the value."""
-    out = np.array(x)
+    out = np.copy(x)
     out[index] = value
     return out
 
@@ -105,9 +108,9 @@ def _sort(g, out, x, axis=-1, kind=None, stable=None):
         return np.reshape(_sort(g, out, np.ravel(x)), x.shape)
     order = np.argsort(x, axis=axis)  # ties share their gradients, so their order does not matter
     last = np.moveaxis(out, axis, -1)
-    begins = np.ones(last.shape, bool)
-    begins[..., 1:] = np.not_equal(last[..., 1:], last[..., :-1])
-    if not np.all(begins):
+    first = np.ones((*last.shape[:-1], min(last.shape[-1], 1)), bool)
+    begins = np.concatenate([first, np.not_equal(last[..., 1:], last[..., :-1])], axis=-1)
+    if not is_plain(g) or not np.all(begins):
         g = np.moveaxis(shared(np.moveaxis(g, axis, -1), begins), -1, axis)
     return np.take_along_axis(g, np.argsort(order, axis=axis), axis=axis)
 
@@ -137,6 +140,8 @@ nondifferentiable(np.diag_indices_from, np.tril_indices_from, np.triu_indices_fr
 
 @composite(np.take_along_axis)
 def _take_along_axis(arr, indices, axis=-1):
+    if is_plain(arr):
+        return numpys(np.take_along_axis, arr, indices, axis)
     arr, indices = as_array(arr), values(indices)
     if axis is None:
         arr, axis = np.ravel(arr), 0
@@ -261,7 +266,7 @@ def _trim_zeros(filt, trim="fb", axis=None):
 @valued_by_numpy(np.bincount)
 def _bincount(x, /, weights=None, minlength=0):
     """Counts carry no gradient, sums of weights do."""
-    counts = np.bincount(values(x), None, minlength)
+    counts = numpys(np.bincount, x, None, minlength)
     if weights is None:
         return counts
     return np.astype(put(as_array(weights), (values(x),), counts.shape), float)
@@ -272,13 +277,11 @@ def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     """The edges depend on the smallest and the largest element, unless `range` is given."""
     if np.ndim(bins):
         return as_array(bins)
-    edges = np.histogram_bin_edges(values(a), bins, range, weights)
+    edges = numpys(np.histogram_bin_edges, a, bins, range, weights)
     if range is not None or not a.size:
         return edges
-    low, high = np.min(a), np.max(a)
-    if values(low) == values(high):
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, len(edges))
+    # NumPy widens an interval of length 0 by constants, which do not count for the gradient.
+    return np.linspace(np.min(a), np.max(a), len(edges))
 
 
 @valued_by_numpy(np.histogram)
@@ -287,10 +290,10 @@ def _histogram(a, bins=10, range=None, density=None, weights=None):
     a = np.ravel(as_array(a))
     weights = None if weights is None else np.ravel(as_array(weights))
     edges = np.histogram_bin_edges(a, bins, range)
-    total, _ = np.histogram(values(a), values(edges))
+    total, _ = numpys(np.histogram, a, values(edges))
     if weights is not None:
         place = np.searchsorted(values(edges), values(a), "right") - 1
-        place[values(a) == values(edges)[-1]] = len(total) - 1
+        place = np.where(values(a) == values(edges)[-1], len(total) - 1, place)
         inside = (place >= 0) & (place < len(total))
         total = put(weights[inside], (place[inside],), total.shape)
     return (total / np.diff(edges) / np.sum(total) if density else total), edges

@@ -13,6 +13,8 @@ from tensorgrad.ops.common import (
     as_inexact,
     fold_triangle,
     hermitian_of,
+    is_plain,
+    numpys,
     substitute,
     values,
 )
@@ -95,16 +97,28 @@ def _cofactors(g, out, a):
     n = a.shape[-1]
     if n == 0:
         return g
-    s = np.linalg.svd(values(a), compute_uv=False)
-    if np.all(s[..., -1] > 1e-4 * s[..., 0]):
-        inner = np.sum(g * out, axis=(-2, -1), keepdims=True)
-        crossed = np.matmul(np.matmul(out, np.matrix_transpose(g)), out)
-        return (inner * out - crossed) / np.expand_dims(np.linalg.det(a), (-2, -1))
-    eye, number = np.eye(n, dtype=s.dtype), np.arange(n)
+    s = numpys(np.linalg.svdvals, a)
+    regular = np.all(s[..., -1] > 1e-4 * s[..., 0])
+    if is_plain(g):
+        return (_by_determinant if regular else _by_minors)(g, out, a)
+    eye = np.eye(n, dtype=out.dtype)  # in the place of what the other way is for
+    by_determinant = _by_determinant(g, np.where(regular, out, eye), np.where(regular, a, eye))
+    return np.where(regular, by_determinant, _by_minors(g, out, np.where(regular, eye, a)))
+
+
+def _by_determinant(g, out, a):
+    inner = np.sum(g * out, axis=(-2, -1), keepdims=True)
+    crossed = np.matmul(np.matmul(out, np.matrix_transpose(g)), out)
+    return (inner * out - crossed) / np.expand_dims(np.linalg.det(a), (-2, -1))
+
+
+def _by_minors(g, _out, a):
+    n, real = a.shape[-1], np.real(a).dtype
+    eye, number = np.eye(n, dtype=real), np.arange(n)
     left_out = np.stack([np.delete(eye, i, 1) for i in range(n)])  # (n, n, n - 1)
     rows, columns = left_out[:, None], left_out[None]
     minors = np.matmul(np.matmul(np.matrix_transpose(rows), np.expand_dims(a, (-4, -3))), columns)
-    signed = g * ((-1) ** (number[:, None] + number)).astype(s.dtype)
+    signed = g * ((-1) ** (number[:, None] + number)).astype(real)
     steps = np.expand_dims(signed, (-2, -1)) * cofactors(minors)
     return np.sum(np.matmul(np.matmul(rows, steps), np.matrix_transpose(columns)), axis=(-4, -3))
 
@@ -148,7 +162,7 @@ def _slogdet(a):
 @composite(np.linalg.lstsq)
 def _lstsq(a, b, rcond=None):
     """Return residuals where NumPy does: for more equations than unknowns, and full rank."""
-    _, residuals, rank, _ = np.linalg.lstsq(values(as_array(a)), values(as_array(b)), rcond)
+    _, residuals, rank, _ = numpys(np.linalg.lstsq, values(a), values(b), rcond)
     a, b = as_inexact(a), as_inexact(b)
     dtype = np.result_type(a.dtype, b.dtype)
     a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))

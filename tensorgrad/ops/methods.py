@@ -3,6 +3,7 @@
 A reduction such as that of np.subtract applies the ufunc to one slice after another. `at` writes in place.
 """
 
+import contextlib
 import functools
 from typing import Any
 
@@ -14,8 +15,9 @@ from tensorgrad.rules import composite, nondifferentiable, refuse_out, unsupport
 # fmt: off
 DIFFERENTIABLE_UFUNCS = (
     np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.remainder, np.fmod, np.maximum, np.minimum,
-    np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.arctan2, np.hypot, np.copysign, np.heaviside,
+    np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.arctan2, np.hypot, np.copysign, np.heaviside, np.nextafter,
 )
+OUTER_ONLY = (np.ldexp, np.divmod)  # which take or return integers, or return two arrays
 NONDIFFERENTIABLE_UFUNCS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
     np.logical_xor, np.floor_divide, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift,
@@ -23,7 +25,7 @@ NONDIFFERENTIABLE_UFUNCS = (
 )
 FOLDED = (
     np.subtract, np.divide, np.power, np.float_power, np.remainder, np.fmod, np.logaddexp2, np.arctan2, np.hypot,
-    np.copysign, np.heaviside,
+    np.copysign, np.heaviside, np.nextafter,
 )
 UNRELIABLE = (np.power, np.arctan2)   # np.power.reduce([2.0, 3.0, 2.0]) is 4.0 in NumPy 2.4
 # fmt: on
@@ -105,6 +107,8 @@ def _masked_result(ufunc, out, mask, chosen, casting):
         result = np.zeros_like(chosen, dtype=out.dtype, shape=out.shape)
         result[...] = out
         out[mask] = np.nan
+        with contextlib.suppress(TypeError):  # of a recorded tensor; a constant is written
+            out[mask] = chosen
     else:
         result = out
     result[mask] = np.astype(chosen, result.dtype)
@@ -169,10 +173,10 @@ def _reduceat(ufunc):
     return _valued(ufunc, "reduceat", reduceat)
 
 
-for _ufunc in DIFFERENTIABLE_UFUNCS:
+for _ufunc in (*DIFFERENTIABLE_UFUNCS, *OUTER_ONLY):
     composite(_ufunc.outer, _outer_method(_ufunc))
-    if _ufunc not in UNRELIABLE:
-        composite(_ufunc.reduceat, _reduceat(_ufunc))
+for _ufunc in {*DIFFERENTIABLE_UFUNCS} - {*UNRELIABLE}:
+    composite(_ufunc.reduceat, _reduceat(_ufunc))
 for _ufunc in FOLDED:
     composite(_ufunc.accumulate, _accumulate(_ufunc))
     if _ufunc not in UNRELIABLE:
@@ -195,9 +199,10 @@ unsupported(
 )
 for _ufunc in UFUNCS - {*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS}:
     unsupported(
-        "NumPy has this method only for functions of two arguments and one result",
-        _ufunc.outer,
+        "NumPy has this method only for functions of two arguments and one result of their type",
         _ufunc.reduce,
         _ufunc.accumulate,
         _ufunc.reduceat,
     )
+    if _ufunc not in OUTER_ONLY:
+        unsupported("NumPy has this method only for functions of two numbers", _ufunc.outer)

@@ -37,14 +37,15 @@ def channel_moments(x: Array) -> np.ndarray:
     means, squares, counts = [], [], []
     for (part,) in in_blocks(rows):
         part = part.astype(precise, copy=False)
-        n = len(part) * k
-        mean = per_channel(np.dot(np.ones(len(part), precise), part), k) / n
-        deviations = part - np.tile(mean, k)
-        squares.append(per_channel(np.einsum("ij,ij->j", deviations, deviations), k))
-        means.append(mean)
+        n, ones = len(part) * k, np.ones(len(part), precise)
+        near = per_channel(np.dot(ones, part), k) / n
+        deviations = part - np.tile(near, k)
+        rest = per_channel(np.dot(ones, deviations), k) / n  # of what rounding left of the mean
+        means.append(near + rest.astype(float))
+        squares.append(per_channel(np.einsum("ij,ij->j", deviations, deviations), k) - n * rest**2)
         counts.append(n)
     # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
-    n, weights = sum(counts), np.array(counts, precise)[:, None]
+    n, weights = sum(counts), np.array(counts)[:, None]
     mean = np.add.reduce(weights * means, axis=0) / n
     between = np.add.reduce(weights * np.square(means - mean), axis=0)
     return np.stack([mean, (np.add.reduce(squares, axis=0) + between) / n]).astype(x.dtype)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops.common import as_inexact, values
+from tensorgrad.ops.common import as_array, as_inexact, check, numpys
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -35,10 +35,11 @@ def unbounded(x, right, finite=True):
 
 
 def _unbounded(g, _out, _x, _right, finite=True):
-    if np.any(values(g) * ~finite):
-        raise np.linalg.LinAlgError(
-            "the condition number of a singular matrix is infinite, and has no gradient"
-        )
+    check(
+        ~np.any(np.not_equal(g, 0) & ~finite),
+        np.linalg.LinAlgError,
+        "the condition number of a singular matrix is infinite, and has no gradient",
+    )
     return g
 
 
@@ -50,7 +51,7 @@ rule(unbounded, _unbounded)
 def _matrix_norm(x, /, *, keepdims=False, ord="fro"):
     x = as_inexact(x)
     if x.size == 0 or x.ndim < 2:  # as NumPy says, a number or an error
-        return np.linalg.matrix_norm(values(x), keepdims=keepdims, ord=ord)
+        return numpys(np.linalg.matrix_norm, x, keepdims=keepdims, ord=ord)
     sums = {1: -2, -1: -2, np.inf: -1, -np.inf: -1}
     if ord in (None, "fro", "f"):
         return np.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
@@ -94,7 +95,7 @@ def _norm(x, ord=None, axis=None, keepdims=False):
 @composite(np.linalg.cond)
 def _cond(x, p=None):
     """Compute it of the identity where the matrix is singular, and put NumPy's infinity there."""
-    right = np.asarray(np.linalg.cond(values(x), p))
+    right = as_array(numpys(np.linalg.cond, x, p))
     finite = np.isfinite(right)
     x = np.where(finite[..., None, None], x, np.eye(*x.shape[-2:], dtype=x.dtype))
     if p is None or p in (2, -2):
@@ -104,4 +105,4 @@ def _cond(x, p=None):
     else:
         axes = (-2, -1)
         found = np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
-    return (found if finite.all() else unbounded(found, right, finite=finite)).astype(right.dtype)
+    return unbounded(found, right, finite=finite).astype(right.dtype)

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, as_inexact, values
+from tensorgrad.ops.common import as_array, as_inexact, numpys, values
 from tensorgrad.rules import composite
 
 
@@ -17,7 +17,8 @@ def like_numpy(function):
     def declare(implementation):
         @functools.wraps(implementation)
         def call(*args, **kwargs):
-            right = function(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+            keywords = {key: plain(x) for key, x in kwargs.items()}
+            right = numpys(function, *map(plain, args), **keywords)
             return with_dtypes_of(implementation(*args, **kwargs), right)
 
         return composite(function, call)
@@ -79,6 +80,10 @@ def _leading(p):
     return p[found[0] :] if found.size else np.zeros(1, p.dtype)
 
 
+def _remainder_size(u, v):
+    return np.intp(np.size(np.polydiv(u, v)[1]))
+
+
 @like_numpy(np.polydiv)
 def _polydiv(u, v):
     """Divide, and return the quotient and the remainder without its leading zeros."""
@@ -88,7 +93,7 @@ def _polydiv(u, v):
     for k in range(m - n + 1):
         quotient.append(rest[k] / v[0])
         rest = rest - np.pad(quotient[-1] * v, (k, m - n - k))
-    kept = np.polydiv(values(u), values(v))[1].shape[0]  # after leading zeros, up to rounding
+    kept = int(numpys(_remainder_size, u, v))  # after leading zeros, up to rounding
     rest = rest[rest.shape[0] - kept :]
     return np.stack(quotient) if quotient else np.zeros(1), rest
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.linalg._linalg import QRResult
 
-from tensorgrad.ops.common import adjoint, values
+from tensorgrad.ops.common import adjoint, check
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -32,11 +32,12 @@ def _qr(g, out, _a, mode="reduced"):
     m, n = _a.shape[-2:]
     q, r = apart(out, m)
     gq, gr = apart(np.conj(g), m)
-    if np.any(values(gq[..., n:])):
-        raise np.linalg.LinAlgError(
-            "the columns with which qr completes a basis have no gradient, because the matrix does not determine them; "
-            "ask for mode='reduced'"
-        )
+    check(
+        ~np.any(np.not_equal(gq[..., n:], 0)),
+        np.linalg.LinAlgError,
+        "the columns with which qr completes a basis have no gradient, because the matrix does not determine them; "
+        "ask for mode='reduced'",
+    )
     q, r, gq, gr = q[..., :n], r[..., :n, :], gq[..., :n], np.triu(gr[..., :n, :])
     inner = np.triu(np.matmul(gr, adjoint(r)) - np.matmul(adjoint(q), gq))
     inner = (inner + adjoint(inner)) * (1 - np.eye(n, dtype=inner.dtype) / 2)

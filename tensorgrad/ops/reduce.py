@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, values
+from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, is_plain, values
 from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -30,7 +30,7 @@ def per(g, n):
     """Divide g by n, in the dtype of g even if n is an array of integers."""
     if g.dtype == np.float16:  # n may exceed 65504, its maximum
         return per(g.astype(np.float32), n).astype(np.float16)
-    return g / (n if isinstance(n, int) else np.asarray(n).astype(g.dtype))
+    return g / (n if isinstance(n, int) else as_array(n).astype(g.dtype))
 
 
 def masked(v, where):
@@ -58,8 +58,8 @@ def _extreme(g, out, x, axis=None, keepdims=False, initial=None, where=True):
     ways = np.count_nonzero(chosen, axis=axis, keepdims=True)
     if initial is not None:
         ways = np.maximum(ways + np.equal(out, initial), 1)
-    elif not np.all(ways):  # NaN wins, and is not equal to itself
-        chosen = chosen | np.isnan(x)
+    elif not is_plain(g) or not np.all(ways):  # NaN wins, and is not equal to itself
+        chosen = chosen | (np.equal(ways, 0) & np.isnan(x))
         ways = np.maximum(np.count_nonzero(chosen, axis=axis, keepdims=True), 1)
     return per(restore(g, x, axis, keepdims), ways) * chosen
 
@@ -89,7 +89,20 @@ def _prod(g, out, x, axis=None, dtype=None, keepdims=False, initial=1, where=Tru
     size, sizes = np.abs(out), np.abs(x)
     # A second derivative divides by x twice, and would cancel to 0 only in part for an x much smaller than another.
     alike = np.min(sizes, initial=np.inf) > 1e-4 * np.max(sizes, initial=0)
-    if alike and np.all((size > np.finfo(out.dtype).tiny) & (size < np.inf)):
+    exact = alike & np.all((size > np.finfo(out.dtype).tiny) & (size < np.inf))
+    if is_plain(g):
+        return _prod_by(exact, g, out, x, axis, keepdims, initial, where)
+    # Each way with 1 for the numbers of the other, so that it is finite, and has no gradient.
+    out, quotients, products = np.where(exact, out, 1), np.where(exact, x, 1), np.where(exact, 1, x)
+    ways = (
+        _prod_by(True, g, out, quotients, axis, keepdims, initial, where),
+        _prod_by(False, g, out, products, axis, keepdims, initial, where),
+    )
+    return np.where(exact, *ways)
+
+
+def _prod_by(division, g, out, x, axis, keepdims, initial, where):
+    if division:
         return masked(restore(g * out, x, axis, keepdims) / x, where)
     return masked(restore(g * initial, x, axis, keepdims) * _others(x, axis), where)
 

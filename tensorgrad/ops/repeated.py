@@ -5,9 +5,11 @@ it is refused. The values alone keep a subgradient at first order. A marker, thr
 what a gradient came by, which zeros cannot tell: its own gradient is 1 in the place of each part that was used.
 """
 
+import functools
+
 import numpy as np
 
-from tensorgrad.ops.common import values
+from tensorgrad.ops.common import check, is_plain, values
 from tensorgrad.rules import primitive, rule
 
 # The places in the marker: used by the caller, the caller, a rule that is differentiated again.
@@ -64,7 +66,8 @@ def off_diagonal(pairs):
 def noise(*gradients):
     """Return the size below which these gradients, taken together, are rounding errors."""
     n, eps = gradients[0].shape[-1], np.finfo(gradients[0].dtype).eps
-    return 100 * n * eps * max(np.max(np.abs(g), initial=0) for g in gradients)
+    sizes = [np.max(np.abs(g), initial=0) for g in gradients]
+    return 100 * n * eps * functools.reduce(np.maximum, sizes)
 
 
 def unequal(x, limit):
@@ -72,10 +75,13 @@ def unequal(x, limit):
     return np.abs(x[..., None, :] - x[..., :, None]) > limit
 
 
-def refusal(name):
-    return np.linalg.LinAlgError(
+def refuse_basis(name, depends):
+    """Raise where a gradient depends on the basis."""
+    check(
+        ~depends,
+        np.linalg.LinAlgError,
         f"{name} has no gradient here: values repeat, so their vectors are an arbitrary basis, on which the answer would "
-        "depend; write the function of the whole matrix instead, by np.trace, np.linalg.norm and matrix products"
+        "depend; write the function of the whole matrix instead, by np.trace, np.linalg.norm and matrix products",
     )
 
 
@@ -96,32 +102,32 @@ def check_repeated(name, gw, inners, equal, marker, *vectors):
     Raises: numpy.linalg.LinAlgError if the first derivative depends on it already.
     """
     pairs = off_diagonal(equal)
-    if not pairs.any():
+    if is_plain(pairs) and not pairs.any():
         return pairs
     gw, inners = values(gw), [values(x) for x in inners]
     used = values(marker) != 0
     caller, with_values, by_rule = (used[..., i, None, None] for i in (VECTORS, VALUES, RULE))
     limit = noise(gw, *inners)
     differ = pairs & unequal(gw, limit)
-    size = np.maximum.reduce([np.abs(gw), *(np.max(np.abs(x), axis=-2, initial=0) for x in inners)])
+    sizes = [np.abs(gw), *(np.max(np.abs(x), axis=-2, initial=0) for x in inners)]
+    size = functools.reduce(np.maximum, sizes)
     active = pairs & either(size > limit)
-    special = (
-        pairs & either(np.any([in_special_place(values(v)) for v in vectors], axis=0)) & caller
-    )
+    places = [in_special_place(values(v)) for v in vectors]
+    special = pairs & either(functools.reduce(np.logical_or, places)) & caller
     # Zeros tell nothing in a special place: of <W, log A> at the identity, only W's diagonal arrives.
     reached = np.any(size > 0, axis=-1)[..., None, None] | ~np.any(size)
     refused = differ & (caller | by_rule) | special & ~by_rule & (active | with_values & reached)
-    if np.any(refused) or any(np.any(pairs & (np.abs(x) > limit)) for x in inners):
-        raise refusal(name)
+    within = [np.any(pairs & (np.abs(x) > limit)) for x in inners]
+    refuse_basis(name, functools.reduce(np.logical_or, within, np.any(refused)))
     touched = np.any(differ | active, axis=-1)
     return off_diagonal(either(touched)) | special
 
 
 def guarded(middle, vectors, equal, strict):
     """Return `middle`, a gradient in the basis of the vectors, whose derivative is refused where it depends on them."""
-    if not (off_diagonal(equal) | strict).any():
+    if is_plain(middle) and not (off_diagonal(equal) | strict).any():
         return middle
-    known = vectors if strict.any() else values(vectors)
+    known = vectors if not is_plain(middle) or strict.any() else values(vectors)
     return in_basis(middle, known, equal=equal, strict=strict)
 
 
@@ -135,5 +141,5 @@ def check_basis(h, equal, strict):
     beside, apart = np.abs(h) > limit, unequal(np.diagonal(h, 0, -2, -1), limit)
     pairs = off_diagonal(equal)
     hidden = np.any(pairs & beside, (-2, -1)) & ~np.any(pairs & apart, (-2, -1))
-    if np.any(strict & (beside | pairs & apart)) or np.any(hidden):
-        raise refusal("the gradient of eigenvalues or singular values")
+    depends = np.any(strict & (beside | pairs & apart)) | np.any(hidden)
+    refuse_basis("the gradient of eigenvalues or singular values", depends)

@@ -65,7 +65,8 @@ def _union1d(ar1, ar2):
 
 @composite(np.intersect1d)
 def _intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
-    _, first, second = np.intersect1d(values(ar1), values(ar2), assume_unique, return_indices=True)
+    given = values(ar1), values(ar2)
+    _, first, second = numpys(np.intersect1d, *given, assume_unique, return_indices=True)
     both = np.take(as_array(ar1), first)
     return (both, first, second) if return_indices else both
 

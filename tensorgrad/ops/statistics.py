@@ -1,7 +1,6 @@
 """Statistics: averages, order statistics, covariances, and reductions that skip NaN."""
 
 import math
-import warnings
 
 import numpy as np
 
@@ -9,12 +8,14 @@ from tensorgrad.ops.common import (
     as_array,
     as_inexact,
     axis_indices,
+    check,
+    is_plain,
     numpys,
     substituted,
     valued_by_numpy,
     values,
 )
-from tensorgrad.rules import composite, refuse_out
+from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out
 
 # Of the continuous methods, the position of the quantile q among n sorted elements is
 # first + q (n + 1 - first - last) - 1, within the bounds. All other methods jump from element to element.
@@ -65,11 +66,12 @@ def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
     out = lower + rise * (place - low).astype(x.real.dtype)
     if not isinstance(q, np.ndarray):
         out = out + _moves(q, method, n) * _slopes(x, place, n)
-    if not skip_nan and np.any(holes):
+    if not skip_nan and (not is_plain(holes) or np.any(holes)):
         out = np.where(np.any(holes, axis=-1, keepdims=True), np.nan, out)
     return np.reshape(np.moveaxis(out, -1, 0), shape)
 
 
+@primitive
 def _places(n, q, method):
     """Return the positions of the quantiles among n sorted elements, between two or at one of them."""
     place = np.zeros((*n.shape[:-1], q.size))
@@ -80,6 +82,7 @@ def _places(n, q, method):
     return place
 
 
+@primitive
 def _weighted_places(x, weights, q, skip_nan):
     """Return the positions of weighted quantiles: the quantiles of the ranks."""
     ranks = np.argsort(np.argsort(x, axis=-1), axis=-1).astype(float)
@@ -88,6 +91,9 @@ def _weighted_places(x, weights, q, skip_nan):
     quantile = np.nanquantile if skip_nan else np.quantile
     place = quantile(ranks, q, axis=-1, method="inverted_cdf", weights=weights)
     return np.nan_to_num(np.moveaxis(place, 0, -1))
+
+
+nondifferentiable(_places, _weighted_places)
 
 
 def _moves(q, method, n):
@@ -215,8 +221,7 @@ def _declare_extreme(name, ufunc):
     def reduction(a, axis=None, out=None, keepdims=False, **kwargs):
         refuse_out(name, out)
         out = ufunc.reduce(a, axis=axis, keepdims=keepdims is True, **kwargs)
-        if np.any(np.isnan(out)):
-            warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=2)
+        check(~np.any(np.isnan(out)), RuntimeWarning, "All-NaN slice encountered")
         return out
 
 
@@ -256,8 +261,8 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     dtype = np.result_type(a.dtype, weights.dtype, *[np.float64] * exact)
     a, weights = (x if x.dtype == dtype else np.astype(x, dtype) for x in (a, weights))
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
-    if np.any(np.equal(total, 0)):
-        raise ZeroDivisionError("weights that sum to 0 have no average")
+    zero = np.any(np.equal(total, 0))
+    check(~zero, ZeroDivisionError, "weights that sum to 0 have no average")
     out = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (out, total) if returned else out
 
@@ -289,7 +294,7 @@ def _cov(
     n = total[0]
     weighted = ddof and aweights is not None
     n = n - (ddof * np.sum(w * aweights) / n if weighted else ddof)
-    n = n if n > 0 else 0.0
+    n = np.where(n > 0, n, 0.0)
     x = x - np.expand_dims(mean, 1)
     other = x if w is None else x * w
     return np.squeeze(np.matmul(x, np.conjugate(np.transpose(other))) / n)

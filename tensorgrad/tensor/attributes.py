@@ -1,9 +1,11 @@
 """The attributes of a tensor that it has from its array, and other shapes of it."""
 
+from inspect import isclass
 from typing import Any, Self
 
 import numpy as np
 
+from tensorgrad.engine.node import NAMES
 from tensorgrad.engine.record import constant_tensor
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.tensor.interop import Interop
@@ -79,8 +81,14 @@ class Attributes(Interop):
             )
         return np.reshape(self, -1)
 
-    def view(self, dtype: Any = None) -> Self:
-        """Return a view of the tensor, or of a constant's memory as numbers of another dtype."""
+    def view(self, dtype: Any = None, type: Any = None) -> Any:
+        """Return a view of the tensor, or of a constant's memory as numbers of another dtype.
+
+        With a `type`, that of a class of arrays, it is an array of this class.
+        """
+        if type is not None or (isclass(dtype) and issubclass(dtype, np.ndarray)):
+            given = {"dtype": dtype, "type": type}
+            return self.__array__().view(**{k: v for k, v in given.items() if v is not None})
         if dtype is None or dtype == self.dtype:
             return np.reshape(self, self.shape)
         if self.node is not None and STATE.get().recording:
@@ -89,6 +97,13 @@ class Attributes(Interop):
                 "convert the numbers, or .data.view for their bits"
             )
         return constant_tensor(view_as, (self, dtype), NO_KEYWORDS)
+
+    def _description(self) -> str:
+        """Return what messages call the tensor."""
+        node = self.node or getattr(self, "_frozen", None)
+        kind = "constant" if node is None else f"result of {node.op.name}" if node.op else "leaf"
+        name = NAMES.get(node or self._value)
+        return f"{kind} {name!r}" if name else kind
 
     @property
     def T(self) -> Self:
@@ -113,9 +128,10 @@ class Attributes(Interop):
         """
         return np.matrix_transpose(self)
 
-    def reshape(self, *shape: Any, order: str = "C") -> Self:
+    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Self:
         """Return the same elements in another shape, given as numbers or as one tuple."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order)
+        keywords = {} if copy is None else {"copy": copy}
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order, **keywords)
 
     def transpose(self, *axes: Any) -> Self:
         """Return the axes in another order, given as numbers or as one tuple, or reversed."""

@@ -8,6 +8,7 @@ without a graph too, and is freed with that tensor.
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, with_node, wrap
+from tensorgrad.engine.node import WRITES, overlap, serials
 from tensorgrad.engine.record import bound, constant_tensor
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.elementwise import cast
@@ -37,23 +38,28 @@ def logits_of(p: TensorBase, activation: Function) -> Any:
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"only tg.softmax and tg.sigmoid hand on logits, but not {activation!r}")
-    made_by, logits = getattr(p, "_logits", None) or (None, None)
+    made_by, logits, since = getattr(p, "_logits", None) or (None, None, 0)
     if logits is None or made_by is not activation:
+        return None
+    if any(overlap(p._value, written) for written, *_ in WRITES.since(since)):
         return None
     return with_node(logits, logits.node)
 
 
 def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return `p`, the result of a call of an activation, with the logits of that call."""
-    (z,), keywords = bound(RULES[activation], args, kwargs)
-    if keywords.get("axis", -1) in (-1, z.ndim - 1):
+    if kwargs or len(args) > 1:
+        args, kwargs = bound(RULES[activation], args, kwargs)
+    (z,) = args
+    if kwargs.get("axis", -1) in (-1, z.ndim - 1):
         # Copied, because z or its array may be written to later, and `p` stays what it is then.
         if STATE.get().observer is None:
-            logits = wrap(z._value.astype(p.dtype))
+            value = z._value
+            logits = wrap(value.copy() if value.dtype == p._value.dtype else value.astype(p.dtype))
         else:
             logits = constant_tensor(cast, (z, p.dtype), NO_KEYWORDS)
         logits.node = p.node and z.node
-        p._logits = activation, logits
+        p._logits = activation, logits, next(serials)
     return p
 
 
@@ -63,6 +69,6 @@ def share_logits(p: Any, other: Any) -> Any:
     They have a gradient if `other` has one.
     """
     if logits := getattr(p, "_logits", None):
-        activation, z = logits
-        other._logits = activation, with_node(z, other.node and z.node)
+        activation, z, since = logits
+        other._logits = activation, with_node(z, other.node and z.node), since
     return other

@@ -12,7 +12,8 @@ from tensorgrad.engine.base import unwrap
 from tensorgrad.engine.record import NUMBERS, apply, call_constant, dispatch, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
-from tensorgrad.rules import RULES, Function, numbers
+from tensorgrad.operands import numbers
+from tensorgrad.rules import RULES, Function
 from tensorgrad.tensor.tensor import Tensor
 
 # fmt: off

@@ -13,13 +13,15 @@ from tensorgrad.engine.gradients import (
     cotangent_of,
     gradients,
 )
-from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
+from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
+from tensorgrad.operands import FOREIGN, objects_as_numbers, plain_array, refuse_integers
+from tensorgrad.ops.common import as_operand
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
-from tensorgrad.rules import RULES, Function, plain_array
+from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
@@ -45,15 +47,15 @@ class Tensor(Attributes, Signatures):
                 "a Tensor made of a tensor that requires a gradient would be a constant and "
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
-        array = np.array(
-            data._value if isinstance(data, Tensor) else plain_array(data),
-            dtype,
-            copy=True if requires_grad else None,
-        )
+        value = plain_array(data._value if isinstance(data, Tensor) else data)
+        if type(value) in FOREIGN:
+            array = value.astype(dtype or value.dtype)
+        else:
+            array = np.array(value, dtype, copy=True if requires_grad else None)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
         if requires_grad:
-            _check_has_gradients(array)
+            refuse_integers(array)
         self._value = array if array.ndim else array[()]
         self.node = Node(array.shape, array.dtype) if requires_grad else None
         if isinstance(data, Tensor) and (observer := STATE.get().observer) is not None:
@@ -79,12 +81,11 @@ class Tensor(Attributes, Signatures):
         self._logits = None
         if array is self._value:  # `t.data -= step` arrives here, after writing in place
             root = root_of(self)[0]
-            root._logits = None
-            for t in (self, root):
-                node = t.node or getattr(t, "_frozen", None)
-                if node is not None:
-                    extras = node.ensure_extras()
-                    extras.array, extras.version = t._value, next(serials)
+            for t in (self,) if root is self else (self, root):
+                if type(t._value) is np.ndarray:  # not a number, which cannot be written to
+                    WRITES.add(t._value, t._description)
+        if (node := self.node or getattr(self, "_frozen", None)) is not None:
+            node.ensure_extras().version = next(serials)
         self._value = array
         if name is not None:
             self.name = name
@@ -144,7 +145,7 @@ class Tensor(Attributes, Signatures):
 
     def _value_of_a_leaf(self) -> Any:
         """Return a copy of a constant's value, after checking that the constant can be a leaf."""
-        _check_has_gradients(self.data)
+        refuse_integers(self.data)
         if root_of(self)[0] is not self:
             raise RuntimeError(
                 "this tensor is a view of another, whose values it shares; make a leaf with "
@@ -262,12 +263,21 @@ class Tensor(Attributes, Signatures):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if method == "__call__" and ufunc in RULES:
-            if kwargs and ufunc.signature is None and records((args, kwargs)):
+            given = kwargs and ufunc.signature is None
+            if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):
                 return call_with_keywords(ufunc, *args, **kwargs)
             return apply(RULES[ufunc], args, kwargs)
-        return dispatch(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        result = dispatch(function, args, kwargs)
+        if getattr(result, "dtype", np.dtype(bool)).kind == "O" and function in NONDIFFERENTIABLE:
+            return dispatch(function, tuple(map(as_operand, args)), kwargs)  # or an error
+        return result
 
     def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            if type(x) is np.ndarray and x.dtype.kind == "O":
+                args, kwargs = objects_as_numbers([args, kwargs])
+                break
         result = dispatch(function, args, kwargs)
         return hand_on(result, function, args, kwargs) if function in ACTIVATIONS else result
 
@@ -295,12 +305,3 @@ def _rebuild(
     t = Tensor(data, requires_grad or frozen, name=name)
     t.requires_grad = requires_grad
     return t
-
-
-def _check_has_gradients(array: np.ndarray) -> None:
-    """Raise TypeError for an array of integers or booleans."""
-    if array.dtype.kind not in "fc":
-        raise TypeError(
-            "only floating-point and complex tensors have gradients, but the data has dtype "
-            f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
-        )

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
-from tensorgrad.engine.base import wrap
+from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.joint import SharedRules
+from tensorgrad.operands import plain_array, refuse_shape
 from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -82,7 +83,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     f"{name} uses a tensor that requires a gradient and is not a positional "
                     "argument, so that its gradient would be lost; pass it as one, or use its .data"
                 )
-            return np.asarray(y.data if isinstance(y, Tensor) else y)[()]
+            return plain_array(unwrap(y))[()]
 
         def pull(g: Any, _out: Any, *values: Any) -> Sequence[Any]:
             again = isinstance(g, Tensor)  # with create_graph, when the gradient is recorded itself
@@ -96,7 +97,11 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                 )
             refuse_objects(f"the gradient of {name}", list(steps))
             # Copied, so that a buffer in which the gradient is computed stays the user's.
-            return [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
+            steps = [s if isinstance(s, Tensor) or s is None else np.copy(s) for s in steps]
+            for step, x in zip(steps, values, strict=True):
+                if step is not None:
+                    refuse_shape(step, x, (g, *values))
+            return steps
 
         if not any(isinstance(x, Tensor) for x in args):
             return pair_of(f, args, kwargs)[0]
@@ -184,14 +189,14 @@ def checkpoint(f: Function) -> Function:
 
 
 def refuse_written(name: str, leaves: list[Node], began: int) -> None:
-    """Raise if one of the nodes is a leaf that was written to in place after a serial number."""
+    """Raise if one of the nodes is a leaf that was given other values after a serial number."""
     for leaf in leaves:
         if leaf.extras is not None and leaf.extras.version > began:
             called = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
             raise RuntimeError(
                 f"checkpoint cannot run {name} again, because the leaf{called} of shape "
-                f"{leaf.shape} was written to in place after the call; run backward before writing "
-                "to .data, as an optimizer's step does, or write to a copy"
+                f"{leaf.shape} was written to after the call; run backward before writing to it, "
+                "as an optimizer's step does, or write to a copy"
             )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
-from tensorgrad.ops.elementwise import cast, fraction, mantissa, where
+from tensorgrad.ops.elementwise import cast, fraction, mantissa, quotient, where
 from tests.cases import c, call, r
 
 MASK = np.array([True, False, True])
@@ -14,6 +14,7 @@ CASES = {
     np.subtract:    [call(r(), r(3)), call(r(2, 3), r(2, 1)), call(r(3), 2), call([1.0, 2.0], r(3, 2)), call(c(3), r(3))],
     np.multiply:    [call(r(), r(3)), call(r(2, 3), r(2, 1)), call(r(3), 2), call([1.0, 2.0], r(3, 2)), call(c(3), r(3))],
     np.divide:      [call(r(), r(3)), call(r(2, 3), r(2, 1)), call(r(3), 2), call([1.0, 2.0], r(3, 2)), call(c(3), c(3))],
+    quotient:       [call(np.array([0.5, -1.5, 2.5]), np.array([1.5, 0.7, -0.3])), call(np.array(0.7), np.array([[1.5], [-0.4]]))],
     np.power:       [call(r(3, low=0.5), r(2, 1)), call(r(), 3), call(r(3), 2.0), call(r(2, low=0.5), [1, 2]), call(2, r(3)), call(r(4), -1), call(2.5, r(2)),
                      call(c(2), 2), call(c(2), c(2)), call(r(2), c(2)), call(c(2), r(2)), call(2.5, c(2)), call(c(2), 0.5),
                      call(r(3, low=17, high=25), np.array([0, 1, 2], np.uint8)), call(r(1, low=1.05, high=1.1), np.array([-128], np.int8))],

@@ -18,5 +18,6 @@ ROWS = {
 METHODS = [f for f in COMPOSITE if isinstance(getattr(f, "__self__", None), np.ufunc)]
 CASES = {f: ROWS[f.__name__] for f in METHODS if f.__name__ in ROWS and f not in OWN}
 CASES[np.multiply.outer] = [*ROWS["outer"], call(c(2), c(3))]
+CASES[np.ldexp.outer] = [call(r(2), np.array([1, -2, 3])), call(r(2, 2), 2)]
 CASES[np.add.reduceat] = [*ROWS["reduceat"], call(c(4), [0, 2])]
 # fmt: on

@@ -11,7 +11,8 @@ import pytest
 import tensorgrad as tg
 from tensorgrad.engine import backward
 from tensorgrad.engine.backward import toposort
-from tensorgrad.engine.node import Node
+from tensorgrad.engine.node import WRITES as WRITTEN
+from tensorgrad.engine.node import Node, overlap
 from tensorgrad.engine.state import Observer, with_state
 
 DEEP = 100_000
@@ -483,6 +484,92 @@ def test_writing_to_what_leads_to_no_target_is_allowed():
     assert found[x.node].tolist() == [1.0] * 3
     with pytest.raises(RuntimeError, match="written to in place"):
         backward.backward({loss.node: np.float64(1)}, {w.node})
+
+
+def constants_that_share(t):
+    """Return constants that lie in the memory of a tensor."""
+    return {
+        "detached": t.detach(),
+        "part of detached": t.detach()[1:],
+        "made of .data": tg.Tensor(t.data),
+        "made of a part of .data": tg.Tensor(t.data[:2]),
+    }
+
+
+@pytest.mark.parametrize("constant", constants_that_share(leaf(np.ones(3))))
+@pytest.mark.parametrize("result", [False, True], ids=["leaf", "result"])
+def test_writing_to_a_constant_that_shares_the_memory_is_refused(constant, result):
+    w = leaf(np.ones(3))
+    t = w * 2 if result else w
+    written = constants_that_share(t)[constant]
+    loss = np.sum(t * t)
+    written.data *= 10
+    with pytest.raises(RuntimeError, match="in the memory of the constant of shape"):
+        loss.backward()
+    np.sum(w * w).backward()  # recorded after the write
+    assert w.grad.tolist() == (w.data * 2).tolist()
+
+
+def test_writing_to_a_constant_operand_is_refused():
+    w, c = leaf(np.ones(3)), tg.Tensor(np.ones(3), name="c")
+    loss = np.sum(w * c)
+    c.data *= 10
+    with pytest.raises(RuntimeError, match="constant 'c' of shape"):
+        loss.backward()
+
+
+def test_leaves_between_each_other_in_memory_are_told_apart():
+    memory = np.ones((3, 2))
+    a, b = leaf(np.ones(3)), leaf(np.ones(3), name="b")
+    a.data, b.data = memory.T
+    assert np.may_share_memory(a.data, b.data)
+    loss = np.sum(a * a)
+    b.data -= 1.0
+    loss.backward()
+    assert a.grad.tolist() == [2.0] * 3
+    loss = np.sum(b * b)
+    b.data -= 1.0
+    with pytest.raises(RuntimeError, match="leaf 'b'"):
+        loss.backward()
+
+
+def test_memory_of_unclear_overlap_counts_as_shared():
+    memory = np.zeros(1 << 20, np.int8)
+
+    def strided(strides):
+        return np.lib.stride_tricks.as_strided(memory, (6,) * len(strides), strides)
+
+    a, b = strided((50021, 40009, 30011, 20011)), strided((50023, 40013, 30013, 20021))[1:]
+    assert overlap(a, b)
+    assert not overlap(memory[::2], memory[1::2])
+    assert not overlap(memory[:5], memory[5:])
+
+
+def test_a_write_is_forgotten_with_its_array():
+    w = leaf(np.ones(3))
+    before = len(WRITTEN._found)
+    w.data *= 2
+    assert len(WRITTEN._found) == before + 1
+    assert WRITTEN.since(WRITTEN.newest) == []
+    ((array, version, _),) = WRITTEN.since(WRITTEN.newest - 1)
+    assert (array is w.data, version) == (True, WRITTEN.newest)
+    del array
+    del w
+    assert len(WRITTEN._found) == before
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("since", ["before", "during"])
+def test_a_graph_that_another_backward_consumes_is_refused(create_graph, since):
+    """As if another thread went through the same graph meanwhile."""
+    w = leaf(np.ones(3))
+    shared = np.sin(np.exp(w))
+    loss, other = np.sum(shared * shared), np.sum(shared)
+    t = shared if since == "before" else w * 1.0
+    total = loss + np.sum(t)
+    t.register_hook(lambda g: other.backward())
+    with pytest.raises(RuntimeError, match="already consumed by a backward"):
+        total.backward(create_graph=create_graph)
 
 
 def test_every_public_attribute_of_a_node_is_a_slot():

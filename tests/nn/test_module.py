@@ -505,8 +505,30 @@ def test_a_module_of_ones_own_adds_its_penalty():
 PARTS = [
     nn.Dense(3, 2),
     nn.Dense(3, 2, 0.1, 0.2, 0.3, 0.4, dtype=np.float64, initializer="he"),
+    nn.Dense(3, 2, bias=False, activation="gelu"),
     nn.Dropout(np.float64(0.25), rng=3),
+    nn.SpatialDropout(0.25, rng=3),
     nn.Flatten(),
+    nn.Reshape(2, -1),
+    nn.Function(np.sin),
+    nn.Function(tg.softplus),
+    nn.Residual(nn.Dense(3, 3)),
+    nn.Residual(nn.Dense(3, 2), shortcut=nn.Dense(3, 2, bias=False)),
+    nn.Conv1D(4, 6, 3, stride=2, padding=1, dilation=2, groups=2, bias=False),
+    nn.Conv2D(
+        1, 4, (3, 5), padding=((1, 1), (0, 2)), activation=nn.LeakyReLU(0.2), dtype=np.float64
+    ),
+    nn.Conv2DTranspose(4, 2, 3, stride=(2, 1), padding="valid", groups=2, activation="relu"),
+    nn.MaxPool1D(3, stride=1, padding="same"),
+    nn.MaxPool2D(),
+    nn.AveragePool1D(2),
+    nn.AveragePool2D((2, 3), padding=(0, 1)),
+    nn.GlobalAveragePool1D(),
+    nn.GlobalAveragePool2D(),
+    nn.BatchNorm(3, momentum=0.8, epsilon=1e-3, dtype=np.float64),
+    nn.LayerNorm(3, bias=False),
+    nn.GroupNorm(2, 4),
+    nn.RMSNorm(3),
     nn.Sequential(nn.Dense(3, 2), nn.Sequential(nn.ReLU())),
     nn.ReLU(),
     nn.LeakyReLU(0.2),
@@ -561,7 +583,7 @@ def own_kinds(monkeypatch):
     monkeypatch.setattr("nn.config.KINDS", KINDS.copy())
 
 
-class Residual(nn.Module):
+class ScaledResidual(nn.Module):
     """A user's module that holds another; it can be saved because it is registered."""
 
     def __init__(self, inner: nn.Module, scales: tuple[float, ...] = (1.0,), rng=None) -> None:
@@ -574,17 +596,17 @@ class Residual(nn.Module):
 
 @pytest.mark.usefixtures("own_kinds")
 def test_ones_own_class_is_saved_by_its_arguments():
-    nn.register(Residual)
-    net = nn.Sequential(Residual(nn.Dense(2, 2), scales=(0.5, 2.0)))
+    nn.register(ScaledResidual)
+    net = nn.Sequential(ScaledResidual(nn.Dense(2, 2), scales=(0.5, 2.0)))
     again = nn.build(json.loads(json.dumps(nn.describe(net))))
     assert repr(again) == repr(net)
-    assert "0: Residual(scales=[0.5, 2.0]\n    inner: Dense(2, 2)\n  )" in repr(net)
-    assert nn.register(Residual) is Residual
+    assert "0: ScaledResidual(scales=[0.5, 2.0]\n    inner: Dense(2, 2)\n  )" in repr(net)
+    assert nn.register(ScaledResidual) is ScaledResidual
 
 
 def test_a_class_that_is_not_registered_cannot_be_saved():
-    with pytest.raises(TypeError, match=r"Residual cannot be saved.*put @nn.register above"):
-        nn.describe(nn.Sequential(Residual(nn.ReLU())))
+    with pytest.raises(TypeError, match=r"ScaledResidual cannot be saved.*put @nn.register above"):
+        nn.describe(nn.Sequential(ScaledResidual(nn.ReLU())))
 
 
 @pytest.mark.usefixtures("own_kinds")

@@ -1,5 +1,7 @@
 """Keywords: supported, or refused at the call because they would lose a gradient; dtypes change as in NumPy."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -172,3 +174,16 @@ def test_what_where_leaves_out_comes_from_out():
 def test_what_numpy_refuses_of_a_ufunc_is_refused(keywords, message):
     with pytest.raises(TypeError, match=message):
         call_with_keywords(np.add, leaf(), 1.0, **keywords)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("make", [lambda x: np.zeros(2), lambda x: np.zeros_like(x)])
+def test_where_with_out_does_not_depend_on_recording(make, recorded):
+    x = tg.Tensor([0.0, 2.0], requires_grad=recorded)
+    with tg.no_grad() if not recorded else nullcontext():
+        out = make(x)
+        found = np.divide(1.0, x, out=out, where=x != 0)
+    assert (type(found), found.requires_grad) == (tg.Tensor, recorded)
+    np.testing.assert_array_equal(found.data, [0, 0.5])
+    if not recorded:
+        np.testing.assert_array_equal(out, [0, 0.5])  # as in NumPy

@@ -38,6 +38,7 @@ KINKS = [
     ("max, tied",                     np.max,                                       [1, 3, 3, 0],   3,              [0, 0.5, 0.5, 0]),
     ("min, tied",                     np.min,                                       [1, 0, 3, 0],   0,              [0, 0.5, 0, 0.5]),
     ("max, all tied",                 np.max,                                       [1, 1, 1, 1],   1,              [0.25] * 4),
+    ("max_pool, tied",                lambda x: tg.max_pool(x.reshape(1, -1, 1), 3).reshape(-1), [2, 1, 2, 0, 0, 0], [2, 0], [0.5, 0, 0.5, 1 / 3, 1 / 3, 1 / 3]),
     ("sort, tied",                    lambda x: np.sort(x) * [1, 2, 4, 8],          [3, 1, 3, 0],   [0, 2, 12, 24], [6, 2, 6, 1]),
     ("sort, at its end as max",       lambda x: np.sort(x)[-1],                     [1, 3, 3, 0],   3,              [0, 0.5, 0.5, 0]),
     ("median, tied",                  np.median,                                    [3, 1, 1, 1, 0], 1,             [0, 1 / 3, 1 / 3, 1 / 3, 0]),

@@ -25,6 +25,25 @@ def regular_det(a):
     return torch.linalg.det(a)
 
 
+def channels_last(f, x):
+    """Apply a function of PyTorch, which has channels after the samples, to an array that has them last."""
+    return torch.movedim(f(torch.movedim(x, -1, 1)), 1, -1)
+
+
+def torch_conv(x, W, b, **settings):
+    """Convolve by PyTorch, which does not know all paddings."""
+    n = x.ndim - 2
+    kernels = torch.permute(W, (n + 1, n, *range(n)))
+    f = getattr(torch.nn.functional, f"conv{n}d")
+    return channels_last(lambda y: f(y, kernels, b, **settings), x)
+
+
+def torch_pool(name, x, size, **settings):
+    """Pool by PyTorch, which does not know all paddings."""
+    f = getattr(torch.nn.functional, f"{name}{x.ndim - 2}d")
+    return channels_last(lambda y: f(y, size, **settings), x)
+
+
 TORCH = {}
 if torch is not None:
     F = torch.nn.functional
@@ -108,6 +127,10 @@ if torch is not None:
         tg.relu: F.relu, tg.leaky_relu: lambda x, slope=0.01: F.leaky_relu(x, slope), tg.sigmoid: torch.sigmoid,
         tg.ndtr: torch.special.ndtr, tg.softplus: F.softplus, tg.softmax: lambda x, axis=-1: torch.softmax(x, axis),
         tg.log_softmax: lambda x, axis=-1: torch.log_softmax(x, axis), tg.linear: lambda x, W, b: F.linear(x, W.T, b),
+        tg.batch_norm: lambda x, gain, bias, _moments, epsilon=1e-5: channels_last(lambda y: F.batch_norm(y, None, None, gain, bias, training=True, eps=epsilon), x),
+        tg.standardize: lambda x, axis=-1, epsilon=1e-5: (x - x.mean(axis, keepdim=True)) / torch.sqrt(x.var(axis, correction=0, keepdim=True) + epsilon),
+        tg.conv: torch_conv, tg.max_pool: lambda x, *args, **kwargs: torch_pool("max_pool", x, *args, **kwargs),
+        tg.average_pool: lambda x, *args, **kwargs: torch_pool("avg_pool", x, *args, **kwargs, count_include_pad=False),
         tg.softmax_cross_entropy: lambda z, y: F.cross_entropy(z, torch.as_tensor(y)),
         tg.sigmoid_cross_entropy: lambda z, y: F.binary_cross_entropy_with_logits(z, torch.as_tensor(y) * torch.ones_like(z), reduction="none"),
     }

@@ -216,3 +216,15 @@ def test_transforms_and_checkpoints(f):
         assert tg.logits_of(made(tg.checkpoint(f), how)[1], f) is None
     derivative = tg.grad(lambda p: np.sum(p) if tg.logits_of(p, f) is None else logits(p))
     np.testing.assert_array_equal(derivative(p).data, np.ones_like(Z))  # in p itself
+
+
+@both
+@pytest.mark.parametrize("how", ["recorded", "no_grad", "constant"])
+def test_a_write_to_memory_that_the_probabilities_share_takes_the_logits_away(f, how):
+    for shares in (lambda p: p.detach(), lambda p: p.detach()[1:], lambda p: tg.Tensor(p.data)):
+        _, p = made(f, how)
+        other, later = shares(p), p.detach()
+        assert tg.logits_of(later, f) is not None
+        other.data *= 2
+        assert tg.logits_of(p, f) is None
+        assert tg.logits_of(later, f) is None

@@ -4,6 +4,7 @@ import copy
 import math
 import operator
 import threading
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -32,6 +33,14 @@ def leaf(*values, dtype=float):
         lambda w, X: np.dot(X, w),
         lambda w, X: np.where(X > 1, w, X),
         lambda w, X: np.linalg.norm(X - w),
+        lambda w, X: np.einsum("ij,j->i", X, w),
+        lambda w, X: np.stack([X[0], w]) ** 2,
+        lambda w, X: np.hstack([X[0], w]) ** 2,
+        lambda w, X: np.convolve(X[:, 1], w),
+        lambda w, X: np.interp(w, X[:, 1], X[:, 1] ** 2),
+        lambda w, X: np.average(w, weights=X[0]),
+        lambda w, X: np.linalg.solve(X[1:], w),
+        lambda w, X: np.meshgrid(w, X[:, 1])[0] ** 2,
     ],
 )
 def test_an_object_array_of_numbers_counts_as_numbers(f):
@@ -43,9 +52,6 @@ def test_an_object_array_of_numbers_counts_as_numbers(f):
 @pytest.mark.parametrize(
     "f",
     [
-        lambda w, X: np.einsum("ij,j->i", X, w),
-        lambda w, X: np.stack([X[0], w]),
-        lambda w, X: np.hstack([X[0], w]),
         lambda w, _X: w * np.array([1, 2], "m8[s]"),
         lambda w, _X: np.sum(w * np.array([1, 2], "m8[s]"), axis=0),
         lambda w, _X: w * np.array(["a", "b"]),
@@ -174,6 +180,44 @@ def test_operators_without_a_rule_defer_too(f):
 
     assert f(tg.Tensor([1.0, 2.0]), Owner()) == "owner"
     assert f(leaf(1.0, 2.0), Owner()) == "owner"
+
+
+@pytest.mark.parametrize("make", [leaf, lambda *x: tg.Tensor(x), lambda *_x: tg.Tensor([1, 2])])
+@pytest.mark.parametrize(
+    "f", [np.floor_divide, np.logical_and, np.less, np.divmod, np.floor_divide.outer]
+)
+def test_a_result_without_a_gradient_holds_no_objects(make, f):
+    t, objects = make(1.0, 2.0), np.array([True, 1.5], object)
+    for found, right in (
+        (f(t, objects), f(t.data, objects.astype(float))),
+        (f(objects, t), f(objects.astype(float), t.data)),
+    ):
+        pairs = zip(found, right, strict=True) if f is np.divmod else [(found, right)]
+        for a, b in pairs:
+            np.testing.assert_array_equal(getattr(a, "data", a), b)
+            assert a.dtype == b.dtype
+    if f is not np.less:
+        with pytest.raises(TypeError, match="a tensor calculates with numbers"):
+            f(t, Fraction(1, 2))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda t, x: np.quantile(x, t / 4),
+        lambda t, x: np.linspace(t, x),
+        lambda t, x: np.convolve(t, x),
+        lambda t, x: np.polyadd(t, x),
+        lambda t, x: np.concatenate([t, x]),
+        lambda t, x: np.cov(t, x),
+        lambda t, x: np.histogram(t, bins=x)[1],
+    ],
+)
+def test_objects_beside_a_constant_are_numbers_as_well(f):
+    objects, t = np.array([1.0, 1.5], object), tg.Tensor([1.0, 2.0])
+    found, right = f(t, objects), f(t, objects.astype(float))
+    assert found.dtype == right.dtype == float
+    np.testing.assert_array_equal(found, right)
 
 
 def test_operators_without_a_rule_take_objects_as_numbers():
@@ -359,3 +403,33 @@ def test_a_deep_copy_of_a_recorded_tensor_is_recorded():
     assert twin.is_leaf
     assert twin.requires_grad
     assert twin.grad is None
+
+
+def test_view_takes_a_class_of_arrays():
+    t = tg.Tensor([1.0, 2.0])
+    for view in (t.view(np.memmap), t.view(type=np.memmap), t.view(float, np.memmap)):
+        assert type(view) is np.memmap
+        assert np.shares_memory(view, t.data)
+    assert t.view(np.float32, np.memmap).dtype == np.float32
+    for x in (t, t.data):
+        with pytest.raises(ValueError, match="sub-type of ndarray"):
+            x.view(type=3)
+    with pytest.raises(TypeError, match="would lose the gradient"):
+        leaf(1.0).view(type=np.memmap)
+
+
+@pytest.mark.parametrize("make", [leaf, lambda *x: tg.Tensor(np.array(x))])
+def test_reshape_copies_if_asked(make):
+    t = make(1.0, 2.0, 3.0, 4.0)
+    assert np.shares_memory(t.reshape(2, 2, copy=False).data, t.data)
+    copied = t.reshape((2, 2), copy=True)
+    assert not np.shares_memory(copied.data, t.data)
+    copied[0] = 9.0
+    assert t.tolist() == [1.0, 2.0, 3.0, 4.0]
+    with pytest.raises(ValueError, match="Unable to avoid creating a copy"):
+        t.reshape(2, 2).T.reshape(4, copy=False)
+
+
+def test_messages_name_the_ufunc_of_a_method():
+    with pytest.raises(TypeError, match=r"^power\.reduce of tensors that require a gradient: "):
+        np.power.reduce(leaf(1.0, 2.0))

@@ -79,7 +79,7 @@ def test_mapped_files_are_read_by_batch(dtype, tmp_path):
     tracemalloc.start()
     model.train(np.asarray(data), labels, batch_size=100, print_every=0)
     model.predict(data[1:])
-    assert tracemalloc.get_traced_memory()[1] < data.size / 2  # bytes: less than one per number
+    assert tracemalloc.get_traced_memory()[1] < data.size * 4 / 2  # half of a copy as float32
     tracemalloc.stop()
     np.testing.assert_array_equal(
         model.predict(data[:50]), model.predict(np.array(data[:50], np.float32))
@@ -97,3 +97,35 @@ def test_masked_arrays_are_refused():
     masked = np.ma.masked_array(X, X > 50)
     with pytest.raises(TypeError, match=r"X is a masked array, whose mask .* X\.filled\(value\)"):
         inputs(masked, "X", float32)
+
+
+def test_errors_of_shapes_give_advice_that_fits():
+    """For more samples than are checked at once too."""
+    data = np.random.default_rng(0).normal(size=(3000, 4))
+    model = nn.Model(nn.Dense(4, 1, rng=0))
+    model.set(loss=nn.MeanSquaredError(), optimizer=nn.Adam())
+    words = r"shape \(3000, 1\), but the targets \(3000,\); .*write y\.reshape\(\(-1, 1\)\)"
+    with pytest.raises(ValueError, match=words):
+        model.train(data, data[:, 0], print_every=0)
+    model.train(data, data[:, 0].reshape((-1, 1)), print_every=0)
+    with pytest.raises(ValueError, match=r"one sample alone is X\[None\]"):
+        model.predict(data[0])
+    model.predict(data[0][None])
+    two = [data, data]
+    words = (
+        r"2 samples but y has 3000 .* list of 2 arrays, .* several inputs of a module as a tuple"
+    )
+    with pytest.raises(ValueError, match=words):
+        model.train(two, data[:, :1], print_every=0)
+    with pytest.raises(ValueError, match=r"X is not one array.* list of 2 arrays, and each"):
+        model.train([data, data[:, :1]], data[:, :1], print_every=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64])
+def test_a_plain_loop_computes_in_the_dtype_of_the_first_layer(dtype):
+    data = np.random.default_rng(0).integers(0, 9, (6, 8, 8, 2)).astype(dtype)
+    for layer in (nn.Dense(2, 3, rng=0), nn.Conv2D(2, 3, 3, rng=0), nn.BatchNorm(2)):
+        for x in (data, tg.Tensor(data)):
+            assert layer(x).dtype == np.float32
+    wide = tg.Tensor(data.astype(np.float64), requires_grad=True)  # its gradient is wanted as it is
+    assert nn.Dense(2, 3, rng=0)(wide).dtype == np.float64

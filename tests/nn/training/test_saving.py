@@ -584,48 +584,6 @@ def test_without_safetensors(monkeypatch, tmp_path):
             call(tmp_path / "m")
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        lambda a, b: nn.Adam(learning_rate=nn.schedules.one_cycle(0.05, 12), clip_norm=0.5),
-        lambda a, b: nn.AdamW([{"parameters": a}, {"parameters": b, "learning_rate": nn.schedules.cosine(0.1, 9)}]),
-        lambda a, b: nn.Muon(learning_rate=nn.schedules.warmup(0.02, 5)),
-    ],
-)  # fmt: skip
-def test_schedules_and_groups_continue_from_a_file(tmp_path, optimizer):
-    X, y = nn.datasets.spiral(20, 3, rng=0)
-
-    def train(model, epochs):
-        model.train(X, y, epochs=epochs, batch_size=20, print_every=0)
-        return model
-
-    first, second = nn.Dense(2, 8, rng=0), nn.Dense(8, 3, rng=1)
-    model = nn.Model(nn.Sequential(first, nn.ReLU(), second, nn.Softmax()))
-    model.set(
-        loss=nn.CategoricalCrossentropy(),
-        optimizer=optimizer(first.parameters(), second.parameters()),
-    )
-    model.rng = np.random.default_rng(0)
-    train(model, 2).save(tmp_path / "model")
-    again = nn.Model.load(tmp_path / "model")
-    assert repr(again.optimizer) == repr(model.optimizer)
-    straight, resumed = train(model, 2), train(again, 2)
-    for name, array in straight.get_parameters().items():
-        np.testing.assert_array_equal(resumed.get_parameters()[name], array)
-    for name, numbers in straight.history.steps.items():
-        if name != "time":
-            np.testing.assert_array_equal(resumed.history.steps[name], numbers)
-
-
-def test_a_function_as_a_schedule_is_refused_at_save_with_the_remedy(tmp_path):
-    model = nn.Model(nn.Dense(2, 1, rng=0))
-    model.set(loss=nn.MeanSquaredError(), optimizer=nn.SGD(learning_rate=lambda t: 0.1 / (t + 1)))
-    model.train(np.ones((4, 2)), np.ones((4, 1)), epochs=2, print_every=0)
-    assert model.history.steps["learning_rate"] == [0.1, 0.05]
-    with pytest.raises(TypeError, match=r"put @nn\.schedules\.define above its definition"):
-        model.save(tmp_path / "model")
-
-
 # Damage that no format notices
 
 
@@ -825,3 +783,45 @@ def test_a_killed_save_leaves_a_complete_file(tmp_path):
 @pytest.mark.long
 def test_200_killed_saves_leave_complete_files(tmp_path):
     killed_saves(200, tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda a, b: nn.Adam(learning_rate=nn.schedules.one_cycle(0.05, 12), clip_norm=0.5),
+        lambda a, b: nn.AdamW([{"parameters": a}, {"parameters": b, "learning_rate": nn.schedules.cosine(0.1, 9)}]),
+        lambda a, b: nn.Muon(learning_rate=nn.schedules.warmup(0.02, 5)),
+    ],
+)  # fmt: skip
+def test_schedules_and_groups_continue_from_a_file(tmp_path, optimizer):
+    X, y = nn.datasets.spiral(20, 3, rng=0)
+
+    def train(model, epochs):
+        model.train(X, y, epochs=epochs, batch_size=20, print_every=0)
+        return model
+
+    first, second = nn.Dense(2, 8, rng=0), nn.Dense(8, 3, rng=1)
+    model = nn.Model(nn.Sequential(first, nn.ReLU(), second, nn.Softmax()))
+    model.set(
+        loss=nn.CategoricalCrossentropy(),
+        optimizer=optimizer(first.parameters(), second.parameters()),
+    )
+    model.rng = np.random.default_rng(0)
+    train(model, 2).save(tmp_path / "model")
+    again = nn.Model.load(tmp_path / "model")
+    assert repr(again.optimizer) == repr(model.optimizer)
+    straight, resumed = train(model, 2), train(again, 2)
+    for name, array in straight.get_parameters().items():
+        np.testing.assert_array_equal(resumed.get_parameters()[name], array)
+    for name, numbers in straight.history.steps.items():
+        if name != "time":
+            np.testing.assert_array_equal(resumed.history.steps[name], numbers)
+
+
+def test_a_function_as_a_schedule_is_refused_at_save_with_the_remedy(tmp_path):
+    model = nn.Model(nn.Dense(2, 1, rng=0))
+    model.set(loss=nn.MeanSquaredError(), optimizer=nn.SGD(learning_rate=lambda t: 0.1 / (t + 1)))
+    model.train(np.ones((4, 2)), np.ones((4, 1)), epochs=2, print_every=0)
+    assert model.history.steps["learning_rate"] == [0.1, 0.05]
+    with pytest.raises(TypeError, match=r"put @nn\.schedules\.define above its definition"):
+        model.save(tmp_path / "model")

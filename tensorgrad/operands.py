@@ -1,0 +1,84 @@
+"""Operands as arrays of numbers, and the shape that a gradient of one may have."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+FOREIGN: set[type] = set()  # other arrays that speak NumPy's protocols: they are taken as they are
+
+
+def numbers(x: Any) -> np.ndarray:
+    """Convert an operand to an array of numbers; numbers that NumPy holds as objects, too.
+
+    Raises: TypeError for other objects, texts and times, and for arrays that are more than numbers.
+    """
+    if type(x) is np.ndarray and x.dtype.kind in "fciub":
+        return x
+    array = plain_array(x)
+    if array.dtype.kind == "O":
+        with contextlib.suppress(ValueError):  # of ragged lists
+            array = np.asarray(array.tolist())
+    if array.dtype.kind not in "fciub":
+        raise TypeError(f"a tensor calculates with numbers, but was given {x!r}; pass it as floats")
+    return array
+
+
+def plain_array(x: Any) -> np.ndarray:
+    """Convert x to an array.
+
+    Raises: TypeError for a masked array, a matrix, units and the like, which would be lost.
+    """
+    if isinstance(x, np.ndarray) and type(x) not in (np.ndarray, np.memmap):
+        raise TypeError(
+            f"a tensor calculates with plain arrays, and would lose what a {type(x).__name__} "
+            "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
+            "of a masked array"
+        )
+    return x if type(x) in FOREIGN else np.asarray(x)
+
+
+def objects_as_numbers(x: Any) -> Any:
+    """Replace arrays of objects in x, however deep in tuples, lists and dicts, by those of numbers.
+
+    Objects that are no numbers stay.
+    """
+    if type(x) in (tuple, list):
+        return type(x)(map(objects_as_numbers, x))
+    if type(x) is dict:
+        return {key: objects_as_numbers(item) for key, item in x.items()}
+    if type(x) is np.ndarray and x.dtype.kind == "O":
+        with contextlib.suppress(TypeError):
+            return numbers(x)
+    return x
+
+
+def refuse_integers(array: np.ndarray) -> None:
+    """Raise TypeError for an array of integers or booleans."""
+    if array.dtype.kind not in "fc":
+        raise TypeError(
+            "only floating-point and complex tensors have gradients, but the data has dtype "
+            f"{array.dtype}; write 1.0 for 1, or pass dtype=float"
+        )
+
+
+def refuse_shape(gradient: Any, x: Any, operands: Sequence[Any]) -> None:
+    """Raise if a call of these operands cannot have repeated x to the shape of its gradient.
+
+    The sum over an axis that x does not have would be a wrong number.
+    """
+    shape = getattr(x, "shape", ())
+    before = (1,) * (gradient.ndim - len(shape)) + shape
+    repeated = {n for n, m in zip(gradient.shape, before, strict=False) if n != m}
+    known = all(hasattr(a, "shape") or np.isscalar(a) for a in operands)
+    if known and not repeated <= {n for a in operands for n in getattr(a, "shape", ())}:
+        raise wrong_shape(gradient, shape)
+
+
+def wrong_shape(gradient: Any, shape: tuple[int, ...]) -> ValueError:
+    """Return the error about a gradient whose shape does not fit that of the argument."""
+    return ValueError(
+        f"a rule gave a gradient of shape {gradient.shape} for an argument of shape {shape}; it "
+        "must have the argument's shape, or one to which the call broadcasts the argument"
+    )
