@@ -104,7 +104,7 @@ def convolution(n_inputs, n_outputs, rng):
     [
         {"network": convolution},
         {"network": ()},
-        {"activation": "tanh", "optimizer": "rmsprop", "weight_decay": 0.01},
+        {"activation": "sigmoid", "optimizer": "adagrad", "learning_rate": 0.1},
         {"optimizer": lambda: nn.Adam(learning_rate=0.02)},
         {"learning_rate": nn.schedules.cosine(0.03, 200)},
     ],
