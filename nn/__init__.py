@@ -67,6 +67,7 @@ from nn.seeding import manual_seed
 from nn.training.advice import LearningWarning
 from nn.training.averaging import ExponentialMovingAverage
 from nn.training.callback import Callback, Run
+from nn.training.checkpoint import ModelCheckpoint
 from nn.training.finder import LearningRateFinder
 from nn.training.health import GradientHealth, GradientWarning
 from nn.training.history import History
@@ -121,6 +122,7 @@ __all__ = [
     "MeanSquaredError",
     "Metric",
     "Model",
+    "ModelCheckpoint",
     "Module",
     "Muon",
     "Optimizer",

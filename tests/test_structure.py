@@ -43,7 +43,7 @@ FILES = {
     "nn/training": [
         "progress", "history", "interruptions", "bits", "position", "train_state", "callback", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
-        "archive", "saving", "advice", "assembly", "model", "__init__",
+        "archive", "saving", "checkpoint", "advice", "assembly", "model", "__init__",
     ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]

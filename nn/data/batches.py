@@ -69,8 +69,8 @@ def _several(data: Any) -> str:
     if not isinstance(data, list) or not all(isinstance(x, np.ndarray) for x in data):
         return ""
     return (
-        f"; it is a list of {len(data)} arrays, and each of them counts as a sample: give several "
-        "inputs of a module as a tuple"
+        f"; it is a list of {len(data)} arrays, and each of them counts as a sample: several "
+        "inputs of a module are given as a tuple"
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.data.batches import Batch, Batches, arrays_of, converted, each, pair
+from nn.data.batches import Batch, Batches, converted, each, pair
 from nn.data.streams import Stream
 from nn.metrics import Mean
 from nn.module import Module
@@ -165,8 +165,8 @@ def first_output(module: Module, X: Any, name: str) -> np.ndarray:
     first = each(lambda array: converted(array[:1], dtype), X)
     shapes = each(lambda array: array.shape, X)
     hint = f"the first axis of {name} counts samples: one sample alone is {name}[None]"
-    few = all(array.ndim < 3 for array in arrays_of(X))
-    with _naming_errors(f"{name}, of shape {shapes},", hint if few else ""):
+    low = isinstance(X, np.ndarray) and X.ndim < 3
+    with _naming_errors(f"{name}, of shape {shapes},", hint if low else ""):
         out = in_evaluation_mode(module, call_module, module, first)
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(

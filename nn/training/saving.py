@@ -65,6 +65,11 @@ def save(path: File, state: TrainState) -> None:
     write_archive(path, *state.guard.between_steps(lambda: _contents(state)))
 
 
+def check_savable_model(state: TrainState) -> None:
+    """Raise TypeError, with what to do, if a model cannot be saved."""
+    _contents(state)
+
+
 def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return copies of the arrays, and the metadata, of a model's file.
 
