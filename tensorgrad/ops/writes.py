@@ -9,7 +9,7 @@ from tensorgrad.ops.common import as_array, axis_index, numpys, positions, value
 from tensorgrad.rules import composite
 
 # An array of objects as their first argument is written to, and not converted to numbers.
-WRITERS = {np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_diagonal}
+FILLING = {np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_diagonal}
 
 
 @composite(np.copyto)
