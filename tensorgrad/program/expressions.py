@@ -67,17 +67,20 @@ class ExpressionWriter:
 
     def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
         """Return a statement that raises, or warns, unless a condition holds."""
-        parts = ", ".join(self.expr_of(x).text for x in shown)
+        parts = [self.expr_of(x).text for x in shown]
         if isinstance(message, str):
-            said = repr(message) + (f".format({parts})" if shown else "")
+            said = text.broken(f"{text.string(message)}.format", parts, 15 + len(error.__name__))
+            said = said if shown else text.string(message)
         else:
-            said = f"{self.constants.object(message).text}({parts})"
+            self.constants.in_checks |= {id(x) for x in (message, *shown)}
+            said = f"{self.constants.object(message).text}({', '.join(parts)})"
         name = self.constants.error(error)
         condition = text.unary("not ", self.expr_of(holds)).text
         if issubclass(error, Warning):
             self.constants.warns = True
             return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
-        return Expr(f"if {condition}:\n    raise {name}({said})")
+        raised = text.broken(f"raise {name}", [said], 8).replace("\n", "\n    ")
+        return Expr(f"if {condition}:\n    {raised}")
 
     def suffix(self, x: Any, ending: str) -> Expr:
         inner = self.expr_of(x)

@@ -5,13 +5,13 @@ import keyword
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tensorgrad.program import text
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.expressions import ExpressionWriter, Pending
 from tensorgrad.program.simplify import uses_of
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
 
-WIDTH = 100
 OPERATIONS = 6  # in one line
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "/": "ratio", "**": "power", "@": "product",
@@ -53,7 +53,7 @@ class LineWriter(ExpressionWriter):
 
     def __init__(self, constants: Constants, names: LocalNames, indent: int = 4) -> None:
         super().__init__(constants)
-        self.names, self.width = names, WIDTH - indent
+        self.names, self.width = names, text.WIDTH - indent
         self.lines: list[Line] = []
         self.words: dict[Var, str] = {}  # for variables without a name
         self.uses: dict[Var, int] = {}
@@ -110,7 +110,8 @@ class LineWriter(ExpressionWriter):
             waiting = {v: self.pending[v] for v in step.reads() if v in self.pending}
             read = {v for x in step.reads() for v in self.read_by(x)}
             expr = self.expression(step)
-            if not waiting or len(expr.text) + self.space_for(step) <= self.width:
+            longest = len(max(expr.text.split("\n"), key=len)) if step.form != "check" else 0
+            if not waiting or longest + self.space_for(step) <= self.width:
                 break
             self.pending |= waiting
             for v in waiting:
