@@ -34,7 +34,7 @@ class Constants:
         self.functions = functions
         self.taken: Any = None
         self.warns = False
-        self.in_checks: set[int] = set()  # objects that only messages of errors show
+        self.in_checks: dict[int, str] = {}  # what stands for objects that only errors show
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:

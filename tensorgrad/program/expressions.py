@@ -72,7 +72,8 @@ class ExpressionWriter:
             said = text.broken(f"{text.string(message)}.format", parts, 15 + len(error.__name__))
             said = said if shown else text.string(message)
         else:
-            self.constants.in_checks |= {id(x) for x in (message, *shown)}
+            self.constants.in_checks |= {id(x): repr(x) for x in shown}
+            self.constants.in_checks[id(message)] = "a value is not as it must be"
             said = f"{self.constants.object(message).text}({', '.join(parts)})"
         name = self.constants.error(error)
         condition = text.unary("not ", self.expr_of(holds)).text

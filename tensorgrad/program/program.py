@@ -117,7 +117,8 @@ def constant_lines(text: Text) -> list[str]:
             lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
     for name, x in text.constants.objects.values():
         if id(x) in text.constants.in_checks:
-            lines.append(f"{name} = {string(repr(x))}" + ".format" * callable(x))
+            shown = text.constants.in_checks[id(x)]
+            lines.append(f"{name} = {string(shown)}" + ".format" * (shown != repr(x)))
         elif name not in text.layout.positional:
             lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
     return lines

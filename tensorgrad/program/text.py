@@ -25,7 +25,7 @@ def string(x: str) -> str:
 
 
 def broken(function: str, parts: list[str], before: int) -> str:
-    """Return `function(parts)`, over several lines if it does not fit behind `before` characters."""
+    """Return `function(parts)`, over several lines if it is too long behind `before` characters."""
     whole = f"{function}({', '.join(parts)})"
     if "\n" not in whole and before + len(whole) <= WIDTH:
         return whole
