@@ -1,10 +1,10 @@
-"""Fashion-MNIST: train the book's network, evaluate it, and classify your own pictures.
+"""Fashion-MNIST: train a network, evaluate it, and classify your own pictures.
 
 Run: python -m examples.fashion_mnist [train|evaluate|predict] [--help]
 """
 
 import argparse
-import itertools
+import functools
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,11 +14,14 @@ import numpy as np
 
 import nn
 import tensorgrad as tg
+from examples.networks import cnn, mlp
 from examples.photo import read_photo
 from examples.pictures import (
     confusion_figure,
     confusion_matrix,
+    filters_figure,
     input_figure,
+    maps_figure,
     predictions_figure,
     save_figure,
 )
@@ -26,6 +29,15 @@ from examples.pictures import (
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
 OUT = Path("runs/fashion_mnist")
 MODEL = "model.safetensors"
+
+
+def pictures(images: np.ndarray) -> np.ndarray:
+    """Scale pixels to the range of the network's inputs, as pictures.
+
+    Shapes: (N, 28, 28) -> (N, 28, 28).
+    Units: 0..255 -> -1..1.
+    """
+    return scaled(images).reshape(images.shape)
 
 
 def scaled(images: np.ndarray) -> np.ndarray:
@@ -37,22 +49,18 @@ def scaled(images: np.ndarray) -> np.ndarray:
     return (images.reshape(len(images), -1).astype(np.float32) - 127.5) / 127.5
 
 
-def build(args: argparse.Namespace) -> nn.Model:
-    """Build the book's network: Dense and ReLU for each hidden size, then Dense and Softmax."""
+def build(args: argparse.Namespace, steps: int) -> nn.Model:
+    """Build the network, with a loss and an optimizer for a training of so many steps."""
     rng = np.random.default_rng(args.seed)
-    model = nn.Model()
-    sizes = [784, *args.hidden]
-    for n, m in itertools.pairwise(sizes):
-        dense = nn.Dense(n, m, weight_regularizer_l2=args.l2, initializer=args.initializer, rng=rng)
-        model.add(dense)
-        model.add(nn.ReLU())
-        if args.dropout:
-            model.add(nn.Dropout(args.dropout, rng=rng))
-    model.add(nn.Dense(sizes[-1], len(NAMES), initializer=args.initializer, rng=rng))
-    model.add(nn.Softmax())
+    rate = args.learning_rate
+    if args.schedule == "one-cycle":
+        rate = nn.schedules.one_cycle(rate, max(steps, 2))
+    elif args.schedule == "decay":
+        rate = nn.schedules.inverse_time(rate, args.decay)
+    model = nn.Model((cnn if args.network == "cnn" else mlp)(args, rng))
     model.set(
         loss=nn.CategoricalCrossentropy(),
-        optimizer=nn.Adam(learning_rate=args.learning_rate, decay=args.decay),
+        optimizer=nn.Adam(learning_rate=rate),
         accuracy=nn.CategoricalAccuracy(),
     )
     model.finalize()
@@ -73,22 +81,26 @@ def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
 
 def train(args: argparse.Namespace) -> None:
     """Train a network, save it, and draw its results."""
-    model = nn.Model.load(args.resume) if args.resume else build(args)
+    set_defaults(args)
     args.out.mkdir(parents=True, exist_ok=True)
     data = load_data(args)
-    X, X_test = scaled(data.X_train), scaled(data.X_test)
-    print(model.summary((784,)))
+    steps = args.epochs * -(-len(data.X_train) // args.batch_size)
+    model = nn.Model.load(args.resume) if args.resume else build(args, steps)
+    X, X_test = pictures(data.X_train), pictures(data.X_test)
+    if args.network == "mlp":
+        X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
+    print(model.summary(X.shape[1:]))
     # A resumed training continues with the order of samples of the file, as if not interrupted.
     seed = None if args.resume else args.seed
+    samples = {"X": X, "y": data.y_train, "batch_size": args.batch_size, "seed": seed}
+    if args.augment:
+        samples = {"X": augmented(X, data.y_train, args)}
     try:
         model.train(
-            X,
-            data.y_train,
+            **samples,
             epochs=args.epochs,
-            batch_size=args.batch_size,
             validation_data=(X_test, data.y_test),
             print_every=100,
-            seed=seed,
         )
     except KeyboardInterrupt:
         if not model.history.steps["loss"]:
@@ -98,6 +110,25 @@ def train(args: argparse.Namespace) -> None:
     print("wrote", args.out / MODEL)
     draw_results(model, data, args.out)
     draw_step(model, X[: args.batch_size], data.y_train[: args.batch_size], args.out)
+
+
+def set_defaults(args: argparse.Namespace) -> None:
+    """Set the options that were not given to those of the network."""
+    for name, value in NETWORKS[args.network].items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+
+
+def augmented(
+    X: np.ndarray, y: np.ndarray, args: argparse.Namespace
+) -> nn.augment.AugmentedBatches:
+    """Return batches of pictures, some of them mirrored, all moved by up to `--augment` pixels.
+
+    Shapes: X (N, 28, 28), y (N,).
+    """
+    shift = functools.partial(nn.augment.shift, pixels=args.augment, fill=-1.0)
+    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift]
+    return nn.augment.AugmentedBatches(X, y, changes, batch_size=args.batch_size, rng=args.seed)
 
 
 def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> None:
@@ -113,8 +144,31 @@ def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> 
     )
     matrix = confusion_matrix(probabilities.argmax(axis=1), data.y_test, len(NAMES))
     save_figure(confusion_figure(matrix, NAMES), out / "confusion.png")
-    for name in ("history.png", "predictions.png", "confusion.png"):
+    written = ["history.png", "predictions.png", "confusion.png"]
+    convolutions = [m for m in model.module.modules() if isinstance(m, nn.Conv2D)]
+    if convolutions:
+        save_figure(filters_figure(convolutions[0].weights.data), out / "filters.png")
+        image = data.X_test[0]
+        maps = activation_maps(model, scaled(image[None]))
+        save_figure(maps_figure(image, maps), out / "maps.png")
+        written += ["filters.png", "maps.png"]
+    for name in written:
         print("wrote", out / name)
+
+
+def activation_maps(model: nn.Model, X: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the activations of a single picture after each ReLU that has pictures, by its name.
+
+    Shapes: X (1, 784) -> each (H, W, C).
+    """
+    maps = {}
+    x, module = tg.Tensor(X), model.module.eval()
+    with tg.no_grad():
+        for i, layer in enumerate(module.children()):
+            x = layer(x)
+            if isinstance(layer, nn.ReLU) and x.ndim == 4:
+                maps[f"after layer {i}"] = x.data[0]
+    return maps
 
 
 def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
@@ -186,16 +240,25 @@ OUT_FOLDER = {"--out": dict(type=Path, default=OUT, help="folder for the model a
 DATA = {"--data": dict(type=Path, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download")}
 SAVED = {"--model": dict(type=Path, help=f"file of the model, instead of {MODEL} in --out")}
 TRAIN = {
+    "--network":       dict(choices=["mlp", "cnn"], default="mlp", help="the book's network, or a convolutional one"),
     "--epochs":        dict(type=positive, default=10, help="number of passes through the data"),
     "--batch-size":    dict(type=positive, default=128, help="samples per step"),
-    "--hidden":        dict(type=positive, nargs="+", default=[128, 128], help="sizes of the hidden layers"),
-    "--initializer":   dict(choices=["book", "he", "glorot"], default="book", help="initial values of the weights"),
-    "--learning-rate": dict(type=float, default=1e-3, help="learning rate of Adam"),
-    "--decay":         dict(type=float, default=1e-3, help="the learning rate at a step is rate / (1 + decay * step)"),
+    "--channels":      dict(type=positive, nargs="+", default=[16, 32], help="channels of the convolutions"),
+    "--hidden":        dict(type=positive, nargs="+", help="sizes of the hidden layers; 128 128, or 128 after convolutions"),
+    "--batch-norm":    dict(action="store_true", help="a batch norm after each layer with weights, of the CNN"),
+    "--augment":       dict(type=positive, metavar="PIXELS", help="mirror half of the pictures, and move all by up to so many pixels"),
+    "--initializer":   dict(choices=["book", "he", "glorot"], help="initial values of the weights; book, or he of the CNN"),
+    "--learning-rate": dict(type=float, help="learning rate of Adam, or the highest; 0.001, or 0.003 of the CNN"),
+    "--schedule":      dict(choices=["decay", "one-cycle", "constant"], help="course of the learning rate; decay, or one-cycle of the CNN"),
+    "--decay":         dict(type=float, default=1e-3, help="the decaying learning rate at a step is rate / (1 + decay * step)"),
     "--dropout":       dict(type=float, default=0.0, help="fraction of units dropped after each hidden layer"),
     "--l2":            dict(type=float, default=0.0, help="L2 regularization of the hidden weights"),
     "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
     "--resume":        dict(type=Path, help="saved model to continue from, with its own settings"),
+}
+NETWORKS = {  # the defaults that depend on the network
+    "mlp": dict(hidden=[128, 128], initializer="book", learning_rate=1e-3, schedule="decay"),
+    "cnn": dict(hidden=[128],      initializer="he",   learning_rate=3e-3, schedule="one-cycle"),
 }
 IMAGES = {"images": dict(type=Path, nargs="+", metavar="IMAGE", help="picture files of any size")}
 COMMANDS = {

@@ -110,3 +110,53 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> "Figure":
     )
     figure.colorbar(picture, ax=ax, label="share of the true class", shrink=0.8)
     return figure
+
+
+def filters_figure(weights: np.ndarray) -> "Figure":
+    """Draw the kernels of the first convolution, blue where negative and red where positive.
+
+    Shapes: weights (KH, KW, 1, O).
+    """
+    from matplotlib.figure import Figure
+
+    kernels = np.moveaxis(weights[:, :, 0], -1, 0)
+    columns = 8
+    rows = -(-len(kernels) // columns)
+    figure = Figure(figsize=(1.1 * columns, 1.1 * rows + 0.5), layout="constrained")
+    limit = np.abs(kernels).max()
+    for ax, kernel in zip(np.ravel(figure.subplots(rows, columns, squeeze=False)), kernels):
+        ax.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    for ax in figure.axes:
+        ax.set_axis_off()
+    figure.suptitle(
+        f"{len(kernels)} filters of the first convolution: red adds brightness, blue subtracts it",
+        fontsize=10,
+    )
+    return figure
+
+
+def maps_figure(image: np.ndarray, maps: dict[str, np.ndarray]) -> "Figure":
+    """Draw a picture, and below it what each layer makes of it: one picture per channel.
+
+    Shapes: image (28, 28), each of maps (H, W, C).
+    """
+    from matplotlib.figure import Figure
+
+    columns, most = 16, 32
+    rows = {name: -(-min(m.shape[-1], most) // columns) for name, m in maps.items()}
+    figure = Figure(figsize=(12, 1.6 + 0.95 * sum(rows.values())), layout="constrained")
+    parts = figure.subfigures(1 + len(maps), 1, height_ratios=[1.3, *rows.values()])
+    parts = np.ravel(parts)
+    ax = parts[0].subplots()
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255)
+    ax.set_axis_off()
+    for part, (name, activations) in zip(parts[1:], maps.items(), strict=True):
+        shown = min(activations.shape[-1], most)
+        height, width, C = activations.shape
+        part.suptitle(f"{name}: {shown} of {C} channels, {height} × {width} pixels", fontsize=9)
+        axes = np.ravel(part.subplots(rows[name], columns, squeeze=False))
+        for i, ax in enumerate(axes):
+            ax.set_axis_off()
+            if i < shown:
+                ax.imshow(activations[..., i], cmap="magma", vmin=0, vmax=activations.max())
+    return figure

@@ -2,13 +2,15 @@
 
 import inspect
 import reprlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured
 from nn.module import Module
+from nn.words import LOSS
 
 
 class Loss(Configured):
@@ -19,6 +21,7 @@ class Loss(Configured):
     `targets`, once and apart from `forward`, which decides nothing by values.
     """
 
+    _words: ClassVar[Mapping[str, str]] = LOSS
     _scope: tg.Scope
 
     def __init_subclass__(cls) -> None:
@@ -95,15 +98,15 @@ class Loss(Configured):
             )
 
 
-def is_constant(x: Any) -> bool:
-    """Return True for a tensor without a gradient."""
-    return isinstance(x, tg.Tensor) and not x.requires_grad
-
-
 def as_data(x: Any) -> Any:
-    """Return constant tensors and arrays that are not NumPy's as they are, the rest as arrays."""
-    other = hasattr(x, "__array_function__") and not isinstance(x, (np.ndarray, tg.Tensor))
-    return x if other or is_constant(x) else np.asarray(x)
+    """Return data as an array; tensors, and arrays of other kinds than NumPy's, as they are.
+
+    Raises: TypeError for a tensor that requires a gradient, which would be lost.
+    """
+    if type(x) is np.ndarray:
+        return x
+    followed = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
+    return x if followed and not getattr(x, "requires_grad", False) else np.asarray(x)
 
 
 def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
@@ -122,7 +125,7 @@ def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
     """
     if y.shape != y_pred.shape:
-        remedy = f"; write y.reshape({y_pred.shape})" if y.size == y_pred.size else ""
+        remedy = f"; write y.reshape({(-1, *y_pred.shape[1:])})" if y.size == y_pred.size else ""
         raise ValueError(
             f"the predictions have shape {y_pred.shape}, but the targets {y.shape}; each "
             f"prediction needs one target{remedy}"

@@ -159,7 +159,7 @@ def substituted(found: Any, value: Any) -> Any:
 def positions(indices: Any) -> Any:
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
     casting = "same_kind" if hasattr(indices, "dtype") and indices.ndim else "unsafe"
-    return np.asarray(indices).astype(np.intp, casting=casting, copy=False)
+    return plain_array(indices).astype(np.intp, casting=casting, copy=False)
 
 
 nondifferentiable(positions)

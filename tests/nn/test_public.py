@@ -14,7 +14,7 @@ import nn
 import tensorgrad as tg
 
 ROOT = Path(nn.__file__).parent
-MODULES = [nn, nn.datasets, nn.init, nn.schedules]
+MODULES = [nn, nn.augment, nn.datasets, nn.init, nn.schedules]
 # Classes that users subclass or get from public functions, without being public names.
 BASES = [nn.losses.Loss, nn.metrics.Accuracy, nn.training.loop.Evaluation]
 ARRAYS = {"X", "y", "X_val", "y_val", "y_pred", "y_true"}
@@ -83,10 +83,11 @@ def test_every_public_signature_is_hinted(name):
 @pytest.mark.parametrize("name", CALLABLES)
 def test_shapes_are_documented_where_arrays_go_in(name):
     function = CALLABLES[name]
+    doc = function.__doc__ or CLASSES[name.partition(".")[0]].__doc__  # of a constructor
     for parameter in inspect.signature(function).parameters.values():
         array = parameter.annotation in (np.ndarray, tg.Tensor) or parameter.name in ARRAYS
         if array and name != "Sequential.forward":  # as its modules
-            assert "Shapes:" in function.__doc__, f"{name} has no shapes, but takes {parameter}"
+            assert "Shapes:" in doc, f"{name} has no shapes, but takes {parameter}"
 
 
 def raised_directly(function):
@@ -139,6 +140,29 @@ def test_the_documented_imports(statement):
     subprocess.run([sys.executable, "-c", statement], cwd=ROOT.parent, check=True)
 
 
-@pytest.mark.parametrize("module", [nn.datasets, nn.init, nn.schedules])
+@pytest.mark.parametrize("module", [nn.augment, nn.datasets, nn.init, nn.schedules])
 def test_public_modules_hold_what_they_promise(module):
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_every_name_that_a_message_gives_exists():
+    """Advice such as "write nn.Model.load(path)" must name what is there."""
+    import ast
+    import re
+    from pathlib import Path
+
+    found = set()
+    for package in (nn, tg):
+        for file in Path(package.__file__).parent.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    names = re.findall(r"\b(nn|tg|tensorgrad)((?:\.[a-zA-Z_]\w*)+)", node.value)
+                    found.update(names)
+    missing = []
+    for package, path in sorted(found):
+        value = nn if package == "nn" else tg
+        for name in path[1:].split("."):
+            value = getattr(value, name, None)
+        if value is None:
+            missing.append(package + path)
+    assert missing == ["tensorgrad.state"]  # the name of a context variable

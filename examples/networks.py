@@ -1,0 +1,61 @@
+"""The networks for Fashion-MNIST: of the book, and convolutional."""
+
+import argparse
+import itertools
+
+import numpy as np
+
+import nn
+
+CLASSES = len(nn.datasets.FASHION_MNIST_CLASSES)
+
+
+def mlp(args: argparse.Namespace, rng: np.random.Generator) -> nn.Sequential:
+    """Build the book's network: Dense and ReLU for each hidden size, then Dense and Softmax."""
+    network = nn.Sequential()
+    sizes = [784, *args.hidden]
+    for n, m in itertools.pairwise(sizes):
+        dense = nn.Dense(n, m, weight_regularizer_l2=args.l2, initializer=args.initializer, rng=rng)
+        network.append(dense)
+        network.append(nn.ReLU())
+        if args.dropout:
+            network.append(nn.Dropout(args.dropout, rng=rng))
+    network.append(nn.Dense(sizes[-1], CLASSES, initializer=args.initializer, rng=rng))
+    network.append(nn.Softmax())
+    return network
+
+
+def cnn(args: argparse.Namespace, rng: np.random.Generator) -> nn.Sequential:
+    """Build a convolutional network: convolutions that halve the picture, then dense layers.
+
+    With `--batch-norm`, each layer with weights but the last has one after it, and no biases.
+    """
+    plain, size = not args.batch_norm, 28
+    network = nn.Sequential(nn.Reshape(28, 28, 1))
+    for C, O in itertools.pairwise([1, *args.channels]):  # noqa: E741
+        network.append(nn.Conv2D(C, O, 3, bias=plain, initializer=args.initializer, rng=rng))
+        if size > 7:
+            network.append(nn.MaxPool2D())
+            size //= 2
+        finish(network, O, args.batch_norm)
+    network.append(nn.Flatten())
+    for n, m in itertools.pairwise([size * size * args.channels[-1], *args.hidden]):
+        if args.dropout:
+            network.append(nn.Dropout(args.dropout, rng=rng))
+        dense = nn.Dense(
+            n, m, weight_regularizer_l2=args.l2, bias=plain, initializer=args.initializer, rng=rng
+        )
+        network.append(dense)
+        finish(network, m, args.batch_norm)
+    if args.dropout:
+        network.append(nn.Dropout(args.dropout, rng=rng))
+    network.append(nn.Dense(args.hidden[-1], CLASSES, initializer=args.initializer, rng=rng))
+    network.append(nn.Softmax())
+    return network
+
+
+def finish(network: nn.Sequential, n_features: int, batch_norm: bool) -> None:
+    """Add the end of a layer: a ReLU, after a batch norm if one is wanted."""
+    if batch_norm:
+        network.append(nn.BatchNorm(n_features))
+    network.append(nn.ReLU())

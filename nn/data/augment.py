@@ -1,0 +1,232 @@
+"""Augmentation: pictures changed at random in ways that leave their class as it is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nn.config import NUMBER, Seed, count
+from nn.seeding import generator
+
+Augmentation = Callable[..., np.ndarray]  # (X, rng=...) -> X
+
+
+def flip(
+    X: np.ndarray, *, probability: float = 0.5, vertical: bool = False, rng: Seed = None
+) -> np.ndarray:
+    """Return the pictures, some of them mirrored: left and right, or with `vertical` up and down.
+
+    Shapes: X (N, H, W, ...) -> (N, H, W, ...).
+    Raises: ValueError if X holds no pictures, or probability is not between 0 and 1.
+    """
+    check_pictures(X)
+    chosen = choose(len(X), probability, rng)
+    out = X.copy()
+    out[chosen] = np.flip(X[chosen], axis=1 if vertical else 2)
+    return out
+
+
+def crop(
+    X: np.ndarray,
+    size: int | tuple[int, int],
+    *,
+    padding: int = 0,
+    fill: float = 0.0,
+    rng: Seed = None,
+) -> np.ndarray:
+    """Return a part of each picture, height and width `size`, at a random place.
+
+    With `padding`, the pictures are enlarged first by so many pixels of `fill` on each side.
+    Shapes: X (N, H, W, ...) -> (N, *size, ...).
+    Raises: ValueError if X holds no pictures, or `size` does not fit in them.
+    """
+    check_pictures(X)
+    height, width = (size, size) if isinstance(size, int | np.integer) else size
+    if padding:
+        wider = [(0, 0), (padding, padding), (padding, padding), *[(0, 0)] * (X.ndim - 3)]
+        X = np.pad(X, wider, constant_values=fill)
+    most = X.shape[1] - count(height, "size"), X.shape[2] - count(width, "size")
+    if min(most) < 0:
+        raise ValueError(
+            f"a part of {height} by {width} pixels does not fit in pictures of {X.shape[1]} by "
+            f"{X.shape[2]}, with the padding"
+        )
+    random = generator(rng)
+    rows, columns = (random.integers(0, n + 1, len(X))[:, None] for n in most)
+    rows, columns = rows + np.arange(height), columns + np.arange(width)
+    return X[np.arange(len(X))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def shift(X: np.ndarray, *, pixels: int = 2, fill: float = 0.0, rng: Seed = None) -> np.ndarray:
+    """Return the pictures, each moved by up to so many pixels in both directions.
+
+    What comes into view is `fill`: the background, in the units of X.
+    Shapes: X (N, H, W, ...) -> (N, H, W, ...).
+    Raises: ValueError if X holds no pictures.
+    """
+    check_pictures(X)
+    return crop(X, X.shape[1:3], padding=count(pixels, "pixels"), fill=fill, rng=rng)
+
+
+def rotate(
+    X: np.ndarray, *, degrees: float = 10.0, fill: float = 0.0, rng: Seed = None
+) -> np.ndarray:
+    """Return the pictures, each rotated about its centre by up to so many degrees either way.
+
+    Pixels between others are interpolated linearly, and outside of the picture are `fill`.
+    Shapes: X (N, H, W, ...) -> (N, H, W, ...).
+    Raises: ValueError if X holds no pictures.
+    """
+    check_pictures(X)
+    n, height, width = X.shape[:3]
+    angles = np.deg2rad(generator(rng).uniform(-degrees, degrees, n))[:, None, None]
+    y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    y, x = y - (height - 1) / 2, x - (width - 1) / 2
+    rows = np.cos(angles) * y - np.sin(angles) * x + (height - 1) / 2
+    columns = np.sin(angles) * y + np.cos(angles) * x + (width - 1) / 2
+    border = [(0, 0), (1, 1), (1, 1), *[(0, 0)] * (X.ndim - 3)]
+    padded = np.pad(X, border, constant_values=fill)
+    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    down, right = rows - top, columns - left
+    out = np.zeros(X.shape, np.result_type(X, np.float32))
+    for dy in (0, 1):
+        for dx in (0, 1):
+            weight = (down if dy else 1 - down) * (right if dx else 1 - right)
+            i, j = np.clip(top + dy + 1, 0, height + 1), np.clip(left + dx + 1, 0, width + 1)
+            neighbours = padded[np.arange(n)[:, None, None], i, j]
+            out += weight.reshape(*weight.shape, *[1] * (X.ndim - 3)) * neighbours
+    return out.astype(X.dtype)
+
+
+def erase(
+    X: np.ndarray,
+    *,
+    probability: float = 0.5,
+    area: tuple[float, float] = (0.02, 0.2),
+    fill: float = 0.0,
+    rng: Seed = None,
+) -> np.ndarray:
+    """Return the pictures, some of them with a rectangle of `fill` at a random place.
+
+    Its area is a fraction of the picture between the two of `area`, its shape between 1:2 and 2:1.
+    Shapes: X (N, H, W, ...) -> (N, H, W, ...).
+    Raises: ValueError if X holds no pictures, or a fraction is not between 0 and 1.
+    Source: Zhong, Zheng, Kang, Li and Yang (2020), arXiv:1708.04896, algorithm 1.
+    """
+    check_pictures(X)
+    low, high = area
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"area must be two fractions of the picture in order, not {area}")
+    random = generator(rng)
+    chosen = np.flatnonzero(choose(len(X), probability, random))
+    height, width = X.shape[1:3]
+    sizes = random.uniform(low, high, len(chosen)) * height * width
+    ratios = np.exp(random.uniform(np.log(0.5), np.log(2), len(chosen)))
+    heights = np.clip(np.rint(np.sqrt(sizes * ratios)), 1, height).astype(int)
+    widths = np.clip(np.rint(np.sqrt(sizes / ratios)), 1, width).astype(int)
+    tops, lefts = random.integers(0, height - heights + 1), random.integers(0, width - widths + 1)
+    out = X.copy()
+    for i, top, left, h, w in zip(chosen, tops, lefts, heights, widths, strict=True):
+        out[i, top : top + h, left : left + w] = fill
+    return out
+
+
+def mixup(
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    alpha: float = 0.2,
+    n_classes: int | None = None,
+    rng: Seed = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weighted means of pairs of samples, and of their targets.
+
+    The weights are of a Beta(alpha, alpha) distribution. Class indices y become distributions over
+    `n_classes`, by default as many as the largest index needs.
+    Shapes: X (N, ...), y (N,) of integers or (N, ...) -> X, y (N, C) or as y.
+    Raises: ValueError if alpha is not positive.
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz (2018), arXiv:1710.09412, section 2.
+    """
+    if not (isinstance(alpha, NUMBER) and alpha > 0):
+        raise ValueError(f"alpha of mixup must be above 0, not {alpha!r}")
+    random, y = generator(rng), np.asarray(y)
+    if y.ndim == 1 and y.dtype.kind in "iu":
+        y = np.eye(n_classes or int(y.max()) + 1, dtype=X.dtype)[y]
+    shares = random.beta(alpha, alpha, len(X))
+    order = random.permutation(len(X))
+
+    def mixed(a: np.ndarray) -> np.ndarray:
+        weights = shares.reshape(-1, *[1] * (a.ndim - 1)).astype(a.dtype)
+        return weights * a + (1 - weights) * a[order]
+
+    return mixed(X), mixed(y)
+
+
+class AugmentedBatches:
+    """Shuffled batches of X and y, changed by augmentations, anew in each epoch.
+
+    `augmentations` are functions `(X, rng=...) -> X`, such as `nn.augment.flip`, or a `partial` of
+    one, which are applied in order. With `mixup`, its alpha, pairs of samples are mixed at the end.
+    The same `rng` gives the same batches. `nn.Model.train` takes it in place of X and y.
+
+    Shapes: X (N, ...), y (N, ...) -> batches of (batch_size, ...), the last with the remainder.
+    Raises: ValueError if X and y differ in length.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        augmentations: Sequence[Augmentation] = (),
+        *,
+        batch_size: int = 32,
+        mixup: float | None = None,
+        rng: Seed = None,
+    ) -> None:
+        if len(X) != len(y):
+            raise ValueError(f"X has {len(X)} samples but y has {len(y)}; each needs its target")
+        self.X, self.y = X, y
+        self.augmentations = list(augmentations)
+        self.batch_size = count(batch_size, "batch_size")
+        self.mixup = mixup
+        self.rng = generator(rng)
+
+    def __len__(self) -> int:
+        """Count the batches."""
+        return -(-len(self.X) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Iterate over the batches of one epoch."""
+        order = self.rng.permutation(len(self.X))
+        for start in range(0, len(order), self.batch_size):
+            index = order[start : start + self.batch_size]
+            X, y = self.X[index], self.y[index]
+            for augmentation in self.augmentations:
+                X = augmentation(X, rng=self.rng)
+            if self.mixup is not None:
+                X, y = mixup(X, y, alpha=self.mixup, n_classes=self._n_classes(), rng=self.rng)
+            yield X, y
+
+    def _n_classes(self) -> int | None:
+        """Return the number of classes, if the targets are class indices."""
+        indices = self.y.ndim == 1 and self.y.dtype.kind in "iu"
+        return int(self.y.max()) + 1 if indices else None
+
+
+def check_pictures(X: Any) -> None:
+    """Raise ValueError if X is not an array of pictures, (N, H, W) or (N, H, W, C)."""
+    if not isinstance(X, np.ndarray) or X.ndim not in (3, 4):
+        raise ValueError(
+            "augmentations take pictures as an array (N, H, W) or (N, H, W, C), but got "
+            f"{type(X).__name__} of shape {np.shape(X)}"
+        )
+
+
+def choose(n: int, probability: float, rng: Seed) -> np.ndarray:
+    """Choose each of n samples with this probability. Shapes: -> (n,) of bool.
+
+    Raises: ValueError if it is not between 0 and 1.
+    """
+    if not (isinstance(probability, NUMBER) and 0 <= probability <= 1):
+        raise ValueError(f"probability must be between 0 and 1, not {probability!r}")
+    return generator(rng).random(n) < probability
