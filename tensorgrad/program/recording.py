@@ -23,7 +23,7 @@ from tensorgrad.program.steps import (
 from tensorgrad.rules import Function
 
 CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
-WRITTEN = (
+INTO_NDARRAY = (
     "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
     "np.where or np.stack"
 )
@@ -86,7 +86,7 @@ class StepRecorder:
         if self.running:
             raise self.refuse(CALLBACK)
         if any(type(x) is not TracedArray for x in written):
-            raise self.refuse(WRITTEN)
+            raise self.refuse(INTO_NDARRAY)
         if "raise" in np.geterr().values() and np.geterr() != self.errors:
             raise self.refuse("a decision is made by np.errstate(... 'raise'); write np.where")
 
