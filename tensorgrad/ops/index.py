@@ -64,7 +64,7 @@ def is_integer(item):
     """Return True for an integer or integers, given as a number, a list or an array."""
     return (
         not isinstance(item, (slice, type(None), type(Ellipsis)))
-        and np.asarray(item).dtype.kind in "iu"
+        and as_array(item).dtype.kind in "iu"
     )
 
 
