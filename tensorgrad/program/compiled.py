@@ -21,7 +21,15 @@ from tensorgrad.program.steps import Var, hint
 from tensorgrad.program.writing import Layout, Text, is_array
 
 MOST_PROGRAMS = 16  # programs that a function keeps
-SWITCH = threading.local()
+
+
+class Switch(threading.local):
+    """If programs are off, for each thread."""
+
+    off = os.environ.get("TENSORGRAD_COMPILE") == "0"
+
+
+SWITCH = Switch()
 
 
 @contextlib.contextmanager
@@ -30,7 +38,7 @@ def no_compile() -> Iterator[None]:
 
     The environment variable `TENSORGRAD_COMPILE=0` does so for a whole run.
     """
-    before = getattr(SWITCH, "off", False)
+    before = SWITCH.off
     SWITCH.off = True
     try:
         yield
@@ -72,6 +80,7 @@ class Compiled:
         self.static_argnums = frozenset(numbers)
         self.programs: dict[Any, list[Runner]] = {}
         self.lock = threading.RLock()
+        self.recent: Runner | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return the method of an instance, if a method was decorated."""
@@ -79,9 +88,13 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""
+        recent = self.recent
+        if recent is not None and not kwargs and recent.accepts(args) and recent.fits():
+            return recent(args, kwargs)
         if runs_eagerly(args, kwargs):
             return self.f(*args, **kwargs)
-        return self.runner(args, kwargs)(args, kwargs)
+        self.recent = runner = self.runner(args, kwargs)
+        return runner(args, kwargs)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """Return the program for such arguments."""
@@ -96,7 +109,6 @@ class Compiled:
         with self.lock:
             runner = Runner(self, args, kwargs)
             kept = self.programs.setdefault(key, [])
-            kept[:] = [r for r in kept if r.fits()][: MOST_PROGRAMS - 1]
             kept.append(runner)
             while sum(map(len, self.programs.values())) > MOST_PROGRAMS:
                 oldest = next(iter(self.programs))
@@ -170,9 +182,7 @@ def static_kind(x: Any) -> Any:
 def runs_eagerly(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return True where a program would lose something, and where programs are off."""
     state = STATE.get()
-    if state.observer is not None or getattr(SWITCH, "off", False):
-        return True
-    if os.environ.get("TENSORGRAD_COMPILE") == "0":
+    if state.observer is not None or SWITCH.off:
         return True
     return state.recording and (needs_grad(args) or (bool(kwargs) and needs_grad(kwargs)))
 
@@ -202,7 +212,10 @@ class Runner:
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name = text.main
         self.guards = [g for g in captured.outside.guards if g.matters()]
+        self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
+        self.recording = STATE.get().recording
+        self.plan = None if kwargs or static else plan_of(args)
         self.plain = not any(isinstance(x, TensorBase) for x in leaves_in((shown, kwargs)))
         self.finish = wrapper_of(trace)
         self.after = layout.extra
@@ -227,11 +240,28 @@ class Runner:
                 "as by isinstance(x, np.ndarray); leave it out of what is compiled"
             )
 
+    def accepts(self, args: tuple[Any, ...]) -> bool:
+        """Return True if this is the program for the arguments, as far as a short look can tell."""
+        plan = self.plan
+        if plan is None or len(plan) != len(args):
+            return False
+        for x, (kind, dtype, shape) in zip(args, plan, strict=True):
+            if type(x) is not kind:
+                return False
+            if shape is not None and not (x.shape == shape and x.dtype is dtype and x.flags.forc):
+                return False
+        state = STATE.get()
+        return state.observer is None and state.recording is self.recording and not SWITCH.off
+
     def fits(self) -> bool:
         """Return True if what the function uses from outside is as it was."""
-        return all(guard.holds() for guard in self.guards) and all(
-            (leaf.grad is not None) == had for leaf, had in self.had_gradients
-        )
+        for guard in self.guards:
+            if not guard.holds():
+                return False
+        for t, node in self.nodes:
+            if t.node is not node:
+                return False
+        return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.call(self.function, args, kwargs)
@@ -257,6 +287,17 @@ def name_result(trace: Any, f: Any) -> None:
     taken = getattr(f, "__name__", "")  # by the program itself
     if first is not None and first.gradient_of is None and name.isidentifier() and name != taken:
         hint(first, name, 2)
+
+
+def plan_of(args: tuple[Any, ...]) -> list[tuple[type, Any, Any]] | None:
+    """Return what the arguments of a call are to be, if they are all arrays and floats."""
+    if not all(type(x) in (np.ndarray, float) for x in args):
+        return None
+    if not all(x.flags.forc for x in args if type(x) is np.ndarray):
+        return None
+    return [
+        (float, None, None) if type(x) is float else (np.ndarray, x.dtype, x.shape) for x in args
+    ]
 
 
 def leaves_in(tree: Any) -> Iterator[Any]:
