@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.program.arrays import TracedArray, Untraceable
-from tensorgrad.program.outside import PLAIN_VALUES, Outside, watched
+from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.steps import Step, Var, substituted_in
 
@@ -52,7 +52,7 @@ class Captured:
     def __init__(
         self, call: Callable[[list[Any]], Any], f: Any, leaves: list[Any], generators: Any = ()
     ) -> None:
-        self.call = call
+        self.call, self.f = call, f
         self.leaves = leaves
         self.outside = Outside(f)
         self.tensors: dict[int, Any] = dict(self.outside.tensors)
@@ -75,6 +75,13 @@ class Captured:
                 before, seen = self.once()
         raise Untraceable("each run of the function uses other tensors from outside")
 
+    def guards(self) -> list[Guard]:
+        """Return the guards of what a program is made for, also of what the first run has made."""
+        found = self.outside.guards
+        if not all(guard.holds() for guard in found):
+            found = Outside(self.f).guards
+        return [guard for guard in found if guard.matters()]
+
     @contextlib.contextmanager
     def put_back(self) -> Iterator[None]:
         """Put back what the runs change: generators, numbers, arrays."""
@@ -96,7 +103,7 @@ class Captured:
             for t, value in values:
                 t._value = value
         for guard in self.outside.guards:
-            if isinstance(guard.value, PLAIN_VALUES) and not guard.holds():
+            if guard.has_changed_value():
                 guard.put_back()
                 raise Untraceable(
                     f"the function changes what it uses from outside, {guard!r}; pass it as an "

@@ -211,7 +211,7 @@ class Runner:
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name = text.main
-        self.guards = [g for g in captured.outside.guards if g.matters()]
+        self.guards = captured.guards()
         self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
         self.recording = STATE.get().recording

@@ -109,9 +109,15 @@ class ExpressionWriter:
             if special is not None:
                 return special
             function = self.constants.function(step.callee)
+            if not function.startswith("np."):  # which may want a dtype as it is, not as a type
+                given = [self.as_given(x) for x in args]
+                return text.call(function, given, {k: self.as_given(x) for k, x in kwargs.items()})
             return text.call(function, [self.expr_of(x) for x in args], shown)
         x, *rest = args
         return self.method(step.callee, x, rest, shown)
+
+    def as_given(self, x: Any) -> Expr:
+        return Expr(f"np.dtype({text.dtype(x)})") if isinstance(x, np.dtype) else self.expr_of(x)
 
     def method(self, name: str, x: Any, rest: Any, kwargs: Any) -> Expr:
         inner = self.expr_of(x)

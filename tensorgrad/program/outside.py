@@ -37,6 +37,13 @@ class Guard:
             return True
         return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
 
+    def has_changed_value(self) -> bool:
+        """Return True if a plain value has become another; one that was None may be made lazily."""
+        if not isinstance(self.value, PLAIN_VALUES) or self.holds():
+            return False
+        found = self.where.cell_contents if self.key is None else self.where[self.key]
+        return self.value is not None or isinstance(found, PLAIN_VALUES)
+
     def matters(self) -> bool:
         """Return True for what a program is made for; tensors are read at each call."""
         return not isinstance(self.value, (types.ModuleType, types.BuiltinFunctionType, type))
