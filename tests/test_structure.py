@@ -28,7 +28,7 @@ FILES = {
     "tensorgrad/tensor": ["interop", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "capture", "simplify", "text", "constants", "expressions", "source",
+        "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "compiled", "__init__",
     ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],

@@ -219,7 +219,7 @@ class Runner:
         self.plain = not any(isinstance(x, TensorBase) for x in leaves_in((shown, kwargs)))
         self.finish = wrapper_of(trace)
         self.after = layout.extra
-        self.written = [t for t, _ in trace.writes]
+        self.written = [source for source, _ in trace.writes]
         self.check(captured, f, args, kwargs)
 
     def check(self, captured: Captured, f: Any, args: Any, kwargs: Any) -> None:
@@ -232,7 +232,7 @@ class Runner:
             with captured.put_back():
                 result = run()
                 leaves = [leaf.grad for leaf, _ in self.had_gradients]
-                found.append((result, leaves, [t._value for t in self.written]))
+                found.append((result, leaves, [source.read() for source in self.written]))
         if not same_bits(*found):
             raise Untraceable(
                 f"the program of {self.name} gives other bits than the function "

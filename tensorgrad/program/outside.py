@@ -67,6 +67,7 @@ class Outside:
         self.guards: list[Guard] = []
         self.generators: list[Any] = []
         self.arrays: list[np.ndarray] = []
+        self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.seen: dict[int, Any] = {}
         stack = [f]
@@ -92,7 +93,10 @@ class Outside:
         elif isinstance(x, (tuple, set, frozenset)):
             yield from x
         elif is_object(x):
-            yield from (self.guarded(vars(x), k, v) for k, v in list(vars(x).items()))
+            buffers = getattr(x, "_buffers", ())
+            self.buffers += [(vars(x), key) for key in buffers]
+            items = [(k, v) for k, v in vars(x).items() if k not in buffers]
+            yield from (self.guarded(vars(x), k, v) for k, v in items)
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
