@@ -29,7 +29,7 @@ FILES = {
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
         "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
-        "functions", "writing", "drawing", "program", "results", "compiled", "__init__",
+        "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [

@@ -141,7 +141,10 @@ class StepRecorder:
         if outer is None:
             self.group = CallGroup(name, function, parameters_of(function, args))
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if outer is None and self.group is not None:
+                self.group.results = list(variables(substituted_in(result, stored)))
+            return result
         except Untraceable:
             self.undo(start)
         finally:
