@@ -59,6 +59,7 @@ GROUPS = (
         "The graph",
         ("tensorgrad.engine.node", "tensorgrad.engine.walk", "tensorgrad.engine.backward"),
     ),
+    Group("Programs", ("tensorgrad.program",)),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
     Group("Modules", ("nn.module", "nn.config", "nn.seeding", "nn.interchange")),

@@ -1,11 +1,11 @@
 """Conversion of picture files of any kind to images like those of Fashion-MNIST."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
-from nn.data.files import import_cv2
+from nn.data.pictures import FORMATS, decode_image, import_cv2
+from tensorgrad.files import read_file
 
 
 def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
@@ -16,19 +16,16 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     colour only; ImportError if OpenCV is not installed.
     """
     cv2 = import_cv2()
-    data = np.frombuffer(Path(path).read_bytes(), np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if picture is not None and picture.shape[2:] != (4,):
-        # UNCHANGED keeps transparency, but does not rotate a photograph as its camera says.
-        picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
-    if picture is None or picture.dtype not in (np.uint8, np.uint16):
+    try:
+        picture = decode_image(read_file(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if picture is None:
         raise ValueError(
-            f"{path} is not a picture that OpenCV can read, of 8 or 16 bits a channel; give a PNG, "
-            "JPEG or WebP file"
+            f"{path} is not a picture that OpenCV can read, of 8 or 16 bits a channel; give a "
+            f"{FORMATS} file"
         )
-    if picture.dtype == np.uint16:
-        picture = (picture // 257).astype(np.uint8)
-    gray = on_black(_gray(picture))
+    gray = on_black(picture.astype(np.float32))
     rows, columns = np.nonzero(gray > 25)  # a tenth of the full range, because paper is uneven
     if rows.size == 0:
         raise ValueError(
@@ -46,22 +43,6 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     top, left = (size - height) // 2, (size - width) // 2
     out[top : top + height, left : left + width] = small
     return out
-
-
-def _gray(picture: np.ndarray) -> np.ndarray:
-    """Convert to gray levels; transparent pixels become white, or black if the picture is light.
-
-    Shapes: (H, W) or (H, W, 3 or 4) -> (H, W), float32.
-    """
-    if picture.ndim == 2:
-        return picture.astype(np.float32)
-    gray = picture[..., :3].astype(np.float32) @ np.float32([0.114, 0.587, 0.299])  # BGR
-    if picture.shape[2] == 4:
-        alpha = picture[..., 3].astype(np.float32) / 255
-        mean = np.sum(gray * alpha) / max(np.sum(alpha), 1)
-        paper = 255 if mean < 192 else 0
-        gray = gray * alpha + paper * (1 - alpha)
-    return gray
 
 
 def on_black(gray: np.ndarray) -> np.ndarray:

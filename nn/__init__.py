@@ -61,8 +61,16 @@ from nn.metrics import (
 from nn.module import Module
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.seeding import manual_seed
+from nn.training.advice import LearningWarning
+from nn.training.averaging import ExponentialMovingAverage
+from nn.training.callback import Callback, Run
+from nn.training.checkpoint import ModelCheckpoint
+from nn.training.finder import LearningRateFinder
+from nn.training.health import GradientHealth, GradientWarning
 from nn.training.history import History
+from nn.training.logs import CSVLogger, TensorBoard
 from nn.training.model import Model
+from nn.training.monitor import EarlyStopping, ReduceOnPlateau
 
 __all__ = [
     "ELU",
@@ -78,6 +86,8 @@ __all__ = [
     "AveragePool2D",
     "BatchNorm",
     "BinaryCrossentropy",
+    "CSVLogger",
+    "Callback",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "Conv1D",
@@ -85,10 +95,14 @@ __all__ = [
     "Conv2DTranspose",
     "Dense",
     "Dropout",
+    "EarlyStopping",
+    "ExponentialMovingAverage",
     "Flatten",
     "Function",
     "GlobalAveragePool1D",
     "GlobalAveragePool2D",
+    "GradientHealth",
+    "GradientWarning",
     "GroupNorm",
     "Hinge",
     "History",
@@ -96,6 +110,8 @@ __all__ = [
     "KLDivergence",
     "LayerNorm",
     "LeakyReLU",
+    "LearningRateFinder",
+    "LearningWarning",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",
@@ -103,6 +119,7 @@ __all__ = [
     "MeanSquaredError",
     "Metric",
     "Model",
+    "ModelCheckpoint",
     "Module",
     "Muon",
     "Optimizer",
@@ -112,9 +129,11 @@ __all__ = [
     "RSquared",
     "ReLU",
     "Recall",
+    "ReduceOnPlateau",
     "RegressionAccuracy",
     "Reshape",
     "Residual",
+    "Run",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -122,6 +141,7 @@ __all__ = [
     "Softplus",
     "SpatialDropout",
     "Tanh",
+    "TensorBoard",
     "TopKAccuracy",
     "augment",
     "build",

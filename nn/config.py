@@ -22,7 +22,7 @@ Description = dict[str, Any]  # {"kind": a registered class's name, "config": it
 KINDS: dict[str, type["Configured"]] = {}
 
 # Elements that the layers being built from a file may still have, and the largest size of one.
-ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("nn.allowance", default=None)
+ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("allowance", default=None)
 
 
 def count(value: Any, name: str) -> int:

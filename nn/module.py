@@ -43,7 +43,7 @@ class Module(Configured):
     def __call__(self, *args: Any, **kwargs: Any) -> tg.Tensor:
         """Call `forward`, and record its operations as those of this module."""
         scope = self._scope or self._scope_named("")
-        return scope.call(self.forward, *args, **kwargs)
+        return scope.run(self.forward, args, kwargs)
 
     def penalty(self) -> tg.Tensor | None:
         """Return the regularization of this module without its children, or None for none."""

@@ -28,6 +28,8 @@ from tensorgrad.ops.pooling import average_pool, max_pool
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import ndtr
 from tensorgrad.ops.windows import fold, windows
+from tensorgrad.program import Program, no_compile
+from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.tensor.logits import logits_of
@@ -48,6 +50,7 @@ __version__ = "0.1.0"
 __all__ = [
     "KinkWarning",
     "Node",
+    "Program",
     "Scope",
     "Tensor",
     "average_pool",
@@ -56,6 +59,7 @@ __all__ = [
     "check",
     "check_grads",
     "checkpoint",
+    "compile",
     "composite",
     "conv",
     "conv_input",
@@ -80,6 +84,7 @@ __all__ = [
     "logsumexp",
     "max_pool",
     "ndtr",
+    "no_compile",
     "no_grad",
     "nondifferentiable",
     "primitive",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+FOREIGN: set[type] = set()  # other arrays that speak NumPy's protocols: they are taken as they are
+
 
 def numbers(x: Any) -> np.ndarray:
     """Convert an operand to an array of numbers; numbers that NumPy holds as objects, too.
@@ -34,7 +36,7 @@ def plain_array(x: Any) -> np.ndarray:
             "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
             "of a masked array"
         )
-    return np.asarray(x)
+    return x if type(x) in FOREIGN else np.asarray(x)
 
 
 def objects_as_numbers(x: Any) -> Any:

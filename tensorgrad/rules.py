@@ -168,9 +168,7 @@ class EachOp(Op):
     def __getitem__(self, i: int) -> Function:
         return lambda g, out, *args, **kwargs: self.gradient(g, out, i, *args, **kwargs)
 
-    def bind(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return args, kwargs
 
 

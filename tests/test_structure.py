@@ -16,10 +16,10 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "__init__"],
+    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "__init__"],
     "nn": [
-        "words", "config", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
-        "augment", "datasets", "init", "schedules", "__init__",
+        "words", "config", "figures", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
+        "augment", "datasets", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
 # Within a room, each file sees only those before it.
@@ -27,6 +27,10 @@ FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/program": [
+        "steps", "names", "arrays", "traced_rules", "recorder", "outside", "capture", "simplify", "text", "constants", "source",
+        "functions", "writing", "drawing", "program", "results", "compiled", "__init__",
+    ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
@@ -35,10 +39,11 @@ FILES = {
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "augment", "files", "synthetic", "datasets", "__init__"],
+    "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
-        "progress", "history", "interruptions", "bits", "position", "train_state", "evaluation", "loop",
-        "generators", "rebuilding", "archive", "saving", "model", "__init__",
+        "progress", "history", "interruptions", "bits", "position", "train_state", "callback", "evaluation",
+        "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
+        "archive", "saving", "checkpoint", "advice", "assembly", "model", "__init__",
     ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]

@@ -1,12 +1,13 @@
 """The data of a model: checked and converted once, then split into batches."""
 
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import tensorgrad as tg
+from nn.losses.base import check_sample_weight
 
 
 def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
@@ -25,7 +26,7 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     try:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"{name} is not one array of numbers: {error}") from error
+        raise ValueError(f"{name} is not one array of numbers: {error}{_several(data)}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
@@ -61,6 +62,16 @@ def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def by_batch(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
     """Return True if an array is converted by batch, because all at once would need more memory."""
     return array.dtype.itemsize < dtype.itemsize or _is_mapped(array)
+
+
+def _several(data: Any) -> str:
+    """Return a hint for several arrays in place of one."""
+    if not isinstance(data, list) or not all(isinstance(x, np.ndarray) for x in data):
+        return ""
+    return (
+        f"; it is a list of {len(data)} arrays, and each of them counts as a sample: several "
+        "inputs of a module are given as a tuple"
+    )
 
 
 def _is_mapped(array: np.ndarray) -> bool:
@@ -100,56 +111,125 @@ def may_be_indices(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iu" and dtype.itemsize >= 4
 
 
-def pair(X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str]) -> tuple[Any, Any]:
+def pair(
+    X: Any, y: Any, dtype: np.dtype[Any], names: tuple[str, str], weights: Any = None
+) -> "Batch":
     """Convert samples as `inputs` does, and targets to the dtype unless they are integers.
 
-    Shapes: -> X (N, ...), y (N, ...).
+    X may be a tuple or a dict of arrays, the inputs of the module.
+    Shapes: -> X (N, ...), y (N, ...), weights (N,).
     Raises: TypeError or ValueError if one is unusable, or they differ in length.
     """
-    X = inputs(X, names[0], dtype)
+    hint = _several(X)
+    if isinstance(X, dict):
+        X = {k: inputs(a, f"{names[0]}[{k!r}]", dtype) for k, a in X.items()}
+    elif isinstance(X, tuple):
+        X = tuple(inputs(a, f"{names[0]}[{k}]", dtype) for k, a in enumerate(X))
+    else:
+        X = inputs(X, names[0], dtype)
     y = samples(y, names[1], dtype)
-    if len(X) != len(y):
+    arrays = arrays_of(X)
+    lengths = {len(a) for a in arrays}
+    if len(lengths) != 1:
         raise ValueError(
-            f"{names[0]} has {len(X)} samples but {names[1]} has {len(y)} targets; every sample "
-            "needs one target"
+            f"the inputs in {names[0]} have {[len(a) for a in arrays]} samples; each needs as many"
         )
-    return X, y
+    if len(arrays[0]) != len(y):
+        raise ValueError(
+            f"{names[0]} has {len(arrays[0])} samples but {names[1]} has {len(y)} targets; every "
+            f"sample needs one target{hint}"
+        )
+    if weights is not None:
+        weights = check_sample_weight(weights, len(y), np.result_type(dtype, np.float32))
+    return Batch(X, y, weights)
+
+
+class Batch(NamedTuple):
+    """Samples, their targets and, or None, their weights.
+
+    X is an array, or a tuple or dict of arrays, the inputs of the module.
+    """
+
+    X: Any
+    y: np.ndarray
+    weights: np.ndarray | None = None
+
+
+def each(function: Callable[[Any], Any], X: Any) -> Any:
+    """Apply a function to an array, or to each of a tuple or dict of them."""
+    if isinstance(X, dict):
+        return {key: function(array) for key, array in X.items()}
+    return tuple(map(function, X)) if isinstance(X, tuple) else function(X)
+
+
+def arrays_of(X: Any) -> list[np.ndarray]:
+    """List the arrays among the inputs of a module."""
+    if isinstance(X, dict):
+        return list(X.values())
+    return list(X) if isinstance(X, tuple) else [X]
+
+
+class Column:
+    """An array of samples, of which parts are converted to a dtype."""
+
+    def __init__(self, array: np.ndarray, size: int, dtype: np.dtype[Any]) -> None:
+        self.array, self.size, self.dtype = array, size, dtype
+        self._buffer = np.empty((0, *array.shape[1:]), array.dtype)
+
+    def part(self, part: slice) -> np.ndarray:
+        """Return consecutive samples, as a view if nothing is converted.
+
+        Shapes: -> (n, ...).
+        """
+        return converted(self.array[part], self.dtype)
+
+    def take(self, index: np.ndarray) -> np.ndarray:
+        """Return the samples with these numbers.
+
+        Shapes: index (n,) -> (n, ...).
+        """
+        # mode="clip", because with "raise" NumPy writes to a copy of the buffer first.
+        out = self._free_buffer()[: len(index)]
+        return converted(np.take(self.array, index, axis=0, out=out, mode="clip"), self.dtype)
+
+    def _free_buffer(self) -> np.ndarray:
+        """Return memory for a batch: that of the last one, unless anything still refers to it."""
+        if not len(self._buffer) or sys.getrefcount(self._buffer) > UNUSED:
+            self._buffer = np.empty((self.size, *self.array.shape[1:]), self.array.dtype)
+        return self._buffer
 
 
 class Batches:
-    """The batches of X and y, each converted; all have the same size but a smaller last one."""
+    """The batches of data, each converted; all have the same size but a smaller last one.
 
-    def __init__(self, X: np.ndarray, y: np.ndarray, size: int, dtype: np.dtype[Any]) -> None:
-        self.X, self.y = X, y
-        self.size = min(size, len(X))
+    `samples` and `steps` count the samples and the batches of an epoch.
+    """
+
+    def __init__(self, data: Batch, size: int, dtype: np.dtype[Any]) -> None:
+        self.X, self.y, self.weights = data
+        self.samples = len(self.y)
+        self.size = min(size, self.samples)
+        self.steps = -(-self.samples // self.size)
         self.dtype = dtype
-        self._buffer = np.empty((0, *X.shape[1:]), X.dtype)
+        self._columns = each(lambda array: Column(array, self.size, dtype), self.X)
 
-    def __len__(self) -> int:
-        return -(-len(self.X) // self.size)
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def __iter__(self) -> Iterator[Batch]:
         """Iterate over the batches in the order of the data; what is not converted is a view."""
-        return (self.batch(k) for k in range(len(self)))
+        return (self.batch(k) for k in range(self.steps))
 
-    def batch(self, k: int, order: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, k: int, order: np.ndarray | None = None) -> Batch:
         """Return batch `k` of the data in this order of samples, by default their own.
 
-        Shapes: order (N,) -> X (size, ...), y (size, ...).
+        Shapes: order (N,) -> X (size, ...), y (size, ...), weights (size,).
         """
-        part = slice(k * self.size, (k + 1) * self.size)
+        part: Any = slice(k * self.size, (k + 1) * self.size)
         # The order within a batch does not matter.
-        if order is None or len(self) == 1:
-            return converted(self.X[part], self.dtype), self.targets(part)
-        index = order[part]
-        # mode="clip", because with "raise" NumPy writes to a copy of the buffer first.
-        out = self._free_buffer()[: len(index)]
-        X = np.take(self.X, index, axis=0, out=out, mode="clip")
-        return converted(X, self.dtype), self.targets(index)
-
-    def samples_in(self, k: int) -> int:
-        """Count the samples in batch `k`."""
-        return min(self.size, len(self.X) - k * self.size)
+        if order is None or self.steps == 1:
+            X = each(lambda column: column.part(part), self._columns)
+        else:
+            part = order[part]
+            X = each(lambda column: column.take(part), self._columns)
+        return Batch(X, self.targets(part), None if self.weights is None else self.weights[part])
 
     def targets(self, part: slice | np.ndarray) -> np.ndarray:
         """Return some of the targets, converted unless they are integers.
@@ -159,11 +239,20 @@ class Batches:
         y = self.y[part]
         return y.astype(self.dtype, copy=False) if y.dtype.kind == "f" else y
 
-    def _free_buffer(self) -> np.ndarray:
-        """Return memory for a batch: that of the last one, unless anything still refers to it."""
-        if not len(self._buffer) or sys.getrefcount(self._buffer) > UNUSED:
-            self._buffer = np.empty((self.size, *self.X.shape[1:]), self.X.dtype)
-        return self._buffer
+    def no_samples(self) -> Any:
+        """Return inputs of the shapes and dtypes of a batch, without samples."""
+        return each(lambda column: column.part(slice(0)), self._columns)
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+
+    def ahead(self, step: int, n: int) -> Sequence[Any]:
+        """Return what `taken` needs for the next `n` batches, or for fewer at the end."""
+        return range(step, min(step + n, self.steps))
+
+    def taken(self, ahead: Sequence[Any], order: np.ndarray | None) -> list[Batch]:
+        """Return batches in this order of samples."""
+        return [self.batch(k, order) for k in ahead]
 
 
 class _Holder:

@@ -3,24 +3,24 @@
 All are plain NumPy arrays in a fixed order: shuffle them before training.
 """
 
+import contextlib
 import hashlib
 import os
-import re
 import sys
+import threading
+import time
 import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from nn.config import INSTALL_EXTRAS, Seed, count
-from nn.data.files import FRESH, decode_image, image_folder, natural, read_idx
+from nn.config import INSTALL_EXTRAS
+from nn.data.book_pictures import from_folder, from_zip
+from nn.data.files import FRESH, image_folder, read_idx
 from nn.data.synthetic import synthetic_garments
-from nn.seeding import generator
+from nn.data.toys import sine, spiral, vertical
 
 __all__ = [
     "FASHION_MNIST_CLASSES", "FashionMNIST", "SyntheticDataWarning", "fashion_mnist",
@@ -44,6 +44,9 @@ IDX_FILES = {  # name -> the md5 of the downloaded NAME.gz, and the md5 of the a
         "bb300cfdad3c16e7a12a480ee83cd310", "8dea97a4e78c1bd1b5a6e8efbb870b6e"),
 }  # fmt: skip
 ZIP_FILE = "fashion_mnist_images.zip"
+PATIENCE = 10  # seconds that the server has to answer
+OFFLINE = "offline.txt"  # in the cache: why there was no network
+DAY_SECONDS = 86_400
 
 
 class SyntheticDataWarning(UserWarning):
@@ -64,52 +67,14 @@ class FashionMNIST(NamedTuple):
     source: str
 
 
-def spiral(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
-    """Make points on interleaved spiral arms, one arm per class, with noise in the angle.
-
-    Shapes: -> X (samples * classes, 2) float32, y (samples * classes,) int64.
-    Units: each arm turns by 10 radians; the noise has a standard deviation of 0.5 radians.
-    Raises: ValueError if a count is not a positive integer.
-    """
-    samples, classes = count(samples, "samples"), count(classes, "classes")
-    y = np.repeat(np.arange(classes), samples)
-    radius = np.tile(np.linspace(0, 1, samples), classes)
-    noise = generator(rng).normal(0, 0.5, y.size)
-    angle = 10 * (y + radius) + noise
-    X = radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    return X.astype(np.float32), y
-
-
-def vertical(samples: int, classes: int, rng: Seed = None) -> tuple[np.ndarray, np.ndarray]:
-    """Make normal blobs side by side, one per class, 1/3 apart with standard deviation 0.1.
-
-    Shapes: -> X (samples * classes, 2) float32, y (samples * classes,) int64.
-    Raises: ValueError if a count is not a positive integer.
-    """
-    samples, classes = count(samples, "samples"), count(classes, "classes")
-    y = np.repeat(np.arange(classes), samples)
-    centres = np.stack([y / 3, np.full(y.size, 0.5)], axis=1)
-    X = generator(rng).normal(centres, 0.1)
-    return X.astype(np.float32), y
-
-
-def sine(samples: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """Make one period of the sine, for x from 0 up to but not including 1.
-
-    Shapes: -> X (samples, 1) float32, y (samples, 1) float32.
-    Raises: ValueError if `samples` is not a positive integer.
-    """
-    X = np.arange(count(samples, "samples"))[:, None] / samples
-    return X.astype(np.float32), np.sin(2 * np.pi * X).astype(np.float32)
-
-
 def fashion_mnist(
     data: str | os.PathLike[str] | None = None, *, download: bool = True
 ) -> FashionMNIST:
     """Load Fashion-MNIST from `data`, or else from $TENSORGRAD_DATA, the cache or the network.
 
     A folder may hold the four IDX files, gzipped or not, or the book's zip file, or its unpacked
-    contents. Without data and network, drawn garments are returned, with a SyntheticDataWarning.
+    contents. Without data and network, drawn garments are returned, with a SyntheticDataWarning;
+    the network is then not asked again for a day.
     Raises: ValueError if a file is damaged or of another data set; FileNotFoundError if `data` is
     incomplete; OSError if a download cannot be written.
     Source: Xiao, Rasul and Vollgraf (2017), arXiv:1708.07747.
@@ -125,7 +90,7 @@ def fashion_mnist(
             return found
         if data or (place != cache and len(_idx_files(place)) > 0):
             raise FileNotFoundError(_missing(place))
-    reason = _download(cache) if download else "download=False"
+    reason = _download_once_a_day(cache) if download else "download=False"
     if reason is None and (found := _load(cache)) is not None:
         return found._replace(source=f"downloaded from {URL} to {cache}")
     warnings.warn(
@@ -142,15 +107,15 @@ def fashion_mnist(
 def _load(place: Path) -> FashionMNIST | None:
     """Read the data set in `place`, or return None if nothing there looks like it."""
     if place.is_file():
-        return _from_zip(place)
+        return FashionMNIST._make([*from_zip(place), f"zip {place}"])
     files = _idx_files(place)
     if len(files) == len(IDX_FILES):
         return _from_idx(place, files)
     if (place / ZIP_FILE).is_file():
-        return _from_zip(place / ZIP_FILE)
+        return FashionMNIST._make([*from_zip(place / ZIP_FILE), f"zip {place / ZIP_FILE}"])
     for folder in (place, place / Path(ZIP_FILE).stem):
         if (folder / "train").is_dir() and (folder / "test").is_dir():
-            return _from_folder(folder)
+            return FashionMNIST._make([*from_folder(folder), f"folder {folder}"])
     return None
 
 
@@ -199,53 +164,6 @@ def _from_idx(place: Path, files: dict[str, Path]) -> FashionMNIST:
     return FashionMNIST._make([*arrays, f"IDX files in {place}"])
 
 
-def _from_folder(folder: Path) -> FashionMNIST:
-    """Read the unpacked contents of the book's zip file."""
-    names = (p.relative_to(folder).as_posix() for p in folder.glob("t*/*/*.png"))
-    arrays = _from_pictures(folder, names, lambda name: (folder / name).read_bytes())
-    return FashionMNIST._make([*arrays, f"folder {folder}"])
-
-
-def _from_zip(path: Path) -> FashionMNIST:
-    """Read the book's zip file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = _from_pictures(path, archive.namelist(), archive.read)
-    # zipfile raises RuntimeError for encryption and unknown compression.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a readable zip file ({error}); {FRESH}") from error
-    return FashionMNIST._make([*arrays, f"zip {path}"])
-
-
-def _from_pictures(
-    place: Path, names: Iterable[str], read: Callable[[str], bytes]
-) -> list[np.ndarray]:
-    """Read X_train, y_train, X_test, y_test from train/<label>/<number>.png and test, in order."""
-    splits: dict[str, list] = {"train": [], "test": []}
-    for name in names:
-        match = re.fullmatch(r"(?:.*/)?(train|test)/([^/]+)/([^/.][^/]*)\.png", name)
-        if match:
-            splits[match[1]].append((match[2], natural(match[3]), name))
-    arrays = []
-    for split, entries in splits.items():
-        labels = {label for label, _, _ in entries}
-        if labels != set("0123456789"):
-            raise ValueError(
-                f"{place} holds {split}/<label>/<number>.png for the labels "
-                f"{sorted(labels) or 'none'}, but Fashion-MNIST has each of 0 to 9; {FRESH}"
-            )
-        entries.sort()
-        X = np.empty((len(entries), 28, 28), np.uint8)
-        for row, (_, _, name) in zip(X, entries, strict=True):
-            image = decode_image(read(name))
-            if image is None or image.shape != (28, 28):
-                what = "not a readable picture" if image is None else f"of shape {image.shape}"
-                raise ValueError(f"{place}: {name} is {what}, but 28 by 28 is needed; {FRESH}")
-            row[:] = image
-        arrays += [X, np.array([int(label) for label, _, _ in entries])]
-    return arrays
-
-
 def _cache() -> Path:
     """Return the folder for downloads, where this operating system keeps caches."""
     if sys.platform == "win32":
@@ -255,6 +173,48 @@ def _cache() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "tensorgrad" / "fashion-mnist"
+
+
+def _unreachable() -> str | None:
+    """Return the reason why the server of the data set cannot be reached, or None if it answers."""
+    import requests
+
+    reasons: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            requests.head(URL, timeout=PATIENCE)
+            reasons.append(None)
+        except (OSError, ValueError) as error:
+            reasons.append(f"{type(error).__name__}: {error}")
+
+    # In a thread, because the look-up of a name can take longer than any time limit.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    return reasons[0] if reasons else f"no answer in {PATIENCE} seconds"
+
+
+def _download_once_a_day(folder: Path) -> str | None:
+    """Download the IDX files, unless that failed within the last day; return None or the reason.
+
+    Raises: as `_download`.
+    """
+    memory = folder / OFFLINE
+    with contextlib.suppress(OSError):
+        if 0 <= time.time() - memory.stat().st_mtime < DAY_SECONDS:
+            return (
+                f"there was no network within the last day: {memory.read_text('utf-8')[:300]}; "
+                f"to try again, remove {memory}"
+            )
+    reason = _download(folder)
+    with contextlib.suppress(OSError):
+        if reason is None:
+            memory.unlink(missing_ok=True)
+        elif find_spec("pooch") is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            memory.write_text(reason, "utf-8")
+    return reason
 
 
 def _download(folder: Path) -> str | None:
@@ -267,11 +227,16 @@ def _download(folder: Path) -> str | None:
         from requests.exceptions import ChunkedEncodingError, RequestException
     except ImportError:
         return f"pooch is not installed; run {INSTALL_EXTRAS}"
+    if reason := _unreachable():
+        return reason
     known = {f"{name}.gz": f"md5:{md5}" for name, (md5, _) in IDX_FILES.items()}
     fetcher = pooch.create(folder, URL, registry=known, retry_if_failed=2)
     try:
         for name in known:
-            bar = pooch.HTTPDownloader(progressbar=find_spec("tqdm") is not None)
+            bar = pooch.HTTPDownloader(
+                progressbar=sys.stderr is not None and find_spec("tqdm") is not None,
+                timeout=PATIENCE,
+            )
             fetcher.fetch(name, downloader=bar)
     # A damaged file is an error; a file that does not arrive only means that there is no network.
     except (ChunkedEncodingError, ValueError) as error:

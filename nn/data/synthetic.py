@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nn.data.files import import_cv2
+from nn.data.pictures import import_cv2
 from nn.seeding import generator
 
 SIDE = 28

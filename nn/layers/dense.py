@@ -76,7 +76,7 @@ class Dense(WithBiases):
         Raises: TypeError if x is not an array; ValueError if it does not have D features.
         """
         check_input(x, self, None, self.n_inputs)
-        x = floating(x, self.dtype)  # because integers times float32 would be float64
+        x = floating(x, self.dtype)
         if self.biases is None:
             return activated(np.matmul(x, self.weights), self.activation)
         return activated(tg.linear(x, self.weights, self.biases), self.activation)

@@ -129,11 +129,14 @@ def check_ndim(x: Any, layer: Module, n_axes: int) -> None:
 
 
 def floating(x: Any, dtype: np.dtype) -> Any:
-    """Return integers and booleans in a floating-point dtype, and all else as it is.
+    """Return the input of a layer in the dtype of its parameters, unless it has a gradient.
 
+    Data of float64 would turn all that follows from a float32 layer to float64.
     Shapes: x (...) -> (...).
     """
-    return x.astype(dtype) if x.dtype.kind in "biu" else x
+    if x.dtype.kind in "biuf" and x.dtype != dtype and not getattr(x, "requires_grad", False):
+        return x.astype(dtype)
+    return x
 
 
 def activated(out: tg.Tensor, activation: Module | None) -> tg.Tensor:

@@ -2,13 +2,15 @@
 
 import inspect
 import reprlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured
 from nn.module import Module
+from nn.words import LOSS
 
 
 class Loss(Configured):
@@ -19,6 +21,7 @@ class Loss(Configured):
     `targets`, once and apart from `forward`, which decides nothing by values.
     """
 
+    _words: ClassVar[Mapping[str, str]] = LOSS
     _scope: tg.Scope
 
     def __init_subclass__(cls) -> None:
@@ -50,7 +53,7 @@ class Loss(Configured):
         Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
         Raises: TypeError or ValueError if the arguments do not fit.
         """
-        y = y_true if is_constant(y_true) else np.asarray(y_true)
+        y = as_data(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
@@ -73,7 +76,7 @@ class Loss(Configured):
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight)
-        loss = self._scope.call(self.forward, y_pred, *data)
+        loss = self._scope.run(self.forward, (y_pred, *data))
         tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
 
@@ -95,9 +98,15 @@ class Loss(Configured):
             )
 
 
-def is_constant(x: Any) -> bool:
-    """Return True for a tensor without a gradient."""
-    return isinstance(x, tg.Tensor) and not x.requires_grad
+def as_data(x: Any) -> Any:
+    """Return data as an array; tensors, and arrays of other kinds than NumPy's, as they are.
+
+    Raises: TypeError for a tensor that requires a gradient, which would be lost.
+    """
+    if type(x) is np.ndarray:
+        return x
+    followed = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
+    return x if followed and not getattr(x, "requires_grad", False) else np.asarray(x)
 
 
 def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
@@ -116,7 +125,7 @@ def match_targets(y_pred: tg.Tensor, y: Any) -> Any:
     Raises: ValueError if the shapes differ, because broadcasting would give a wrong loss.
     """
     if y.shape != y_pred.shape:
-        remedy = f"; write y.reshape({y_pred.shape})" if y.size == y_pred.size else ""
+        remedy = f"; write y.reshape({(-1, *y_pred.shape[1:])})" if y.size == y_pred.size else ""
         raise ValueError(
             f"the predictions have shape {y_pred.shape}, but the targets {y.shape}; each "
             f"prediction needs one target{remedy}"
@@ -130,7 +139,7 @@ def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     Shapes: weights (N,) -> (N,).
     Raises: ValueError if they are not N finite numbers of at least 0.
     """
-    array = weights if is_constant(weights) else np.asarray(weights)
+    array = as_data(weights)
     if array.shape != (N,):
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "

@@ -1,5 +1,6 @@
 """Metric: the base of all metrics, each a function of sums over the samples."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -44,6 +45,13 @@ class Metric(Configured):
 
     _words: ClassVar[Mapping[str, str]] = METRIC
     _statistics: np.ndarray | None = None
+    name: ClassVar[str]  # in a history: that of the class, such as "r_squared" of RSquared
+
+    def __init_subclass__(cls) -> None:
+        if "name" not in vars(cls):
+            cls.name = re.sub(
+                r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__
+            ).lower()
 
     def init(self, y: Any) -> None:
         """Prepare for the targets of a training, before it starts; does nothing by default.

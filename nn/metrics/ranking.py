@@ -20,6 +20,8 @@ class ROCAUC(Metric):
     Source: Fawcett (2006), An introduction to ROC analysis, sections 7 and 8.
     """
 
+    name = "roc_auc"
+
     def statistics(self, y_pred: Any, y: Any) -> np.ndarray:
         """Return the scores of all samples, and 1 for those that belong to a class.
 

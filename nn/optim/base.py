@@ -13,7 +13,7 @@ from nn.config import Configured
 from nn.optim.clipping import norm_scale
 from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
 from nn.optim.groups import ParameterGroup, build_groups, check_groups, describe_groups
-from nn.optim.settings import Rate, check_decay, check_savable, checked, rate_at
+from nn.optim.settings import STEP_SETTINGS, Rate, check_decay, check_savable, checked, rate_at
 from nn.optim.threads import run_in_threads
 from nn.words import OPTIMIZER, SETTINGS
 
@@ -77,7 +77,7 @@ class Optimizer(Configured):
         self._flats: list[FlatParameters] = []
         self._rate: float | None = None  # of the last step
         name = type(self).__name__
-        for setting, value in checked(name, settings).items():
+        for setting, value in settings.items():
             setattr(self, setting, value)
         check_decay(self.learning_rate, self.decay)
         if self.clip_norm is not None and self.clip_value is not None:
@@ -87,6 +87,11 @@ class Optimizer(Configured):
             )
         if parameters is not None:
             self.parameters = parameters
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in STEP_SETTINGS:  # later too, as in `optimizer.learning_rate = 0.01`
+            value = checked(type(self).__name__, {name: value})[name]
+        super().__setattr__(name, value)
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments in a form that JSON can hold.
@@ -248,7 +253,7 @@ class Optimizer(Configured):
 
         Raises: ValueError, before anything is changed, if it does not fit this optimizer.
         """
-        name, names = type(self).__name__, set(self.config())
+        name, names = type(self).__name__, {*self.__signature__.parameters} - {*self.transient}
         shapes = {k: [a.shape for a in arrays] for k, arrays in state["states"].items()}
         expected = {k: [p.shape for p in self._parameters] for k in self.states}
         if set(state["settings"]) != names or shapes != expected:

@@ -31,6 +31,7 @@ BOUNDS = {  # setting -> the condition on a value, and its words
 }
 # fmt: on
 OPTIONAL = ("clip_norm", "clip_value")  # settings that may be None
+STEP_SETTINGS = frozenset(list(BOUNDS)[: list(BOUNDS).index("factor")])  # those of optimizers
 
 
 def checked(owner: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,18 @@ import copy
 import functools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from itertools import repeat
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.data.batches import Batches, converted, pair
+from nn.data.batches import Batch, Batches, converted, each, pair
+from nn.data.streams import Stream
 from nn.metrics import Mean
 from nn.module import Module
 from nn.optim.threads import BlasThreads
@@ -25,45 +27,80 @@ from nn.training.train_state import TrainState
 EVALUATION_BATCH = 1024  # samples at a time, where the results do not depend on it
 
 
-class Evaluation(NamedTuple):
-    """The mean loss without penalties and the accuracy, which is NaN if it was not measured."""
+class Evaluation(tuple[float, ...]):
+    """The mean loss without penalties, the accuracy, NaN if it was not measured, and the metrics.
 
-    loss: float
-    accuracy: float
+    It is the tuple of these numbers; `metrics` has the last ones by name.
+    """
+
+    metrics: dict[str, float]
+
+    def __new__(
+        cls, loss: float, accuracy: float, metrics: Mapping[str, float] = MappingProxyType({})
+    ) -> Self:
+        """Make the tuple (loss, accuracy, *metrics)."""
+        self = super().__new__(cls, (loss, accuracy, *metrics.values()))
+        self.metrics = dict(metrics)
+        return self
+
+    def __getnewargs__(self) -> Any:  # for copies
+        return self.loss, self.accuracy, self.metrics
+
+    @property
+    def loss(self) -> float:
+        """The mean loss without penalties."""
+        return self[0]
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy, NaN if it was not measured."""
+        return self[1]
 
     def __str__(self) -> str:
-        return f"{accuracy_text(self.accuracy)}loss: {self.loss:.3f}"
+        return f"{accuracy_text(self.accuracy, self.metrics)}loss: {self.loss:.3f}"
 
 
 def evaluate(state: TrainState, batches: Batches) -> Evaluation:
-    """Compute the loss and the accuracy in evaluation mode."""
+    """Compute the loss, the accuracy and the metrics in evaluation mode."""
     return in_evaluation_mode(state.module, _evaluate, state, batches)
 
 
 def _evaluate(state: TrainState, batches: Batches) -> Evaluation:
     assert state.loss is not None
     loss = Mean()
-    # A copy, because an epoch that is interrupted goes on with the sums of its steps.
-    accuracy = copy.deepcopy(state.accuracy)
-    if accuracy is not None:
-        accuracy.reset()
-    for X, y in batches:
-        y_pred = state.module(tg.Tensor(X))
-        loss.update(state.loss(y_pred, y).item(), len(X))
-        if accuracy is not None:
-            accuracy.update(y_pred, y)
-    return Evaluation(loss.result(), math.nan if accuracy is None else accuracy.result())
+    # Copies, because an epoch that is interrupted goes on with the sums of its steps.
+    measures = copy.deepcopy(state.measures())
+    for measure in measures.values():
+        measure.reset()
+    for batch in batches:
+        y_pred = call_module(state.module, batch.X)
+        targets = batch[1:] if batch.weights is not None else batch[1:2]
+        loss.update(state.loss(y_pred, *targets).item(), len(batch.y))
+        for measure in measures.values():
+            measure.update(y_pred, batch.y)
+    values = {name: measure.result() for name, measure in measures.items()}
+    return Evaluation(loss.result(), values.pop("accuracy", math.nan), values)
 
 
-def predict(state: TrainState, X: np.ndarray, size: int) -> np.ndarray:
-    """Compute the outputs for samples that `inputs` returned, in evaluation mode.
+def call_module(module: Module, X: Any) -> tg.Tensor:
+    """Call a module with an array, or with those of a tuple or dict as its arguments.
 
     Shapes: X (N, ...) -> (N, ...).
     """
-    batches = Batches(X, X, size, parameter_dtype(state.module))
+    if isinstance(X, dict):
+        return module(**{name: tg.Tensor(array) for name, array in X.items()})
+    return module(*map(tg.Tensor, X)) if isinstance(X, tuple) else module(tg.Tensor(X))
+
+
+def predict(state: TrainState, X: Any, size: int) -> np.ndarray:
+    """Compute the outputs for samples that `checked_inputs` returned, in evaluation mode.
+
+    Shapes: X (N, ...) -> (N, ...).
+    """
+    batches = Batches(X, size, parameter_dtype(state.module))
 
     def compute() -> np.ndarray:
-        return np.concatenate([state.module(tg.Tensor(part)).data for part, _ in batches])
+        return np.concatenate([call_module(state.module, batch.X).data for batch in batches])
 
     return in_step_threads(state, batches.size, in_evaluation_mode, state.module, compute)
 
@@ -75,35 +112,62 @@ def parameter_dtype(module: Module) -> np.dtype[Any]:
 
 def checked_batches(
     state: TrainState,
-    X: Any,
-    y: Any,
+    data: Batch,
     size: int | None,
     names: tuple[str, str],
     *,
     learning: bool = False,
 ) -> Batches:
-    """Check X and y with the model, and split them into batches of `size` samples (None: all).
+    """Check data with the model, and split them into batches of `size` samples (None: all).
 
-    With `learning`, the accuracy is prepared for the targets first, in a copy of it.
-    Shapes: X (N, ...), y (N, ...).
+    With `learning`, the metrics are prepared for the targets first, in copies of them.
     Raises: TypeError or ValueError, with the name of the data, if they are unusable.
     """
     dtype = parameter_dtype(state.module)
-    X, y = pair(X, y, dtype, names)
-    batches = Batches(X, y, len(X) if size is None else count(size, "batch_size"), dtype)
+    size = len(data.y) if size is None else count(size, "batch_size")
+    batches = Batches(data, size, dtype)
     validate_inputs(state, batches, names, learning=learning)
     return batches
 
 
-def first_output(module: Module, X: np.ndarray, name: str) -> np.ndarray:
+def checked_data(
+    state: TrainState, X: Any, y: Any, names: tuple[str, str], sample_weight: Any = None
+) -> Batch:
+    """Check data by themselves, and convert what has the size of the parameters' dtype.
+
+    Shapes: X (N, ...), y (N, ...), sample_weight (N,).
+    Raises: TypeError or ValueError, with the name of the data, if they are unusable.
+    """
+    return pair(X, y, parameter_dtype(state.module), names, sample_weight)
+
+
+def checked_inputs(module: Module, X: Any) -> Batch:
+    """Check samples without targets with a module.
+
+    Shapes: X (N, ...).
+    Raises: TypeError or ValueError if they are unusable.
+    """
+    first = next(iter(X.values())) if isinstance(X, dict) and X else X
+    first = first[0] if isinstance(first, tuple) and first else first
+    N = np.shape(first)[:1] or 1
+    data = pair(X, np.zeros(N, np.int8), parameter_dtype(module), ("X", "X"))
+    first_output(module, data.X, "X")
+    return data
+
+
+def first_output(module: Module, X: Any, name: str) -> np.ndarray:
     """Compute the output for the first sample, in evaluation mode.
 
     Shapes: X (N, ...) -> (1, ...).
     Raises: TypeError or ValueError, with the name of the data, if it does not fit the module.
     """
-    first = tg.Tensor(converted(X[:1], parameter_dtype(module)))
-    with _naming_errors(f"{name}, of shape {X.shape},"):
-        out = in_evaluation_mode(module, module, first)
+    dtype = parameter_dtype(module)
+    first = each(lambda array: converted(array[:1], dtype), X)
+    shapes = each(lambda array: array.shape, X)
+    hint = f"the first axis of {name} counts samples: one sample alone is {name}[None]"
+    low = isinstance(X, np.ndarray) and X.ndim < 3
+    with _naming_errors(f"{name}, of shape {shapes},", hint if low else ""):
+        out = in_evaluation_mode(module, call_module, module, first)
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(
             "the module of a model must return a Tensor with one row per sample, but for one "
@@ -113,26 +177,35 @@ def first_output(module: Module, X: np.ndarray, name: str) -> np.ndarray:
 
 
 def validate_inputs(
-    state: TrainState, batches: Batches, names: tuple[str, str], *, learning: bool
+    state: TrainState, batches: Batches | Stream, names: tuple[str, str], *, learning: bool
 ) -> None:
     """Check one sample with the module and all targets with the loss, before anything changes.
 
+    Of batches that come one by one, those of the first are checked.
     Raises: TypeError or ValueError, with the name of the data, if they do not fit.
     """
     out = first_output(state.module, batches.X, names[0])
-    accuracy = copy.deepcopy(state.accuracy)
-    if learning and accuracy is not None:
-        accuracy.init(batches.y)
+    measures = list(copy.deepcopy(state.measures()).values())
+    if learning:
+        for measure in measures:
+            measure.init(batches.y)
 
     def check() -> None:
+        try:
+            check_by(EVALUATION_BATCH)
+        except (TypeError, ValueError):
+            check_by(len(batches.y))  # so that the error has the shapes of all the data
+            raise
+
+    def check_by(size: int) -> None:
         with tg.no_grad():
-            for start in range(0, len(batches.y), EVALUATION_BATCH):
-                part = batches.targets(slice(start, start + EVALUATION_BATCH))
+            for start in range(0, len(batches.y), size):
+                part = batches.targets(slice(start, start + size))
                 y_pred = tg.Tensor(np.broadcast_to(out, (len(part), *out.shape[1:])))
                 if state.loss is not None:
                     state.loss(y_pred, part)
-                if accuracy is not None:
-                    accuracy.calculate(y_pred, part)
+                for measure in measures:
+                    measure.calculate(y_pred, part)
 
     with _naming_errors(names[1]):
         copy_context().run(check)
@@ -184,10 +257,11 @@ def in_step_threads(
 
 
 @contextlib.contextmanager
-def _naming_errors(name: str) -> Iterator[None]:
-    """Put the name of the data into errors that are raised inside."""
+def _naming_errors(name: str, hint: str = "") -> Iterator[None]:
+    """Put the name of the data, and a hint, into errors that are raised inside."""
     try:
         yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} does not fit the model: {error}") from error
+        end = f"; {hint}" if hint else ""
+        raise kind(f"{name} does not fit the model: {error}{end}") from error

@@ -4,39 +4,63 @@ import functools
 import math
 import operator
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
-from nn.data.batches import Batches
+from nn.data.batches import Batch, Batches, arrays_of
+from nn.data.streams import Stream
 from nn.module import Module
-from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
+from nn.training.callback import Callback, Run, call_hook
+from nn.training.evaluation import Evaluation, blas_threads, call_module, evaluate, modes_of
 from nn.training.position import Position
 from nn.training.progress import Figures, Progress
 from nn.training.train_state import TrainState
 
 
-def train(
-    state: TrainState,
-    batches: Batches,
-    validation: Batches | None,
-    *,
-    epochs: int,
-    shuffle: bool,
-    print_every: int | None,
-) -> None:
+@dataclass
+class Plan:
+    """The data and the options of one call of `Model.train`."""
+
+    batches: Batches | Stream
+    validation: Batches | None
+    epochs: int
+    shuffle: bool
+    print_every: int | None
+    validation_every: int = 1  # epochs
+    accumulate: int = 1  # batches in a step
+    callbacks: Sequence[Callback] = ()
+
+
+def train(state: TrainState, plan: Plan) -> None:
     """Train for more epochs, in training mode; a signal waits for the end of a step.
 
-    Raises: the errors of `train_epoch`.
+    Raises: the errors of `train_epoch`, unless a callback takes a divergence as the end.
     """
-    restore_modes, threads = modes_of(state.module), blas_threads(state.module, batches.size)
+    restore_modes = modes_of(state.module)
+    threads = blas_threads(state.module, plan.batches.size)
+    run = Run(state, plan.epochs, _names(state, plan), _steps(plan))
 
     def learn() -> None:
         state.module.zero_grad()
         state.module.train()
         threads.set()
-        for _ in range(epochs):
-            train_epoch(state, batches, validation, shuffle=shuffle, print_every=print_every)
+        try:
+            _learn(state, plan, run)
+        except FloatingPointError as error:
+            run.error = error
+            call_hook(plan.callbacks, "on_divergence", run)
+            if not run.stopped:
+                raise
+            run.error = None
+        except BaseException as error:
+            run.error = error
+            raise
+        finally:
+            call_hook(plan.callbacks, "on_train_end", run)
 
     def undo() -> None:
         restore_modes()
@@ -46,20 +70,23 @@ def train(
     state.guard.call(learn, undo)
 
 
-def train_epoch(
-    state: TrainState,
-    batches: Batches,
-    validation: Batches | None,
-    *,
-    shuffle: bool,
-    print_every: int | None,
-) -> None:
+def _learn(state: TrainState, plan: Plan, run: Run) -> None:
+    """Train for the epochs of the plan, or until a callback stops the training."""
+    call_hook(plan.callbacks, "on_train_begin", run)
+    for _ in range(plan.epochs):
+        train_epoch(state, plan, run)
+        if run.stopped:
+            break
+
+
+def train_epoch(state: TrainState, plan: Plan, run: Run) -> None:
     """Train on every sample once; the history records each step, and the epoch at its end.
 
     An epoch that was interrupted is completed, if the batches are as they were.
     Raises: FloatingPointError at a step whose loss is NaN or infinite; RuntimeError if all
     parameters are frozen.
     """
+    batches, callbacks = plan.batches, plan.callbacks
     # Listed once per epoch, because walking the tree takes as long as a small layer.
     modules, parameters = list(state.module.modules()), state.module.parameters()
     if parameters and all(p.is_frozen for p in parameters):
@@ -68,70 +95,142 @@ def train_epoch(
             "call model.module.unfreeze(), or set p.requires_grad = True for some"
         )
     position = state.position
-    if position is None or not position.fits(batches, shuffle):
-        position = Position(batches, shuffle)
-    progress = Progress(len(batches.X), len(batches), print_every)
+    if position is None or not position.fits(batches, plan.shuffle):
+        position = Position(batches, plan.shuffle)
+    progress = Progress(batches.samples, _steps(plan), plan.print_every)
+    hook = functools.partial(call_hook, callbacks, run=run)
     try:
-        progress.print(f"epoch: {len(state.history) + 1}")
-        while position.step < len(batches):
-            step, samples = position.step, batches.samples_in(position.step)
-            figures = state.guard.step(take_step, state, position, batches, modules, parameters)
+        run.epoch, run.step = len(state.history) + 1, position.step
+        progress.print(f"epoch: {run.epoch}")
+        batches.begin()
+        hook("on_epoch_begin")
+        while ahead := _read(batches, plan, run):
+            step = position.step // plan.accumulate
+            backward_end = functools.partial(hook, "on_backward_end") if callbacks else None
+            figures, samples = state.guard.step(
+                take_step, state, position, batches, modules, parameters, ahead, backward_end
+            )
             progress.step(step, samples, figures)
+            run.step = position.step
+            if callbacks:
+                run.logs = state.history.last_step()
+                hook("on_step_end")
+            if run.stopped:
+                progress.print(f"stopped: {run.stopped}")
+                return
         figures = epoch_figures(state, position)
-        progress.print(f"training, {figures}")
+        progress.print_figures("training, ", figures)
         checked = None
-        if validation is not None:
-            checked = evaluate(state, validation)
+        if plan.validation is not None and run.epoch % plan.validation_every == 0:
+            hook("on_validation_begin")
+            checked = evaluate(state, plan.validation)
             progress.print(f"validation, {checked}")
         state.guard.step(end_epoch, state, figures, position.seconds, checked)
+        run.logs = state.history.last_epoch()
+        if checked is not None:
+            hook("on_validation_end")
+        hook("on_epoch_end")
+        if run.stopped:
+            progress.print(f"stopped: {run.stopped}")
     finally:
         progress.close()
+
+
+def _read(batches: Batches | Stream, plan: Plan, run: Run) -> Sequence[Any]:
+    """Return the next batches, or none at the end of the epoch.
+
+    Raises: the error of the iterable that has them, with a note.
+    """
+    try:
+        return batches.ahead(run.step, plan.accumulate)
+    except Exception as error:
+        error.add_note(
+            f"raised by the data of epoch {run.epoch} after {run.step} batches; the model is as "
+            "after its last whole step"
+        )
+        raise
 
 
 def take_step(
     state: TrainState,
     position: Position,
-    batches: Batches,
+    batches: Batches | Stream,
     modules: list[Module],
     parameters: list[tg.Tensor],
-) -> Figures:
+    ahead: Sequence[Any],
+    backward_end: Callable[[], None] | None,
+) -> tuple[Figures, int]:
     """Take the next step of an epoch, with everything that it changes.
 
+    The result is its figures and the number of its samples.
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
     began = time.perf_counter()
-    if position.step == 0 and state.accuracy is not None:
-        state.accuracy.reset()
-    X, y = batches.batch(position.step, position.order(state.rng))
+    if position.step == 0:
+        for measure in state.measures().values():
+            measure.reset()
+    taken = batches.taken(ahead, position.order(state.rng))
     number = len(state.history) + 1
     try:
-        figures = train_step(state, modules, X, y)
+        figures = train_step(state, modules, taken, backward_end)
     except FloatingPointError as error:
-        message = _divergence_message(state, X, number, position.step, error)
+        message = _divergence_message(state, taken, number, position.step, error)
         raise FloatingPointError(message) from error
     for p in parameters:  # all of them; the optimizer may have fewer
         p.zero_grad()
-    position.data_loss.update(figures.data_loss, len(X))
-    position.penalty.update(figures.regularization_loss, len(X))
+    samples = sum(len(batch.y) for batch in taken)
+    position.data_loss.update(figures.data_loss, samples)
+    position.penalty.update(figures.regularization_loss, samples)
     seconds = time.perf_counter() - began
     position.seconds += seconds
-    state.history.add_step(number, figures, seconds)
-    position.step += 1
-    state.position = position
-    return figures
+    done = position.step + len(taken)
+    part = done / batches.steps if batches.steps else math.nan
+    state.history.add_step(number, figures, seconds, part)
+    position.step = done
+    state.position = position if isinstance(batches, Batches) else None
+    return figures, samples
 
 
-def train_step(state: TrainState, modules: list[Module], X: np.ndarray, y: np.ndarray) -> Figures:
-    """Run forward, backward and a step of the optimizer; add the penalties of `modules`.
+def train_step(
+    state: TrainState,
+    modules: list[Module],
+    batches: list[Batch],
+    backward_end: Callable[[], None] | None = None,
+) -> Figures:
+    """Run forward and backward on each batch and one step of the optimizer; add the penalties.
 
-    Shapes: X (N, ...), y (N, ...).
+    The gradients are those of the mean over all samples.
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
-    assert state.loss is not None
     assert state.optimizer is not None
-    y_pred = state.module(tg.Tensor(X))
+    total = sum(len(batch.y) for batch in batches)
+    shares = [len(batch.y) / total for batch in batches]
+    done = [_backward(state, modules, *pair) for pair in zip(batches, shares)]
+    if backward_end is not None:
+        backward_end()
+    state.optimizer.step()
+    data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
+    penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
+    values = {}
+    for name, measure in state.measures().items():
+        each = [measure.update(y_pred, batch.y) for batch, (y_pred, _, _) in zip(batches, done)]
+        values[name] = sum(share * value for share, value in zip(shares, each))
+    accuracy = values.pop("accuracy", math.nan)
+    return Figures(data_loss, penalty, accuracy, state.optimizer.current_learning_rate, values)
+
+
+def _backward(
+    state: TrainState, modules: list[Module], batch: Batch, share: float
+) -> tuple[tg.Tensor, float, float]:
+    """Add the gradients of a share of the loss; return the outputs, the loss and the penalty.
+
+    Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
+    """
+    assert state.loss is not None
+    y_pred = call_module(state.module, batch.X)
+    targets = batch[1:] if batch.weights is not None else batch[1:2]
     try:
-        data_loss = state.loss(y_pred, y)
+        data_loss = state.loss(y_pred, *targets)
     except ValueError:
         if np.isfinite(y_pred.data).all():
             raise
@@ -140,19 +239,16 @@ def train_step(state: TrainState, modules: list[Module], X: np.ndarray, y: np.nd
     loss = functools.reduce(operator.add, penalties, data_loss)
     if not math.isfinite(loss.item()):
         raise FloatingPointError(f"the loss is {loss.item()}")
-    loss.backward()
-    state.optimizer.step()
-    accuracy = math.nan if state.accuracy is None else state.accuracy.update(y_pred, y)
-    penalty = sum((p.item() for p in penalties), 0.0)
-    return Figures(data_loss.item(), penalty, accuracy, state.optimizer.current_learning_rate)
+    (loss if share == 1 else loss * share).backward()
+    return y_pred, data_loss.item(), sum((p.item() for p in penalties), 0.0)
 
 
 def epoch_figures(state: TrainState, position: Position) -> Figures:
     """Return the means over the samples of an epoch."""
     assert state.optimizer is not None
-    accuracy = math.nan if state.accuracy is None else state.accuracy.result()
-    rate = state.optimizer.current_learning_rate
-    return Figures(position.data_loss.result(), position.penalty.result(), accuracy, rate)
+    values = {name: measure.result() for name, measure in state.measures().items()}
+    accuracy, rate = values.pop("accuracy", math.nan), state.optimizer.current_learning_rate
+    return Figures(position.data_loss.result(), position.penalty.result(), accuracy, rate, values)
 
 
 def end_epoch(
@@ -163,8 +259,23 @@ def end_epoch(
     state.position = None
 
 
+def _names(state: TrainState, plan: Plan) -> tuple[str, ...]:
+    """List the numbers that the epochs of a training will have."""
+    measures = list(state.measures())
+    names = ["loss", "data_loss", "regularization_loss", *measures, "learning_rate", "time"]
+    if plan.validation is not None:
+        names += ["val_loss", *(f"val_{name}" for name in measures)]
+    return tuple(names)
+
+
+def _steps(plan: Plan) -> int | None:
+    """Return the number of steps of the optimizer in an epoch, if it is known."""
+    steps = plan.batches.steps
+    return None if steps is None else -(-steps // plan.accumulate)
+
+
 def _divergence_message(
-    state: TrainState, X: np.ndarray, epoch: int, step: int, error: Exception
+    state: TrainState, batches: list[Batch], epoch: int, step: int, error: Exception
 ) -> str:
     """Describe a step without a finite loss, and the remedy."""
     wrong = [name for name, p in state.module.named_parameters() if not np.isfinite(p.data).all()]
@@ -173,7 +284,9 @@ def _divergence_message(
         if wrong
         else "the parameters are finite, as they were after the step before"
     )
+    arrays = [array for batch in batches for array in arrays_of(batch.X)]
+    low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
     return (
         f"{error} in epoch {epoch}, step {step}, with {state.optimizer!r}; {parameters}; lower the "
-        f"learning rate, or scale the data, which goes from {X.min():g} to {X.max():g} here"
+        f"learning rate, or scale the data, which goes from {low:g} to {high:g} here"
     )

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nn.data.batches import Batches
+from nn.data.streams import Stream
 from nn.metrics import Mean
 from nn.training.bits import generator_in, jsonable
 
@@ -15,17 +16,17 @@ class Position:
     The order is drawn in the first step, because a step and what it draws are one.
     """
 
-    def __init__(self, batches: Batches, shuffle: bool) -> None:
-        self.samples = len(batches.X)
+    def __init__(self, batches: Batches | Stream, shuffle: bool) -> None:
+        self.samples = batches.samples or 0  # 0 if it is not known
         self.batch_size = batches.size
-        self.shuffle = shuffle and len(batches) > 1
-        self.step = 0  # steps taken
+        self.shuffle = shuffle and isinstance(batches, Batches) and batches.steps > 1
+        self.step = 0  # batches that were learned from
         self.seconds = 0.0
         self.data_loss, self.penalty = Mean(), Mean()
         self.random: dict[str, Any] | None = None  # the state that the order was drawn from
         self._order: np.ndarray | None = None
 
-    def fits(self, batches: Batches, shuffle: bool) -> bool:
+    def fits(self, batches: Batches | Stream, shuffle: bool) -> bool:
         """Return True if the epoch can be completed with these batches."""
         other = Position(batches, shuffle)
         return all(

@@ -1,12 +1,16 @@
 """The progress of a training: the book's lines and, in a terminal, a bar."""
 
 import math
+import shutil
+import sys
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-BAR = "{percentage:3.0f}%|{bar:10}| {remaining} left{postfix}"  # fits into 80 columns
+BAR = "{percentage:3.0f}%|{bar:10}| {remaining}, {rate_fmt}{postfix}"  # fits into 80 columns
 REFRESH = 0.1  # seconds between two updates of the bar, because one costs as much as a small step
 
 
@@ -17,6 +21,7 @@ class Figures(NamedTuple):
     regularization_loss: float
     accuracy: float
     learning_rate: float
+    metrics: Mapping[str, float] = MappingProxyType({})
 
     @property
     def loss(self) -> float:
@@ -25,15 +30,28 @@ class Figures(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{accuracy_text(self.accuracy)}loss: {self.loss:.3f} ("
+            f"{accuracy_text(self.accuracy, self.metrics)}loss: {self.loss:.3f} ("
             f"data_loss: {self.data_loss:.3f}, reg_loss: {self.regularization_loss:.3f}), "
             f"lr: {self.learning_rate}"
         )
 
+    def within(self, columns: int) -> str:
+        """Format the numbers as the book does or, where that is too long, more briefly.
 
-def accuracy_text(accuracy: float) -> str:
-    """Format an accuracy for the beginning of a line; an accuracy of NaN gives an empty string."""
-    return "" if math.isnan(accuracy) else f"acc: {accuracy:.3f}, "
+        The learning rate is then rounded, the words are shortened, or the parts of the loss left
+        out.
+        """
+        text = str(self)
+        rounded = f"{text.rpartition(':')[0]}: {self.learning_rate:.4g}"
+        short = rounded.replace("data_loss", "data").replace("reg_loss", "reg")
+        brief = short.partition(" (")[0] + short.rpartition(")")[2]
+        return next((t for t in (text, rounded, short) if len(t) <= columns), brief)
+
+
+def accuracy_text(accuracy: float, metrics: Mapping[str, float] = MappingProxyType({})) -> str:
+    """Format an accuracy and metrics for the beginning of a line, without those that are NaN."""
+    numbers = {"acc": accuracy, **metrics}
+    return "".join(f"{name}: {x:.3f}, " for name, x in numbers.items() if not math.isnan(x))
 
 
 def check_print_every(print_every: Any) -> None:
@@ -45,21 +63,38 @@ def check_print_every(print_every: Any) -> None:
 
 
 class Progress:
-    """The bar of one epoch, and the lines above it; nothing if `print_every` is 0 or None."""
+    """The bar of one epoch, and the lines above it; nothing if `print_every` is 0 or None.
 
-    def __init__(self, samples: int, steps: int, print_every: int | None) -> None:
+    The numbers of samples and steps in the epoch are None where they are not known.
+    """
+
+    def __init__(self, samples: int | None, steps: int | None, print_every: int | None) -> None:
         self._every = print_every or 0
-        self._last = steps - 1
+        self._last = None if steps is None else steps - 1
         self._waiting = 0
         self._shown = time.perf_counter()
         self._bar: Any = None
-        if self._every:
+        if self._every and sys.stderr is not None:  # as it is in a program without a console
             try:
                 from tqdm import tqdm
             except ImportError:
                 return  # without tqdm there are lines only
             # disable=None: no bar where the output is not a terminal
-            self._bar = tqdm(total=samples, bar_format=BAR, leave=False, disable=None)
+            self._bar = tqdm(
+                total=samples,
+                bar_format=BAR,
+                leave=False,
+                disable=None,
+                unit=" samples",
+                unit_scale=True,
+            )
+
+    def print_figures(self, name: str, figures: Figures) -> None:
+        """Print numbers behind a name, such as "step: 3, ", in a line that fits a terminal."""
+        columns = 1 << 20
+        if sys.stdout is not None and sys.stdout.isatty():
+            columns = shutil.get_terminal_size().columns
+        self.print(name + figures.within(columns - len(name)))
 
     def print(self, line: str) -> None:
         """Print a line above the bar, unless silent."""
@@ -79,14 +114,14 @@ class Progress:
         if self._bar is not None and not self._bar.disable and now - self._shown > REFRESH:
             self._shown = now
             self._bar.set_postfix_str(
-                f"step {step}, {accuracy_text(figures.accuracy)}loss: {figures.loss:.3f}, "
-                f"lr: {figures.learning_rate:.3g}",
+                f"step {step}, {accuracy_text(figures.accuracy, figures.metrics)}"
+                f"loss: {figures.loss:.3f}",
                 refresh=False,
             )
             self._bar.update(self._waiting)
             self._waiting = 0
         if step % self._every == 0 or step == self._last:
-            self.print(f"step: {step}, {figures}")
+            self.print_figures(f"step: {step}, ", figures)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -15,7 +15,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import build, build_within, describe
 from nn.losses import Loss
-from nn.metrics import Accuracy
+from nn.metrics import Accuracy, Metric
 from nn.module import Module
 from nn.optim.base import Optimizer
 from nn.training.archive import read_archive, warn_of_values, write_archive
@@ -65,6 +65,11 @@ def save(path: File, state: TrainState) -> None:
     write_archive(path, *state.guard.between_steps(lambda: _contents(state)))
 
 
+def check_savable_model(state: TrainState) -> None:
+    """Raise TypeError, with what to do, if a model cannot be saved."""
+    _contents(state)
+
+
 def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return copies of the arrays, and the metadata, of a model's file.
 
@@ -76,6 +81,7 @@ def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]
     for name in ("module", "loss", "optimizer", "accuracy"):
         part = getattr(state, name)
         metadata[name] = None if part is None else describe(part)
+    metadata["metrics"] = [describe(metric) for metric in state.metrics]
     check_rebuilt(state.module, build(metadata["module"]))
     if state.optimizer is not None:
         saved = state.optimizer.state_dict()
@@ -91,8 +97,8 @@ def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]
     metadata["frozen"] = [k for k, p in state.module.named_parameters() if p.is_frozen]
     if state.position is not None:
         metadata["epoch"] = state.position.description()
-        sums = None if state.accuracy is None else state.accuracy._statistics
-        arrays |= {} if sums is None else {"epoch.accuracy": sums}
+        sums = {name: measure._statistics for name, measure in state.measures().items()}
+        arrays |= {f"epoch.{name}": array for name, array in sums.items() if array is not None}
     return arrays, metadata
 
 
@@ -161,6 +167,10 @@ def _built_parts(metadata: dict[str, Any], parameters: dict[str, np.ndarray]) ->
         built[name] = None if description is None else build_within(description, elements)
         if not isinstance(built[name], kind | None if name != "module" else kind):
             raise ValueError(f"its {name} is of the class {type(built[name]).__name__}")
+    described = metadata.get("metrics", [])  # older files have no such entry
+    built["metrics"] = [build_within(description, elements) for description in described]
+    if not all(isinstance(metric, Metric) for metric in built["metrics"]):
+        raise ValueError("its metrics are of other classes")
     return built
 
 
@@ -251,15 +261,16 @@ def _load_optimizer(
 
 
 def _load_sums(state: TrainState, arrays: dict[str, np.ndarray]) -> None:
-    """Give the accuracy its sums over the steps of an epoch that is not complete.
+    """Give the metrics their sums over the steps of an epoch that is not complete.
 
-    Raises: ValueError if they are not the sums of such an accuracy.
+    Raises: ValueError if they are not the sums of such metrics.
     """
-    if arrays.keys() != ({"accuracy"} if state.accuracy is not None else set()):
+    measures = state.measures()
+    if arrays.keys() != measures.keys():
         raise ValueError(f"its epoch has the sums {sorted(arrays)}")
-    if state.accuracy is not None:
-        state.accuracy._statistics = arrays["accuracy"]
-        state.accuracy.result()  # which fails if they have the wrong shape
+    for name, measure in measures.items():
+        measure._statistics = arrays[name]
+        measure.result()  # which fails if they have the wrong shape
 
 
 def _names(module: Module, optimizer: Optimizer) -> list[str]:

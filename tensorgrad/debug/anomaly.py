@@ -4,11 +4,11 @@ import contextlib
 import warnings
 import weakref
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tensorgrad.debug.frames import place, users_frame
+from tensorgrad.debug.frames import Place, place, place_of, users_frame
 from tensorgrad.engine.base import TensorBase, unwrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, Observer, with_state
@@ -19,6 +19,7 @@ from tensorgrad.rules import Op
 MISSING = "leave the missing values out first: (y - a * X)[ok], with ok = ~np.isnan(y)"
 GIVEN_NAN = f"  if NaN stands for a missing value, {MISSING}"
 TIMES_NAN = f"  0 times NaN is NaN; {MISSING}"
+WRITTEN = "  write to the tensor, as t[0] = 5, and not to t.data[0], or after backward"
 BEHIND_WHERE = (
     "  this is right behind np.where; but if the whole is smooth there, as sqrt(x)**2 is, the "
     "gradient is wrong: write it without the infinite slope, as x"
@@ -47,20 +48,15 @@ def detect_anomaly() -> Iterator[None]:
     where a second derivative is taken at a tip, as that of `abs` or `norm` at 0. The corners of
     `relu`, `maximum` and the like give no warning.
 
+    A write to an array that a gradient still needs, as `t.data[0] = 5` between the call and
+    backward, which no tensor notices, is an error.
+
     NumPy's own warnings are off meanwhile. Every value is looked at, which takes time, and every
     gradient of an elementwise function is computed twice. Without this, none of it costs anything.
-    Raises: FloatingPointError.
+    Raises: FloatingPointError; RuntimeError for such a write.
     """
     with with_state(observer=Detector(STATE.get().observer)), np.errstate(all="ignore"):
         yield
-
-
-class Place(NamedTuple):
-    """A line of the user's code, for a warning, and as the text of a message."""
-
-    text: str
-    file: str
-    line: int
 
 
 class Detector(Observer):
@@ -70,6 +66,7 @@ class Detector(Observer):
         super().__init__(before)
         self.places: weakref.WeakKeyDictionary[Node, Place] = weakref.WeakKeyDictionary()
         self.arrived: weakref.WeakKeyDictionary[Node, Any] = weakref.WeakKeyDictionary()
+        self.fingerprints: weakref.WeakKeyDictionary[Node, int] = weakref.WeakKeyDictionary()
         self.visited: Node | None = None  # whose rules are being applied
         self.in_rule: list[Node] = []  # recorded by a rule of the node that is visited next
         self.differentiates_twice = False
@@ -110,6 +107,7 @@ class Detector(Observer):
             return
         frame, in_backward = users_frame()
         self.places[node] = place_of(frame, node.scope)
+        self.fingerprints[node] = fingerprint(node)
         if in_backward:
             self.in_rule.append(node)
 
@@ -147,6 +145,11 @@ class Detector(Observer):
             self.places[made] = self.place(node)
         self.in_rule.clear()
         if node is not self.visited:
+            if self.fingerprints.get(node, fingerprint(node)) != fingerprint(node):
+                raise RuntimeError(
+                    f"an array that the gradient of {node.op.name} needs was written to after the "
+                    f"call\n{self.place(node).text}\n{WRITTEN}"
+                )
             if self.visited is not None:
                 self.arrived.pop(self.visited, None)
             self.visited = node
@@ -200,19 +203,17 @@ class Detector(Observer):
             warnings.warn_explicit(message, KinkWarning, where.file, where.line)
 
 
-def place_of(frame: Any, scope: Any) -> Place:
-    """Return the place of a frame."""
-    if frame is None:
-        return Place(place(frame, scope), "unknown", 0)
-    return Place(place(frame, scope), frame.f_code.co_filename, frame.f_lineno)
-
-
 def saved_values(node: Node) -> dict[str, Any]:
     """Return what a node saved of its call, by the names that messages use."""
     values = {f"argument {k}": value for k, value in enumerate(node.args)}
     if node.out is not None:
         values["the output" if node.op.residuals is None else "the residuals"] = node.out
     return values
+
+
+def fingerprint(node: Node) -> int:
+    """Return a number that changes with the arrays that a node saved."""
+    return hash(tuple(a.tobytes() for a in (*node.args, node.out) if isinstance(a, np.ndarray)))
 
 
 def infinite_slopes(node: Node, i: int) -> Any:

@@ -3,11 +3,19 @@
 import linecache
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorgrad.engine import backward
 
 LIBRARY = {"tensorgrad", "nn", "numpy", "contextlib"}  # packages whose frames are not the user's
+
+
+class Place(NamedTuple):
+    """A line of the user's code, for a warning, and as the text of a message."""
+
+    text: str
+    file: str
+    line: int
 
 
 def users_frame() -> tuple[FrameType | None, bool]:
@@ -31,3 +39,10 @@ def place(frame: FrameType | None, scope: Any) -> str:
     inside = f", inside {scope!r}" if scope is not None else ""
     line = f'  File "{file}", line {number}, in {frame.f_code.co_name}{inside}'
     return f"{line}\n    {text}" if text else line
+
+
+def place_of(frame: Any, scope: Any) -> Place:
+    """Return the place of a frame."""
+    if frame is None:
+        return Place(place(frame, scope), "unknown", 0)
+    return Place(place(frame, scope), frame.f_code.co_filename, frame.f_lineno)

@@ -10,6 +10,7 @@ from tensorgrad.engine.backward import backward, parents_of
 from tensorgrad.engine.base import TensorBase, require_node, wrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, State
+from tensorgrad.operands import plain_array
 
 ACCUMULATING = threading.Lock()  # several threads may add to the .grad of one leaf
 
@@ -79,7 +80,7 @@ def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:
             )
         one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._value)
         return wrap(one) if create_graph else one
-    value: Any = g if isinstance(g, TensorBase) else np.array(g)[()]
+    value: Any = g if isinstance(g, TensorBase) else plain_array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):
         raise ValueError(
             f"the gradient of a tensor of shape {t.shape} and dtype {t.dtype} cannot have shape "

@@ -185,7 +185,7 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if type(out) not in ARRAYS:  # but Python's number, or a list, as users' primitives may return
         out = plain_array(out)[()]
     t = wrap(out)
-    if type(out) is np.ndarray and (out.base is not None or (values and out is values[0])):
+    if out.base is not None or (values and out is values[0]):
         link(t, op, args, kwargs)
     # Integers without keywords, as of a write into an integer tensor, are refused where they end.
     if recording and (out.dtype.kind in "fc" or has_gradient(op, out) or not kwargs):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import numbers, objects_as_numbers, plain_array
+from tensorgrad.operands import FOREIGN, numbers, objects_as_numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
@@ -60,18 +60,28 @@ def as_inexact(x: Any) -> Any:
     return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
+def zeros_of(v: Any, shape: Any) -> Any:
+    """Return zeros of another shape, of the same kind of array."""
+    if type(v) is np.ndarray:
+        return np.zeros(shape, v.dtype)
+    return np.zeros_like(v, order="C", shape=shape)
+
+
 def is_plain(*xs: Any) -> bool:
     """Return True for arrays and numbers, whose values may decide what a rule computes.
 
     Those of tensors may not: an observer may follow them, and a program stand for them.
     """
+    foreign = [x for x in xs if type(x) in FOREIGN]
+    if foreign:
+        return foreign[0].is_plain()
     return all(isinstance(x, (np.ndarray, np.generic, int, float, complex)) for x in xs)
 
 
 @primitive
 def values(x: Any) -> np.ndarray:
     """Return the array of a tensor, for decisions through which no gradient flows."""
-    return np.asarray(x)
+    return plain_array(x)
 
 
 @primitive
@@ -142,14 +152,14 @@ def substituted(found: Any, value: Any) -> Any:
     if isinstance(value, tuple):
         pairs = map(substituted, found, value)
         return type(value)(*pairs) if hasattr(value, "_fields") else tuple(pairs)
-    return substitute(found, np.asarray(value)[()] if is_plain(value) else value)
+    return substitute(found, plain_array(value)[()] if is_plain(value) else value)
 
 
 @primitive
 def positions(indices: Any) -> Any:
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
     casting = "same_kind" if hasattr(indices, "dtype") and indices.ndim else "unsafe"
-    return np.asarray(indices).astype(np.intp, casting=casting, copy=False)
+    return plain_array(indices).astype(np.intp, casting=casting, copy=False)
 
 
 nondifferentiable(positions)

@@ -13,6 +13,7 @@ from tensorgrad.ops.common import (
     positions,
     valued_by_numpy,
     values,
+    zeros_of,
 )
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
@@ -31,7 +32,7 @@ def take(x, index):
 @primitive
 def put(v, index, shape):
     """Add v at the index of an array of zeros: the adjoint of take."""
-    out = np.zeros(shape, v.dtype)
+    out = zeros_of(v, shape)
     items = index if isinstance(index, tuple) else (index,)
     if not repeats(items):
         out[index] = v
@@ -54,7 +55,7 @@ def put(v, index, shape):
 @primitive
 def assign(x, index, value):
     """Return a copy of x in which x[index] is the value."""
-    out = np.array(x)
+    out = np.copy(x)
     out[index] = value
     return out
 

@@ -175,8 +175,9 @@ def _reduceat(ufunc):
 
 for _ufunc in (*DIFFERENTIABLE_UFUNCS, *OUTER_ONLY):
     composite(_ufunc.outer, _outer_method(_ufunc))
-for _ufunc in {*DIFFERENTIABLE_UFUNCS} - {*UNRELIABLE}:
-    composite(_ufunc.reduceat, _reduceat(_ufunc))
+for _ufunc in DIFFERENTIABLE_UFUNCS:
+    if _ufunc not in UNRELIABLE:
+        composite(_ufunc.reduceat, _reduceat(_ufunc))
 for _ufunc in FOLDED:
     composite(_ufunc.accumulate, _accumulate(_ufunc))
     if _ufunc not in UNRELIABLE:
@@ -192,12 +193,15 @@ for _ufunc in (np.fmax, np.fmin, np.logaddexp):
 for _ufunc in NONDIFFERENTIABLE_UFUNCS:
     nondifferentiable(_ufunc.outer, _ufunc.reduce, _ufunc.accumulate, _ufunc.reduceat)
 
-UFUNCS = {f for f in vars(np).values() if isinstance(f, np.ufunc)}
+# A dict, because a set would be in another order in each process.
+UFUNCS = dict.fromkeys(f for f in vars(np).values() if isinstance(f, np.ufunc))
 unsupported(
     "it writes in place; assign to the tensor's elements, as in x[index] += y",
-    *(f.at for f in UFUNCS - {np.add, np.subtract}),  # their `at` is an assignment
+    *(f.at for f in UFUNCS if f not in (np.add, np.subtract)),  # their `at` is an assignment
 )
-for _ufunc in UFUNCS - {*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS}:
+for _ufunc in UFUNCS:
+    if _ufunc in (*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS):
+        continue
     unsupported(
         "NumPy has this method only for functions of two arguments and one result of their type",
         _ufunc.reduce,

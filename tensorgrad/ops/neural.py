@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import plain_array
 from tensorgrad.ops.common import as_inexact, sum_kept
 from tensorgrad.rules import Array, primitive, rule
 
@@ -30,7 +31,7 @@ def relu(x: Array) -> Array:
 
     Shapes: any -> the same.
     """
-    x = np.asarray(x)
+    x = plain_array(x)
     # A row of zeros, because NumPy compares with a single number three times slower.
     return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))
 
@@ -41,7 +42,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
     Shapes: any -> the same.
     """
-    x = np.asarray(x)
+    x = plain_array(x)
     return (np.maximum if slope <= 1 else np.minimum)(x, slope * x)
 
 
@@ -84,7 +85,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
     Shapes: any -> the same.
     """
-    x = np.asarray(x)
+    x = plain_array(x)
     shifted, along = shift_by_max(x, axis)
     e = np.exp(shifted)
     e /= np.add.reduce(e, axis=along, keepdims=True)
@@ -97,7 +98,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
     Shapes: any -> the same.
     """
-    out, along = shift_by_max(np.asarray(x), axis)
+    out, along = shift_by_max(plain_array(x), axis)
     if out.size:
         out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
     return out if along == axis else out.T

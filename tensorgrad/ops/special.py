@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tensorgrad.operands import plain_array
 from tensorgrad.rules import Array, composite, primitive, rule
 
 # fmt: off
@@ -26,7 +27,7 @@ def sinc(x, n=0):
     """Return the n-th derivative of sin(pi x) / (pi x), also at 0."""
     if n == 0:
         return np.sinc(x)
-    x = np.asarray(x)
+    x = plain_array(x)
     t = np.pi * x.astype(np.result_type(x.dtype, np.float64))
     near = np.abs(t) < n + 3
     far = np.where(near, 1, t)
@@ -48,7 +49,7 @@ def bessel(x, n=0):
 
     Source: Abramowitz and Stegun (1964), equation 9.6.19.
     """
-    x = np.asarray(x)
+    x = plain_array(x)
     if n == 0 or x.dtype.kind == "c":  # which NumPy refuses
         return np.i0(x)
     wide = x.astype(np.result_type(x.dtype, np.float64))
@@ -102,7 +103,7 @@ def ndtr(x: Array) -> Array:
     Shapes: any -> the same.
     Raises: TypeError if x is complex.
     """
-    x = np.asarray(x)
+    x = plain_array(x)
     if x.dtype.kind == "c":
         raise TypeError(f"ndtr takes real numbers, but got an array of dtype {x.dtype}")
     x = x.astype(np.result_type(x.dtype, np.float16), copy=False)

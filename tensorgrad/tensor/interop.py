@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
+from tensorgrad.operands import plain_array
 
 
 class Interop(TensorBase):
@@ -70,7 +71,7 @@ class Interop(TensorBase):
         return np.empty(0).__dlpack_device__()  # the CPU
 
     def __len__(self) -> int:
-        return len(np.asarray(self._value))
+        return len(plain_array(self._value))
 
     def __bool__(self) -> bool:
         return bool(self._value)

@@ -48,11 +48,14 @@ def logits_of(p: TensorBase, activation: Function) -> Any:
 
 def hand_on(p: Any, activation: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return `p`, the result of a call of an activation, with the logits of that call."""
-    (z,), keywords = bound(RULES[activation], args, kwargs)
-    if keywords.get("axis", -1) in (-1, z.ndim - 1):
+    if kwargs or len(args) > 1:
+        args, kwargs = bound(RULES[activation], args, kwargs)
+    (z,) = args
+    if kwargs.get("axis", -1) in (-1, z.ndim - 1):
         # Copied, because z or its array may be written to later, and `p` stays what it is then.
         if STATE.get().observer is None:
-            logits = wrap(z._value.astype(p.dtype))
+            value = z._value
+            logits = wrap(value.copy() if value.dtype == p._value.dtype else value.astype(p.dtype))
         else:
             logits = constant_tensor(cast, (z, p.dtype), NO_KEYWORDS)
         logits.node = p.node and z.node

@@ -17,7 +17,7 @@ from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import objects_as_numbers, plain_array, refuse_integers
+from tensorgrad.operands import FOREIGN, objects_as_numbers, plain_array, refuse_integers
 from tensorgrad.ops.common import as_operand
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
@@ -47,11 +47,11 @@ class Tensor(Attributes, Signatures):
                 "a Tensor made of a tensor that requires a gradient would be a constant and "
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
-        array = np.array(
-            data._value if isinstance(data, Tensor) else plain_array(data),
-            dtype,
-            copy=True if requires_grad else None,
-        )
+        value = plain_array(data._value if isinstance(data, Tensor) else data)
+        if type(value) in FOREIGN:
+            array = value.astype(dtype or value.dtype)
+        else:
+            array = np.array(value, dtype, copy=True if requires_grad else None)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
         if requires_grad:

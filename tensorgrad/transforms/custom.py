@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
-from tensorgrad.engine.base import wrap
+from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.joint import SharedRules
-from tensorgrad.operands import refuse_shape
+from tensorgrad.operands import plain_array, refuse_shape
 from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -83,7 +83,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     f"{name} uses a tensor that requires a gradient and is not a positional "
                     "argument, so that its gradient would be lost; pass it as one, or use its .data"
                 )
-            return np.asarray(y.data if isinstance(y, Tensor) else y)[()]
+            return plain_array(unwrap(y))[()]
 
         def pull(g: Any, _out: Any, *values: Any) -> Sequence[Any]:
             again = isinstance(g, Tensor)  # with create_graph, when the gradient is recorded itself
@@ -97,7 +97,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                 )
             refuse_objects(f"the gradient of {name}", list(steps))
             # Copied, so that a buffer in which the gradient is computed stays the user's.
-            steps = [s if isinstance(s, Tensor) or s is None else np.array(s) for s in steps]
+            steps = [s if isinstance(s, Tensor) or s is None else np.copy(s) for s in steps]
             for step, x in zip(steps, values, strict=True):
                 if step is not None:
                     refuse_shape(step, x, (g, *values))

@@ -47,6 +47,13 @@ def single_number(call: RecordedCall) -> Any:
     return call.y
 
 
+def named(function: Function, prefix: str, f: Function) -> Function:
+    """Give the derivative of `f` a name, and the signature of `f`."""
+    function.__name__ = f"{prefix}_of_{getattr(f, '__name__', type(f).__name__)}"
+    function.__wrapped__ = f  # type: ignore[attr-defined]
+    return function
+
+
 def value_and_grad(
     f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Function:
@@ -67,7 +74,7 @@ def value_and_grad(
         value = call.results(y)
         return ((value, call.results(call.aux)) if has_aux else value), gradient
 
-    return value_and_gradient
+    return named(value_and_gradient, "value_and_grad", f)
 
 
 def grad(
@@ -89,7 +96,7 @@ def grad(
         value, g = both(*args, **kwargs)
         return (g, value[1]) if has_aux else g
 
-    return gradient
+    return named(gradient, "grad", f)
 
 
 def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
@@ -105,7 +112,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
         refuse_objects(getattr(f, "__name__", type(f).__name__), y)
         return np.sum(y)
 
-    return grad(total, argnums)
+    return named(grad(total, argnums), "elementwise_grad", f)
 
 
 def vjp(f: Function, *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -192,7 +199,7 @@ def jacobian(
         matrix = tree_map(block, call.y)
         return (matrix, call.results(call.aux)) if has_aux else matrix
 
-    return jacobian_of
+    return named(jacobian_of, "jacobian", f)
 
 
 def jacobian_rows(
@@ -250,7 +257,7 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Functio
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
+    return named(jacobian(grad(f, argnums, has_aux), argnums, has_aux), "hessian", f)
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:

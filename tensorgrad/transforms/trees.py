@@ -80,7 +80,7 @@ def in_kind_of(given: Any, t: Any) -> Any:
     """Convert a result to an array, unless `given` is a tensor or the result is recorded."""
     if not isinstance(t, Tensor) or isinstance(given, Tensor) or recorded(t):
         return t
-    return np.array(t.data)[()]  # a copy, since the graph and other results may share the array
+    return np.copy(t._value)[()]  # a copy, since the graph and other results may share the array
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:

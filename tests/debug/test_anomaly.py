@@ -417,3 +417,24 @@ def test_it_composes_with_trace():
             np.log(-x)
     assert outer.events
     assert inner.events
+
+
+@pytest.mark.parametrize("write", ["data", "view", "operand"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_write_that_no_tensor_notices_is_found(write, create_graph):
+    with tg.detect_anomaly():
+        w, x = tg.Tensor(np.ones(3), requires_grad=True), np.ones(3)
+        y = np.sum(w * x * w)  # the line
+        array = {"data": w.data, "view": w.detach().data[1:], "operand": x}[write]
+        array[0] = 5.0
+        with pytest.raises(RuntimeError, match=r"(?s)gradient of multiply needs .*# the line"):
+            y.backward(create_graph=create_graph)
+
+
+def test_a_write_that_no_gradient_needs_passes():
+    with tg.detect_anomaly():
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+        y = np.sum(w + 1.0)
+        w.data[0] = 5.0
+        y.backward()
+    assert w.grad.tolist() == [1.0] * 3

@@ -143,3 +143,26 @@ def test_the_documented_imports(statement):
 @pytest.mark.parametrize("module", [nn.augment, nn.datasets, nn.init, nn.schedules])
 def test_public_modules_hold_what_they_promise(module):
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_every_name_that_a_message_gives_exists():
+    """Advice such as "write nn.Model.load(path)" must name what is there."""
+    import ast
+    import re
+    from pathlib import Path
+
+    found = set()
+    for package in (nn, tg):
+        for file in Path(package.__file__).parent.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    names = re.findall(r"\b(nn|tg|tensorgrad)((?:\.[a-zA-Z_]\w*)+)", node.value)
+                    found.update(names)
+    missing = []
+    for package, path in sorted(found):
+        value = nn if package == "nn" else tg
+        for name in path[1:].split("."):
+            value = getattr(value, name, None)
+        if value is None:
+            missing.append(package + path)
+    assert missing == ["tensorgrad.state"]  # the name of a context variable

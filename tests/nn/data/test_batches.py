@@ -7,7 +7,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn.data.batches import Batches, inputs
+from nn.data.batches import Batch, Batches, inputs
 
 X = np.arange(60, dtype=np.float32).reshape(20, 3)
 y = np.arange(20)
@@ -17,19 +17,19 @@ float32 = np.dtype(np.float32)
 
 def test_batches_cover_the_samples_in_their_order():
     for order in (None, ORDER):
-        batches = Batches(X, y, 6, float32)
-        parts = [batches.batch(k, order) for k in range(len(batches))]
-        assert [len(part) for part, _ in parts] == [batches.samples_in(k) for k in range(4)]
+        batches = Batches(Batch(X, y), 6, float32)
+        parts = [batches.batch(k, order) for k in range(batches.steps)]
+        assert [len(part) for part, _, _ in parts] == [6, 6, 6, 2]
         index = y if order is None else order
-        np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), X[index])
-        np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), index)
+        np.testing.assert_array_equal(np.concatenate([part for part, _, _ in parts]), X[index])
+        np.testing.assert_array_equal(np.concatenate([part for _, part, _ in parts]), index)
 
 
 def test_memory_is_reused_only_when_nobody_refers_to_it():
-    batches = Batches(X, y, 6, float32)
+    batches = Batches(Batch(X, y), 6, float32)
     addresses = {batches.batch(k, ORDER)[0].ctypes.data for k in range(3)}
     assert len(addresses) == 1
-    first, _ = batches.batch(0, ORDER)
+    first, *_ = batches.batch(0, ORDER)
     held = first[1:3]  # a view of a view keeps the memory, though the batch is gone
     before = held.copy()
     del first
@@ -37,6 +37,7 @@ def test_memory_is_reused_only_when_nobody_refers_to_it():
     np.testing.assert_array_equal(held, before)
 
 
+@pytest.mark.filterwarnings("ignore::nn.training.advice.LearningWarning")
 def test_a_tensor_of_an_earlier_batch_keeps_its_values_and_gradients():
     w = tg.Tensor(np.ones(3, np.float32), requires_grad=True)
 
@@ -62,7 +63,7 @@ def test_small_numbers_are_converted_by_batch(dtype):
     data = (X % 7).astype(dtype)
     kept = inputs(data, "X", float32)
     assert kept is data
-    part, _ = Batches(kept, y, 6, float32).batch(1, ORDER)
+    part, *_ = Batches(Batch(kept, y), 6, float32).batch(1, ORDER)
     np.testing.assert_array_equal(part, data[ORDER[6:12]].astype(np.float32), strict=True)
 
 
@@ -96,3 +97,34 @@ def test_masked_arrays_are_refused():
     masked = np.ma.masked_array(X, X > 50)
     with pytest.raises(TypeError, match=r"X is a masked array, whose mask .* X\.filled\(value\)"):
         inputs(masked, "X", float32)
+
+
+def test_errors_of_shapes_give_advice_that_fits():
+    """For more samples than are checked at once too."""
+    data = np.random.default_rng(0).normal(size=(3000, 4))
+    model = nn.Model(nn.Dense(4, 1, rng=0))
+    model.set(loss=nn.MeanSquaredError(), optimizer=nn.Adam())
+    words = r"shape \(3000, 1\), but the targets \(3000,\); .*write y\.reshape\(\(-1, 1\)\)"
+    with pytest.raises(ValueError, match=words):
+        model.train(data, data[:, 0], print_every=0)
+    model.train(data, data[:, 0].reshape((-1, 1)), print_every=0)
+    with pytest.raises(ValueError, match=r"one sample alone is X\[None\]"):
+        model.predict(data[0])
+    model.predict(data[0][None])
+    two = (data, data)
+    with pytest.raises(
+        ValueError, match=r"2 samples but y has 3000 .* tuple of 2 arrays, and each"
+    ):
+        model.train(two, data[:, :1], print_every=0)
+    with pytest.raises(ValueError, match=r"X is not one array.* list of 2 arrays, and each"):
+        model.train([data, data[:, :1]], data[:, :1], print_every=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64])
+def test_a_plain_loop_computes_in_the_dtype_of_the_first_layer(dtype):
+    data = np.random.default_rng(0).integers(0, 9, (6, 8, 8, 2)).astype(dtype)
+    for layer in (nn.Dense(2, 3, rng=0), nn.Conv2D(2, 3, 3, rng=0), nn.BatchNorm(2)):
+        for x in (data, tg.Tensor(data)):
+            assert layer(x).dtype == np.float32
+    wide = tg.Tensor(data.astype(np.float64), requires_grad=True)  # its gradient is wanted as it is
+    assert nn.Dense(2, 3, rng=0)(wide).dtype == np.float64

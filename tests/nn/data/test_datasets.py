@@ -6,6 +6,8 @@ import hashlib
 import os
 import struct
 import sys
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -105,6 +107,7 @@ class Network:
         self.served, self.asked = served, []
         monkeypatch.setattr(pooch, "HTTPDownloader", lambda **_: self)
         monkeypatch.setattr("pooch.core.time.sleep", lambda _: None)
+        monkeypatch.setattr(datasets, "_unreachable", lambda: None)
 
     def __call__(self, url, output_file, _pooch):
         self.asked.append(url)
@@ -196,7 +199,7 @@ BAD_IDX = {
     "type 0a": (b"\0\0\x0a\1", r"\[00 00 0a 01\]"),
     "header cut": (WHOLE[:9], "ends inside its header, after 9 of 12 bytes"),
     "data cut": (WHOLE[:-1], r"shape \(2, 3\) of int16, 12 bytes, but holds 11"),
-    "data added": (WHOLE + b"!", "12 bytes, but holds 13"),
+    "data added": (WHOLE + b"!", "12 bytes, but holds more than 12"),
     "gzip cut": (gzip.compress(WHOLE)[:-9], "truncated or damaged gzip"),
     "gzip checksum": (gzip.compress(WHOLE)[:-8] + bytes(8), r"damaged gzip \(CRC check failed"),
     "65 dimensions": (b"\0\0\x08\x41" + b"\0\0\0\1" * 65 + b"\0", r"a shape beyond NumPy \(.*65"),
@@ -413,7 +416,7 @@ SPOILED = {
     no_dimension: r"t10k-labels-idx1-ubyte\.gz holds uint8 of shape \(\), but",
     another_mnist: r"t10k-images-idx3-ubyte\.gz is not a file of Fashion-MNIST: the checksum \(md5\)",
     spoil_zip: r"fashion_mnist_images\.zip is not a readable zip",
-    spoil_member: r"is not a readable zip file \(Bad CRC-32 for file 'train/0/10\.png'\)",
+    spoil_member: r"zip: train/0/10\.png cannot be read \(Bad CRC-32 for file 'train/0/10\.png'\)",
     spoil_label_folder: r"train/<label>/<number>\.png for the labels .*'ten'.* each of 0 to 9",
     spoil_picture: r"train/3/2\.png is not a readable picture",
     spoil_picture_size: r"test/3/7\.png is of shape \(32, 28\), but 28 by 28 is needed",
@@ -537,6 +540,44 @@ def test_a_failing_download_is_tried_three_times(monkeypatch):
     with pytest.warns(SyntheticDataWarning):
         fashion_mnist()
     assert len(network.asked) == 3
+
+
+def test_a_network_that_is_not_there_is_asked_once_a_day(tmp_path, monkeypatch, cache):
+    network = serve(tmp_path, monkeypatch)
+    monkeypatch.setattr(datasets, "_unreachable", lambda: "swallowed")
+    for words in ("swallowed", "no network within the last day: swallowed; to try again, remove"):
+        with pytest.warns(SyntheticDataWarning, match=words):
+            fashion_mnist()
+    monkeypatch.setattr(datasets, "_unreachable", lambda: None)
+    with pytest.warns(SyntheticDataWarning, match="within the last day"):
+        fashion_mnist()
+    assert network.asked == []
+    yesterday = time.time() - datasets.DAY_SECONDS - 1
+    os.utime(cache / datasets.OFFLINE, (yesterday, yesterday))
+    assert mark(fashion_mnist()) == 5
+    assert not (cache / datasets.OFFLINE).exists()
+
+
+def test_a_network_that_swallows_packets_is_given_up_in_time(monkeypatch):
+    asked = threading.Event()
+
+    def swallow(*_, **__):
+        asked.set()
+        threading.Event().wait(30)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(requests, "head", swallow)
+    monkeypatch.setattr(datasets, "PATIENCE", 0.05)
+    assert datasets._unreachable() == "no answer in 0.05 seconds"
+    assert asked.is_set()
+    monkeypatch.setattr(requests, "head", lambda *_, **__: None)
+    assert datasets._unreachable() is None
+
+    def refuse(*_, **__):
+        raise requests.ConnectionError("refused")
+
+    monkeypatch.setattr(requests, "head", refuse)
+    assert datasets._unreachable() == "ConnectionError: refused"
 
 
 def test_download_false_asks_no_network_and_is_the_same_each_time(monkeypatch):

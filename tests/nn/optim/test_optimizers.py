@@ -518,3 +518,17 @@ def test_an_optimizer_whose_parameters_are_all_frozen_says_so():
     a.requires_grad = False
     with pytest.raises(RuntimeError, match=r"all 1 parameters of this SGD are frozen.*unfreeze"):
         optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("learning_rate", -1), ("decay", np.nan), ("beta_1", 1.0), ("epsilon", 0), ("clip_norm", -2)],
+)
+def test_a_setting_that_is_assigned_is_checked_as_in_the_constructor(setting, value):
+    optimizer = Adam()
+    before = getattr(optimizer, setting)
+    with pytest.raises(ValueError, match=f"Adam was given {setting}={value!r}"):
+        setattr(optimizer, setting, value)
+    assert getattr(optimizer, setting) == before
+    optimizer.learning_rate = np.float32(0.5)
+    assert type(optimizer.learning_rate) is float

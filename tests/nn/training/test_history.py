@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.training.evaluation import Evaluation
 from nn.training.progress import Figures
 
 
@@ -15,7 +16,9 @@ def history(epochs: int = 2, steps: int = 3, accuracy: float = 0.5) -> nn.Histor
     for epoch in range(epochs):
         for step in range(steps):
             h.add_step(epoch + 1, Figures(1.5 / (1 + step), 0.5, accuracy, 0.01), 0.1)
-        h.add_epoch(Figures(1.0, 0.5, accuracy, 0.01), 0.3, (1.2, accuracy) if epoch else None)
+        h.add_epoch(
+            Figures(1.0, 0.5, accuracy, 0.01), 0.3, Evaluation(1.2, accuracy) if epoch else None
+        )
     return h
 
 
@@ -28,8 +31,8 @@ def test_columns():
     assert h.epochs["data_loss"] == [1.0, 1.0]
     assert h.epochs["regularization_loss"] == [0.5, 0.5]
     assert h.epochs["time"] == [0.3, 0.3]
-    assert math.isnan(h.epochs["validation_loss"][0])
-    assert h.epochs["validation_loss"][1] == 1.2
+    assert math.isnan(h.epochs["val_loss"][0])
+    assert h.epochs["val_loss"][1] == 1.2
     assert repr(h).startswith("History(2 epochs, 6 steps: loss 1.5, data_loss 1, ")
     assert (len(h), len(nn.History())) == (2, 0)
     assert repr(nn.History()) == "History(0 epochs, 0 steps)"
@@ -107,3 +110,27 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"run pip install '\.\[examples\]' in the clone"):
         history().plot()
+
+
+def test_lines_fit_the_terminal():
+    figures = Figures(2.303, 0.001, 0.094, 1e-3 / 1.1)
+    whole = str(figures)
+    assert whole.endswith("lr: 0.0009090909090909091")
+    assert figures.within(len(whole)) == whole
+    assert figures.within(80) == (
+        "acc: 0.094, loss: 2.304 (data_loss: 2.303, reg_loss: 0.001), lr: 0.0009091"
+    )
+    assert figures.within(70) == "acc: 0.094, loss: 2.304 (data: 2.303, reg: 0.001), lr: 0.0009091"
+    assert figures.within(50) == "acc: 0.094, loss: 2.304, lr: 0.0009091"
+
+
+def test_curves_need_no_backend_of_the_environment_and_are_written_as_a_whole(
+    tmp_path, monkeypatch
+):
+    history = nn.History()
+    history.add_step(1, Figures(1.0, 0.0, 0.5, 0.1), 0.1)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    history.plot(tmp_path / "a.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; create it first"):
+        history.plot(tmp_path / "nowhere" / "a.png")

@@ -166,8 +166,9 @@ class Stop(BaseException):
     """An interruption, which no handler of errors catches."""
 
 
-# Raised in the callback of a weak reference, it can only be reported.
-unraisable = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# Raised in the callback of a weak reference, it can only be reported; and a file of the system that
+# was open at the moment is closed by the garbage collection.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def stop():
@@ -258,13 +259,11 @@ def raised_at_every_line(name: str, every: bool) -> int:
     return hits
 
 
-@unraisable
 @pytest.mark.parametrize("name", ACTIONS)
 def test_what_is_switched_off_is_on_again_after_an_error_at_any_line(name):
     assert raised_at_every_line(name, every=False) > 3
 
 
-@unraisable
 @pytest.mark.long
 @pytest.mark.parametrize("name", ACTIONS)
 def test_what_is_switched_off_is_on_again_after_an_error_at_all_lines(name):

@@ -463,7 +463,7 @@ WRONG_MODELS = [  # change, words
     (drop("optimizer.m.6.biases"),                            "'m.6.biases'"),
     (put("optimizer.m.more", [1]),                            r"does not use the arrays \['m.more'\]"),
     (put("optimizer.v.6.biases", [1]),                        "arrays of the shapes"),
-    (put("history.steps.more", [1]),                          "a history has the columns"),
+    (put("history.steps.more", [1]),                          "differ in length"),
     (put("history.steps.loss", [1]),                          "dtype float32, but a history has float64"),
     (lambda a, _: a.update({"history.steps.loss": np.ones(1)}), "differ in length"),
     (lambda a, _: a.update({"optimizer.m.0.biases": np.zeros(16)}), "dtype float64, but the optimizer has float32"),

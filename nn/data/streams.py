@@ -1,0 +1,137 @@
+"""Stream: batches from an iterable or a generator, each checked and converted when it comes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nn.data.batches import Batch, arrays_of, converted, each, pair
+
+FORM = "batches must be tuples (X, y) or (X, y, sample_weight) of arrays"
+
+
+class Stream:
+    """Batches of an epoch from an iterable, or from a function that returns one.
+
+    Without `steps`, each epoch iterates over it once. With `steps`, each epoch takes the next so
+    many batches; what can be iterated over again starts again at its end.
+
+    Raises: TypeError if the source is not iterable, or a batch has another form; ValueError if it
+    has no batch.
+    """
+
+    samples = None  # in an epoch: nobody knows
+
+    def __init__(
+        self, source: Any, steps: int | None, dtype: np.dtype[Any], name: str = "X"
+    ) -> None:
+        if not isinstance(source, Iterable) and not callable(source):
+            raise TypeError(
+                f"{name} without y must be an iterable of batches, or a function that returns one, "
+                f"but it is a {type(source).__name__}; give {name} and y as arrays, or {FORM}"
+            )
+        self.source, self.steps, self.dtype, self.name = source, steps, dtype, name
+        self._iterator: Iterator[Any] | None = None
+        self._first: list[Batch] = []  # the batch that was read to see its shape
+        self._shapes: list[tuple[int, ...]] = []
+        self._read = 0  # batches since the iterator was made
+        self._begin_pass()
+        self._first = self._next(1)
+        if not self._first:
+            raise ValueError(f"{name} yielded no batch; {FORM}, at least one")
+        self.X, self.y, self.weights = self._first[0]
+        self.size = len(self.y)
+
+    def no_samples(self) -> Any:
+        """Return inputs of the shapes and dtypes of a batch, without samples."""
+        return each(lambda array: array[:0], self.X)
+
+    def targets(self, part: slice) -> np.ndarray:
+        """Return some targets of the first batch.
+
+        Shapes: -> (n, ...).
+        """
+        return self.y[part]
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        if self.steps is None and not self._first:
+            self._begin_pass()
+
+    def ahead(self, step: int, n: int) -> Sequence[Any]:
+        """Read the next `n` batches of the epoch, or fewer at its end.
+
+        Raises: ValueError if the source has ended before.
+        """
+        if self.steps is not None:
+            n = min(n, self.steps - step)
+        batches = self._next(n)
+        missing = n - len(batches)
+        while self.steps is not None and missing and self._can_begin_again():
+            self._begin_pass()
+            batches += self._next(missing)
+            missing = n - len(batches)
+        if missing and (self.steps is not None or step + len(batches) == 0):
+            asked = "" if self.steps is None else f" of {self.steps}"
+            raise ValueError(
+                f"{self.name} ended after {step + len(batches)}{asked} steps of the epoch; a "
+                "generator can be read only once: give the function that makes it, "
+                "steps= as many as there are, or a list of batches"
+            )
+        return batches
+
+    def taken(self, ahead: Sequence[Any], order: Any) -> list[Batch]:
+        """Return the batches that were read."""
+        return list(ahead)
+
+    def _can_begin_again(self) -> bool:
+        return self._read > 0 and (callable(self.source) or iter(self.source) is not self.source)
+
+    def _begin_pass(self) -> None:
+        source: Any = self.source
+        if not isinstance(source, Iterable):
+            source = source()
+        self._iterator, self._read = iter(source), 0
+
+    def _next(self, n: int) -> list[Batch]:
+        """Return the next `n` batches of the source, or fewer at its end.
+
+        Raises: TypeError or ValueError if one does not fit.
+        """
+        batches, self._first = self._first[:n], self._first[n:]
+        assert self._iterator is not None
+        while len(batches) < n:
+            item = next(self._iterator, None)
+            if item is None:
+                break
+            self._read += 1
+            batches.append(self._checked(item))
+        return batches
+
+    def _checked(self, item: Any) -> Batch:
+        """Check and convert a batch.
+
+        Raises: TypeError if it has another form; ValueError if it has another shape than the first.
+        """
+        where = f"batch {self._read} of {self.name}"
+        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+            what = f"a {type(item).__name__}"
+            if isinstance(item, tuple | list):
+                what += f" of length {len(item)}"
+            raise TypeError(f"{where} is {what}; {FORM}")
+        X, y, weights = (*item, None)[:3]
+        batch = pair(X, y, self.dtype, (f"X in {where}", f"y in {where}"), weights)
+        batch = Batch(each(self._convert, batch.X), batch.y, batch.weights)
+        if batch.y.dtype.kind == "f":
+            batch = batch._replace(y=batch.y.astype(self.dtype, copy=False))
+        shapes = [a.shape[1:] for a in (*arrays_of(batch.X), batch.y)]
+        if self._shapes and shapes != self._shapes:
+            raise ValueError(
+                f"{where} has samples and targets of the shapes {shapes}, but those before have "
+                f"{self._shapes}; all batches need the same, but for the number of samples"
+            )
+        self._shapes = shapes
+        return batch
+
+    def _convert(self, array: np.ndarray) -> np.ndarray:
+        return converted(array, self.dtype)

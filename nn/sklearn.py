@@ -1,0 +1,285 @@
+"""Estimators for scikit-learn: networks in its pipelines, searches and files.
+
+`from nn.sklearn import Classifier, Regressor`; needs scikit-learn.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+
+from nn.layers import Dense, ReLU, Sequential, Sigmoid, Tanh
+from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
+from nn.module import Module
+from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
+from nn.training.model import Model
+from nn.training.monitor import EarlyStopping
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "nn.sklearn needs scikit-learn 1.6 or newer, which is not installed; run "
+        "pip install 'tensorgrad-numpy[sklearn]'"
+    ) from error
+
+__all__ = ["Classifier", "Regressor"]
+
+ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
+OPTIMIZERS = {
+    "adam": Adam, "adamw": AdamW, "sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "muon": Muon,
+}  # fmt: skip
+Network = Sequence[int] | Callable[[int, int, np.random.Generator], Module]
+
+
+class _Estimator(BaseEstimator):
+    """Base of the estimators: a Model that is made when the data are known."""
+
+    def __init__(
+        self,
+        network: Network = (100,),
+        *,
+        activation: str = "relu",
+        optimizer: str | Callable[[], Optimizer] = "adam",
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.0,
+        epochs: int = 200,
+        batch_size: int = 200,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        min_delta: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.network = network
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.min_delta = min_delta
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _build(self, n_outputs: int) -> None:
+        """Make the model for the data of the first fit."""
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        rng = np.random.default_rng(seed)
+        if callable(self.network):
+            module = self.network(self.n_features_in_, n_outputs, rng)
+        else:
+            module = _layers([self.n_features_in_, *self.network, n_outputs], self._activation, rng)
+        self.model_ = Model(module)
+        self.model_.set(loss=self._loss(), optimizer=self._optimizer())
+        self.model_.rng = rng
+
+    @property
+    def _activation(self) -> type[Module]:
+        """The class of the activation.
+
+        Raises: ValueError if there is none of this name.
+        """
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
+            )
+        return ACTIVATIONS[self.activation]
+
+    def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _optimizer(self) -> Optimizer:
+        """Make the optimizer.
+
+        Raises: ValueError if there is none of this name.
+        """
+        if callable(self.optimizer):
+            return self.optimizer()
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"optimizer must be one of {', '.join(OPTIMIZERS)}, or a function that makes one, "
+                f"not {self.optimizer!r}"
+            )
+        return OPTIMIZERS[self.optimizer](
+            learning_rate=self.learning_rate, weight_decay=self.weight_decay
+        )
+
+    def _train(self, X: np.ndarray, y: np.ndarray, weights: Any, epochs: int) -> Self:
+        """Train for this number of epochs, or until nothing is gained any more."""
+        monitor = "val_loss" if self.early_stopping else "loss"
+        stopping = EarlyStopping(
+            monitor, self.patience, min_delta=self.min_delta, restore_best=self.early_stopping
+        )
+        if weights is not None:  # a factor of all weights changes nothing
+            weights = weights / np.mean(weights)
+        self.model_.train(
+            X,
+            y,
+            epochs=epochs,
+            batch_size=min(self.batch_size, len(X)),
+            sample_weight=weights,
+            validation_split=self.validation_fraction if self.early_stopping else 0.0,
+            callbacks=[stopping] if epochs > 1 else [],
+            print_every=self.verbose,
+        )
+        self.n_iter_ = len(self.model_.history)
+        self.loss_curve_ = self.model_.history.epochs["loss"]
+        return self
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """Compute the network's outputs.
+
+        Shapes: X (N, D) -> (N, K).
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        return self.model_.predict(X)
+
+
+class Classifier(ClassifierMixin, _Estimator):
+    """A classifier: a network trained with cross-entropy, as an estimator of scikit-learn.
+
+    `network` is a tuple of the sizes of the hidden layers, or a function (n_inputs, n_outputs, rng)
+    -> Module that returns logits, of which two classes need a single one. `optimizer` is "adam",
+    "adamw", "sgd", "rmsprop", "adagrad", "muon", or a function that makes one; `learning_rate` may
+    be one of nn.schedules. Training ends after `epochs`, or when the loss has not fallen by
+    `min_delta` for `patience` epochs: that of the training or, with `early_stopping`, that of a
+    fraction of the samples, whose best parameters are then restored.
+    """
+
+    def _loss(self) -> Loss:
+        two = len(self.classes_) == 2
+        return (BinaryCrossentropy if two else CategoricalCrossentropy)(from_logits=True)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a new network.
+
+        Shapes: X (N, D), y (N,) of any labels, sample_weight (N,).
+        Raises: ValueError if the data are unusable.
+        """
+        X, y, weights = self._checked(X, y, sample_weight, reset=True)
+        self.classes_, classes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"a classifier needs samples of at least two classes, but y has one class, "
+                f"{self.classes_[0]!r}"
+            )
+        self._build(1 if len(self.classes_) == 2 else len(self.classes_))
+        return self._train(X, self._targets(classes), weights, self.epochs)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch; the first call needs all `classes`.
+
+        Shapes: X (N, D), y (N,) of any labels, classes (C,), sample_weight (N,).
+        Raises: ValueError if the data are unusable, or a class is new.
+        """
+        first = not hasattr(self, "model_")
+        X, y, weights = self._checked(X, y, sample_weight, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("the first call of partial_fit needs classes, all that there are")
+            self.classes_ = np.unique(classes)
+            self._build(1 if len(self.classes_) == 2 else len(self.classes_))
+        if new := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist()), key=repr):
+            raise ValueError(
+                f"y has the classes {new}, which are not among those of the first call of "
+                f"partial_fit, {self.classes_.tolist()}"
+            )
+        return self._train(X, self._targets(np.searchsorted(self.classes_, y)), weights, 1)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes, in the order of `classes_`.
+
+        Shapes: X (N, D) -> (N, C).
+        """
+        z = self._outputs(X).astype(np.float64)
+        if len(self.classes_) == 2:
+            z = np.concatenate([np.zeros_like(z), z], axis=1)
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each sample.
+
+        Shapes: X (N, D) -> (N,).
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Any, Any]:
+        X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], reset=reset)
+        check_classification_targets(y)
+        return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
+
+    def _targets(self, classes: np.ndarray) -> np.ndarray:
+        """Return class indices, or for two classes a column of 0 and 1.
+
+        Shapes: classes (N,) -> (N,) or (N, 1).
+        """
+        return classes[:, None] if len(self.classes_) == 2 else classes
+
+
+class Regressor(RegressorMixin, _Estimator):
+    """A regressor: a network trained with the mean squared error, as an estimator of scikit-learn.
+
+    Its arguments are those of Classifier. Scale the targets, for example with scikit-learn's
+    TransformedTargetRegressor, if they are far from the order of 1.
+    """
+
+    def _loss(self) -> Loss:
+        return MeanSquaredError()
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a new network.
+
+        Shapes: X (N, D), y (N,) or (N, K), sample_weight (N,).
+        Raises: ValueError if the data are unusable.
+        """
+        X, y, weights = self._checked(X, y, sample_weight, reset=True)
+        self._build(1 if y.ndim == 1 else y.shape[1])
+        return self._train(X, y.reshape(len(y), -1), weights, self.epochs)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one more epoch.
+
+        Shapes: X (N, D), y (N,) or (N, K), sample_weight (N,).
+        Raises: ValueError if the data are unusable.
+        """
+        first = not hasattr(self, "model_")
+        X, y, weights = self._checked(X, y, sample_weight, reset=first)
+        if first:
+            self._build(1 if y.ndim == 1 else y.shape[1])
+        return self._train(X, y.reshape(len(y), -1), weights, 1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the outputs.
+
+        Shapes: X (N, D) -> (N,) or (N, K).
+        """
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._single else outputs
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Any, Any]:
+        X, y = validate_data(
+            self, X, y, dtype=[np.float32, np.float64], reset=reset, multi_output=True,
+            y_numeric=True,
+        )  # fmt: skip
+        self._single = y.ndim == 1
+        return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
+
+
+def _layers(sizes: Sequence[int], activation: type[Module], rng: np.random.Generator) -> Sequential:
+    """Return Dense layers of these sizes, with an activation between two."""
+    layers: list[Module] = []
+    initializer = "he" if activation is ReLU else "glorot"
+    for n, m in pairwise(sizes):
+        layers += [Dense(n, m, initializer=initializer, rng=rng), activation()]
+    return Sequential(*layers[:-1])

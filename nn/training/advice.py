@@ -1,0 +1,97 @@
+"""Warnings of settings that cannot learn."""
+
+import warnings
+from typing import Any
+
+from nn.layers.activations import Sigmoid, Softmax
+from nn.layers.container import Sequential
+from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Hinge
+from nn.module import Module
+from nn.training.evaluation import first_output
+from nn.training.train_state import TrainState
+
+
+class LearningWarning(UserWarning):
+    """The settings of a model cannot learn, or not as they are meant."""
+
+
+def warn_of_settings(state: TrainState, data: Any = None) -> None:
+    """Warn of what cannot learn, as far as it can be seen; with data, also by the outputs.
+
+    Shapes: data.X (N, ...).
+    """
+    outputs = None if data is None else first_output(state.module, data.X, "X").shape[-1]
+    said_of = [*_of_outputs(state, _last(state.module), outputs), *_of_rate(state)]
+    if data is None:  # a training raises an error
+        said_of += _of_parameters(state)
+    for said in said_of:
+        warnings.warn(said, LearningWarning, stacklevel=3)
+
+
+def _last(module: Module) -> Module:
+    """Return the last layer of a Sequential, or the module itself."""
+    while isinstance(module, Sequential) and len(module):
+        module = module[-1]
+    return module
+
+
+def _of_outputs(state: TrainState, last: Module, outputs: int | None) -> list[str]:
+    """List what is wrong with the last layer, the outputs and the loss."""
+    loss, said = state.loss, []
+    from_logits = getattr(loss, "from_logits", False)
+    if isinstance(last, Softmax) and (outputs or _width(state.module)) == 1:
+        said.append(
+            "the model ends with a Softmax over one output, which is always 1, so that nothing can "
+            "be learned; for two classes write nn.Sigmoid() and nn.BinaryCrossentropy(), or give "
+            "the layer before two outputs"
+        )
+    if isinstance(last, Sigmoid) and isinstance(loss, CategoricalCrossentropy) and not from_logits:
+        said.append(
+            "the model ends with a Sigmoid before nn.CategoricalCrossentropy, which takes "
+            "probabilities that sum to 1 and ignores the wrong classes here; write nn.Softmax(), "
+            "or nn.BinaryCrossentropy() for classes that do not exclude each other"
+        )
+    takes_scores = from_logits or isinstance(loss, Hinge)
+    if isinstance(last, Softmax | Sigmoid) and takes_scores:
+        said.append(
+            f"the model ends with a {type(last).__name__}, but {loss!r} takes logits; remove the "
+            "layer or from_logits=True"
+        )
+    if isinstance(last, Softmax) and isinstance(loss, BinaryCrossentropy) and not from_logits:
+        said.append(
+            "the model ends with a Softmax before nn.BinaryCrossentropy, which takes each output "
+            "by itself; write nn.CategoricalCrossentropy(), or nn.Sigmoid() for the Softmax"
+        )
+    return said
+
+
+def _of_rate(state: TrainState) -> list[str]:
+    """List what is wrong with the learning rates."""
+    rates = [] if state.optimizer is None else [state.optimizer.learning_rate]
+    rates += [g["learning_rate"] for g in getattr(state.optimizer, "groups", []) if len(g) > 1
+              and "learning_rate" in g]  # fmt: skip
+    if rates and all(not callable(rate) and rate == 0 for rate in rates):
+        said = (
+            f"{state.optimizer!r} has the learning rate 0, with which no parameter changes; give "
+            "it another, such as learning_rate=0.001"
+        )
+        return [said]
+    return []
+
+
+def _of_parameters(state: TrainState) -> list[str]:
+    """List what is wrong with the parameters."""
+    parameters = state.module.parameters()
+    if parameters and all(p.is_frozen for p in parameters):
+        said = (
+            f"all {len(parameters)} parameters of the model are frozen, and nothing can learn; "
+            "call model.module.unfreeze(), or set p.requires_grad = True for some"
+        )
+        return [said]
+    return []
+
+
+def _width(module: Module) -> int | None:
+    """Return the number of outputs of the last layer that tells it, if one does."""
+    widths = [getattr(m, "n_neurons", None) for m in module.modules()]
+    return next((n for n in reversed(widths) if n is not None), None)

@@ -1,0 +1,92 @@
+"""Callbacks that write the numbers of the epochs to files: CSVLogger and TensorBoard."""
+
+import csv
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from nn.training.callback import Callback, Run
+
+
+class CSVLogger(Callback):
+    """A CSV file with a row for each epoch, written when the epoch ends; NaN is an empty field.
+
+    With `append`, rows are added to a file that is there, whose columns must be the same.
+
+    Raises: ValueError if they are not.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
+        self.path = os.fspath(path)
+        self.append = append
+
+    def on_train_begin(self, run: Run) -> None:
+        """Write the names of the columns, if the file is new.
+
+        Raises: ValueError if the file has other columns.
+        """
+        columns = ["epoch", *run.names]
+        if self.append and Path(self.path).exists():
+            with open(self.path, newline="", encoding="utf-8") as file:
+                found = next(csv.reader(file), [])
+            if found != columns:
+                raise ValueError(
+                    f"{self.path} has the columns {found}, but this training measures {columns}; "
+                    "write to another file"
+                )
+            return
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        self._write("w", columns)
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Add the row of an epoch."""
+        numbers = (run.logs.get(name, math.nan) for name in run.names)
+        self._write("a", [run.epoch, *("" if math.isnan(x) else x for x in numbers)])
+
+    def _write(self, mode: str, row: list[Any]) -> None:
+        with open(self.path, mode, newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow(row)
+
+
+class TensorBoard(Callback):
+    """Files that TensorBoard opens: `tensorboard --logdir FOLDER` draws the numbers of the epochs.
+
+    The numbers of the training and of the validation lie in two folders, so that they share axes.
+
+    Raises: ImportError if tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] = "runs/tensorboard") -> None:
+        self.folder = os.fspath(folder)
+        self._writers: dict[str, Any] = {}
+
+    def on_train_begin(self, run: Run) -> None:
+        """Open the files.
+
+        Raises: ImportError if tensorboardX is not installed.
+        """
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise ImportError(
+                "files for TensorBoard are written with tensorboardX, which is not installed; run "
+                "pip install tensorboardX"
+            ) from error
+        names = {"training", *("validation" for name in run.names if name.startswith("val_"))}
+        self._writers = {name: SummaryWriter(os.path.join(self.folder, name)) for name in names}
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Write the numbers of an epoch."""
+        for name, value in run.logs.items():
+            kind = "validation" if name.startswith("val_") else "training"
+            if kind in self._writers and not math.isnan(value):
+                self._writers[kind].add_scalar(name.removeprefix("val_"), value, run.epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, run: Run) -> None:
+        """Close the files."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}

@@ -1,0 +1,120 @@
+"""The constants of a program: numbers and small arrays are written out, others have names."""
+
+import builtins
+import types
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.program import text
+from tensorgrad.program.steps import Var
+from tensorgrad.program.text import Expr
+
+SMALL = 200  # elements of an array that is written out above the program
+
+
+class Defined(str):
+    """The name of a function that stands above the program."""
+
+
+def is_transposed(x: np.ndarray, whole: Any) -> bool:
+    """Return True if x is the transpose of another array, in the same memory."""
+    whole = whole.T
+    same = x.shape == whole.shape and x.strides == whole.strides and x.dtype == whole.dtype
+    return same and x.__array_interface__["data"] == whole.__array_interface__["data"]
+
+
+class Constants:
+    """The names of what a program takes from outside: arrays, and functions without source text."""
+
+    def __init__(self, known: dict[int, str], functions: Any = None) -> None:
+        self.known = known  # the names of arrays and functions that the user's function has
+        self.arrays: dict[int, tuple[str, np.ndarray]] = {}
+        self.objects: dict[int, tuple[str, Any]] = {}
+        self.functions = functions
+        self.taken: Any = None
+        self.warns = False
+        self.places: dict[Any, str] = {}  # the names of arrays by their memory
+
+    def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
+        """Return the expression of a constant.
+
+        NumPy's number becomes Python's where it meets `weak_for`, which has its dtype.
+        """
+        if isinstance(x, np.generic):
+            near = weak_for if isinstance(weak_for, (Var, np.ndarray, np.generic)) else None
+            if near is not None and near.dtype == x.dtype and not getattr(near, "weak", False):
+                return text.number(x.item())
+            return text.typed_number(x)
+        if x is None or isinstance(x, (bool, str, bytes)) or x is Ellipsis:
+            return Expr(repr(x) if x is not Ellipsis else "...")
+        if isinstance(x, (int, float, complex)):
+            return text.number(x)
+        if isinstance(x, np.ndarray):
+            return self.array(x)
+        if isinstance(x, tuple) and hasattr(x, "_fields"):
+            return self.object(x)
+        if isinstance(x, (tuple, list)):
+            return text.sequence(
+                [inner(item) for item in x], "()" if isinstance(x, tuple) else "[]"
+            )
+        return self.other(x, inner)
+
+    def other(self, x: Any, inner: Any) -> Expr:
+        if isinstance(x, dict):
+            parts = ", ".join(f"{k!r}: {inner(v).text}" for k, v in x.items())
+            return Expr(f"{{{parts}}}")
+        if isinstance(x, np.dtype):
+            return Expr(text.dtype(x))
+        if isinstance(x, type) and issubclass(x, np.generic):
+            return Expr(f"np.{x.__name__}")
+        if isinstance(x, slice):
+            parts = ", ".join(inner(k).text for k in (x.start, x.stop, x.step))
+            return Expr(f"slice({parts})")
+        if callable(x):
+            return Expr(self.function(x))
+        return self.object(x)
+
+    def array(self, x: np.ndarray) -> Expr:
+        """Return the expression of an array, or the name that it gets."""
+        if id(x) not in self.known and id(x) not in self.arrays:
+            expr = text.regular_array(x)
+            if expr is not None:
+                return expr
+        if id(x.base) in self.known and is_transposed(x, x.base):
+            return Expr(f"{self.array(x.base).text}.T")
+        key = (x.__array_interface__["data"], x.shape, x.strides, x.dtype)
+        if key in self.places:
+            return Expr(self.places[key])
+        if id(x) not in self.arrays:
+            base = self.known.get(id(x), "constant")
+            self.arrays[id(x)] = (self.taken.new(base), x)
+            self.places[key] = self.arrays[id(x)][0]
+        return Expr(self.arrays[id(x)][0])
+
+    def object(self, x: Any) -> Expr:
+        """Return the name of an object that has no text."""
+        if id(x) not in self.objects:
+            base = self.known.get(id(x)) or getattr(x, "__name__", type(x).__name__)
+            self.objects[id(x)] = (self.taken.new(base.strip("<>").lower()), x)
+        return Expr(self.objects[id(x)][0])
+
+    def error(self, kind: type) -> str:
+        """Return the name of a class of errors or warnings."""
+        if getattr(builtins, kind.__name__, None) is kind:
+            return kind.__name__
+        name = text.function_name(kind)
+        return self.object(kind).text if name is None else name
+
+    def function(self, x: Any) -> str:
+        """Return the name of a function of NumPy, of one defined above, or of one from outside."""
+        if type(x) is Defined:
+            return x
+        name = text.function_name(x)
+        if name is not None:
+            return name
+        if self.functions is not None and isinstance(x, (types.FunctionType, types.LambdaType)):
+            name = self.functions.with_source(x)
+            if name is not None:
+                return name
+        return self.object(x).text

@@ -1,0 +1,48 @@
+"""The lines of a program as a graph to draw."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tensorgrad.draw import Drawable
+from tensorgrad.draw.model import Graph, Operand, Vertex
+from tensorgrad.program.steps import Var
+from tensorgrad.program.writing import Text
+from tensorgrad.rules import EachOp
+
+
+def line_op(*values: Any) -> Any:
+    """Stand for the operation of a line."""
+    return values
+
+
+def line_rule(g: Any, _out: Any, _i: int, *_values: Any) -> Any:
+    """Stand for the gradients of a line, which are lines of their own."""
+    return g
+
+
+class ProgramGraph(Drawable):
+    """A source of the graph of a program: a vertex for each line and argument."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+
+    def read(self, tensors: Any, parameters: Iterable[Any], show: tuple[str, ...]) -> Graph:
+        """Return the graph of all lines."""
+        vertices: dict[Var, Vertex] = {}
+        for v in (*self.text.trace.inputs, *(v for _, v in self.text.trace.externals)):
+            vertices[v] = Vertex("leaf", v.shape, v.dtype, len(vertices), name=v.name)
+        for line in self.text.lines:
+            if line.step is None:
+                continue
+            operands = [Operand(vertices[v]) for v in line.read if v in vertices]
+            for v in line.made:
+                op = EachOp(line_op, (line_rule,))
+                op.name = line.text.partition(" = ")[2]
+                vertices[v] = Vertex(
+                    "op", v.shape, v.dtype, len(vertices), op, v.name, line.step.scope, operands
+                )
+                vertices[v].source = line.text
+        roots = [vertices[v] for v in self.text.outputs if v in vertices]
+        used = {operand.source for v in vertices.values() for operand in v.inputs}
+        drawn = [v for v in vertices.values() if v.op is not None or v in used]
+        return Graph(drawn, roots, [])

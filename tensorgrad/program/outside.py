@@ -1,0 +1,164 @@
+"""What a function uses from outside: tensors to read at each call, and values to compare."""
+
+import functools
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.base import TensorBase
+from tensorgrad.engine.state import STATE
+from tensorgrad.program.arrays import TracedArray
+from tensorgrad.program.names import LIBRARIES
+from tensorgrad.program.recorder import Recorder
+
+PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
+FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+SLOT = TensorBase.__dict__["_value"]
+NOTHING = object()
+MOST_OBJECTS = 20_000  # objects that are looked at
+
+
+class Guard:
+    """A value that a function uses from outside, in a dict, a list or a closure's cell."""
+
+    __slots__ = ("get", "key", "value", "where")
+
+    def __init__(self, where: Any, key: Any, value: Any) -> None:
+        self.where, self.key, self.value = where, key, value
+
+    def now(self) -> Any:
+        """Return what is there now."""
+        try:
+            return self.where.cell_contents if self.key is None else self.where[self.key]
+        except (ValueError, KeyError, IndexError):
+            return NOTHING
+
+    def holds(self) -> bool:
+        """Return True if the value is as it was."""
+        now = self.now()
+        if now is self.value:
+            return True
+        return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
+
+    def matters(self) -> bool:
+        """Return True for what a program is made for; tensors are read at each call."""
+        return not isinstance(self.value, (types.ModuleType, types.BuiltinFunctionType, type))
+
+    def put_back(self) -> None:
+        """Put the value back."""
+        if self.key is None:
+            self.where.cell_contents = self.value
+        else:
+            self.where[self.key] = self.value
+
+    def __repr__(self) -> str:
+        return f"{self.key or 'a variable of the closure'} = {self.value!r}"
+
+
+class Outside:
+    """All that a function can reach."""
+
+    def __init__(self, f: Any) -> None:
+        self.tensors: dict[int, Any] = {}
+        self.guards: list[Guard] = []
+        self.generators: list[Any] = []
+        self.arrays: list[np.ndarray] = []
+        self.names: dict[int, str] = {}  # of tensors, as the function knows them
+        self.seen: dict[int, Any] = {}
+        stack = [f]
+        while stack and len(self.seen) < MOST_OBJECTS:
+            x = stack.pop()
+            if id(x) not in self.seen:
+                self.seen[id(x)] = x
+                stack.extend(self.visit(x))
+
+    def visit(self, x: Any) -> Iterator[Any]:
+        """Yield what is directly reachable from an object."""
+        if isinstance(x, TensorBase):
+            self.tensors[id(x)] = x
+        elif isinstance(x, np.ndarray):
+            self.arrays.append(x)
+        elif isinstance(x, (np.random.Generator, np.random.RandomState)):
+            self.generators.append(x)
+        elif isinstance(x, FUNCTIONS):
+            yield from self.function(x)
+        elif isinstance(x, (dict, list)):
+            items = x.items() if isinstance(x, dict) else enumerate(x)
+            yield from (self.guarded(x, key, value) for key, value in items)
+        elif isinstance(x, (tuple, set, frozenset)):
+            yield from x
+        elif is_object(x):
+            yield from (self.guarded(vars(x), k, v) for k, v in list(vars(x).items()))
+
+    def guarded(self, where: Any, key: Any, value: Any) -> Any:
+        """Note a value that is to be compared at each call."""
+        self.guards.append(Guard(where, key, value))
+        if isinstance(value, (TensorBase, np.ndarray)) and isinstance(key, str):
+            self.names.setdefault(id(value), key)
+        return value
+
+    def function(self, f: Any) -> Iterator[Any]:
+        """Yield what a function uses: its closure, its defaults, and the globals that it names."""
+        if isinstance(f, functools.partial):
+            yield from (f.func, f.args, f.keywords)
+        elif isinstance(f, types.MethodType):
+            yield from (f.__self__, f.__func__)
+        else:
+            for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+                try:
+                    value = self.guarded(cell, None, cell.cell_contents)
+                except ValueError:  # not yet set
+                    continue
+                if isinstance(value, (TensorBase, np.ndarray)):
+                    self.names.setdefault(id(value), name)
+                yield value
+            yield f.__defaults__ or ()
+            yield f.__kwdefaults__ or {}
+            if (f.__module__ or "").partition(".")[0] not in LIBRARIES:
+                for name in global_names(f.__code__):
+                    if name in f.__globals__:
+                        yield self.guarded(f.__globals__, name, f.__globals__[name])
+
+
+def is_object(x: Any) -> bool:
+    """Return True for what has attributes that a function may use, such as a Module."""
+    if isinstance(x, (type, types.ModuleType, *PLAIN_VALUES)) or not hasattr(x, "__dict__"):
+        return False
+    return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
+
+
+@functools.lru_cache(maxsize=1024)
+def global_names(code: types.CodeType) -> tuple[str, ...]:
+    """Return the names that a function, and those inside it, look up outside of functions."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return tuple(dict.fromkeys([*code.co_names, *(n for c in inner for n in global_names(c))]))
+
+
+def recorder_now() -> Recorder | None:
+    """Return the recorder that is making a program in this thread, or None."""
+    observer = STATE.get().observer
+    return observer if type(observer) is Recorder else None
+
+
+@functools.cache
+def watched(kind: type) -> type:
+    """Return the class of tensors whose values are read as stand-ins while a program is made.
+
+    The class of a tensor is changed to it for that time, so that tensors elsewhere cost nothing.
+    """
+
+    def read(t: Any) -> Any:
+        value = SLOT.__get__(t)
+        recorder = None if type(value) is TracedArray else recorder_now()
+        return value if recorder is None else recorder.external(t, value)
+
+    def write(t: Any, value: Any) -> None:
+        recorder = recorder_now()
+        if recorder is None or id(t) not in recorder.outside:
+            SLOT.__set__(t, value)
+        else:
+            recorder.write(t, value)
+
+    return type(kind.__name__, (kind,), {"__slots__": (), "_value": property(read, write)})

@@ -1,0 +1,120 @@
+"""Program: a function as text that imports NumPy only, and as a function that runs."""
+
+import html
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.draw import RecordedGraph
+from tensorgrad.program.constants import SMALL
+from tensorgrad.program.steps import Var
+from tensorgrad.program.writing import Text
+
+if TYPE_CHECKING:
+    from tensorgrad.draw.drawing import Drawing
+
+
+class Program:
+    """A function as a straight line of NumPy calls, which `tg.compile` makes.
+
+    `print` shows its text. A call takes the arguments of the function that it was made from.
+    """
+
+    def __init__(self, text: Text, run: Any) -> None:
+        self._text = text
+        self._run = run
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._run(args, kwargs)
+
+    @property
+    def source(self) -> str:
+        """The text. It runs without tensorgrad, if no note in it says otherwise."""
+        return self._text.text(constants=constant_lines(self._text))
+
+    def __str__(self) -> str:
+        return self.source
+
+    def __repr__(self) -> str:
+        lines = len(self._text.lines) + 1
+        return f"<Program {self._text.main}, {lines} lines; print it to read them>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.source)}</pre>"
+
+    @property
+    def inputs(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """The shape and dtype of each array that the text takes, by its name."""
+        read = [v for source, v in self._text.trace.externals if source in self._text.read]
+        return {v.name: (v.shape, v.dtype) for v in (*self._text.trace.inputs, *read)}
+
+    @property
+    def outputs(self) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+        """The shape and dtype of each array that the text returns."""
+        return [(v.shape, v.dtype) for v in self._text.outputs]
+
+    @property
+    def constants(self) -> dict[str, np.ndarray]:
+        """The arrays that are neither arguments nor tensors: part of the program, by name."""
+        return dict(self._text.constants.arrays.values())
+
+    @property
+    def memory(self) -> int:
+        """The largest number of bytes of arrays, made by the lines, that live at a time.
+
+        Arrays inside a line, or inside a function above, are not counted.
+        """
+        live: dict[Var, int] = {}
+        most = 0
+        for line, gone in zip(self._text.lines, self._text.last_uses(), strict=True):
+            live |= {v: int(np.prod(v.shape)) * v.dtype.itemsize for v in line.made if not v.view}
+            most = max(most, sum(live.values()))
+            for v in gone:
+                live.pop(v, None)
+        return most
+
+    def save(self, path: str | Path) -> None:
+        """Write the text to a file, and large constants to a file of the same name in .npz."""
+        Path(path).write_text(self.source, encoding="utf-8")
+        large = {name: x for name, x in self.constants.items() if x.size > SMALL}
+        if large:
+            np.savez(Path(path).with_suffix(".npz"), **large)
+
+    def time(self, *args: Any, **kwargs: Any) -> str:
+        """Run the lines with these arguments; return a table of the microseconds of each."""
+        space, clock = self._text.namespace(), time.perf_counter
+        seconds = [0.0] * len(self._text.lines)
+        space["_clock"], space["_note"] = clock, seconds.__setitem__
+        timed = self._text.text(timed=True)
+        exec(compile(timed, f"<timed {self._text.main}>", "exec"), space)
+        function, best = space[self._text.main], [np.inf] * len(seconds)
+        for _ in range(20):
+            self._run.call(function, args, kwargs)
+            best = [min(pair) for pair in zip(best, seconds, strict=True)]
+        rows = zip(best, self._text.lines, strict=True)
+        table = [f"{1e6 * t:9.1f}  {line.text}" for t, line in rows if line.step is not None]
+        return "\n".join([f"{1e6 * sum(best[:-1]):9.1f}  µs in all", *table])
+
+    def draw(self, **options: Any) -> "Drawing":
+        """Draw the lines as a graph; the options are those of `tg.draw`."""
+        from tensorgrad.program.drawing import ProgramGraph
+
+        graph: RecordedGraph = ProgramGraph(self._text)
+        return graph.draw(**options)
+
+
+def constant_lines(text: Text) -> list[str]:
+    """Return the definitions of the constants, and notes about what has no text."""
+    lines = []
+    for name, x in text.constants.arrays.values():
+        if x.size <= SMALL:
+            lines.append(f"{name} = np.array({x.tolist()!r}, dtype={x.dtype.str!r})")
+        else:
+            file = f'np.load(__file__.removesuffix(".py") + ".npz")["{name}"]'
+            lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
+    for name, x in text.constants.objects.values():
+        if name not in text.layout.positional:
+            lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
+    return lines

@@ -1,0 +1,334 @@
+"""The text of a program: steps become lines, and what is used once goes into its user's line."""
+
+import builtins
+import keyword
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.program import text
+from tensorgrad.program.constants import Constants, Defined
+from tensorgrad.program.simplify import uses_of
+from tensorgrad.program.steps import Step, Var, resolved
+from tensorgrad.program.text import Expr
+
+WIDTH = 100
+OPERATIONS = 6  # in one line
+WORDS = {
+    "+": "sum", "-": "difference", "*": "product", "/": "ratio", "**": "power", "@": "product",
+    "<": "mask", "<=": "mask", ">": "mask", ">=": "mask", "==": "mask", "!=": "mask",
+    "item": "part", "astype": "cast", "broadcast_to": "spread", "swapaxes": "transposed",
+    "T": "transposed",
+}  # fmt: skip
+RESERVED = {*keyword.kwlist, *dir(builtins), "np"}
+
+
+class Line(NamedTuple):
+    """A line of the program: its text, its step, and the variables that it makes and reads."""
+
+    text: str
+    step: Step | None
+    made: set[Var]
+    read: set[Var]
+
+
+class Pending(NamedTuple):
+    """An expression that waits for its only use."""
+
+    expr: Expr
+    step: Step
+    read: set[Var]
+
+
+class LocalNames:
+    """LocalNames of one function's variables, each given once."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = {*RESERVED, *taken}
+
+    def new(self, base: str) -> str:
+        """Return a name that nobody has yet, like this one."""
+        base = "".join(c if c.isalnum() or c == "_" else "_" for c in base) or "value"
+        base = f"_{base}" if base[0].isdigit() else base
+        name, k = base, 2
+        while name in self.taken:
+            name, k = f"{base}_{k}", k + 1
+        self.taken.add(name)
+        return name
+
+
+class LineWriter:
+    """Turns steps into lines of one function."""
+
+    def __init__(self, constants: Constants, names: LocalNames, indent: int = 4) -> None:
+        self.constants, self.names, self.width = constants, names, WIDTH - indent
+        self.lines: list[Line] = []
+        self.pending: dict[Var, Pending] = {}
+        self.texts: dict[Var, Expr] = {}
+        self.words: dict[Var, str] = {}  # for variables without a name
+        self.uses: dict[Var, int] = {}
+        self.outputs: set[Var] = set()
+        self.returned: set[Var] = set()  # what the last line reads
+        self.functions: Any = None  # how blocks become functions
+        self.inline_results = False
+        self.users_names = True
+
+    def write(self, steps: list[Step], outputs: list[Var]) -> None:
+        """Write the lines of the steps, of which the outputs are returned."""
+        self.uses = uses_of(steps, outputs)
+        self.outputs = set(outputs)
+        self.blocks(steps, outputs)
+        self.returned = {x for v in outputs for x in self.read_by(v)}
+        for v in outputs:
+            self.expr_of(v)
+
+    def blocks(self, steps: list[Step], outputs: list[Var]) -> None:
+        """Write the steps of each group as lines, or as a call of a function."""
+        i = 0
+        while i < len(steps):
+            j = i + 1
+            group = steps[i].group
+            while group is not None and j < len(steps) and steps[j].group is group:
+                j += 1
+            block = steps[i:j]
+            line = None
+            if self.functions is not None and group is not None and j - i > 2:
+                line = self.functions.call_of(block, self.used_outside(block), self.base_of)
+            for step in block if line is None else [line]:
+                self.step(step)
+            i = j
+
+    def used_outside(self, block: list[Step]) -> list[Var]:
+        """Return the variables that a block makes for others."""
+        inside = uses_of(block, [])
+        made = [v for step in block for v in step.made()]
+        return [v for v in dict.fromkeys(made) if self.uses.get(v, 0) > inside.get(v, 0)]
+
+    # One step
+
+    def step(self, step: Step) -> None:
+        """Write a step as a line, or let its expression wait for the only use."""
+        word = self.word_of(step)
+        for v in step.made():
+            self.words.setdefault(v, word)
+        written = {v.root for v in step.writes}
+        if written:
+            self.settle(lambda p: not written.isdisjoint(p.read), besides=set(step.reads()))
+        out = step.outs
+        while True:
+            self.fit(step)
+            waiting = {v: self.pending[v] for v in step.reads() if v in self.pending}
+            read = {v for x in step.reads() for v in self.read_by(x)}
+            expr = self.expression(step)
+            if not waiting or len(expr.text) + self.space_for(step) <= self.width:
+                break
+            self.pending |= waiting
+            for v in waiting:
+                del self.texts[v]
+            self.settle_one(max(waiting, key=lambda v: len(waiting[v].expr.text)))
+        if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
+            self.pending[out] = Pending(expr, step, {v.root for v in read} | read)
+            return
+        self.line(step, expr, read)
+
+    def waits(self, step: Step, out: Var, expr: Expr) -> bool:
+        """Return True if an expression goes into the line that uses it."""
+        if step.writes or not step.pure or step.errors is not None:
+            return False
+        if out in self.outputs and not self.inline_results:
+            return False
+        users_name = self.has_users_name(out) and out.gradient_of is None
+        return self.uses.get(out, 0) == 1 and not users_name and expr.operations <= OPERATIONS
+
+    def read_by(self, v: Var) -> set[Var]:
+        return self.pending[v].read if v in self.pending else {v}
+
+    def settle(self, which: Any, besides: set[Var] = frozenset()) -> None:  # type: ignore[assignment]
+        """Write lines for those pending expressions."""
+        for v in [v for v, p in self.pending.items() if v not in besides and which(p)]:
+            if v in self.pending:
+                self.settle_one(v)
+
+    def settle_one(self, v: Var) -> None:
+        waiting = self.pending.pop(v)
+        self.line(waiting.step, waiting.expr, {x for x in waiting.read if x in self.texts})
+
+    def line(self, step: Step, expr: Expr, read: set[Var]) -> None:
+        """Write a line that assigns the expression."""
+        made = {v for v in step.made() if v not in self.texts}
+        whole = self.assigned(step, expr)
+        self.lines.append(Line(whole, step, made, {v for v in read if v in self.texts}))
+
+    def assigned(self, step: Step, expr: Expr) -> str:
+        out = step.outs
+        if out is None or step.form in ("set item", "update item", "in place"):
+            return expr.text
+        if type(out) is Var:
+            if out in self.texts:  # written in place, as by out=
+                return expr.text
+            return f"{self.name(out)} = {expr.text}"
+        return f"{self.targets(out)} = {expr.text}"
+
+    def targets(self, tree: Any) -> str:
+        if type(tree) is Var:
+            return self.name(tree) if self.uses.get(tree) else "_"
+        return ", ".join(self.targets(x) for x in tree) + ("," if len(tree) == 1 else "")
+
+    def name(self, v: Var) -> str:
+        """Return the name of a variable, given now if it has none."""
+        if v not in self.texts:
+            v.name = self.names.new(self.base_of(v))
+            self.texts[v] = Expr(v.name)
+        return self.texts[v].text
+
+    def base_of(self, v: Var, depth: int = 0) -> str:
+        """Return the word that a variable's name is made of."""
+        v = resolved(v)
+        if self.has_users_name(v):
+            return v.hint.name  # type: ignore[union-attr]
+        if v.gradient_of is not None and v.gradient_of is not v and depth < 2:
+            return f"d_{self.base_of(v.gradient_of, depth + 1)}"
+        if v.name:
+            return v.name
+        if v.hint is not None and (self.users_names or v.hint.rank < 3):
+            return v.hint.name
+        return self.words.get(v, "value")
+
+    def has_users_name(self, v: Var) -> bool:
+        return self.users_names and v.hint is not None and v.hint.rank >= 3
+
+    def word_of(self, step: Step) -> str:
+        if step.form in ("item", "set item"):
+            return WORDS["item"]
+        if type(step.callee) is Defined and type(step.outs) is tuple:
+            parts = step.callee.rstrip("_0123456789").split("_and_")  # named for what it returns
+            for v, part in zip(step.outs, parts if len(parts) == len(step.outs) else ()):
+                self.words.setdefault(v, part)
+        callee = getattr(step.callee, "__self__", step.callee)  # the ufunc of a method
+        word = callee if isinstance(callee, str) else getattr(callee, "__name__", "")
+        return WORDS.get(word, word if word.isidentifier() else "value")
+
+    # Expressions
+
+    def expr_of(self, x: Any, weak_for: Any = None) -> Expr:
+        """Return the expression of a variable or a constant."""
+        if type(x) is Var:
+            if x in self.pending:
+                waiting = self.pending.pop(x)
+                self.texts[x] = waiting.expr
+                return waiting.expr
+            return self.texts[x] if x in self.texts else Expr(self.name(x))
+        return self.constants.expr(x, weak_for, self.expr_of)
+
+    def space_for(self, step: Step) -> int:
+        """Return the length of what stands before the expression of a step."""
+        if type(step.outs) is Var and step.outs not in self.texts:
+            return len(self.base_of(step.outs)) + 5
+        return 0
+
+    def fit(self, step: Step) -> None:
+        """Write lines for the longest operands until a line has not too many operations."""
+        while True:
+            waiting = {v: self.pending[v].expr for v in step.reads() if v in self.pending}
+            if sum(e.operations for e in waiting.values()) < OPERATIONS:
+                return
+            self.settle_one(max(waiting, key=lambda v: len(waiting[v].text)))
+
+    def expression(self, step: Step) -> Expr:
+        """Return the expression of a step."""
+        args, kwargs = step.args, step.kwargs
+        form = step.form
+        if form == "binary":
+            a, b = args
+            return text.binary(step.callee, self.expr_of(a, b), self.expr_of(b, a))
+        if form == "unary":
+            return text.unary(step.callee, self.expr_of(args[0]))
+        if form == "attribute":
+            return self.suffix(args[0], f".{step.callee}")
+        if form == "item":
+            return self.suffix(args[0], self.index(args[1]))
+        if form in ("set item", "update item"):
+            target = self.suffix(args[0], self.index(args[1]))
+            sign = step.callee or ""
+            return Expr(f"{target.text} {sign}= {self.expr_of(args[2], args[0]).text}")
+        if form == "in place":
+            return Expr(
+                f"{self.expr_of(args[0]).text} {step.callee}= {self.expr_of(args[1], args[0]).text}"
+            )
+        if form == "check":
+            return self.check(step.callee, *args)
+        return self.call(step, args, kwargs)
+
+    def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
+        """Return a statement that raises, or warns, unless a condition holds."""
+        parts = ", ".join(self.expr_of(x).text for x in shown)
+        if isinstance(message, str):
+            said = repr(message) + (f".format({parts})" if shown else "")
+        else:
+            said = f"{self.constants.object(message).text}({parts})"
+        name = self.constants.error(error)
+        condition = text.unary("not ", self.expr_of(holds)).text
+        if issubclass(error, Warning):
+            self.constants.warns = True
+            return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
+        return Expr(f"if {condition}:\n    raise {name}({said})")
+
+    def suffix(self, x: Any, ending: str) -> Expr:
+        inner = self.expr_of(x)
+        return Expr(inner.inside(text.ATOM) + ending, text.ATOM, inner.operations)
+
+    def index(self, index: Any) -> str:
+        """Return an index in brackets."""
+        items = index if type(index) is tuple else (index,)
+        parts = ", ".join(self.index_part(x) for x in items)
+        if type(index) is tuple and len(index) == 1:
+            parts += ","
+        return f"[{parts or '()'}]"
+
+    def index_part(self, x: Any) -> str:
+        if type(x) is slice:
+            start, stop = ("" if k is None else self.expr_of(k).text for k in (x.start, x.stop))
+            return f"{start}:{stop}" + ("" if x.step is None else f":{self.expr_of(x.step).text}")
+        return "..." if x is Ellipsis else self.expr_of(x).text
+
+    def call(self, step: Step, args: Any, kwargs: Any) -> Expr:
+        """Return the call of a function or a method."""
+        shown = {k: self.expr_of(x) for k, x in kwargs.items() if x is not np._NoValue}
+        if step.form == "call":
+            special = self.special(step, args, kwargs)
+            if special is not None:
+                return special
+            function = self.constants.function(step.callee)
+            return text.call(function, [self.expr_of(x) for x in args], shown)
+        x, *rest = args
+        return self.method(step.callee, x, rest, shown)
+
+    def method(self, name: str, x: Any, rest: Any, kwargs: Any) -> Expr:
+        inner = self.expr_of(x)
+        called = text.call(
+            f"{inner.inside(text.ATOM)}.{name}", [self.expr_of(a) for a in rest], kwargs
+        )
+        return called._replace(operations=called.operations + inner.operations)
+
+    def special(self, step: Step, args: Any, kwargs: Any) -> Expr | None:
+        """Return what a person writes for a call, if that is shorter and has the same bits."""
+        function, x = step.callee, args[0] if args else None
+        if type(x) is not Var:
+            return None
+        if function is np.dot and len(args) == 2 and not x.scalar and not kwargs:
+            return self.method("dot", x, args[1:], {})
+        if function is np.swapaxes and len(x.shape) == 2 and {k % 2 for k in args[1:]} == {0, 1}:
+            return self.suffix(x, ".T")
+        if function == np.add.reduce and "out" not in kwargs and not x.scalar and len(args) == 1:
+            axis = kwargs.get("axis", 0)
+            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+            if set(kwargs) <= {"axis", "keepdims", "dtype"}:
+                shown = {k: self.expr_of(v) for k, v in kwargs.items() if k != "axis"}
+                first = (
+                    {}
+                    if len(x.shape) == 1 and axis == 0 and not shown
+                    else {"axis": self.expr_of(axis)}
+                )
+                return self.method("sum", x, [], first | shown)
+        return None

@@ -1,0 +1,160 @@
+"""Steps: the recorded NumPy calls that a program is made of, and the variables between them."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+BINARY = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "**": operator.pow, "@": operator.matmul, "%": operator.mod, "//": operator.floordiv,
+    "&": operator.and_,
+    "|": operator.or_, "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift,
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
+    "!=": operator.ne,
+}  # fmt: skip
+SIGNS = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
+IN_PLACE = {
+    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv,
+    "**": operator.ipow, "@": operator.imatmul, "%": operator.imod, "//": operator.ifloordiv,
+    "&": operator.iand,
+    "|": operator.ior, "^": operator.ixor, "<<": operator.ilshift, ">>": operator.irshift,
+}  # fmt: skip
+
+
+def set_item(x: Any, index: Any, value: Any) -> None:
+    """Write into an array."""
+    x[index] = value
+
+
+def method(name: str, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a method of an array."""
+    return getattr(x, name)(*args, **kwargs)
+
+
+RUN: dict[str, Callable[..., Any]] = {
+    "binary": lambda symbol, a, b: BINARY[symbol](a, b),
+    "unary": lambda symbol, x: SIGNS[symbol](x),
+    "in place": lambda symbol, a, b: IN_PLACE[symbol](a, b),
+    "item": lambda _, x, index: x[index],
+    "set item": lambda _, x, index, value: set_item(x, index, value),
+    "attribute": lambda name, x: getattr(x, name),
+    "method": method,
+    "call": lambda function, *args, **kwargs: function(*args, **kwargs),
+}
+
+
+class Var:
+    """A variable of a program: an argument, or the result of a step."""
+
+    __slots__ = (
+        "compact", "dtype", "gradient_of", "hint", "name", "root", "same", "scalar", "shape",
+        "view", "weak",
+    )  # fmt: skip
+
+    def __init__(self, value: Any, root: "Var | None" = None) -> None:
+        self.shape: tuple[int, ...] = np.shape(value)
+        self.scalar = not isinstance(value, np.ndarray)  # a number, of NumPy or of Python
+        self.weak = self.scalar and not isinstance(value, np.generic)  # of Python
+        self.compact = self.scalar or value.flags.forc
+        self.view = not self.scalar and value.base is not None
+        self.dtype: np.dtype[Any] = np.asarray(value).dtype if self.weak else value.dtype
+        self.root = self if root is None else root  # the variable whose memory it shares
+        self.same: Var | None = None  # the variable that this one is a copy of
+        self.hint: Hint | None = None
+        self.gradient_of: Var | None = None
+        self.name = ""
+
+
+def resolved(v: Var) -> Var:
+    """Return the variable that stands for this one, which may be a copy that was left out."""
+    while v.same is not None:
+        v = v.same
+    return v
+
+
+class Hint(NamedTuple):
+    """A name for a variable, and how good it is: 3 is the user's own, 0 that of an operation."""
+
+    name: str
+    rank: int
+
+
+class CallGroup:
+    """The call of a primitive or of a rule, whose steps belong together."""
+
+    __slots__ = ("doc", "name", "names", "source")
+
+    def __init__(self, name: str, source: Any, names: dict[Var, str]) -> None:
+        self.name = name
+        self.source = source
+        self.names = names  # of its arguments
+        self.doc: str | None = source.__doc__
+
+
+class Step:
+    """One recorded call: what is called, with which variables and constants, and what it writes."""
+
+    __slots__ = (
+        "args", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pure", "scope",
+        "writes",
+    )  # fmt: skip
+
+    def __init__(self, form: str, callee: Any, args: Any, kwargs: Any) -> None:
+        self.form, self.callee, self.args, self.kwargs = form, callee, args, kwargs
+        self.outs: Any = None  # a Var, or a tuple of them
+        self.writes: tuple[Var, ...] = ()
+        self.pure = True
+        self.group: CallGroup | None = None
+        self.scope: Any = None
+        self.place: tuple[str, int] | None = None
+        self.errors: dict[str, str] | None = None  # of np.errstate, if not those of the caller
+
+    def reads(self) -> Iterator[Var]:
+        """Yield the variables among the arguments, as often as they occur."""
+        yield from variables((self.args, self.kwargs))
+
+    def made(self) -> Iterator[Var]:
+        """Yield the variables that the step makes."""
+        yield from variables(self.outs)
+
+
+def variables(tree: Any) -> Iterator[Var]:
+    """Yield the variables in nested tuples, lists, dicts and slices."""
+    kind = type(tree)
+    if kind is Var:
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from variables(item)
+    elif kind is dict:
+        for item in tree.values():
+            yield from variables(item)
+    elif kind is slice:
+        yield from variables((tree.start, tree.stop, tree.step))
+
+
+def substituted_in(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """Return the tree with every leaf changed."""
+    kind = type(tree)
+    if isinstance(tree, (tuple, list)):
+        items = [substituted_in(item, change) for item in tree]
+        return kind(*items) if hasattr(tree, "_fields") else kind(items)
+    if kind is dict:
+        return {key: substituted_in(item, change) for key, item in tree.items()}
+    if kind is slice:
+        return slice(*(substituted_in(x, change) for x in (tree.start, tree.stop, tree.step)))
+    return change(tree)
+
+
+def hint(variable: Var, name: str, rank: int) -> None:
+    """Suggest a name for a variable; the better one wins, and the first of equals."""
+    if variable.hint is None or rank > variable.hint.rank:
+        variable.hint = Hint(name, rank)
+
+
+def gradient_hint(variable: Var, of: Var) -> None:
+    """Note of which variable this one is the gradient."""
+    if variable.gradient_of is None:
+        variable.gradient_of = of

@@ -1,0 +1,221 @@
+"""A program's text as a whole: its arguments, its lines, and what it returns."""
+
+import inspect
+import itertools
+import linecache
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.program.capture import Result, Source, Tracing
+from tensorgrad.program.constants import Constants
+from tensorgrad.program.functions import Functions, indented
+from tensorgrad.program.simplify import simplified
+from tensorgrad.program.source import Line, LineWriter, LocalNames
+from tensorgrad.program.steps import Var
+from tensorgrad.program.text import Expr
+
+program_numbers = itertools.count(1)
+
+
+class Layout:
+    """How a program is called: the names of its arguments, and the places of their arrays."""
+
+    def __init__(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.name = getattr(f, "__name__", type(f).__name__.lower()).replace("<lambda>", "function")
+        self.positional, self.variadic = parameter_names(f, len(args))
+        self.keywords = list(kwargs)
+        pairs = [*zip(self.positional, args, strict=False), *kwargs.items()]
+        self.static = [(name, x) for name, x in pairs if hasattr(x, "bit_generator")]
+        self.extra = len(args) > len(self.positional)  # arguments that *args takes
+
+    def paths(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, str]]:
+        """Return the text and the name of each array in the arguments."""
+        n = len(self.positional)
+        roots = [(name, name, x) for name, x in zip(self.positional, args)]
+        rest = enumerate(args[n:])
+        roots += [(f"{self.variadic}[{i}]", f"{self.variadic}_{i}", x) for i, x in rest]
+        roots += [(name, name, x) for name, x in kwargs.items()]
+        return [pair for text, name, x in roots for pair in paths_in(x, text, name)]
+
+
+def parameter_names(f: Any, n: int) -> tuple[list[str], str]:
+    """Return the names of n positional arguments, and that of those that have no own."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return [f"x{i}" for i in range(n)], "args"
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind in kinds][:n]
+    variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
+    return names, variadic
+
+
+def paths_in(x: Any, text: str, name: str) -> list[tuple[str, str]]:
+    """Return text and name of the arrays in an argument."""
+    if isinstance(x, dict):
+        items = [(f"{text}[{key!r}]", str(key), value) for key, value in x.items()]
+    elif isinstance(x, (list, tuple)):
+        fields = getattr(x, "_fields", None)
+        items = [
+            (f"{text}.{fields[i]}", fields[i], value)
+            if fields
+            else (f"{text}[{i}]", f"{name}_{i}", value)
+            for i, value in enumerate(x)
+        ]
+    else:
+        return [(text, name)] if is_array(x) else []
+    return [pair for inner, key, value in items for pair in paths_in(value, inner, key)]
+
+
+def is_array(x: Any) -> bool:
+    """Return True for what a program takes as an array, and False for what it is made for."""
+    return isinstance(x, (np.ndarray, np.generic, float, complex)) or hasattr(x, "_value")
+
+
+class Text:
+    """A program's text: its lines, the functions above them, and the constants with names."""
+
+    def __init__(
+        self, trace: Tracing, layout: Layout, paths: list[tuple[str, str]], known: Any
+    ) -> None:
+        self.trace, self.layout = trace, layout
+        results = list(leaves(trace.results))
+        outputs = [r.value for r in results if type(r.value) is Var]
+        outputs += [v for _, v in trace.gradients if v is not None] + [v for _, v in trace.writes]
+        given = {*trace.inputs, *(v for _, v in trace.externals)}
+        steps = simplified(trace.steps, outputs, given)
+        self.outputs = outputs
+        self.names = LocalNames([*layout.positional, layout.variadic, *layout.keywords])
+        self.constants = Constants(known)
+        self.constants.taken = self.names
+        self.functions = Functions(self.constants, self.names)
+        self.main = self.names.new(layout.name)
+        self.parameters: list[str] = []
+        self.read: list[Source] = []
+        writer = LineWriter(self.constants, self.names)
+        writer.functions = self.functions
+        writer.inline_results = len(outputs) == 1
+        self.name_arguments(writer, paths, known, {v for s in steps for v in s.reads()})
+        writer.write(steps, outputs)
+        last = Line(f"return {self.all_returned(writer)}", None, set(), writer.returned)
+        self.lines = [*writer.lines, last]
+        self.header = f"def {self.main}({self.signature()}):"
+        self.function = self.compiled()
+
+    def name_arguments(self, writer: LineWriter, paths: Any, known: Any, used: set[Var]) -> None:
+        """Give the arguments, and the tensors from outside, their names."""
+        for v, (text, name) in zip(self.trace.inputs, paths, strict=True):
+            v.name = name
+            writer.texts[v] = Expr(text)
+        for name, x in self.layout.static:
+            self.constants.objects[id(x)] = (name, x)
+        used = used | set(self.outputs)
+        for source, v in self.trace.externals:
+            if v in used:
+                v.name = self.names.new(external_name(source, known))
+                writer.texts[v] = Expr(v.name)
+                self.parameters.append(v.name)
+                self.read.append(source)
+
+    def all_returned(self, writer: LineWriter) -> str:
+        """Return the text of all results: what the function returns, then what it changes."""
+        results = self.trace.results
+        outputs = iter(self.outputs)
+        returned = self.returned(results, lambda _: writer.expr_of(next(outputs)).text)
+        if type(results) is tuple and results:
+            returned = returned[1:-1].removesuffix(",") + "," * (len(results) == 1)
+        changed = [writer.expr_of(v).text for v in outputs]
+        if changed:
+            returned += f", ({', '.join(changed)}{',' * (len(changed) == 1)})"
+        return returned
+
+    def signature(self) -> str:
+        """Return the parameters of the text."""
+        layout = self.layout
+        variadic = [f"*{layout.variadic}"] if layout.extra else []
+        return ", ".join([*layout.positional, *variadic, *self.parameters, *layout.keywords])
+
+    def returned(self, tree: Any, text_of: Any) -> str:
+        """Return the text of what the function returns."""
+        if type(tree) is Result:
+            if type(tree.value) is Var:
+                return text_of(tree)
+            value = getattr(tree.value, "_value", tree.value)
+            return self.constants.expr(
+                value, None, lambda x: self.constants.expr(x, None, None)
+            ).text
+        if isinstance(tree, dict):
+            inner = ", ".join(f"{k!r}: {self.returned(v, text_of)}" for k, v in tree.items())
+            return f"{{{inner}}}"
+        parts = [self.returned(x, text_of) for x in tree]
+        if isinstance(tree, list):
+            return f"[{', '.join(parts)}]"
+        return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+
+    def last_uses(self) -> list[list[Var]]:
+        """Return for each line the variables that no later line reads."""
+        last: dict[Var, int] = {v: i for i, line in enumerate(self.lines) for v in line.made}
+        for i, line in enumerate(self.lines):
+            last |= {v: i for v in line.read if v in last}
+        gone: list[list[Var]] = [[] for _ in self.lines]
+        for v, i in last.items():
+            gone[i].append(v)
+        return gone
+
+    def body(self, *, free: bool, timed: bool) -> list[str]:
+        """Return the lines of the function; with `free`, arrays are let go after their last use."""
+        lines = self.lines
+        if free:
+            lines = []
+            for line, gone in zip(self.lines, self.last_uses(), strict=True):
+                names = sorted(v.name for v in gone if v.name and not v.scalar)
+                freed = f"; del {', '.join(names)}" if names and line.step is not None else ""
+                lines.append(line._replace(text=line.text + freed))
+        if timed:
+            lines = [
+                line._replace(text=f"_t = _clock(); {line.text}; _note({i}, _clock() - _t)")
+                for i, line in enumerate(lines[:-1])
+            ] + lines[-1:]
+        return indented(lines)
+
+    def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
+        """Return the whole text."""
+        warns = ["import warnings"] if self.constants.warns else []
+        standard = sorted([*warns, *self.functions.imports])
+        head = ["\n".join([*standard, *([""] if standard else []), "import numpy as np"])]
+        head += ["\n".join(constants)] if constants else []
+        parts = ["\n\n".join(head), *self.functions.texts.values()]
+        parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))
+        return "\n\n\n".join(parts) + "\n"
+
+    def namespace(self) -> dict[str, Any]:
+        """Return the constants that the text finds as global names."""
+        return dict(self.constants.arrays.values()) | dict(self.constants.objects.values())
+
+    def compiled(self) -> Any:
+        """Return the function that the text defines."""
+        file = f"<program {next(program_numbers)} of {self.layout.name}>"
+        shown = self.text()
+        linecache.cache[file] = (len(shown), None, shown.splitlines(keepends=True), file)
+        space = self.namespace()
+        exec(compile(self.text(free=True), file, "exec"), space)
+        return space[self.main]
+
+
+def leaves(tree: Any) -> Any:
+    """Yield the results in a tree."""
+    if type(tree) is Result:
+        yield tree
+    elif isinstance(tree, dict):
+        for x in tree.values():
+            yield from leaves(x)
+    elif tree is not None:
+        for x in tree:
+            yield from leaves(x)
+
+
+def external_name(source: Any, known: dict[int, str]) -> str:
+    """Return the name of a tensor from outside."""
+    name = source.tensor.name or known.get(id(source.tensor)) or "parameter"
+    return f"grad_{name}" if source.is_grad else name

@@ -1,0 +1,226 @@
+"""Compiled functions: the same bits as eager ones, and what comes back."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+
+def drawn(*shape, dtype=np.float32, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
+
+
+def loss(x, y, W1, b1, W2, b2):
+    h = np.tanh(x @ W1 + b1)
+    return tg.softmax_cross_entropy(h @ W2 + b2, y)
+
+
+LABELS = np.random.default_rng(1).integers(0, 10, 32)
+NETWORK = (drawn(32, 64), LABELS, drawn(64, 64), drawn(64), drawn(64, 10), drawn(10))
+
+
+def same(a, b):
+    """Return True if two results have the same structure, types, dtypes and bits."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, tg.Tensor):
+        return isinstance(b, tg.Tensor) and same(a.data, b.data)
+    if isinstance(a, (np.ndarray, np.generic)):
+        alike = type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape
+        return alike and a.tobytes() == b.tobytes()
+    return a is b or a == b
+
+
+def assert_same(f, *calls, **options):
+    """Compare a function with the program that it becomes, on arguments of one shape."""
+    compiled = tg.compile(f, **options)
+    for args in calls:
+        assert same(f(*args), compiled(*args))
+    return compiled.program(*calls[0])
+
+
+def test_two_layers_have_the_same_bits():
+    others = tuple(drawn(*x.shape, seed=5) if x.dtype.kind == "f" else x[::-1] for x in NETWORK)
+    assert_same(tg.value_and_grad(loss, (2, 3, 4, 5)), NETWORK, others)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(np.where(x > 0, x, 0.1 * x) ** 2),
+        lambda x: np.sum(np.sort(x) * np.arange(6.0)),
+        lambda x: np.sum(x[np.argsort(x)][:3] ** 2),
+        lambda x: np.mean(np.abs(x - np.mean(x))),
+        lambda x: np.sum(np.maximum(x, 0.0) * x[::-1]),
+        lambda x: np.linalg.norm(x) * np.max(x),
+    ],
+)
+@pytest.mark.parametrize("transform", [tg.value_and_grad, tg.grad])
+def test_what_depends_on_values_is_computed_at_each_call(f, transform):
+    assert_same(transform(f), *[(drawn(6, dtype=float, seed=i),) for i in range(4)])
+
+
+def test_a_jacobian_a_hessian_and_a_product_with_one():
+    def f(x):
+        return np.tanh(x[:3] * x[3:])
+
+    x, v = drawn(6, dtype=float), drawn(6, dtype=float, seed=1)
+    assert_same(tg.jacobian(f), (x,), (v,))
+    assert_same(tg.hessian(lambda x: np.sum(f(x))), (x,), (v,))
+    assert_same(lambda x, v: tg.hvp(lambda x: np.sum(f(x)), x, v), (x, v), (v, x))
+
+
+def test_containers_and_keywords():
+    def f(p, *, scale):
+        return np.sum(np.tanh(p["W"] @ p["b"][0]) * scale)
+
+    p = {"W": drawn(3, 4, dtype=float), "b": [drawn(4, dtype=float)]}
+    g = tg.value_and_grad(f)
+    assert same(tg.compile(g)(p, scale=2.0), g(p, scale=2.0))
+    assert same(tg.compile(g)(p, scale=3.0), g(p, scale=3.0))
+
+
+def test_tensors_come_back_for_tensors():
+    f = tg.compile(lambda t: np.sin(t) * 2)
+    out = f(tg.Tensor([1.0, 2.0]))
+    assert isinstance(out, tg.Tensor)
+    assert not out.requires_grad
+    assert isinstance(f(np.array([1.0, 2.0])), np.ndarray)
+
+
+def test_a_step_function_adds_to_grad():
+    W = tg.Tensor(drawn(64, 10), requires_grad=True, name="W")
+
+    def step(x, y):
+        loss = tg.softmax_cross_entropy(x @ W, y)
+        loss.backward()
+        return loss
+
+    found = []
+    for f in (step, tg.compile(step)):
+        W.grad = None
+        for x in (NETWORK[0], NETWORK[0] * 2):
+            value = f(x, LABELS)
+        found.append((value.data, W.grad.data))
+    assert same(*found)
+
+
+def test_parameters_are_read_at_each_call():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+    f = tg.compile(lambda x: np.sum(x * W))
+    x = drawn(4, dtype=float, seed=2)
+    f(x)
+    W.data *= 3
+    assert f(x).item() == np.sum(x * W.data)
+
+
+def test_a_result_of_parameters_has_no_graph_and_says_so():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+    f = tg.compile(lambda x: np.sum(x * W))
+    with pytest.raises(RuntimeError, match=r"compile the gradient, as tg.compile\(tg.value_and"):
+        (f(np.ones(4)) * 2).backward()
+
+
+def test_recorded_arguments_run_eagerly():
+    f = tg.compile(lambda x: np.sum(np.tanh(x) ** 2))
+    x = drawn(4, dtype=float)
+    assert same(tg.grad(f)(x), tg.grad(f.f)(x))
+
+
+scale = 2.0
+
+
+def test_a_number_from_outside_that_changes_makes_another_program():
+    global scale
+    f = tg.compile(lambda x: x * scale)
+    assert f(np.ones(1))[0] == 2
+    scale = 3.0
+    try:
+        assert f(np.ones(1))[0] == 3
+    finally:
+        scale = 2.0
+    assert f(np.ones(1))[0] == 2
+    assert len(f.programs) == 1
+
+
+def test_at_most_16_programs_are_kept():
+    f = tg.compile(np.sin)
+    for n in range(1, 20):
+        f(np.ones(n))
+    assert sum(map(len, f.programs.values())) == 16
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (lambda x: x if x[0] > 0 else -x, "the truth of a traced value"),
+        (lambda x: x * float(x[0]), "Python's numbers, by float"),
+        (lambda x: x * np.random.rand(), "two runs of the function"),
+        (lambda x: np.asarray(tg.Tensor(x)) * 2, "converted to an ndarray"),
+        (lambda x: tg.Tensor(x).item() if x.size == 1 else x.tolist(), "by tolist"),
+        (lambda x: object(), "returns a object"),
+    ],
+)
+def test_what_cannot_be_a_program_is_refused_with_the_line(f, words):
+    with pytest.raises(TypeError, match=words):
+        tg.compile(f)(np.array([1.0, 2.0]))
+
+
+def test_a_refusal_shows_the_users_line():
+    def f(x):
+        if x[0] > 0:  # this line
+            return x
+        return -x
+
+    with pytest.raises(TypeError, match=r"test_compile.py\", line \d+\n    if x\[0\] > 0:  # this"):
+        tg.compile(f)(np.ones(2))
+
+
+def test_static_arguments_are_what_a_program_is_made_for():
+    f = tg.compile(lambda x, n: x * n if n > 1.5 else x, static_argnums=1)
+    assert f(np.ones(1), 2.0)[0] == 2
+    assert f(np.ones(1), 1.0)[0] == 1
+
+
+def test_programs_can_be_switched_off(monkeypatch):
+    f = tg.compile(lambda x: x if x[0] > 0 else -x)
+    with tg.no_compile():
+        assert f(np.array([-2.0])) == 2
+    monkeypatch.setenv("TENSORGRAD_COMPILE", "0")
+    assert f(np.array([-2.0])) == 2
+
+
+def test_random_numbers_of_a_declared_function_are_drawn_at_each_call():
+    @tg.impure
+    def noise(rng, shape):
+        return rng.standard_normal(shape)
+
+    def f(x, rng):
+        return x + noise(rng, x.shape)
+
+    a, b = np.random.default_rng(0), np.random.default_rng(0)
+    compiled = tg.compile(f)
+    for _ in range(3):
+        assert same(f(np.zeros(3), a), compiled(np.zeros(3), b))
+
+
+def test_results_are_not_overwritten_and_threads_do_not_meet():
+    f = tg.compile(tg.value_and_grad(loss, (2, 3, 4, 5)))
+    found = {}
+
+    def run(k):
+        args = (NETWORK[0] * k, *NETWORK[1:])
+        found[k] = [f(*args) for _ in range(20)]
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(1, 5)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for k, results in found.items():
+        want = f.f(NETWORK[0] * k, *NETWORK[1:])
+        assert all(same(want, got) for got in results)
