@@ -386,7 +386,7 @@ def test_a_closed_pipe_loses_no_model(garments, tmp_path):
     assert process.wait() == 0, errors.decode()
     assert b"Traceback" not in errors
     loaded = nn.Model.load(tmp_path / "model.safetensors")
-    assert 0 < len(loaded.history) < 300
+    assert 0 < loaded.optimizer.iterations < 1500
 
 
 def test_one_unreadable_picture_does_not_stop_the_others(photo, trained, tmp_path, capsys):
