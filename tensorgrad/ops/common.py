@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import numbers, objects_as_numbers, plain_array
+from tensorgrad.operands import FOREIGN, numbers, objects_as_numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
@@ -67,12 +67,18 @@ def zeros_of(v: Any, shape: Any) -> Any:
     return np.zeros_like(v, order="C", shape=shape)
 
 
+DECIDABLE = (np.ndarray, np.generic, int, float, complex)
+
+
 def is_plain(*xs: Any) -> bool:
     """Return True for arrays and numbers, whose values may decide what a rule computes.
 
     Those of tensors may not: an observer may follow them, and a program stand for them.
     """
-    return all(isinstance(x, (np.ndarray, np.generic, int, float, complex)) for x in xs)
+    for x in xs:
+        if not isinstance(x, DECIDABLE):
+            return next((other.is_plain() for other in xs if type(other) in FOREIGN), False)
+    return True
 
 
 @primitive
@@ -156,7 +162,7 @@ def substituted(found: Any, value: Any) -> Any:
 def positions(indices: Any) -> Any:
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
     casting = "same_kind" if hasattr(indices, "dtype") and indices.ndim else "unsafe"
-    return np.asarray(indices).astype(np.intp, casting=casting, copy=False)
+    return plain_array(indices).astype(np.intp, casting=casting, copy=False)
 
 
 nondifferentiable(positions)

@@ -1,7 +1,12 @@
-"""Archives: arrays and JSON in a safetensors file, with a checksum of both."""
+"""Archives: arrays and JSON in a safetensors file, with a checksum of both.
+
+A file of parameters has an array under the name of each parameter and buffer, such as "0.weights",
+and any framework's safetensors can read it.
+"""
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Mapping
 from types import ModuleType
@@ -12,10 +17,33 @@ import numpy as np
 from nn.config import INSTALL_EXTRAS
 from tensorgrad.files import read_file, write_file
 
+File = str | os.PathLike[str]
+
 MARK, CHECKSUM = "tensorgrad", "checksum"  # our entries in the metadata of the header
 VERSION = 2  # files of version 1 had no checksum
 HEADER_BYTES = 1 << 24  # of a header; JSON grows by 25 times when it is read
 DEPTH = 200  # of lists and objects inside each other
+
+
+def write_parameters(path: File, parameters: Mapping[str, np.ndarray]) -> None:
+    """Write arrays under their names; the file is replaced as a whole, or stays as it was.
+
+    Raises: TypeError if safetensors has no form for an array; ImportError if it is not installed.
+    """
+    write_archive(path, parameters, {"holds": "parameters"})
+
+
+def read_parameters(path: File) -> dict[str, np.ndarray]:
+    """Read the arrays of a file of parameters, which may come from another framework.
+
+    Raises: ValueError if the file is damaged, not of the safetensors format, or holds a whole
+    model; ImportError if safetensors is not installed.
+    """
+    arrays, metadata = read_archive(path)
+    if metadata.get("holds") == "model":
+        raise ValueError(f"{path} holds a whole model; load it with nn.Model.load({str(path)!r})")
+    warn_of_values(path, arrays)
+    return arrays
 
 
 def write_archive(path: Any, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> None:
