@@ -4,6 +4,7 @@ Run: python -m tests.fuzz FIRST COUNT prints what was found for the cases FIRST 
 as JSON. Each case follows from its number alone, so that one case can be repeated with COUNT 1.
 """
 
+import copy
 import gzip
 import io
 import json
@@ -25,7 +26,7 @@ import numpy as np
 
 import nn
 from examples.photo import read_photo
-from nn.training import archive
+from nn import archive
 
 SECONDS, MEMORY = 5, 1 << 30  # that no case may exceed
 KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -229,7 +230,7 @@ def change(value: Any, chance: random.Random) -> None:
             json.loads(json.dumps(holder[key], default=str)) if holder[key] is not holder else 0
         )
     else:
-        holder[key] = chance.choice(NASTY)
+        holder[key] = copy.deepcopy(chance.choice(NASTY))  # or later cases would change it
 
 
 def run_case(loaders: Loaders, number: int) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 for module in ("cv2", "matplotlib", "safetensors", "resource"):
     pytest.importorskip(module)
 
-from nn.training import archive  # noqa: E402
+from nn import archive  # noqa: E402
 from tests import fuzz  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
