@@ -53,7 +53,7 @@ class Loss(Configured):
         Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
         Raises: TypeError or ValueError if the arguments do not fit.
         """
-        y = y_true if is_constant(y_true) else np.asarray(y_true)
+        y = as_data(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
@@ -98,9 +98,15 @@ class Loss(Configured):
             )
 
 
-def is_constant(x: Any) -> bool:
-    """Return True for a tensor without a gradient."""
-    return isinstance(x, tg.Tensor) and not x.requires_grad
+def as_data(x: Any) -> Any:
+    """Return data as an array; tensors, and arrays of other kinds than NumPy's, as they are.
+
+    Raises: TypeError for a tensor that requires a gradient, which would be lost.
+    """
+    if type(x) is np.ndarray:
+        return x
+    followed = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
+    return x if followed and not getattr(x, "requires_grad", False) else np.asarray(x)
 
 
 def nan_message(loss: Loss, y_pred: Any, y: Any) -> str:
@@ -133,7 +139,7 @@ def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     Shapes: weights (N,) -> (N,).
     Raises: ValueError if they are not N finite numbers of at least 0.
     """
-    array = weights if is_constant(weights) else np.asarray(weights)
+    array = as_data(weights)
     if array.shape != (N,):
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "

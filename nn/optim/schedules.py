@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
 
-from nn.config import INSTALL_EXTRAS, Configured, register
+from nn.config import Configured, register
+from nn.figures import finish_figure, new_figure
 from nn.optim.settings import BOUNDS, Rate, check_savable, checked
 
 P = ParamSpec("P")
@@ -63,14 +64,9 @@ class Schedule(Configured):
 
         Raises: ImportError if Matplotlib is not installed.
         """
-        try:
-            from matplotlib import pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
-            ) from error
         n = steps or self.length() + 1
-        figure, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
+        figure = new_figure(path, figsize=(5, 3.2), layout="constrained")
+        ax = figure.subplots()
         ax.plot(range(n), [self(t) for t in range(n)], color="#0072B2", linewidth=1.8)
         ax.set(title=repr(self), xlabel="step", ylabel="learning rate")
         ax.title.set(fontsize="small", wrap=True)
@@ -78,11 +74,7 @@ class Schedule(Configured):
         ax.set_ylim(bottom=0)
         ax.grid(color="0.9")
         ax.spines[["top", "right"]].set_visible(False)
-        if path is None:
-            plt.show()
-        else:
-            figure.savefig(path, dpi=150)
-        plt.close(figure)
+        finish_figure(figure, path)
 
 
 def define(formula: Callable[Concatenate[int, P], float]) -> Callable[P, Schedule]:

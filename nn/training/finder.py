@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import INSTALL_EXTRAS, NUMBER, count
+from nn.config import NUMBER, count
+from nn.figures import finish_figure, new_figure
 from nn.training.callback import Callback, Run
 from nn.training.generators import generators
 from nn.training.history import History
@@ -116,13 +117,8 @@ class LearningRateFinder(Callback):
         not installed.
         """
         suggestion = self.suggestion
-        try:
-            from matplotlib import pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
-            ) from error
-        figure, ax = plt.subplots(figsize=(5, 3.4), layout="constrained")
+        figure = new_figure(path, figsize=(5, 3.4), layout="constrained")
+        ax = figure.subplots()
         ax.plot(self.rates, self.losses, color="#0072B2", linewidth=1.8)
         ax.axvline(suggestion, color="#D55E00", linestyle="--", label=f"steepest: {suggestion:.2g}")
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss, smoothed")
@@ -132,8 +128,4 @@ class LearningRateFinder(Callback):
         ax.grid(color="0.9")
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False)
-        if path is None:
-            plt.show()
-        else:
-            figure.savefig(path, dpi=150)
-        plt.close(figure)
+        finish_figure(figure, path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import INSTALL_EXTRAS
+from nn.figures import finish_figure, new_figure
 from nn.training.progress import Figures
 
 FIGURES = ("loss", "data_loss", "regularization_loss", "accuracy", "learning_rate")
@@ -141,18 +141,12 @@ class History:
         """
         if not self._steps.rows:
             raise ValueError("this history is empty; call model.train before history.plot")
-        try:
-            from matplotlib import pyplot as plt
-            from matplotlib.layout_engine import ConstrainedLayoutEngine
-        except ImportError as error:
-            raise ImportError(
-                f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
-            ) from error
         metrics = self._steps.names[len(STEP_COLUMNS) :]
         panels = [name for name in ("loss", "accuracy", *metrics) if self._measured(name)]
         n = len(panels) + 1
-        layout = ConstrainedLayoutEngine(w_pad=0.1)
-        figure, axes = plt.subplots(1, n, figsize=(4.4 * n, 3.4), layout=layout)
+        figure = new_figure(path, figsize=(4.4 * n, 3.4), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.1)
+        axes = np.ravel(figure.subplots(1, n))
         for ax, name in zip(axes, panels):
             self._curves(ax, name)
             ax.set(title=name.replace("_", " ").capitalize(), ylabel=_unit(name))
@@ -166,11 +160,7 @@ class History:
             ax.locator_params(axis="x", integer=True)
             ax.grid(color="0.9")
             ax.spines[["top", "right"]].set_visible(False)
-        if path is None:
-            plt.show()
-        else:
-            figure.savefig(path, dpi=150)
-        plt.close(figure)
+        finish_figure(figure, path)
 
     def _curves(self, ax: Any, name: str) -> None:
         """Plot a number of every step in a faint colour, below the means of the epochs."""

@@ -119,7 +119,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
                 progress.print(f"stopped: {run.stopped}")
                 return
         figures = epoch_figures(state, position)
-        progress.print(f"training, {figures}")
+        progress.print_figures("training, ", figures)
         checked = None
         if plan.validation is not None and run.epoch % plan.validation_every == 0:
             hook("on_validation_begin")

@@ -1,6 +1,8 @@
 """The progress of a training: the book's lines and, in a terminal, a bar."""
 
 import math
+import shutil
+import sys
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-BAR = "{percentage:3.0f}%|{bar:10}| {remaining} left{postfix}"  # fits into 80 columns
+BAR = "{percentage:3.0f}%|{bar:10}| {remaining}, {rate_fmt}{postfix}"  # fits into 80 columns
 REFRESH = 0.1  # seconds between two updates of the bar, because one costs as much as a small step
 
 
@@ -32,6 +34,18 @@ class Figures(NamedTuple):
             f"data_loss: {self.data_loss:.3f}, reg_loss: {self.regularization_loss:.3f}), "
             f"lr: {self.learning_rate}"
         )
+
+    def within(self, columns: int) -> str:
+        """Format the numbers as the book does or, where that is too long, more briefly.
+
+        The learning rate is then rounded, the words are shortened, or the parts of the loss left
+        out.
+        """
+        text = str(self)
+        rounded = f"{text.rpartition(':')[0]}: {self.learning_rate:.4g}"
+        short = rounded.replace("data_loss", "data").replace("reg_loss", "reg")
+        brief = short.partition(" (")[0] + short.rpartition(")")[2]
+        return next((t for t in (text, rounded, short) if len(t) <= columns), brief)
 
 
 def accuracy_text(accuracy: float, metrics: Mapping[str, float] = MappingProxyType({})) -> str:
@@ -60,13 +74,27 @@ class Progress:
         self._waiting = 0
         self._shown = time.perf_counter()
         self._bar: Any = None
-        if self._every:
+        if self._every and sys.stderr is not None:  # as it is in a program without a console
             try:
                 from tqdm import tqdm
             except ImportError:
                 return  # without tqdm there are lines only
             # disable=None: no bar where the output is not a terminal
-            self._bar = tqdm(total=samples, bar_format=BAR, leave=False, disable=None)
+            self._bar = tqdm(
+                total=samples,
+                bar_format=BAR,
+                leave=False,
+                disable=None,
+                unit=" samples",
+                unit_scale=True,
+            )
+
+    def print_figures(self, name: str, figures: Figures) -> None:
+        """Print numbers behind a name, such as "step: 3, ", in a line that fits a terminal."""
+        columns = 1 << 20
+        if sys.stdout is not None and sys.stdout.isatty():
+            columns = shutil.get_terminal_size().columns
+        self.print(name + figures.within(columns - len(name)))
 
     def print(self, line: str) -> None:
         """Print a line above the bar, unless silent."""
@@ -87,14 +115,13 @@ class Progress:
             self._shown = now
             self._bar.set_postfix_str(
                 f"step {step}, {accuracy_text(figures.accuracy, figures.metrics)}"
-                f"loss: {figures.loss:.3f}, "
-                f"lr: {figures.learning_rate:.3g}",
+                f"loss: {figures.loss:.3f}",
                 refresh=False,
             )
             self._bar.update(self._waiting)
             self._waiting = 0
         if step % self._every == 0 or step == self._last:
-            self.print(f"step: {step}, {figures}")
+            self.print_figures(f"step: {step}, ", figures)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -62,8 +62,7 @@ def unwrap_constants(x: Any) -> Any:
 def with_node(t: Any, node: Node | None) -> Any:
     """Return another tensor with the value of `t`, and with this node."""
     other = new_tensor(type(t))  # which may be one that an observer knows
-    other._value = t._value
-    other.node = node
+    other._value, other.node = t._value, node
     return other
 
 

@@ -90,8 +90,7 @@ class Node(ShapeDtype):
     @property
     def module_path(self) -> str:
         """The dotted name of the module that made the call, such as "0.attention"; "" for none."""
-        parts = self.scope.path if self.scope is not None else ()
-        return ".".join(part.name for part in parts if part.name)
+        return ".".join(part.name for part in (self.scope.path if self.scope else ()) if part.name)
 
     @property
     def inputs(self) -> tuple[Any, ...]:

@@ -164,9 +164,7 @@ class Observer:
         if self.before is not None:
             self.before.returned(op, args, kwargs, t)
 
-    def evaluate(
-        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], call: Any
-    ) -> Any:
+    def evaluate(self, function: Any, args: Any, kwargs: Any, call: Any) -> Any:
         """Return the result of a function that has no gradient, or what is to stand for it.
 
         `call()` computes it from the arrays of the arguments. Every call of such a function is a
@@ -181,9 +179,7 @@ class Observer:
         if self.before is not None:
             self.before.assigned(t, source)
 
-    def saved(
-        self, node: Any, args: list[Any], out: Any, kwargs: dict[str, Any]
-    ) -> tuple[list[Any], Any, dict[str, Any]]:
+    def saved(self, node: Any, args: Any, out: Any, kwargs: Any) -> tuple[Any, Any, Any]:
         """Return what a rule that runs on tensors reads, or what is to stand for it."""
         if self.before is None:
             return args, out, kwargs
@@ -247,9 +243,7 @@ class Scope:
         """Call the function inside this scope."""
         return self.run(function, args, kwargs)
 
-    def run(
-        self, function: Callable[..., Any], args: Any = (), kwargs: dict[str, Any] = NO_KEYWORDS
-    ) -> Any:
+    def run(self, function: Any, args: Any = (), kwargs: Any = NO_KEYWORDS) -> Any:
         """Call the function inside this scope, faster, because the arguments are not unpacked."""
         now = STATE.get()
         around, inner = self._inside
@@ -257,8 +251,8 @@ class Scope:
             inner = now.inside(scope=ScopePath(self.name, self.kind, now.scope))
             if now.observer is None:  # which would be kept alive
                 self._inside = (now, inner)  # and met again at every step of a training loop
-        STATE.set(inner)
         try:  # as State.run does, without one more call, of which a small network has many
+            STATE.set(inner)
             return function(*args, **kwargs)
         finally:
             STATE.set(now)

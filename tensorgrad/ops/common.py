@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import numbers, objects_as_numbers, plain_array
+from tensorgrad.operands import FOREIGN, numbers, objects_as_numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
@@ -72,6 +72,9 @@ def is_plain(*xs: Any) -> bool:
 
     Those of tensors may not: an observer may follow them, and a program stand for them.
     """
+    foreign = [x for x in xs if type(x) in FOREIGN]
+    if foreign:
+        return foreign[0].is_plain()
     return all(isinstance(x, (np.ndarray, np.generic, int, float, complex)) for x in xs)
 
 
@@ -156,7 +159,7 @@ def substituted(found: Any, value: Any) -> Any:
 def positions(indices: Any) -> Any:
     """Return indices as integers; NumPy casts lists and single numbers without a check, arrays only safely."""
     casting = "same_kind" if hasattr(indices, "dtype") and indices.ndim else "unsafe"
-    return np.asarray(indices).astype(np.intp, casting=casting, copy=False)
+    return plain_array(indices).astype(np.intp, casting=casting, copy=False)
 
 
 nondifferentiable(positions)

@@ -12,10 +12,9 @@ from tensorgrad.ops.common import as_array, as_operand, is_plain, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
 
-def safe_divide(g, d):
+@primitive
+def quotient(g, d):
     """Return g / d, but 0 where both are 0: a zero gradient times an infinite slope is 0, as behind a `where`."""
-    if not is_plain(g, d):
-        return quotient(g, d)
     if getattr(d, "ndim", 0) == 0 and d:
         return g / d
     try:
@@ -25,10 +24,9 @@ def safe_divide(g, d):
         return g / np.where((g == 0) & (d == 0), 1, d)
 
 
-@primitive
-def quotient(g, d):
-    """Return safe_divide of tensors, which decides by values."""
-    return safe_divide(g, d)
+def safe_divide(g, d):
+    """Return the quotient, of arrays without the time that a primitive takes."""
+    return quotient.compute(g, d) if is_plain(g, d) else quotient(g, d)
 
 
 def _divisor(g, d):
@@ -71,8 +69,9 @@ def _share(a, out):
 def _chosen(g, a, b, larger):
     """g where `larger` selects the argument, g / 2 where both tie, 0 elsewhere."""
     tied = np.equal(a, b)
-    # Multiply by each mask separately: `where` is ten times slower, and the sum of two masks is an integer, which promotes.
-    return g * larger if is_plain(g) and not np.any(tied) else g * larger + g * tied * 0.5
+    if is_plain(g) and not np.any(tied):
+        return g * larger  # a `where` is ten times slower
+    return np.where(tied, g * 0.5, g * larger)
 
 
 def _turn(g, side, a, b):

@@ -162,6 +162,10 @@ class TracedArray:
     def __setitem__(self, index: Any, value: Any) -> None:
         self.recorder.record("set item", None, (self, index, value), written=(self,))
 
+    def is_plain(self) -> bool:
+        """Return False, because values may not decide; raise in a rule of arrays, where they do."""
+        return self.recorder.group is not None and self.__bool__()
+
     def __copy__(self) -> Any:
         return self.copy()
 

@@ -254,7 +254,8 @@ def name_result(trace: Any, f: Any) -> None:
     """Name the first result after the function that returned it."""
     name = getattr(inspect.unwrap(f), "__name__", "")
     first = next((r.value for r in results_in(trace.results) if type(r.value) is Var), None)
-    if first is not None and first.gradient_of is None and name.isidentifier():
+    taken = getattr(f, "__name__", "")  # by the program itself
+    if first is not None and first.gradient_of is None and name.isidentifier() and name != taken:
         hint(first, name, 2)
 
 

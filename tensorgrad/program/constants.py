@@ -1,5 +1,6 @@
 """The constants of a program: numbers and small arrays are written out, others have names."""
 
+import builtins
 import types
 from typing import Any
 
@@ -16,6 +17,13 @@ class Defined(str):
     """The name of a function that stands above the program."""
 
 
+def is_transposed(x: np.ndarray, whole: Any) -> bool:
+    """Return True if x is the transpose of another array, in the same memory."""
+    whole = whole.T
+    same = x.shape == whole.shape and x.strides == whole.strides and x.dtype == whole.dtype
+    return same and x.__array_interface__["data"] == whole.__array_interface__["data"]
+
+
 class Constants:
     """The names of what a program takes from outside: arrays, and functions without source text."""
 
@@ -25,6 +33,8 @@ class Constants:
         self.objects: dict[int, tuple[str, Any]] = {}
         self.functions = functions
         self.taken: Any = None
+        self.warns = False
+        self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
         """Return the expression of a constant.
@@ -71,9 +81,15 @@ class Constants:
             expr = text.regular_array(x)
             if expr is not None:
                 return expr
+        if id(x.base) in self.known and is_transposed(x, x.base):
+            return Expr(f"{self.array(x.base).text}.T")
+        key = (x.__array_interface__["data"], x.shape, x.strides, x.dtype)
+        if key in self.places:
+            return Expr(self.places[key])
         if id(x) not in self.arrays:
             base = self.known.get(id(x), "constant")
             self.arrays[id(x)] = (self.taken.new(base), x)
+            self.places[key] = self.arrays[id(x)][0]
         return Expr(self.arrays[id(x)][0])
 
     def object(self, x: Any) -> Expr:
@@ -82,6 +98,13 @@ class Constants:
             base = self.known.get(id(x)) or getattr(x, "__name__", type(x).__name__)
             self.objects[id(x)] = (self.taken.new(base.strip("<>").lower()), x)
         return Expr(self.objects[id(x)][0])
+
+    def error(self, kind: type) -> str:
+        """Return the name of a class of errors or warnings."""
+        if getattr(builtins, kind.__name__, None) is kind:
+            return kind.__name__
+        name = text.function_name(kind)
+        return self.object(kind).text if name is None else name
 
     def function(self, x: Any) -> str:
         """Return the name of a function of NumPy, of one defined above, or of one from outside."""

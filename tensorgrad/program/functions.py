@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.source import Line, LineWriter, LocalNames
-from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
 
 FEW = 2  # lines of a block that stand in the program itself
@@ -37,15 +37,16 @@ class Functions:
         before = {v: v.name for step in block for v in (*step.reads(), *step.made())}
         made = {v for step in block for v in step.made()}
         inputs = list(dict.fromkeys(v for step in block for v in step.reads() if v not in made))
+        known = {resolved(v): name for v, name in group.names.items()}
         order = [
-            *(v for v in group.names if v in inputs),
-            *(v for v in inputs if v not in group.names),
+            *(v for v in known if v in inputs),
+            *(v for v in inputs if v not in known),
         ]
         names = LocalNames()
         writer = LineWriter(self.constants, names)
         writer.inline_results, writer.users_names = True, False
         for v in order:
-            v.name = names.new(group.names.get(v) or base_of(v))
+            v.name = names.new(known.get(v) or base_of(v))
             writer.texts[v] = Expr(v.name)
         writer.write(block, used)
         results = ", ".join(writer.expr_of(v).text for v in used)
@@ -71,22 +72,22 @@ class Functions:
 
     # Source text
 
-    def with_source(self, function: Any) -> str | None:
+    def with_source(self, function: Any, strip: str = "_<>") -> str | None:
         """Return the name of a function whose source text is copied, with all that it uses."""
         function = inspect.unwrap(getattr(function, "compute", function))
         if function not in self.copied:
             self.copied[function] = None
             node = definition(function)
             if node is not None and not function.__code__.co_freevars:
-                self.copy(function, node)
+                self.copy(function, node, strip)
         return self.copied[function]
 
-    def copy(self, function: Any, node: ast.FunctionDef) -> None:
+    def copy(self, function: Any, node: ast.FunctionDef, strip: str) -> None:
         """Copy the text of a function."""
-        name = self.names.new(node.name.strip("_<>") or "function")
+        name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node)):
+        for used in sorted(used_names(node) - {"is_plain"}):
             value = function.__globals__.get(used, None)
             if used in function.__globals__ and used not in changes:
                 found = self.needed(used, value)
@@ -114,7 +115,7 @@ class Functions:
             self.imports.add(f"from {value.__module__} import {value.__name__}")
             return value.__name__
         if callable(value):
-            return self.with_source(getattr(value, "compute", value))
+            return self.with_source(getattr(value, "compute", value), "<>")
         return None
 
 
@@ -158,6 +159,47 @@ class Renamed(ast.NodeTransformer):
             ast.parse(new, mode="eval").body if not new.isidentifier() else ast.Name(new, node.ctx)
         )
 
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Read `primitive.compute`, the body of a primitive, as the function that is copied."""
+        self.generic_visit(node)
+        return node.value if node.attr == "compute" else node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Read `is_plain(x)` as True, because a program has arrays only."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "is_plain":
+            return ast.Constant(True)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
+            return ast.Constant(not node.operand.value)
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        """Leave out what does not decide: True in `and`, False in `or`."""
+        self.generic_visit(node)
+        idle = isinstance(node.op, ast.And)
+        values = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value is idle)]
+        if len(values) == len(node.values):
+            return node
+        return values[0] if len(values) == 1 else ast.BoolOp(node.op, values)
+
+    def visit_If(self, node: ast.If) -> Any:
+        """Leave out the branch that is never taken."""
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return (node.body if node.test.value else node.orelse) or None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Leave out what follows a return."""
+        self.generic_visit(node)
+        ends = [i for i, x in enumerate(node.body) if isinstance(x, (ast.Return, ast.Raise))]
+        node.body = node.body[: ends[0] + 1] if ends else node.body
+        return node
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         self.generic_visit(node)
         if node.value is None:
@@ -187,5 +229,6 @@ def indented(lines: list[Line], indent: int = 4) -> list[str]:
             asked = ", ".join(f'{k}="{v}"' for k, v in now.items() if v != np.geterr()[k])
             found.append(" " * indent + f"with np.errstate({asked}):")
         errors = now
-        found.append(" " * (indent + 4 * (now is not None)) + line.text)
+        margin = " " * (indent + 4 * (now is not None))
+        found.extend(margin + part for part in line.text.split("\n"))
     return found

@@ -12,6 +12,7 @@ BETWEEN = (
     "tensorgrad.transforms", "numpy", "contextlib", "functools",
 )  # fmt: skip
 LIBRARIES = ("tensorgrad", "nn", "numpy", "contextlib", "functools")
+CAPTURE = "tensorgrad.program.capture"
 STORES = {"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"}
 RETURNS = {"RETURN_VALUE"}
 
@@ -52,13 +53,11 @@ def look_back() -> tuple[str | None, int, tuple[str, int] | None]:
     the user's code, 1 for one of the library's.
     """
     frame: FrameType | None = sys._getframe(2)
-    name, rank, looking, inside = None, 0, True, False
+    name, rank, looking = None, 0, True
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        ours = module.startswith(BETWEEN[0])
-        if ours and inside:  # beyond the function that is traced
+        if module == CAPTURE:  # beyond the function that is traced
             break
-        inside = inside or not ours
         if looking and not is_between(module):
             variable = following(frame.f_code).get(frame.f_lasti)
             if variable != "":

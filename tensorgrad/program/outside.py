@@ -95,7 +95,7 @@ class Outside:
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
         self.guards.append(Guard(where, key, value))
-        if isinstance(value, TensorBase) and isinstance(key, str):
+        if isinstance(value, (TensorBase, np.ndarray)) and isinstance(key, str):
             self.names.setdefault(id(value), key)
         return value
 
@@ -111,7 +111,7 @@ class Outside:
                     value = self.guarded(cell, None, cell.cell_contents)
                 except ValueError:  # not yet set
                     continue
-                if isinstance(value, TensorBase):
+                if isinstance(value, (TensorBase, np.ndarray)):
                     self.names.setdefault(id(value), name)
                 yield value
             yield f.__defaults__ or ()

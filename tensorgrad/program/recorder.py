@@ -10,6 +10,7 @@ from tensorgrad.engine.base import TensorBase, unwrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE, Observer
+from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray, Untraceable
 from tensorgrad.program.names import look_back, parameters_of
 from tensorgrad.program.steps import (
@@ -140,6 +141,8 @@ class Recorder(Observer):
         """Call a primitive of arrays."""
         if function in IMPURE:
             return self.impure(function, args, kwargs)
+        if function is check_step:
+            return self.check_step(*args)
         return self.grouped(function.__name__, function.compute, args, kwargs)
 
     def grouped(self, name: str, function: Function, args: Any, kwargs: Any) -> Any:
@@ -179,6 +182,13 @@ class Recorder(Observer):
         self.steps[-1].pure = False
         return found
 
+    def check_step(self, holds: Any, error: Any, message: Any, *shown: Any) -> None:
+        """Check a condition now, and write down that each run is to check it."""
+        check_step.compute(*substituted_in((holds, error, message, *shown), value_of))
+        step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
+        step.pure, step.group, step.place = False, self.group, look_back()[2]
+        self.steps.append(step)
+
     # What the engine tells
 
     def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -195,6 +205,8 @@ class Recorder(Observer):
             self.see(args)
             return self.impure(function, unwrap(args), unwrap(kwargs))
         self.see((args, kwargs))
+        if function is check_step:
+            return self.check_step(*unwrap(args))
         if hasattr(function, "compute"):
             return self.grouped(function.__name__, function.compute, unwrap(args), unwrap(kwargs))
         return call()
@@ -229,6 +241,10 @@ class Recorder(Observer):
         value = unwrap(contribution)
         if type(value) is TracedArray and to in self.nodes:
             gradient_hint(value.variable, self.nodes[to].variable)
+
+    def gradient(self, node: Node, t: Any) -> None:
+        if node in self.nodes and type(t._value) is TracedArray:
+            t._value.variable.gradient_of = self.nodes[node].variable
 
     def external(self, t: Any, value: Any) -> TracedArray:
         """Return the stand-in for the value of a tensor from outside, or what was written there."""

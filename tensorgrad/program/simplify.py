@@ -1,5 +1,6 @@
 """Simplifications of recorded steps that leave every bit as it is."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ def simplified(steps: list[Step], outputs: list[Var], given: set[Var]) -> list[S
 
     `given` are the variables that come from outside. The outputs are replaced in place.
     """
-    steps = needed(steps, outputs)
+    steps = fresh_updates(needed(steps, outputs))
+    steps = without_broadcasts(steps)
     steps = without_copies(steps, outputs, given)
-    steps = merged_updates(steps)
-    return needed(without_broadcasts(steps), outputs)
+    return needed(merged_updates(steps), outputs)
 
 
 def needed(steps: list[Step], outputs: list[Var]) -> list[Step]:
@@ -59,7 +60,11 @@ def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> li
             continue
         if out in returned:
             others = [resolve(v).root for v in returned if v is not out]
-            if source.root in given or source.view or source.root in others:
+            if (
+                source.root in given
+                or source.root in others
+                or (source.view and step.form != "item")
+            ):
                 found.append(step)
                 continue
         if out.hint is not None and (source.hint is None or out.hint.rank > source.hint.rank):
@@ -69,8 +74,27 @@ def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> li
     return found
 
 
+def unchanged(symbol: str, a: Any, b: Any, out: Var) -> Var | None:
+    """Return the operand that a product with one, or the first power, leaves as it is."""
+    if symbol == "*" and type(b) is Var and is_one(a):
+        a, b = b, a
+    if symbol not in ("*", "**") or type(a) is not Var or not is_one(b):
+        return None
+    alike = a.dtype == out.dtype and a.shape == out.shape and a.scalar == out.scalar
+    return a if alike and a.compact and not a.weak and a.dtype.kind == "f" else None
+
+
+def is_one(x: Any) -> bool:
+    """Return True for the number one."""
+    return (
+        isinstance(x, (int, float, np.generic)) and not isinstance(x, (bool, np.bool_)) and x == 1
+    )
+
+
 def copied(step: Step, before: list[Step]) -> Var | None:
     """Return the array of which a step is a copy, if the copy is equal in all that counts."""
+    if step.form == "binary":
+        return unchanged(step.callee, *step.args, step.outs)
     if not step.args or type(step.args[0]) is not Var or type(step.outs) is not Var:
         return None
     x, out = step.args[0], step.outs
@@ -90,6 +114,37 @@ def copied(step: Step, before: list[Step]) -> Var | None:
         return x
     same_dtype = step.form == "method" and step.callee == "astype" and x.dtype == out.dtype
     return x if same_dtype and len(step.args) == 2 else None
+
+
+def fresh_updates(steps: list[Step]) -> list[Step]:
+    """Write `t = a @ b`, `t += c` as `t = a @ b + c`."""
+    found: list[Step] = []
+    for step in steps:
+        made = found[-1] if found else None
+        if step.form == "in place" and made is not None and is_fresh(made, step):
+            t, other = step.args
+            before = copy.copy(t)
+            before.root, before.hint, before.gradient_of = before, None, None
+            made.outs, step.form, step.writes, step.args = before, "binary", (), (before, other)
+        found.append(step)
+    return found
+
+
+def is_fresh(made: Step, update: Step) -> bool:
+    """Return True if a step made the array that the next one updates, which nothing else shares."""
+    t, other = update.args
+    fits = type(other) is Var and other.shape == t.shape[len(t.shape) - len(other.shape) :]
+    return (
+        made.outs is t
+        and not made.writes
+        and not t.view
+        and t.root is t
+        and other is not t
+        and (fits or np.ndim(other) == 0)
+        and getattr(other, "dtype", t.dtype) == t.dtype
+        and made.group is update.group
+        and made.errors == update.errors
+    )
 
 
 def merged_updates(steps: list[Step]) -> list[Step]:
@@ -133,11 +188,21 @@ def without_broadcasts(steps: list[Step]) -> list[Step]:
                 step.args = (numbers[a], b)
             elif type(b) is Var and b in numbers and shape_of(a) == b.shape:
                 step.args = (a, numbers[b])
+            step.args = tuple(
+                number_of(x, y) for x, y in zip(step.args, step.args[::-1], strict=True)
+            )
         elif step.form == "call" and step.callee is np.broadcast_to:
             x = step.args[0]
             if isinstance(x, np.generic) or (type(x) is Var and x.scalar and not x.weak):
                 numbers[step.outs] = x
     return steps
+
+
+def number_of(x: Any, other: Any) -> Any:
+    """Return the number that a constant array repeats, if the other operand has its shape."""
+    if type(x) is np.ndarray and x.size > 1 and not any(x.strides) and shape_of(other) == x.shape:
+        return x.flat[0]
+    return x
 
 
 def shape_of(x: Any) -> Any:

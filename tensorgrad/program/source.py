@@ -10,13 +10,14 @@ import numpy as np
 from tensorgrad.program import text
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.simplify import uses_of
-from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
 
 WIDTH = 100
 OPERATIONS = 6  # in one line
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "/": "ratio", "**": "power", "@": "product",
+    "<": "mask", "<=": "mask", ">": "mask", ">=": "mask", "==": "mask", "!=": "mask",
     "item": "part", "astype": "cast", "broadcast_to": "spread", "swapaxes": "transposed",
     "T": "transposed",
 }  # fmt: skip
@@ -114,10 +115,18 @@ class LineWriter:
         written = {v.root for v in step.writes}
         if written:
             self.settle(lambda p: not written.isdisjoint(p.read), besides=set(step.reads()))
-        self.fit(step, 24 + 12 * sum(1 for _ in step.reads()))
-        read = {v for x in step.reads() for v in self.read_by(x)}
-        expr = self.expression(step)
         out = step.outs
+        while True:
+            self.fit(step)
+            waiting = {v: self.pending[v] for v in step.reads() if v in self.pending}
+            read = {v for x in step.reads() for v in self.read_by(x)}
+            expr = self.expression(step)
+            if not waiting or len(expr.text) + self.space_for(step) <= self.width:
+                break
+            self.pending |= waiting
+            for v in waiting:
+                del self.texts[v]
+            self.settle_one(max(waiting, key=lambda v: len(waiting[v].expr.text)))
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
             self.pending[out] = Pending(expr, step, {v.root for v in read} | read)
             return
@@ -153,7 +162,7 @@ class LineWriter:
 
     def assigned(self, step: Step, expr: Expr) -> str:
         out = step.outs
-        if step.form in ("set item", "update item", "in place") or out is None:
+        if out is None or step.form in ("set item", "update item", "in place"):
             return expr.text
         if type(out) is Var:
             if out in self.texts:  # written in place, as by out=
@@ -175,8 +184,7 @@ class LineWriter:
 
     def base_of(self, v: Var, depth: int = 0) -> str:
         """Return the word that a variable's name is made of."""
-        while v.same is not None:
-            v = v.same
+        v = resolved(v)
         if self.has_users_name(v):
             return v.hint.name  # type: ignore[union-attr]
         if v.gradient_of is not None and v.gradient_of is not v and depth < 2:
@@ -197,7 +205,8 @@ class LineWriter:
             parts = step.callee.rstrip("_0123456789").split("_and_")  # named for what it returns
             for v, part in zip(step.outs, parts if len(parts) == len(step.outs) else ()):
                 self.words.setdefault(v, part)
-        word = step.callee if isinstance(step.callee, str) else getattr(step.callee, "__name__", "")
+        callee = getattr(step.callee, "__self__", step.callee)  # the ufunc of a method
+        word = callee if isinstance(callee, str) else getattr(callee, "__name__", "")
         return WORDS.get(word, word if word.isidentifier() else "value")
 
     # Expressions
@@ -212,13 +221,17 @@ class LineWriter:
             return self.texts[x] if x in self.texts else Expr(self.name(x))
         return self.constants.expr(x, weak_for, self.expr_of)
 
-    def fit(self, step: Step, overhead: int) -> None:
-        """Write lines for the longest operands until the line of a step is short enough."""
+    def space_for(self, step: Step) -> int:
+        """Return the length of what stands before the expression of a step."""
+        if type(step.outs) is Var and step.outs not in self.texts:
+            return len(self.base_of(step.outs)) + 5
+        return 0
+
+    def fit(self, step: Step) -> None:
+        """Write lines for the longest operands until a line has not too many operations."""
         while True:
             waiting = {v: self.pending[v].expr for v in step.reads() if v in self.pending}
-            length = sum(len(e.text) + 2 for e in waiting.values())
-            operations = sum(e.operations for e in waiting.values())
-            if not waiting or (length + overhead <= self.width and operations < OPERATIONS):
+            if sum(e.operations for e in waiting.values()) < OPERATIONS:
                 return
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].text)))
 
@@ -243,7 +256,23 @@ class LineWriter:
             return Expr(
                 f"{self.expr_of(args[0]).text} {step.callee}= {self.expr_of(args[1], args[0]).text}"
             )
+        if form == "check":
+            return self.check(step.callee, *args)
         return self.call(step, args, kwargs)
+
+    def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
+        """Return a statement that raises, or warns, unless a condition holds."""
+        parts = ", ".join(self.expr_of(x).text for x in shown)
+        if isinstance(message, str):
+            said = repr(message) + (f".format({parts})" if shown else "")
+        else:
+            said = f"{self.constants.object(message).text}({parts})"
+        name = self.constants.error(error)
+        condition = text.unary("not ", self.expr_of(holds)).text
+        if issubclass(error, Warning):
+            self.constants.warns = True
+            return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
+        return Expr(f"if {condition}:\n    raise {name}({said})")
 
     def suffix(self, x: Any, ending: str) -> Expr:
         inner = self.expr_of(x)
@@ -287,6 +316,8 @@ class LineWriter:
         function, x = step.callee, args[0] if args else None
         if type(x) is not Var:
             return None
+        if function is np.dot and len(args) == 2 and not x.scalar and not kwargs:
+            return self.method("dot", x, args[1:], {})
         if function is np.swapaxes and len(x.shape) == 2 and {k % 2 for k in args[1:]} == {0, 1}:
             return self.suffix(x, ".T")
         if function == np.add.reduce and "out" not in kwargs and not x.scalar and len(args) == 1:

@@ -67,6 +67,13 @@ class Var:
         self.name = ""
 
 
+def resolved(v: Var) -> Var:
+    """Return the variable that stands for this one, which may be a copy that was left out."""
+    while v.same is not None:
+        v = v.same
+    return v
+
+
 class Hint(NamedTuple):
     """A name for a variable, and how good it is: 3 is the user's own, 0 that of an operation."""
 

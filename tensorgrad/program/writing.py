@@ -22,7 +22,7 @@ class Layout:
     """How a program is called: the names of its arguments, and the places of their arrays."""
 
     def __init__(self, f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.name = getattr(f, "__name__", type(f).__name__.lower()).strip("<>")
+        self.name = getattr(f, "__name__", type(f).__name__.lower()).replace("<lambda>", "function")
         self.positional, self.variadic = parameter_names(f, len(args))
         self.keywords = list(kwargs)
         pairs = [*zip(self.positional, args, strict=False), *kwargs.items()]
@@ -181,8 +181,10 @@ class Text:
 
     def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
         """Return the whole text."""
-        imports = sorted(["import numpy as np", *self.functions.imports])
-        head = ["\n".join(imports)] + (["\n".join(constants)] if constants else [])
+        warns = ["import warnings"] if self.constants.warns else []
+        standard = sorted([*warns, *self.functions.imports])
+        head = ["\n".join([*standard, *([""] if standard else []), "import numpy as np"])]
+        head += ["\n".join(constants)] if constants else []
         parts = ["\n\n".join(head), *self.functions.texts.values()]
         parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))
         return "\n\n\n".join(parts) + "\n"

@@ -110,3 +110,27 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"run pip install '\.\[examples\]' in the clone"):
         history().plot()
+
+
+def test_lines_fit_the_terminal():
+    figures = Figures(2.303, 0.001, 0.094, 1e-3 / 1.1)
+    whole = str(figures)
+    assert whole.endswith("lr: 0.0009090909090909091")
+    assert figures.within(len(whole)) == whole
+    assert figures.within(80) == (
+        "acc: 0.094, loss: 2.304 (data_loss: 2.303, reg_loss: 0.001), lr: 0.0009091"
+    )
+    assert figures.within(70) == "acc: 0.094, loss: 2.304 (data: 2.303, reg: 0.001), lr: 0.0009091"
+    assert figures.within(50) == "acc: 0.094, loss: 2.304, lr: 0.0009091"
+
+
+def test_curves_need_no_backend_of_the_environment_and_are_written_as_a_whole(
+    tmp_path, monkeypatch
+):
+    history = nn.History()
+    history.add_step(1, Figures(1.0, 0.0, 0.5, 0.1), 0.1)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    history.plot(tmp_path / "a.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; create it first"):
+        history.plot(tmp_path / "nowhere" / "a.png")
