@@ -26,7 +26,7 @@ def quotient(g, d):
 
 def safe_divide(g, d):
     """Return the quotient, of arrays without the time that a primitive takes."""
-    return quotient.compute(g, d) if is_plain(g, d) else quotient(g, d)
+    return quotient.compute(g, d) if is_plain(g, d) else quotient(g, d)  # type: ignore[attr-defined]
 
 
 def _divisor(g, d):
