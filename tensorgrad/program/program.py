@@ -119,6 +119,6 @@ def constant_lines(text: Text) -> list[str]:
         if id(x) in text.constants.in_checks:
             shown = text.constants.in_checks[id(x)]
             lines.append(f"{name} = {string(shown)}" + ".format" * (shown != repr(x)))
-        elif name not in text.layout.positional:
+        elif name not in (*text.layout.positional, *text.parameters):
             lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
     return lines

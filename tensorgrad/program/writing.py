@@ -12,6 +12,7 @@ from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.source import Line, LineWriter, LocalNames
+from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import Expr
 
@@ -98,6 +99,9 @@ class Text:
         writer.inline_results = len(outputs) == 1
         self.name_arguments(writer, paths, known, {v for s in steps for v in s.reads()})
         writer.write(steps, outputs)
+        for name, generator in self.constants.generators:
+            self.parameters.append(name)
+            self.read.append(Fixed(generator))
         last = Line(f"return {self.all_returned(writer)}", None, set(), writer.returned)
         self.lines = [*writer.lines, last]
         self.header = f"def {self.main}({self.signature()}):"
