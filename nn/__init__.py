@@ -1,5 +1,8 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
+import importlib
+import types
+
 from nn import augment, datasets, init, schedules
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
@@ -155,3 +158,10 @@ __all__ = [
     "schedules",
     "to_torch",
 ]
+
+
+def __getattr__(name: str) -> types.ModuleType:
+    """Import nn.sklearn when it is first used, because it imports scikit-learn."""
+    if name == "sklearn":
+        return importlib.import_module("nn.sklearn")
+    raise AttributeError(f"module 'nn' has no attribute {name!r}")

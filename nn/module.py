@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import tensorgrad as tg
+from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
-from nn.state import cast_all, fitted
+from nn.state import Leftovers, cast_all, fitted
 from nn.summary import summary
 from nn.words import MODULE
 
@@ -225,9 +226,10 @@ class Module(Configured):
         """Return a copy of the array of every parameter and buffer, by name."""
         return {name: array.copy() for name, array in self._arrays().items()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Leftovers:
         """Copy arrays into the parameters and buffers of the same names.
 
+        With `strict=False`, those that fit are copied, and the others are returned by name.
         Raises: ValueError, before anything is copied, that lists every array that does not fit or
         has values beyond the dtype; TypeError if `state` is no dict.
         """
@@ -238,13 +240,36 @@ class Module(Configured):
                 f"{', '.join(own)}, not as a {type(state).__name__}"
             )
         given = {name: np.asarray(value) for name, value in state.items()}
-        arrays = cast_all(given, own, type(self).__name__)  # from here on nothing can fail
+        arrays, left = cast_all(given, own)  # from here on nothing can fail
+        if strict and any(left):
+            raise ValueError(
+                f"these arrays do not fit {type(self).__name__}, and nothing was loaded: {left}"
+            )
         for name, p in self.named_parameters():
-            data = p.data
-            data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
-            p.data = data  # the engine learns that a graph recorded earlier has lost these values
+            if name in arrays:
+                data = p.data
+                data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
+                p.data = data  # the engine learns that an earlier graph has lost these values
         for name, module, key in self._buffer_places():
-            setattr(module, key, arrays[name])
+            if name in arrays:
+                setattr(module, key, arrays[name])
+        return left
+
+    def save_parameters(self, path: File) -> None:
+        """Write the parameters and buffers to a safetensors file."""
+        write_parameters(path, self.state_dict())
+
+    def load_parameters(self, path: File, strict: bool = True) -> Leftovers:
+        """Read the parameters and buffers from a safetensors file.
+
+        With `strict=False`, those that fit are read, and the others are returned by name.
+        Raises: ValueError, before anything is changed, if the file is damaged or does not fit.
+        """
+        parameters = read_parameters(path)
+        try:
+            return self.load_state_dict(parameters, strict)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Map the names of the parameters and buffers to their arrays."""

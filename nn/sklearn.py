@@ -29,8 +29,8 @@ except ImportError as error:
 
 __all__ = ["Classifier", "Regressor"]
 
-ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
-OPTIMIZERS = {
+ACTIVATION_CLASSES = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
+OPTIMIZER_CLASSES = {
     "adam": Adam, "adamw": AdamW, "sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "muon": Muon,
 }  # fmt: skip
 Network = Sequence[int] | Callable[[int, int, np.random.Generator], Module]
@@ -70,14 +70,15 @@ class _Estimator(BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _build(self, n_outputs: int) -> None:
-        """Make the model for the data of the first fit."""
+    def _build(self, n_outputs: int, dtype: np.dtype[Any]) -> None:
+        """Make the model for the data of the first fit, in their dtype."""
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
         if callable(self.network):
             module = self.network(self.n_features_in_, n_outputs, rng)
         else:
-            module = _layers([self.n_features_in_, *self.network, n_outputs], self._activation, rng)
+            sizes = [self.n_features_in_, *self.network, n_outputs]
+            module = _layers(sizes, self._activation, rng, dtype)
         self.model_ = Model(module)
         self.model_.set(loss=self._loss(), optimizer=self._optimizer())
         self.model_.rng = rng
@@ -88,11 +89,12 @@ class _Estimator(BaseEstimator):
 
         Raises: ValueError if there is none of this name.
         """
-        if self.activation not in ACTIVATIONS:
+        if self.activation not in ACTIVATION_CLASSES:
             raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}"
+                f"activation must be one of {', '.join(ACTIVATION_CLASSES)}, not "
+                f"{self.activation!r}"
             )
-        return ACTIVATIONS[self.activation]
+        return ACTIVATION_CLASSES[self.activation]
 
     def _loss(self) -> Loss:
         raise NotImplementedError
@@ -104,12 +106,12 @@ class _Estimator(BaseEstimator):
         """
         if callable(self.optimizer):
             return self.optimizer()
-        if self.optimizer not in OPTIMIZERS:
+        if self.optimizer not in OPTIMIZER_CLASSES:
             raise ValueError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS)}, or a function that makes one, "
-                f"not {self.optimizer!r}"
+                f"optimizer must be one of {', '.join(OPTIMIZER_CLASSES)}, or a function that "
+                f"makes one, not {self.optimizer!r}"
             )
-        return OPTIMIZERS[self.optimizer](
+        return OPTIMIZER_CLASSES[self.optimizer](
             learning_rate=self.learning_rate, weight_decay=self.weight_decay
         )
 
@@ -173,7 +175,7 @@ class Classifier(ClassifierMixin, _Estimator):
                 f"a classifier needs samples of at least two classes, but y has one class, "
                 f"{self.classes_[0]!r}"
             )
-        self._build(1 if len(self.classes_) == 2 else len(self.classes_))
+        self._build(1 if len(self.classes_) == 2 else len(self.classes_), X.dtype)
         return self._train(X, self._targets(classes), weights, self.epochs)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -188,7 +190,7 @@ class Classifier(ClassifierMixin, _Estimator):
             if classes is None:
                 raise ValueError("the first call of partial_fit needs classes, all that there are")
             self.classes_ = np.unique(classes)
-            self._build(1 if len(self.classes_) == 2 else len(self.classes_))
+            self._build(1 if len(self.classes_) == 2 else len(self.classes_), X.dtype)
         if new := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist()), key=repr):
             raise ValueError(
                 f"y has the classes {new}, which are not among those of the first call of "
@@ -212,7 +214,8 @@ class Classifier(ClassifierMixin, _Estimator):
 
         Shapes: X (N, D) -> (N,).
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
 
     def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Any, Any]:
         X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], reset=reset)
@@ -234,6 +237,11 @@ class Regressor(RegressorMixin, _Estimator):
     TransformedTargetRegressor, if they are far from the order of 1.
     """
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
     def _loss(self) -> Loss:
         return MeanSquaredError()
 
@@ -244,7 +252,7 @@ class Regressor(RegressorMixin, _Estimator):
         Raises: ValueError if the data are unusable.
         """
         X, y, weights = self._checked(X, y, sample_weight, reset=True)
-        self._build(1 if y.ndim == 1 else y.shape[1])
+        self._build(1 if y.ndim == 1 else y.shape[1], X.dtype)
         return self._train(X, y.reshape(len(y), -1), weights, self.epochs)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -256,7 +264,7 @@ class Regressor(RegressorMixin, _Estimator):
         first = not hasattr(self, "model_")
         X, y, weights = self._checked(X, y, sample_weight, reset=first)
         if first:
-            self._build(1 if y.ndim == 1 else y.shape[1])
+            self._build(1 if y.ndim == 1 else y.shape[1], X.dtype)
         return self._train(X, y.reshape(len(y), -1), weights, 1)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -276,10 +284,12 @@ class Regressor(RegressorMixin, _Estimator):
         return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
 
 
-def _layers(sizes: Sequence[int], activation: type[Module], rng: np.random.Generator) -> Sequential:
+def _layers(
+    sizes: Sequence[int], activation: type[Module], rng: np.random.Generator, dtype: np.dtype[Any]
+) -> Sequential:
     """Return Dense layers of these sizes, with an activation between two."""
     layers: list[Module] = []
     initializer = "he" if activation is ReLU else "glorot"
     for n, m in pairwise(sizes):
-        layers += [Dense(n, m, initializer=initializer, rng=rng), activation()]
+        layers += [Dense(n, m, initializer=initializer, rng=rng, dtype=dtype), activation()]
     return Sequential(*layers[:-1])

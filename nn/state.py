@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,32 +48,41 @@ def cast_or_none(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
     return new if np.array_equal(new, array) else None
 
 
-def cast_all(
-    arrays: Mapping[str, np.ndarray], needed: Mapping[str, np.ndarray], owner: str
-) -> dict[str, np.ndarray]:
-    """Convert arrays to those that can take the places of others of the same names.
+class Leftovers(NamedTuple):
+    """What was not loaded: names that the arrays lack, that they have besides, and that do not fit.
 
-    Raises: ValueError that lists all that do not fit, or are missing or not needed.
+    `mismatched` has the reason for each name.
     """
-    problems = [f"{name} is missing" for name in needed if name not in arrays]
-    problems += [
-        f"{name} is neither a parameter nor a buffer here" for name in arrays if name not in needed
-    ]
+
+    missing: list[str]
+    unexpected: list[str]
+    mismatched: dict[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"{name} is missing" for name in self.missing]
+        lines += [f"{name} is neither a parameter nor a buffer here" for name in self.unexpected]
+        lines += [f"{name} has {reason}" for name, reason in self.mismatched.items()]
+        return "; ".join(sorted(lines))
+
+
+def cast_all(
+    arrays: Mapping[str, np.ndarray], needed: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], Leftovers]:
+    """Convert the arrays that can take the places of others of the same names; list the rest."""
+    left = Leftovers(
+        [name for name in needed if name not in arrays],
+        [name for name in arrays if name not in needed],
+        {},
+    )
     new: dict[str, np.ndarray] = {}
-    for name in needed.keys() & arrays.keys():
+    for name in (name for name in needed if name in arrays):
         array, old = arrays[name], needed[name]
         reasons = misfits(array, old)
-        problems += [f"{name} has {reason}" for reason in reasons]
-        if reasons:
-            continue
-        fit = cast_or_none(array, old.dtype)
-        if fit is None:
-            problems.append(f"{name} has values beyond {old.dtype}, up to {abs(array).max():g}")
-        else:
+        fit = None if reasons else cast_or_none(array, old.dtype)
+        if fit is not None:
             new[name] = fit
-    if problems:
-        raise ValueError(
-            f"these arrays do not fit {owner}, and nothing was loaded: "
-            + "; ".join(sorted(problems))
-        )
-    return new
+        elif reasons:
+            left.mismatched[name] = reasons[0]
+        else:
+            left.mismatched[name] = f"values beyond {old.dtype}, up to {abs(array).max():g}"
+    return new, left

@@ -18,7 +18,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "__init__"],
     "nn": [
-        "words", "config", "figures", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "figures", "archive", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -43,7 +43,7 @@ FILES = {
     "nn/training": [
         "progress", "history", "interruptions", "bits", "position", "train_state", "callback", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
-        "archive", "saving", "checkpoint", "advice", "assembly", "model", "__init__",
+        "saving", "checkpoint", "advice", "assembly", "model", "__init__",
     ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]

@@ -12,13 +12,13 @@ from nn.seeding import generator
 
 @tg.impure
 def dropout_mask(
-    rng: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: np.dtype[Any]
+    rng: np.random.Generator, shape: tuple[int, ...], rate: float, factor: Any
 ) -> np.ndarray:
-    """Draw a mask that is 0 for a random fraction `rate` of its elements, and 1 / (1 - rate) else.
+    """Draw a mask that is 0 for a random fraction `rate` of its elements, and the factor elsewhere.
 
     Shapes: `shape`.
     """
-    return (rng.random(shape, np.float32) >= rate) * dtype.type(1 / (1 - rate))
+    return (rng.random(shape, np.float32) >= rate) * factor
 
 
 @register
@@ -48,7 +48,8 @@ class Dropout(Module):
         if not self.training or self.rate == 0:
             return x
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
-        return tg.dropout(x, dropout_mask(self.rng, self._mask_shape(x), self.rate, dtype))
+        factor = dtype.type(1 / (1 - self.rate))
+        return tg.dropout(x, dropout_mask(self.rng, self._mask_shape(x), self.rate, factor))
 
     def _mask_shape(self, x: tg.Tensor) -> tuple[int, ...]:
         return x.shape

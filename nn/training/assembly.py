@@ -6,15 +6,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 import tensorgrad as tg
+from nn.archive import File
 from nn.config import argument_text
 from nn.layers.container import Sequential
 from nn.losses import Loss
 from nn.metrics import Accuracy, Metric
 from nn.module import Module
 from nn.optim.base import Optimizer
+from nn.state import Leftovers
 from nn.training import saving
 from nn.training.advice import warn_of_settings
-from nn.training.saving import File
 from nn.training.train_state import TrainState
 from nn.words import MODEL, WithWords
 
@@ -118,18 +119,17 @@ class Assembly(TrainState, WithWords):
 
     def save_parameters(self, path: File) -> None:
         """Write the parameters and buffers to a safetensors file."""
-        saving.save_parameters(path, self.get_parameters())
+        self.module.save_parameters(path)
 
-    def load_parameters(self, path: File) -> None:
+    def load_parameters(self, path: File, strict: bool = True) -> Leftovers:
         """Read the parameters and buffers from a safetensors file.
 
+        With `strict=False`, those that fit are read, and the others are returned by name.
         Raises: ValueError, before anything is changed, if the file is damaged or does not fit.
         """
-        parameters = saving.load_parameters(path)
-        try:
-            self.set_parameters(parameters)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        left = self.module.load_parameters(path, strict)
+        self._untrained = False
+        return left
 
     def save(self, path: File) -> None:
         """Write everything that is needed to continue training as if it had not been interrupted.

@@ -22,7 +22,7 @@ from nn.training.train_state import TrainState
 
 
 @dataclass
-class Plan:
+class TrainPlan:
     """The data and the options of one call of `Model.train`."""
 
     batches: Batches | Stream
@@ -35,14 +35,14 @@ class Plan:
     callbacks: Sequence[Callback] = ()
 
 
-def train(state: TrainState, plan: Plan) -> None:
+def train(state: TrainState, plan: TrainPlan) -> None:
     """Train for more epochs, in training mode; a signal waits for the end of a step.
 
     Raises: the errors of `train_epoch`, unless a callback takes a divergence as the end.
     """
     restore_modes = modes_of(state.module)
     threads = blas_threads(state.module, plan.batches.size)
-    run = Run(state, plan.epochs, _names(state, plan), _steps(plan))
+    run = Run(state, plan.epochs, _measured_names(state, plan), _steps(plan))
 
     def learn() -> None:
         state.module.zero_grad()
@@ -70,7 +70,7 @@ def train(state: TrainState, plan: Plan) -> None:
     state.guard.call(learn, undo)
 
 
-def _learn(state: TrainState, plan: Plan, run: Run) -> None:
+def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train for the epochs of the plan, or until a callback stops the training."""
     call_hook(plan.callbacks, "on_train_begin", run)
     for _ in range(plan.epochs):
@@ -79,7 +79,7 @@ def _learn(state: TrainState, plan: Plan, run: Run) -> None:
             break
 
 
-def train_epoch(state: TrainState, plan: Plan, run: Run) -> None:
+def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train on every sample once; the history records each step, and the epoch at its end.
 
     An epoch that was interrupted is completed, if the batches are as they were.
@@ -136,7 +136,7 @@ def train_epoch(state: TrainState, plan: Plan, run: Run) -> None:
         progress.close()
 
 
-def _read(batches: Batches | Stream, plan: Plan, run: Run) -> Sequence[Any]:
+def _read(batches: Batches | Stream, plan: TrainPlan, run: Run) -> Sequence[Any]:
     """Return the next batches, or none at the end of the epoch.
 
     Raises: the error of the iterable that has them, with a note.
@@ -259,7 +259,7 @@ def end_epoch(
     state.position = None
 
 
-def _names(state: TrainState, plan: Plan) -> tuple[str, ...]:
+def _measured_names(state: TrainState, plan: TrainPlan) -> tuple[str, ...]:
     """List the numbers that the epochs of a training will have."""
     measures = list(state.measures())
     names = ["loss", "data_loss", "regularization_loss", *measures, "learning_rate", "time"]
@@ -268,7 +268,7 @@ def _names(state: TrainState, plan: Plan) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _steps(plan: Plan) -> int | None:
+def _steps(plan: TrainPlan) -> int | None:
     """Return the number of steps of the optimizer in an epoch, if it is known."""
     steps = plan.batches.steps
     return None if steps is None else -(-steps // plan.accumulate)

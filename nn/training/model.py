@@ -30,9 +30,9 @@ from nn.training.evaluation import (
     validate_inputs,
 )
 from nn.training.history import History
-from nn.training.loop import Plan, train
+from nn.training.loop import TrainPlan, train
 from nn.training.progress import check_print_every
-from nn.training.weighting import split, with_class_weights
+from nn.training.weighting import split_samples, with_class_weights
 
 
 class Model(Assembly):
@@ -111,7 +111,7 @@ class Model(Assembly):
             batches, held = self._batches(X, y, batch_size, weights, validation_split)
         if validation_data is not None:
             held = self._validation(validation_data)
-        plan = Plan(
+        plan = TrainPlan(
             batches, held, epochs, shuffle, print_every,
             count(validation_every, "validation_every"), count(accumulate, "accumulate"),
             check_callbacks(callbacks),
@@ -219,7 +219,7 @@ class Model(Assembly):
         data = checked_data(self, X, y, names, weights[0])
         held = None
         if fraction:
-            data, part = split(data, fraction)
+            data, part = split_samples(data, fraction)
             held = checked_batches(self, part, EVALUATION_BATCH, names, learning=True)
         return checked_batches(
             self, with_class_weights(data, weights[1]), size, names, learning=True

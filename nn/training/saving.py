@@ -1,59 +1,28 @@
-"""Files of parameters and of whole models, in the safetensors format: arrays and JSON, never code.
+"""Files of whole models, in the safetensors format: arrays and JSON, never code.
 
-A file of parameters has an array under the name of each parameter and buffer, such as "0.weights",
-and any framework's safetensors can read it. A model's file has these under "parameters.", the
-optimizer's states under "optimizer.", the history under "history.", the sums of an epoch that is
-not complete under "epoch.", and the rest as JSON in the header.
+The arrays of the parameters and buffers have names that begin with "parameters.", those of the
+optimizer's states with "optimizer.", those of the history with "history.", and the sums of an epoch
+that is not complete with "epoch."; the rest is JSON in the header.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
+from nn.archive import File, read_archive, warn_of_values, write_archive
 from nn.config import build, build_within, describe
 from nn.losses import Loss
 from nn.metrics import Accuracy, Metric
 from nn.module import Module
 from nn.optim.base import Optimizer
-from nn.training.archive import read_archive, warn_of_values, write_archive
 from nn.training.bits import jsonable
 from nn.training.generators import generators, restore_generators
 from nn.training.history import History
 from nn.training.position import COUNT_LIMIT, Position
 from nn.training.rebuilding import check_rebuilt
 from nn.training.train_state import TrainState
-
-File = str | os.PathLike[str]
-
-
-# Parameters only
-
-
-def save_parameters(path: File, parameters: Mapping[str, np.ndarray]) -> None:
-    """Write arrays under their names; the file is replaced as a whole, or stays as it was.
-
-    Raises: TypeError if safetensors has no form for an array; ImportError if it is not installed.
-    """
-    write_archive(path, parameters, {"holds": "parameters"})
-
-
-def load_parameters(path: File) -> dict[str, np.ndarray]:
-    """Read the arrays of a file of parameters, which may come from another framework.
-
-    Raises: ValueError if the file is damaged, not of the safetensors format, or holds a whole
-    model; ImportError if safetensors is not installed.
-    """
-    arrays, metadata = read_archive(path)
-    if metadata.get("holds") == "model":
-        raise ValueError(f"{path} holds a whole model; load it with nn.Model.load({str(path)!r})")
-    warn_of_values(path, arrays)
-    return arrays
-
-
-# Whole models
 
 
 def save(path: File, state: TrainState) -> None:

@@ -76,7 +76,7 @@ def _table(class_weight: Any, classes: np.ndarray) -> dict[int, float]:
     return dict(class_weight)
 
 
-def split(data: Batch, fraction: float) -> tuple[Batch, Batch]:
+def split_samples(data: Batch, fraction: float) -> tuple[Batch, Batch]:
     """Split data into those of the training and a random fraction for the validation.
 
     The same data are always split in the same way, so that a training that goes on does not learn

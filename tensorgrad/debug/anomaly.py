@@ -19,7 +19,7 @@ from tensorgrad.rules import Op
 MISSING = "leave the missing values out first: (y - a * X)[ok], with ok = ~np.isnan(y)"
 GIVEN_NAN = f"  if NaN stands for a missing value, {MISSING}"
 TIMES_NAN = f"  0 times NaN is NaN; {MISSING}"
-WRITTEN = "  write to the tensor, as t[0] = 5, and not to t.data[0], or after backward"
+UNNOTICED_WRITE = "  write to the tensor, as t[0] = 5, and not to t.data[0], or after backward"
 BEHIND_WHERE = (
     "  this is right behind np.where; but if the whole is smooth there, as sqrt(x)**2 is, the "
     "gradient is wrong: write it without the infinite slope, as x"
@@ -148,7 +148,7 @@ class Detector(Observer):
             if self.fingerprints.get(node, fingerprint(node)) != fingerprint(node):
                 raise RuntimeError(
                     f"an array that the gradient of {node.op.name} needs was written to after the "
-                    f"call\n{self.place(node).text}\n{WRITTEN}"
+                    f"call\n{self.place(node).text}\n{UNNOTICED_WRITE}"
                 )
             if self.visited is not None:
                 self.arrived.pop(self.visited, None)

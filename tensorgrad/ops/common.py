@@ -67,15 +67,18 @@ def zeros_of(v: Any, shape: Any) -> Any:
     return np.zeros_like(v, order="C", shape=shape)
 
 
+DECIDABLE = (np.ndarray, np.generic, int, float, complex)
+
+
 def is_plain(*xs: Any) -> bool:
     """Return True for arrays and numbers, whose values may decide what a rule computes.
 
     Those of tensors may not: an observer may follow them, and a program stand for them.
     """
-    foreign = [x for x in xs if type(x) in FOREIGN]
-    if foreign:
-        return foreign[0].is_plain()
-    return all(isinstance(x, (np.ndarray, np.generic, int, float, complex)) for x in xs)
+    for x in xs:
+        if not isinstance(x, DECIDABLE):
+            return next((other.is_plain() for other in xs if type(other) in FOREIGN), False)
+    return True
 
 
 @primitive

@@ -8,6 +8,9 @@ import numpy as np
 from tensorgrad.ops.common import as_array, axis_index, numpys, positions, values
 from tensorgrad.rules import composite
 
+# An array of objects as their first argument is written to, and not converted to numbers.
+FILLING = {np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_diagonal}
+
 
 @composite(np.copyto)
 def _copyto(dst, src, casting="same_kind", where=True):

@@ -21,6 +21,7 @@ from tensorgrad.operands import FOREIGN, objects_as_numbers, plain_array, refuse
 from tensorgrad.ops.common import as_operand
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
+from tensorgrad.ops.writes import FILLING
 from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
@@ -275,7 +276,7 @@ class Tensor(Attributes, Signatures):
 
     def __array_function__(self, function: Function, _types: Any, args: Any, kwargs: Any) -> Any:
         for x in (*args, *kwargs.values()) if kwargs else args:
-            if type(x) is np.ndarray and x.dtype.kind == "O":
+            if type(x) is np.ndarray and x.dtype.kind == "O" and function not in FILLING:
                 args, kwargs = objects_as_numbers([args, kwargs])
                 break
         result = dispatch(function, args, kwargs)

@@ -688,3 +688,45 @@ def test_values_beyond_the_dtype_load_nothing(dtype, wide, beyond, strict):
     state["last"] = np.array([1, np.inf if np.dtype(dtype).kind in "fc" else 7], wide)
     net.load_state_dict(state)  # an infinity fits into every float
     np.testing.assert_equal(net.state_dict(), state)
+
+
+# Files of parameters
+
+
+def test_parameters_of_any_module_in_a_file(tmp_path):
+    module, path = Counter(), tmp_path / "p.safetensors"
+    module.buffer("count", np.arange(3.0))
+    module.save_parameters(path)
+    again = Counter()
+    again.buffer("count", np.zeros(3))
+    left = again.load_parameters(path)
+    assert not any(left)
+    np.testing.assert_equal(again.state_dict(), module.state_dict())
+
+
+def test_what_fits_is_loaded_and_the_rest_is_reported(tmp_path):
+    first = nn.Sequential(nn.Dense(2, 3, rng=0), nn.Dense(3, 4, rng=1))
+    path = tmp_path / "p"
+    first.save_parameters(path)
+    other = nn.Sequential(nn.Dense(2, 3, rng=2), nn.ReLU(), nn.Dense(3, 4, rng=3))
+    before = other.state_dict()
+    with pytest.raises(
+        ValueError, match=r"p: these arrays do not fit Sequential, .* 2\.weights is"
+    ):
+        other.load_parameters(path)
+    np.testing.assert_equal(other.state_dict(), before)
+    left = other.load_parameters(path, strict=False)
+    assert left.missing == ["2.weights", "2.biases"]
+    assert left.unexpected == ["1.biases", "1.weights"]
+    assert left.mismatched == {}
+    assert str(left).startswith("1.biases is neither a parameter nor a buffer here; 1.weights is")
+    np.testing.assert_array_equal(other[0].weights.data, first[0].weights.data)
+    np.testing.assert_array_equal(other[2].weights.data, before["2.weights"])
+    wide = nn.Sequential(nn.Dense(2, 3, rng=4), nn.Dense(3, 5, rng=5))
+    left = wide.load_state_dict(first.state_dict(), strict=False)
+    assert left.mismatched == {
+        "1.weights": "shape (3, 4), but (3, 5) is needed",
+        "1.biases": "shape (4,), but (5,) is needed",
+    }
+    model = nn.Model(wide)
+    assert model.load_parameters(path, strict=False) == left

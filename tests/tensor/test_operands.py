@@ -433,3 +433,18 @@ def test_reshape_copies_if_asked(make):
 def test_messages_name_the_ufunc_of_a_method():
     with pytest.raises(TypeError, match=r"^power\.reduce of tensors that require a gradient: "):
         np.power.reduce(leaf(1.0, 2.0))
+
+
+def test_an_array_of_objects_that_is_written_to_stays_itself():
+    for write in (
+        lambda a, t: np.put(a, [0, 1], t),
+        lambda a, t: np.putmask(a, [True, True], t),
+        lambda a, t: np.place(a, [True, True], t),
+        lambda a, t: np.copyto(a, t),
+        lambda a, t: np.put_along_axis(a, np.array([0, 1]), t, 0),
+    ):
+        array = np.array([None, 0], object)
+        write(array, tg.Tensor([3.0, 4.0]))
+        assert array.tolist() == [3.0, 4.0]
+        with pytest.raises(TypeError, match="would lose the gradient"):
+            write(np.array([1, 2], object), leaf(3.0, 4.0))

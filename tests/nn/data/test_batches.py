@@ -111,10 +111,9 @@ def test_errors_of_shapes_give_advice_that_fits():
     with pytest.raises(ValueError, match=r"one sample alone is X\[None\]"):
         model.predict(data[0])
     model.predict(data[0][None])
-    two = (data, data)
-    with pytest.raises(
-        ValueError, match=r"2 samples but y has 3000 .* tuple of 2 arrays, and each"
-    ):
+    two = [data, data]
+    words = r"2 samples but y has 3000 .* list of 2 arrays, .* several inputs of a module are given as a tuple"
+    with pytest.raises(ValueError, match=words):
         model.train(two, data[:, :1], print_every=0)
     with pytest.raises(ValueError, match=r"X is not one array.* list of 2 arrays, and each"):
         model.train([data, data[:, :1]], data[:, :1], print_every=0)

@@ -14,7 +14,8 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn.training import archive, interruptions, loop
+from nn import archive
+from nn.training import interruptions, loop
 from tensorgrad.engine.state import STATE
 
 ROOT = Path(nn.__file__).parents[1]

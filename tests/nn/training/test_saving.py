@@ -11,8 +11,9 @@ import pytest
 
 import nn
 import tensorgrad as tg
+from nn import archive
 from nn.config import KINDS
-from nn.training import archive, bits
+from nn.training import bits
 
 pytest.importorskip("safetensors")
 

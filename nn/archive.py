@@ -1,7 +1,13 @@
-"""Archives: arrays and JSON in a safetensors file, with a checksum of both."""
+"""Archives: arrays and JSON in a safetensors file, with a checksum of both.
+
+A file of parameters has an array under the name of each parameter and buffer, such as "0.weights",
+and any framework's safetensors can read it.
+"""
 
 import hashlib
 import json
+import os
+import reprlib
 import warnings
 from collections.abc import Mapping
 from types import ModuleType
@@ -12,10 +18,33 @@ import numpy as np
 from nn.config import INSTALL_EXTRAS
 from tensorgrad.files import read_file, write_file
 
+File = str | os.PathLike[str]
+
 MARK, CHECKSUM = "tensorgrad", "checksum"  # our entries in the metadata of the header
 VERSION = 2  # files of version 1 had no checksum
 HEADER_BYTES = 1 << 24  # of a header; JSON grows by 25 times when it is read
 DEPTH = 200  # of lists and objects inside each other
+
+
+def write_parameters(path: File, parameters: Mapping[str, np.ndarray]) -> None:
+    """Write arrays under their names; the file is replaced as a whole, or stays as it was.
+
+    Raises: TypeError if safetensors has no form for an array; ImportError if it is not installed.
+    """
+    write_archive(path, parameters, {"holds": "parameters"})
+
+
+def read_parameters(path: File) -> dict[str, np.ndarray]:
+    """Read the arrays of a file of parameters, which may come from another framework.
+
+    Raises: ValueError if the file is damaged, not of the safetensors format, or holds a whole
+    model; ImportError if safetensors is not installed.
+    """
+    arrays, metadata = read_archive(path)
+    if metadata.get("holds") == "model":
+        raise ValueError(f"{path} holds a whole model; load it with nn.Model.load({str(path)!r})")
+    warn_of_values(path, arrays)
+    return arrays
 
 
 def write_archive(path: Any, arrays: Mapping[str, np.ndarray], metadata: dict[str, Any]) -> None:
@@ -46,7 +75,8 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     data = read_file(path)
     try:
         entries = _header_entries(data)
-        arrays = safe.numpy.load(data)
+        # By name, because safetensors returns them in an order of its own each time.
+        arrays = dict(sorted(safe.numpy.load(data).items()))
         text = entries.get(MARK, "{}")
         metadata = json.loads(text)
         _check_json(metadata)
@@ -58,8 +88,8 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     version = metadata.get("version", VERSION)
     if version not in (1, VERSION):
         raise ValueError(
-            f"{path} was written in version {version} of this format, but this tensorgrad reads "
-            f"versions up to {VERSION}; update tensorgrad"
+            f"{path} was written in version {reprlib.repr(version)} of this format, but this "
+            f"tensorgrad reads versions up to {VERSION}; update tensorgrad"
         )
     _verify(path, arrays, entries, version if MARK in entries else None)
     return arrays, metadata
