@@ -79,7 +79,7 @@ class Captured:
         generators = [(g, generator_state(g)) for g in self.generators]
         leaves = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
         grads = [(node, node.extras and node.extras.grad) for node in leaves]
-        constants = [Source(t) for t in self.tensors.values() if t.node is None]
+        constants: list[Any] = [Source(t) for t in self.tensors.values() if t.node is None]
         values = [(source, source.read()) for source in (*constants, *self.buffers)]
         legacy = np.random.get_state()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
@@ -171,7 +171,7 @@ def watching(tensors: list[Any]) -> Iterator[None]:
     kinds = [(t, type(t)) for t in tensors]
     try:
         for t, kind in kinds:
-            t.__class__ = watched(kind)
+            t.__class__ = watched(kind)  # type: ignore[arg-type]
         yield
     finally:
         for t, kind in kinds:
@@ -264,7 +264,8 @@ def different(a: Tracing, b: Tracing) -> None:
         if not compare.alike_steps(step, other):
             raise Untraceable(differs(step))
     if len(a.steps) != len(b.steps) or not compare.alike(a.results, b.results):
-        raise Untraceable(differs((a.steps or b.steps or [None])[-1]))
+        steps = a.steps or b.steps
+        raise Untraceable(differs(steps[-1] if steps else None))
 
 
 def differs(step: Step | None) -> str:

@@ -99,7 +99,8 @@ class Constants:
     def object(self, x: Any) -> Expr:
         """Return the name of an object that has no text."""
         if id(x) not in self.objects:
-            base = self.known.get(id(x)) or getattr(x, "__name__", type(x).__name__)
+            own: str = getattr(x, "__name__", type(x).__name__)
+            base = self.known.get(id(x)) or own
             name = self.taken.new(base.strip("<>").lower())
             if hasattr(x, "bit_generator"):  # an argument of the text
                 self.generators.append((name, x))

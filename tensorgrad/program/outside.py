@@ -95,8 +95,9 @@ class Outside:
         elif is_object(x):
             buffers = getattr(x, "_buffers", ())
             self.buffers += [(vars(x), key) for key in buffers]
-            items = [(k, v) for k, v in vars(x).items() if k not in buffers]
-            yield from (self.guarded(vars(x), k, v) for k, v in items)
+            for key, value in list(vars(x).items()):
+                if key not in buffers:
+                    yield self.guarded(vars(x), key, value)
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.draw import RecordedGraph
 from tensorgrad.program.constants import SMALL
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array, string
@@ -102,8 +101,7 @@ class Program:
         """Draw the lines as a graph; the options are those of `tg.draw`."""
         from tensorgrad.program.drawing import ProgramGraph
 
-        graph: RecordedGraph = ProgramGraph(self._text)
-        return graph.draw(**options)
+        return ProgramGraph(self._text).draw(**options)
 
 
 def constant_lines(text: Text) -> list[str]:

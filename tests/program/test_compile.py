@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,20 @@ def test_programs_can_be_switched_off():
         [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, check=True
     )
     assert out.stdout.split() == [b"2.0"]
+
+
+def test_an_error_in_a_program_shows_its_line_and_the_users():
+    def f(x):
+        inverse = np.linalg.inv(x)  # the user's line
+        return np.sum(inverse**2)
+
+    compiled = tg.compile(tg.grad(f))
+    compiled(np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        compiled(np.zeros((2, 2)))
+    shown = "".join(traceback.format_exception(error.value))
+    assert "inverse = np.linalg.inv(x)\n" in shown.partition("recorded by")[0]
+    assert "inverse = np.linalg.inv(x)  # the user's line" in shown.partition("recorded by")[2]
 
 
 def test_random_numbers_of_a_declared_function_are_drawn_at_each_call():
