@@ -118,6 +118,8 @@ class Captured:
         recorder.outside = {id(t): source for t, source in sources}
         leaves = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in leaves if t.is_leaf]
+        if any(node.extras is not None and node.extras.hooks for _, node, _ in grads):
+            raise Untraceable("a parameter has a hook, which a program would not call; remove it")
         buffers = [(b, b.read(), recorder.stand_in(b.read().copy())) for b in self.buffers]
         try:
             for b, _, x in buffers:
@@ -138,6 +140,12 @@ class Captured:
             recorder.put_back()
             for b, array, _ in buffers:
                 b.write(array)
+            kept_outside = self.outside.restore()
+        if kept_outside:
+            raise Untraceable(
+                "the function keeps a traced value in a list, a dict or an attribute from outside, "
+                "which a program does not fill; return it instead"
+            )
         touched = {v.root for step in recorder.steps for v in step.writes}
         kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
         externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]

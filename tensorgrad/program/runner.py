@@ -88,7 +88,7 @@ class Runner:
             if not guard.holds():
                 return False
         for t, node in self.nodes:
-            if t.node is not node:
+            if t.node is not node or (node and node.extras and node.extras.hooks):
                 return False
         return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
 
