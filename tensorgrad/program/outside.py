@@ -68,6 +68,7 @@ class Outside:
         self.generators: list[Any] = []
         self.arrays: list[np.ndarray] = []
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
+        self.containers: list[tuple[Any, Any]] = []  # and copies of them
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.seen: dict[int, Any] = {}
         stack = [f]
@@ -88,6 +89,7 @@ class Outside:
         elif isinstance(x, FUNCTIONS):
             yield from self.function(x)
         elif isinstance(x, (dict, list)):
+            self.containers.append((x, x.copy()))
             items = x.items() if isinstance(x, dict) else enumerate(x)
             yield from (self.guarded(x, key, value) for key, value in items)
         elif isinstance(x, (tuple, set, frozenset)):
@@ -95,8 +97,10 @@ class Outside:
         elif is_object(x):
             buffers = getattr(x, "_buffers", ())
             self.buffers += [(vars(x), key) for key in buffers]
-            items = [(k, v) for k, v in vars(x).items() if k not in buffers]
-            yield from (self.guarded(vars(x), k, v) for k, v in items)
+            self.containers.append((vars(x), vars(x).copy()))
+            for key, value in list(vars(x).items()):
+                if key not in buffers:
+                    yield self.guarded(vars(x), key, value)
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
@@ -104,6 +108,16 @@ class Outside:
         if isinstance(value, (TensorBase, np.ndarray)) and isinstance(key, str):
             self.names.setdefault(id(value), key)
         return value
+
+    def restore(self) -> bool:
+        """Take out of containers what holds stand-ins; return True if there was anything."""
+        found = False
+        for container, copy in self.containers:
+            if any(map(is_stand_in, values_of(container))):
+                found = True
+                container.clear()
+                (container.update if isinstance(container, dict) else container.extend)(copy)
+        return found
 
     def function(self, f: Any) -> Iterator[Any]:
         """Yield what a function uses: its closure, its defaults, and the globals that it names."""
@@ -129,6 +143,18 @@ class Outside:
                 for name in global_names(f.__code__):
                     if name in f.__globals__:
                         yield self.guarded(f.__globals__, name, f.__globals__[name])
+
+
+def values_of(container: Any) -> Any:
+    """Return the values in a dict or a list."""
+    return container.values() if isinstance(container, dict) else container
+
+
+def is_stand_in(x: Any) -> bool:
+    """Return True for a stand-in, and for a tensor that has one for its value."""
+    return type(x) is TracedArray or (
+        isinstance(x, TensorBase) and type(SLOT.__get__(x)) is TracedArray
+    )
 
 
 def is_object(x: Any) -> bool:
