@@ -1,0 +1,52 @@
+"""Order statistics of few and of many ranks, and covariances with weights of another dtype."""
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+RNG = np.random.default_rng(0)
+
+
+def gradient(f, x):
+    return tg.grad(lambda t: np.sum(f(t)))(x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_quantiles_have_the_gradients_of_one_at_a_time(dtype):
+    x = RNG.integers(0, 8, (3, 40)).astype(dtype)  # equal elements abound
+    many = np.linspace(0, 1, 101)
+    weights = RNG.standard_normal((101, 3)).astype(dtype)
+    together = gradient(lambda t: weights * np.quantile(t, many, axis=1), x)
+    single = sum(
+        gradient(lambda t, w=w, q=q: w * np.quantile(t, q, axis=1), x)
+        for w, q in zip(weights, many)
+    )
+    assert together.dtype == single.dtype == x.dtype
+    np.testing.assert_allclose(together, single, rtol=1e-4 if dtype == np.float32 else 1e-12)
+
+
+def test_equal_elements_share_the_gradient_of_a_median():
+    x = np.array([3.0, 2.0, np.nan, 2.0, 1.0, 2.0])
+    third = 1 / 3
+    np.testing.assert_allclose(gradient(np.nanmedian, x), [0, third, 0, third, 0, third])
+    np.testing.assert_allclose(gradient(np.nanmedian, x[:4]), [0, 0.5, 0, 0.5])
+    np.testing.assert_allclose(
+        gradient(np.median, np.array([1.0, 3.0, 2.0, 5.0])), [0, 0.5, 0.5, 0]
+    )
+
+
+def test_the_second_derivative_of_a_median_reaches_the_element():
+    x = np.array([3.0, 1.0, 2.0])
+    second = tg.hessian(lambda t: np.median(t) ** 3)(x)
+    np.testing.assert_allclose(second, np.diag([0, 0, 12.0]))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_the_gradient_of_a_vandermonde_matrix(n):
+    x = np.array([2.0, 0.0, -1.5], np.float32)
+    slopes = sum(k * np.where(k == 1, 1.0, x ** max(k - 1, 0)) for k in range(1, n)) + 0 * x
+    for increasing in (True, False):
+        found = gradient(lambda t, i=increasing: np.vander(t, n, increasing=i), x)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, slopes, rtol=1e-6)
