@@ -138,12 +138,13 @@ def _cov(
     if y is not None:
         x = np.concatenate([x, _variables(y, rowvar, dtype)])
     ddof = ddof if ddof is not None else 0 if bias else 1
-    given = [as_array(v) for v in (fweights, aweights) if v is not None]
+    # In double precision, as NumPy: n is a difference, which in float32 would lose most of its digits.
+    given = [np.astype(as_array(v), float) for v in (fweights, aweights) if v is not None]
     w = math.prod(given) if given else None
     mean, total = np.average(x, axis=1, weights=w, returned=True)
     n = total[0]
     weighted = ddof and aweights is not None
-    n = n - (ddof * np.sum(w * aweights) / n if weighted else ddof)
+    n = n - (ddof * np.sum(w * given[-1]) / n if weighted else ddof)
     n = np.where(n > 0, n, 0.0)
     x = x - np.expand_dims(mean, 1)
     other = x if w is None else x * w

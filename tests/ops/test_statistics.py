@@ -42,6 +42,22 @@ def test_the_second_derivative_of_a_median_reaches_the_element():
     np.testing.assert_allclose(second, np.diag([0, 0, 12.0]))
 
 
+def test_weights_of_float32_lose_no_digits_of_a_covariance():
+    x = np.array([[-4.8270, -7.5824, -0.6047], [-1.5412, -1.9719, -4.1460]])
+    weights = np.array([0.3666, 0.0583, 0.7006], np.float32)  # the divisor is a small difference
+
+    def gradients(weights):
+        return tg.grad(lambda x, w: np.cov(x, ddof=2, aweights=w)[0, 1], (0, 1))(x, weights)
+
+    (of_x, of_weights), (right, right_weights) = (
+        gradients(weights),
+        gradients(weights.astype(float)),
+    )
+    np.testing.assert_allclose(of_x, right, rtol=1e-12)
+    np.testing.assert_allclose(of_weights, right_weights, rtol=1e-6)
+    assert of_weights.dtype == np.float32
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_the_gradient_of_a_vandermonde_matrix(n):
     x = np.array([2.0, 0.0, -1.5], np.float32)
