@@ -1,5 +1,6 @@
 """The examples run as a user runs them, on pictures as a user makes them."""
 
+import io
 import os
 import runpy
 import shutil
@@ -17,10 +18,10 @@ pytest.importorskip("safetensors", reason="the examples save their model")
 
 import examples  # noqa: E402
 import nn  # noqa: E402
-from examples import fashion_mnist, first_graph, spiral  # noqa: E402
+from examples import fashion_mnist, first_graph, spiral, vae  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
-from examples.pictures import confusion_matrix, input_figure, save_figure  # noqa: E402
-from nn import datasets  # noqa: E402
+from examples.pictures import confusion_matrix, input_figure, predictions_figure, save_figure  # noqa: E402
+from nn.data import datasets  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +56,86 @@ def test_the_main_job_leaves_all_that_it_promises(trained):
     for picture in ("history.png", "predictions.png", "confusion.png"):
         assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
     assert "softmax_cross_entropy" in (trained / "graph.dot").read_text()
+
+
+@pytest.fixture(scope="module")
+def convolutional(garments, tmp_path_factory):
+    """Run the main job with a small convolutional network and all that goes with it."""
+    out = tmp_path_factory.mktemp("cnn")
+    fashion_mnist.main(["train", "--network", "cnn", "--channels", "4", "8", "--hidden", "16", "--batch-norm", "--dropout",
+                        "0.1", "--augment", "1", "--epochs", "5", "--data", str(garments[0]), "--out", str(out)])  # fmt: skip
+    return out
+
+
+def test_a_convolutional_network_leaves_its_filters_and_maps_too(convolutional):
+    assert {p.name for p in convolutional.iterdir()} >= {
+        "model.safetensors", "history.png", "predictions.png", "confusion.png", "filters.png", "maps.png",
+        "graph.dot", "graph.html",
+    }  # fmt: skip
+    for picture in ("filters.png", "maps.png"):
+        assert cv2.imread(str(convolutional / picture)).std() > 10
+    dot = (convolutional / "graph.dot").read_text()
+    assert all(name in dot for name in ("Conv2D", "MaxPool2D", "BatchNorm"))
+
+
+def test_a_convolutional_network_learns_and_predicts(convolutional, garments, tmp_path, capsys):
+    fashion_mnist.main(["evaluate", "--data", str(garments[0]), "--out", str(convolutional)])
+    found = capsys.readouterr().out
+    assert float(found.partition("acc: ")[2].partition(",")[0]) > 0.4
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), garments[1][0])
+    fashion_mnist.main(["predict", str(path), "--model", str(convolutional / "model.safetensors"),
+                        "--out", str(tmp_path)])  # fmt: skip
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+def test_the_defaults_are_those_of_the_network(garments, tmp_path):
+    kinds = {}
+    for network in ("mlp", "cnn"):
+        args = fashion_mnist.parser().parse_args(["train", "--network", network])
+        fashion_mnist.set_defaults(args)
+        kinds[network] = fashion_mnist.build(args, 100)
+    assert "inverse_time" in repr(kinds["mlp"].optimizer)
+    assert "one_cycle" in repr(kinds["cnn"].optimizer)
+    shapes = [p.shape for p in kinds["cnn"].module.parameters()]
+    assert shapes == [
+        (3, 3, 1, 16),
+        (16,),
+        (3, 3, 16, 32),
+        (32,),
+        (1568, 128),
+        (128,),
+        (128, 10),
+        (10,),
+    ]
+    args = fashion_mnist.parser().parse_args(["train", "--hidden", "7"])
+    fashion_mnist.set_defaults(args)
+    assert args.hidden == [7]
+
+
+def test_a_variational_autoencoder_draws_its_plane(garments, tmp_path, capsys):
+    vae.main(["--epochs", "2", "--data", str(garments[0]), "--out", str(tmp_path)])
+    losses = [float(part.split()[0]) for part in capsys.readouterr().out.split("loss: ")[1:]]
+    assert losses[1] < 0.96 * losses[0]
+    for name in ("plane.png", "decoded.png", "reconstructions.png"):
+        assert cv2.imread(str(tmp_path / name)).std() > 10
+
+
+def test_the_loss_of_the_autoencoder_is_its_bound():
+    """Against the integral: KL of N(m, s²) from N(0, 1), and Bernoulli pixels."""
+    rng = np.random.default_rng(0)
+    mean, log_variance = rng.normal(size=(2, 3, 2))
+    x, logits = rng.random((3, 28, 28)), rng.normal(size=(3, 28, 28))
+    pixels, divergence = vae.negative_elbo(x, logits, mean, log_variance)
+    p = 1 / (1 + np.exp(-logits))
+    assert pixels == pytest.approx(-np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / 3)
+    z = np.linspace(-30, 30, 200_001)[:, None, None]
+    s = np.exp(log_variance / 2)
+    density = np.exp(-(((z - mean) / s) ** 2) / 2) / (s * np.sqrt(2 * np.pi))
+    ratio = -(((z - mean) / s) ** 2) / 2 - np.log(s) + z**2 / 2
+    assert divergence == pytest.approx(
+        np.sum(np.trapezoid(density * ratio, z, axis=0)) / 3, rel=1e-6
+    )
 
 
 def test_a_missing_dot_is_a_friendly_note(garments, tmp_path, monkeypatch, capsys):
@@ -209,7 +290,9 @@ def copy_of_the_examples(folder):
 
 
 @pytest.mark.parametrize("name", ["nn", "tensorgrad"])
-@pytest.mark.parametrize("example", ["fashion_mnist", "first_graph", "readme_pictures", "spiral"])
+@pytest.mark.parametrize(
+    "example", ["fashion_mnist", "first_graph", "readme_pictures", "spiral", "vae"]
+)
 def test_a_foreign_package_of_the_same_name_is_named_with_its_place(name, example, tmp_path):
     environment = copy_of_the_examples(tmp_path)
     (tmp_path / name).mkdir()
@@ -265,7 +348,7 @@ def test_confusion_counts_true_rows_and_predicted_columns():
 def test_a_failed_picture_leaves_none_behind(tmp_path):
     class Broken:
         def savefig(self, path, **_):
-            path.write_bytes(b"half")
+            path.write(b"half")
             raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
@@ -313,3 +396,174 @@ def test_an_interrupted_training_keeps_what_was_learned(garments, tmp_path, monk
     fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
     assert "interrupted: the model is saved" in capsys.readouterr().out
     assert nn.Model.load(tmp_path / "model.safetensors").optimizer.iterations == 7
+
+
+# The command line anywhere
+
+
+@pytest.fixture
+def photo(garments, tmp_path):
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), garments[1][0])
+    return path
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave out the pictures, which take longer than a short training."""
+    for name in ("draw_results", "draw_step"):
+        monkeypatch.setattr(fashion_mnist, name, lambda *_: None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_output_in_any_encoding(encoding, photo, trained, tmp_path, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    arguments = ["predict", str(photo), "--model", str(trained / "model.safetensors")]
+    fashion_mnist.main([*arguments, "--out", str(tmp_path)])
+    sys.stdout.flush()
+    text = written.getvalue().decode(encoding)
+    assert ("█" in text) == (encoding == "utf-8")
+    assert encoding == "utf-8" or "###" in text
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+def test_a_program_without_a_console(undrawn, garments, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    fashion_mnist.main(["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)])
+    assert (tmp_path / "model.safetensors").exists()
+    with pytest.raises(SystemExit, match="error: "):
+        fashion_mnist.main(["--resume", str(tmp_path / "nothing"), "--out", str(tmp_path)])
+
+
+def in_a_process(arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "examples.fashion_mnist", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_without_docstrings_and_with_a_foreign_backend(photo, trained, tmp_path):
+    model = ["--model", trained / "model.safetensors"]
+    environment = {"PYTHONOPTIMIZE": "2", "MPLBACKEND": "module://of.another.environment"}
+    done = in_a_process(["predict", photo, *model, "--out", tmp_path], **environment)
+    _, errors = done.communicate()
+    assert done.returncode == 0, errors.decode()
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_closed_pipe_loses_no_model(garments, tmp_path):
+    """As `| head -1` closes it; the training ends, and its model is saved."""
+    common = ["--data", garments[0], "--out", tmp_path, "--checkpoint-every", "1"]
+    process = in_a_process(["--epochs", "300", *common], PYTHONUNBUFFERED="1")
+    while b"step: 0" not in process.stdout.readline():
+        pass
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0, errors.decode()
+    assert b"Traceback" not in errors
+    loaded = nn.Model.load(tmp_path / "model.safetensors")
+    assert 0 < loaded.optimizer.iterations < 1500
+
+
+def test_one_unreadable_picture_does_not_stop_the_others(photo, trained, tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"hello")
+    arguments = ["predict", tmp_path / "broken.png", photo, tmp_path / "nothing.png"]
+    model = ["--model", trained / "model.safetensors", "--out", tmp_path]
+    with pytest.raises(SystemExit) as stop:
+        fashion_mnist.main([*map(str, arguments), *map(str, model)])
+    assert "broken.png is not a picture" in stop.value.code
+    assert "nothing.png" in stop.value.code
+    assert f"{photo}: " in capsys.readouterr().out
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+def test_resume_says_what_it_ignores(undrawn, trained, garments, tmp_path, capsys):
+    common = ["--data", str(garments[0]), "--out", str(tmp_path), "--epochs", "1"]
+    resume = ["--resume", str(trained / "model.safetensors")]
+    fashion_mnist.main([*common, *resume, "--hidden", "5", "--seed", "4", "--batch-size", "64"])
+    assert "ignored: --hidden, --seed\n" in capsys.readouterr().out
+    fashion_mnist.main([*common, *resume])
+    assert "ignored" not in capsys.readouterr().out
+
+
+def test_a_crashed_run_goes_on_from_its_checkpoint(undrawn, garments, tmp_path, monkeypatch):
+    common = ["--data", str(garments[0]), "--out", str(tmp_path)]
+    step = nn.Adam.step
+
+    def crash(optimizer):
+        if optimizer.iterations == 8:
+            raise RuntimeError("crash")
+        step(optimizer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.Adam, "step", crash)
+        with pytest.raises(RuntimeError, match="crash"):
+            fashion_mnist.main([*common, "--epochs", "3", "--checkpoint-every", "3"])
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    assert nn.Model.load(checkpoint).optimizer.iterations == 6
+    fashion_mnist.main([*common, "--epochs", "2", "--resume", str(checkpoint)])
+    resumed = nn.Model.load(tmp_path / "model.safetensors")
+    assert not checkpoint.exists()  # the model is further
+    fashion_mnist.main([*common, "--epochs", "3"])
+    whole = nn.Model.load(tmp_path / "model.safetensors")
+    np.testing.assert_equal(resumed.get_parameters(), whole.get_parameters())
+
+
+def test_a_folder_that_is_full_is_found_before_the_training(garments, tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "the file was not written: No space left on device", str(path))
+
+    monkeypatch.setattr(fashion_mnist, "write_file", full)
+    monkeypatch.setattr(nn.Model, "train", lambda *_, **__: pytest.fail("the training began"))
+    with pytest.raises(SystemExit, match=r"MB cannot be written .*No space left") as stop:
+        fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
+    assert str(tmp_path) in stop.value.code
+    assert ".space" not in stop.value.code
+
+
+def test_ctrl_c_while_pictures_are_drawn_ends_in_one_line(garments, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fashion_mnist, "draw_results", stop)
+    with pytest.raises(SystemExit) as ended:
+        fashion_mnist.main(["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)])
+    assert ended.value.code == 130
+    errors = capsys.readouterr().err
+    assert f"the model is in {tmp_path / 'model.safetensors'}; its pictures are not" in errors
+    assert "Traceback" not in errors
+
+
+def test_synthetic_data_have_a_folder_of_their_own(
+    undrawn, garments, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TENSORGRAD_DATA", raising=False)
+    monkeypatch.setattr(datasets, "_cache", lambda: tmp_path / "cache")
+    small = datasets.synthetic_garments(300, 50, rng=0)
+    monkeypatch.setattr(datasets, "synthetic_garments", lambda rng: small)
+    fashion_mnist.main(["--epochs", "1", "--offline"])
+    out = capsys.readouterr().out
+    assert "the output goes to runs/synthetic, not to runs/fashion_mnist" in out.replace("\\", "/")
+    assert out.rstrip().endswith("say nothing of Fashion-MNIST.")
+    assert (tmp_path / "runs" / "synthetic" / "model.safetensors").exists()
+    assert not (tmp_path / "runs" / "fashion_mnist").exists()
+
+
+def test_the_caption_says_which_pictures_are_chosen(garments):
+    figure = predictions_figure(
+        garments[1][:30],
+        np.eye(10)[np.arange(30) % 10],
+        garments[2][:30],
+        list("abcdefghij"),
+        chosen=24,
+    )
+    text = figure.get_suptitle()
+    assert text.startswith("the first 24 test images: ")
+    assert text.endswith("; then 6 others, chosen because they are wrong")
