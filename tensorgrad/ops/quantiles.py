@@ -165,6 +165,8 @@ def _declare_quantiles(name, whole, skip_nan):
         refuse_out(name, out)
         value = numpys(function, a, q, axis, method=method, keepdims=keepdims, weights=weights)
         q = as_array(q) / whole
+        if as_array(value).dtype.kind == "O":  # Fractions, which a tensor does not hold
+            value = np.astype(as_array(value), float)
         with np.errstate(all="ignore"):  # because NumPy has already warned
             found = _quantile(a, q, axis, method, keepdims, skip_nan, weights)
         return substituted(found, value)

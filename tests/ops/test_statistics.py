@@ -1,5 +1,7 @@
 """Order statistics of few and of many ranks, and covariances with weights of another dtype."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,15 @@ def test_many_quantiles_have_the_gradients_of_one_at_a_time(dtype):
     )
     assert together.dtype == single.dtype == x.dtype
     np.testing.assert_allclose(together, single, rtol=1e-4 if dtype == np.float32 else 1e-12)
+
+
+def test_quantiles_at_fractions_are_floats():
+    x = tg.Tensor(np.arange(8))
+    for q in (Fraction(1, 2), [Fraction(1, 2), Fraction(1, 4)]):
+        found = np.quantile(x, q)
+        assert found.dtype == float
+        np.testing.assert_array_equal(found, np.quantile(x.data, np.array(q, float)))
+    assert np.percentile(x, Fraction(50)).item() == 3.5
 
 
 def test_equal_elements_share_the_gradient_of_a_median():
