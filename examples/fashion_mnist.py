@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +26,13 @@ from examples.pictures import (
     predictions_figure,
     save_figure,
 )
+from examples.terminal import bar, run, say, silence
+from nn.training.interruptions import is_half_step
+from tensorgrad.files import check_output, write_file
 
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
-OUT = Path("runs/fashion_mnist")
-MODEL = "model.safetensors"
+OUT, SYNTHETIC_OUT = Path("runs/fashion_mnist"), Path("runs/synthetic")
+MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 
 
 def pictures(images: np.ndarray) -> np.ndarray:
@@ -71,9 +75,9 @@ def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
     """Load the data set and print its source, with a clear warning if the garments are drawn."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", nn.datasets.SyntheticDataWarning)
-        data = nn.datasets.fashion_mnist(args.data)
+        data = nn.datasets.fashion_mnist(args.data, download=not args.offline)
     for warning in caught:
-        print(f"\n*** {warning.message} ***\n", file=sys.stderr)
+        say(f"\n*** {warning.message} ***\n")
     print(f"data: {data.source}")
     print(f"{len(data.X_train):,} training images, {len(data.X_test):,} test images")
     return data
@@ -81,11 +85,14 @@ def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
 
 def train(args: argparse.Namespace) -> None:
     """Train a network, save it, and draw its results."""
+    if args.resume:
+        report_ignored(args)
     set_defaults(args)
-    args.out.mkdir(parents=True, exist_ok=True)
     data = load_data(args)
+    choose_folder(args, data)
     steps = args.epochs * -(-len(data.X_train) // args.batch_size)
     model = nn.Model.load(args.resume) if args.resume else build(args, steps)
+    check_space(args.out, model)
     X, X_test = pictures(data.X_train), pictures(data.X_test)
     if args.network == "mlp":
         X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
@@ -101,15 +108,71 @@ def train(args: argparse.Namespace) -> None:
             epochs=args.epochs,
             validation_data=(X_test, data.y_test),
             print_every=100,
+            callbacks=[nn.ModelCheckpoint(args.out / CHECKPOINT, args.checkpoint_every)],
         )
-    except KeyboardInterrupt:
-        if not model.history.steps["loss"]:
+    except (KeyboardInterrupt, BrokenPipeError) as error:
+        if not model.history.steps["loss"] or is_half_step(error):
             raise
+        if isinstance(error, BrokenPipeError):  # the model is worth more than its output
+            silence()
         print("\ninterrupted: the model is saved as it is now")
     model.save(args.out / MODEL)
     print("wrote", args.out / MODEL)
-    draw_results(model, data, args.out)
-    draw_step(model, X[: args.batch_size], data.y_train[: args.batch_size], args.out)
+    (args.out / CHECKPOINT).unlink(missing_ok=True)  # the model is at least as far
+    try:
+        draw_results(model, data, args.out)
+        draw_step(model, X[: args.batch_size], data.y_train[: args.batch_size], args.out)
+    except KeyboardInterrupt as error:
+        error.add_note(f"the model is in {args.out / MODEL}; its pictures are not complete")
+        raise
+    if data.source == "synthetic":
+        print(f"\nThe data were synthetic: the results in {args.out} say nothing of Fashion-MNIST.")
+
+
+def choose_folder(args: argparse.Namespace, data: nn.datasets.FashionMNIST) -> None:
+    """Make the output folder, one of its own for synthetic data, and check that it is writable.
+
+    Raises: OSError if it cannot be made or written to.
+    """
+    if args.out is None:
+        args.out = OUT if data.source != "synthetic" else SYNTHETIC_OUT
+        if args.out != OUT:
+            print(f"The data are synthetic: the output goes to {args.out}, not to {OUT}.")
+    args.out = args.out.expanduser()
+    args.out.mkdir(parents=True, exist_ok=True)
+    check_output(args.out / MODEL)
+
+
+def check_space(out: Path, model: nn.Model) -> None:
+    """Check before the training that the disk has space for the model and its pictures.
+
+    Raises: OSError if it has not.
+    """
+    # The parameters, the states of Adam, a second file before it replaces the first, and pictures.
+    needed = 8 * sum(a.nbytes for a in model.get_parameters().values()) + (4 << 20)
+    trial = out / f"{MODEL}.space"
+    try:
+        write_file(trial, bytes(needed))
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{needed / 1e6:.0f} MB cannot be written ({error.strerror})", str(out)
+        ) from error
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def report_ignored(args: argparse.Namespace) -> None:
+    """Print the options that a resumed training does not use, because the file has them."""
+    used = ("--epochs", "--batch-size", "--checkpoint-every", "--augment", "--resume", "--network")
+    given = [
+        option
+        for option, details in TRAIN.items()
+        if option not in used
+        and getattr(args, option[2:].replace("-", "_"))
+        != details.get("default", details.get("action") and False)
+    ]
+    if given:
+        print(f"--resume continues with the settings in {args.resume}; ignored: {', '.join(given)}")
 
 
 def set_defaults(args: argparse.Namespace) -> None:
@@ -139,7 +202,9 @@ def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> 
     # The first 24 predictions, then some wrong ones, which are more instructive.
     shown = np.concatenate([np.arange(len(wrong))[:24], np.flatnonzero(wrong[24:])[:16] + 24])
     save_figure(
-        predictions_figure(data.X_test[shown], probabilities[shown], data.y_test[shown], NAMES),
+        predictions_figure(
+            data.X_test[shown], probabilities[shown], data.y_test[shown], NAMES, chosen=24
+        ),
         out / "predictions.png",
     )
     matrix = confusion_matrix(probabilities.argmax(axis=1), data.y_test, len(NAMES))
@@ -203,22 +268,30 @@ def evaluate(args: argparse.Namespace) -> None:
 def predict(args: argparse.Namespace) -> None:
     """Classify pictures, of any size, with a saved model."""
     model = load_model(args)
-    inputs = np.stack([read_photo(path) for path in args.images])
-    probabilities = model.predict(scaled(inputs))
+    seen, failed = {}, []
+    for path in args.images:
+        try:
+            seen[path] = read_photo(path)
+        except (OSError, ValueError) as error:  # the other pictures can still be classified
+            failed.append(f"error: {error}")
     args.out.mkdir(parents=True, exist_ok=True)
-    stems = [path.stem for path in args.images]
-    for k, (path, image, p) in enumerate(zip(args.images, inputs, probabilities, strict=True)):
+    stems = [path.stem for path in seen]
+    probabilities = model.predict(scaled(np.stack([*seen.values()]))) if seen else []
+    for k, ((path, image), p) in enumerate(zip(seen.items(), probabilities, strict=True)):
         print(f"\n{path}: {NAMES[p.argmax()]}")
         for c in np.argsort(-p):
-            print(f"  {NAMES[c]:>12} {'█' * round(30 * float(p[c])):<30} {p[c]:7.2%}")
+            print(f"  {NAMES[c]:>12} {bar(float(p[c]))} {p[c]:7.2%}")
         number = f"_{k}" if stems.count(path.stem) > 1 else ""
         picture = args.out / f"seen_{path.stem}{number}.png"
         save_figure(input_figure(image, p, NAMES), picture)
         print(f"  the network's input: {picture}")
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 def load_model(args: argparse.Namespace) -> nn.Model:
     """Load the saved model; exit with an error if there is none."""
+    args.out = args.out or OUT
     path = args.model or args.out / MODEL
     if not Path(path).exists():
         raise SystemExit(
@@ -236,8 +309,11 @@ def positive(text: str) -> int:
 
 
 # fmt: off
-OUT_FOLDER = {"--out": dict(type=Path, default=OUT, help="folder for the model and the pictures")}
-DATA = {"--data": dict(type=Path, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download")}
+OUT_FOLDER = {"--out": dict(type=Path, help=f"folder for the model and the pictures; {OUT}, or {SYNTHETIC_OUT} of synthetic data")}
+DATA = {
+    "--data":          dict(type=Path, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download"),
+    "--offline":       dict(action="store_true", help="do not look for the data in the network"),
+}
 SAVED = {"--model": dict(type=Path, help=f"file of the model, instead of {MODEL} in --out")}
 TRAIN = {
     "--network":       dict(choices=["mlp", "cnn"], default="mlp", help="the book's network, or a convolutional one"),
@@ -254,6 +330,7 @@ TRAIN = {
     "--dropout":       dict(type=float, default=0.0, help="fraction of units dropped after each hidden layer"),
     "--l2":            dict(type=float, default=0.0, help="L2 regularization of the hidden weights"),
     "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
+    "--checkpoint-every": dict(type=positive, metavar="STEPS", help=f"steps between two files {CHECKPOINT} in --out, from which --resume goes on after a crash; one epoch"),
     "--resume":        dict(type=Path, help="saved model to continue from, with its own settings"),
 }
 NETWORKS = {  # the defaults that depend on the network
@@ -272,11 +349,11 @@ COMMANDS = {
 def parser() -> argparse.ArgumentParser:
     """Build the parser from the table of commands and their options."""
     top = argparse.ArgumentParser(
-        prog="python -m examples.fashion_mnist", description=__doc__.splitlines()[0]
+        prog="python -m examples.fashion_mnist", description=summary_of(sys.modules[__name__])
     )
     commands = top.add_subparsers(dest="command")
     for name, (function, options) in COMMANDS.items():
-        summary = function.__doc__.splitlines()[0]
+        summary = summary_of(function)
         command = commands.add_parser(
             name,
             help=summary,
@@ -289,16 +366,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def summary_of(documented: Any) -> str:
+    """Return the first line of a docstring, which PYTHONOPTIMIZE=2 removes."""
+    return (documented.__doc__ or "Fashion-MNIST").splitlines()[0]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the command line and run the command, `train` if there is none."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
         argv.insert(0, "train")
     args = parser().parse_args(argv)
-    try:
-        args.function(args)
-    except (FloatingPointError, ImportError, OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
+    run(lambda: args.function(args))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """The figures of the Fashion-MNIST run."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tensorgrad.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,20 +16,23 @@ RIGHT, WRONG = "#0072B2", "#D55E00"  # blue and vermilion, distinct with any col
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure to a temporary file and rename it, so that no incomplete file appears."""
-    temporary = path.with_name(f".{path.name}")
-    try:
-        figure.savefig(temporary, dpi=120, format=path.suffix[1:])
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a figure as a whole, so that no incomplete file appears."""
+    data = io.BytesIO()
+    figure.savefig(data, dpi=120, format=path.suffix[1:])
+    write_file(path, data.getvalue())
 
 
 def predictions_figure(
-    images: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]
+    images: np.ndarray,
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    *,
+    chosen: int | None = None,
 ) -> "Figure":
     """Draw a grid of images with predicted names and confidences, and the right name if wrong.
 
+    The caption says that the images from number `chosen` on are chosen mistakes.
     Shapes: images (N, 28, 28), probabilities (N, C), labels (N,).
     """
     from matplotlib.figure import Figure
@@ -48,11 +54,12 @@ def predictions_figure(
         if not right:
             title += f"\nis {names[y]}"
         ax.set_title(title, fontsize=8, color=RIGHT if right else WRONG)
-    wrong = int((predicted != labels).sum())
-    figure.suptitle(
-        f"{len(images)} test images: {len(images) - wrong} right (✓), {wrong} wrong (✗)",
-        fontsize=11,
-    )
+    n = len(images) if chosen is None else min(chosen, len(images))
+    wrong = int((predicted[:n] != labels[:n]).sum())
+    caption = f"the first {n} test images: {n - wrong} right (✓), {wrong} wrong (✗)"
+    if n < len(images):
+        caption += f"; then {len(images) - n} others, chosen because they are wrong"
+    figure.suptitle(caption, fontsize=11)
     return figure
 
 

@@ -7,6 +7,7 @@ and any framework's safetensors can read it.
 import hashlib
 import json
 import os
+import reprlib
 import warnings
 from collections.abc import Mapping
 from types import ModuleType
@@ -74,7 +75,8 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     data = read_file(path)
     try:
         entries = _header_entries(data)
-        arrays = safe.numpy.load(data)
+        # By name, because safetensors returns them in an order of its own each time.
+        arrays = dict(sorted(safe.numpy.load(data).items()))
         text = entries.get(MARK, "{}")
         metadata = json.loads(text)
         _check_json(metadata)
@@ -86,8 +88,8 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     version = metadata.get("version", VERSION)
     if version not in (1, VERSION):
         raise ValueError(
-            f"{path} was written in version {version} of this format, but this tensorgrad reads "
-            f"versions up to {VERSION}; update tensorgrad"
+            f"{path} was written in version {reprlib.repr(version)} of this format, but this "
+            f"tensorgrad reads versions up to {VERSION}; update tensorgrad"
         )
     _verify(path, arrays, entries, version if MARK in entries else None)
     return arrays, metadata

@@ -15,6 +15,7 @@ from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
 from nn.optim.groups import ParameterGroup, build_groups, check_groups, describe_groups
 from nn.optim.settings import STEP_SETTINGS, Rate, check_decay, check_savable, checked, rate_at
 from nn.optim.threads import run_in_threads
+from nn.state import cast_or_none
 from nn.words import OPTIMIZER, SETTINGS
 
 FLUSH = 32  # steps between two flushes of denormal numbers
@@ -266,6 +267,7 @@ class Optimizer(Configured):
         if not isinstance(iterations, int | np.integer) or iterations < 0:
             raise ValueError(f"iterations is the number of steps taken, not {iterations!r}")
         groups = build_groups(state.get("groups"), self._parameters, type(self))
+        saved = {k: self._converted(k, arrays) for k, arrays in state["states"].items()}
         for setting, value in settings.items():
             setattr(self, setting, value)
         if _layout(groups) != _layout(self._groups):
@@ -274,8 +276,22 @@ class Optimizer(Configured):
         self.iterations, self._rate = int(iterations), None
         flats = self._flats or self._make_flats()
         for k, states in enumerate(self.states):
-            for (segment, flat), array in zip(self._segments(flats), state["states"][states]):
+            for (segment, flat), array in zip(self._segments(flats), saved[states]):
                 segment.of(flat.states[k])[...] = array
+
+    def _converted(self, kind: str, arrays: list[Any]) -> list[np.ndarray]:
+        """Convert arrays to the dtypes of the states of a kind.
+
+        Raises: ValueError if one has values beyond its dtype.
+        """
+        new = []
+        for i, (p, array) in enumerate(zip(self._parameters, arrays)):
+            dtype = np.result_type(p.dtype, np.float32)
+            fit = cast_or_none(np.asarray(array), dtype)
+            if fit is None:
+                raise ValueError(f"the {kind} of parameter {i} has values that {dtype} cannot hold")
+            new.append(fit)
+        return new
 
     def _make_flats(self) -> list[FlatParameters]:
         """Make one FlatParameters for each group and dtype among the parameters."""

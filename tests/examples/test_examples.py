@@ -1,5 +1,6 @@
 """The examples run as a user runs them, on pictures as a user makes them."""
 
+import io
 import os
 import runpy
 import shutil
@@ -19,8 +20,8 @@ import examples  # noqa: E402
 import nn  # noqa: E402
 from examples import fashion_mnist, first_graph, spiral, vae  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
-from examples.pictures import confusion_matrix, input_figure, save_figure  # noqa: E402
-from nn import datasets  # noqa: E402
+from examples.pictures import confusion_matrix, input_figure, predictions_figure, save_figure  # noqa: E402
+from nn.data import datasets  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -347,7 +348,7 @@ def test_confusion_counts_true_rows_and_predicted_columns():
 def test_a_failed_picture_leaves_none_behind(tmp_path):
     class Broken:
         def savefig(self, path, **_):
-            path.write_bytes(b"half")
+            path.write(b"half")
             raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
@@ -395,3 +396,174 @@ def test_an_interrupted_training_keeps_what_was_learned(garments, tmp_path, monk
     fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
     assert "interrupted: the model is saved" in capsys.readouterr().out
     assert nn.Model.load(tmp_path / "model.safetensors").optimizer.iterations == 7
+
+
+# The command line anywhere
+
+
+@pytest.fixture
+def photo(garments, tmp_path):
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), garments[1][0])
+    return path
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Leave out the pictures, which take longer than a short training."""
+    for name in ("draw_results", "draw_step"):
+        monkeypatch.setattr(fashion_mnist, name, lambda *_: None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+def test_output_in_any_encoding(encoding, photo, trained, tmp_path, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    arguments = ["predict", str(photo), "--model", str(trained / "model.safetensors")]
+    fashion_mnist.main([*arguments, "--out", str(tmp_path)])
+    sys.stdout.flush()
+    text = written.getvalue().decode(encoding)
+    assert ("█" in text) == (encoding == "utf-8")
+    assert encoding == "utf-8" or "###" in text
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+def test_a_program_without_a_console(undrawn, garments, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    fashion_mnist.main(["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)])
+    assert (tmp_path / "model.safetensors").exists()
+    with pytest.raises(SystemExit, match="error: "):
+        fashion_mnist.main(["--resume", str(tmp_path / "nothing"), "--out", str(tmp_path)])
+
+
+def in_a_process(arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "examples.fashion_mnist", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_without_docstrings_and_with_a_foreign_backend(photo, trained, tmp_path):
+    model = ["--model", trained / "model.safetensors"]
+    environment = {"PYTHONOPTIMIZE": "2", "MPLBACKEND": "module://of.another.environment"}
+    done = in_a_process(["predict", photo, *model, "--out", tmp_path], **environment)
+    _, errors = done.communicate()
+    assert done.returncode == 0, errors.decode()
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_closed_pipe_loses_no_model(garments, tmp_path):
+    """As `| head -1` closes it; the training ends, and its model is saved."""
+    common = ["--data", garments[0], "--out", tmp_path, "--checkpoint-every", "1"]
+    process = in_a_process(["--epochs", "300", *common], PYTHONUNBUFFERED="1")
+    while b"step: 0" not in process.stdout.readline():
+        pass
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0, errors.decode()
+    assert b"Traceback" not in errors
+    loaded = nn.Model.load(tmp_path / "model.safetensors")
+    assert 0 < loaded.optimizer.iterations < 1500
+
+
+def test_one_unreadable_picture_does_not_stop_the_others(photo, trained, tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"hello")
+    arguments = ["predict", tmp_path / "broken.png", photo, tmp_path / "nothing.png"]
+    model = ["--model", trained / "model.safetensors", "--out", tmp_path]
+    with pytest.raises(SystemExit) as stop:
+        fashion_mnist.main([*map(str, arguments), *map(str, model)])
+    assert "broken.png is not a picture" in stop.value.code
+    assert "nothing.png" in stop.value.code
+    assert f"{photo}: " in capsys.readouterr().out
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+def test_resume_says_what_it_ignores(undrawn, trained, garments, tmp_path, capsys):
+    common = ["--data", str(garments[0]), "--out", str(tmp_path), "--epochs", "1"]
+    resume = ["--resume", str(trained / "model.safetensors")]
+    fashion_mnist.main([*common, *resume, "--hidden", "5", "--seed", "4", "--batch-size", "64"])
+    assert "ignored: --hidden, --seed\n" in capsys.readouterr().out
+    fashion_mnist.main([*common, *resume])
+    assert "ignored" not in capsys.readouterr().out
+
+
+def test_a_crashed_run_goes_on_from_its_checkpoint(undrawn, garments, tmp_path, monkeypatch):
+    common = ["--data", str(garments[0]), "--out", str(tmp_path)]
+    step = nn.Adam.step
+
+    def crash(optimizer):
+        if optimizer.iterations == 8:
+            raise RuntimeError("crash")
+        step(optimizer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.Adam, "step", crash)
+        with pytest.raises(RuntimeError, match="crash"):
+            fashion_mnist.main([*common, "--epochs", "3", "--checkpoint-every", "3"])
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    assert nn.Model.load(checkpoint).optimizer.iterations == 6
+    fashion_mnist.main([*common, "--epochs", "2", "--resume", str(checkpoint)])
+    resumed = nn.Model.load(tmp_path / "model.safetensors")
+    assert not checkpoint.exists()  # the model is further
+    fashion_mnist.main([*common, "--epochs", "3"])
+    whole = nn.Model.load(tmp_path / "model.safetensors")
+    np.testing.assert_equal(resumed.get_parameters(), whole.get_parameters())
+
+
+def test_a_folder_that_is_full_is_found_before_the_training(garments, tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "the file was not written: No space left on device", str(path))
+
+    monkeypatch.setattr(fashion_mnist, "write_file", full)
+    monkeypatch.setattr(nn.Model, "train", lambda *_, **__: pytest.fail("the training began"))
+    with pytest.raises(SystemExit, match=r"MB cannot be written .*No space left") as stop:
+        fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
+    assert str(tmp_path) in stop.value.code
+    assert ".space" not in stop.value.code
+
+
+def test_ctrl_c_while_pictures_are_drawn_ends_in_one_line(garments, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fashion_mnist, "draw_results", stop)
+    with pytest.raises(SystemExit) as ended:
+        fashion_mnist.main(["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)])
+    assert ended.value.code == 130
+    errors = capsys.readouterr().err
+    assert f"the model is in {tmp_path / 'model.safetensors'}; its pictures are not" in errors
+    assert "Traceback" not in errors
+
+
+def test_synthetic_data_have_a_folder_of_their_own(
+    undrawn, garments, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TENSORGRAD_DATA", raising=False)
+    monkeypatch.setattr(datasets, "_cache", lambda: tmp_path / "cache")
+    small = datasets.synthetic_garments(300, 50, rng=0)
+    monkeypatch.setattr(datasets, "synthetic_garments", lambda rng: small)
+    fashion_mnist.main(["--epochs", "1", "--offline"])
+    out = capsys.readouterr().out
+    assert "the output goes to runs/synthetic, not to runs/fashion_mnist" in out.replace("\\", "/")
+    assert out.rstrip().endswith("say nothing of Fashion-MNIST.")
+    assert (tmp_path / "runs" / "synthetic" / "model.safetensors").exists()
+    assert not (tmp_path / "runs" / "fashion_mnist").exists()
+
+
+def test_the_caption_says_which_pictures_are_chosen(garments):
+    figure = predictions_figure(
+        garments[1][:30],
+        np.eye(10)[np.arange(30) % 10],
+        garments[2][:30],
+        list("abcdefghij"),
+        chosen=24,
+    )
+    text = figure.get_suptitle()
+    assert text.startswith("the first 24 test images: ")
+    assert text.endswith("; then 6 others, chosen because they are wrong")

@@ -532,3 +532,24 @@ def test_a_setting_that_is_assigned_is_checked_as_in_the_constructor(setting, va
     assert getattr(optimizer, setting) == before
     optimizer.learning_rate = np.float32(0.5)
     assert type(optimizer.learning_rate) is float
+
+
+@pytest.mark.parametrize("strict", ["raise", "warn"])
+def test_a_state_beyond_the_dtype_changes_nothing(strict):
+    p = tg.Tensor(np.ones(3, np.float32), requires_grad=True)
+    optimizer = Adam([p], learning_rate=0.5)
+    state = optimizer.state_dict()
+    state["settings"] = state["settings"] | {"learning_rate": 0.1}
+    state["states"]["m"][0] = np.array([1e-60, 2, 3])  # rounding to 0 is no loss
+    state["states"]["v"][0] = np.array([1, 2, 1e300])
+    with (
+        np.errstate(all=strict),
+        pytest.raises(ValueError, match="v of parameter 0 has values that"),
+    ):
+        optimizer.load_state_dict(state)
+    assert optimizer.learning_rate == 0.5
+    assert not np.any(optimizer.state_dict()["states"]["m"][0])
+    state["states"]["v"][0][2] = 1
+    with np.errstate(all=strict):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict()["states"]["m"][0].tolist() == [0, 2, 3]
