@@ -108,7 +108,7 @@ def _set_up(
 
 def _threads(workload: Workload, peer: str) -> list[int]:
     """Return the numbers of threads to try: PyTorch uses them for everything, BLAS for large products only."""
-    both = peer == "torch" or (
+    both = PEERS[peer].set_threads is PEERS["torch"].set_threads or (
         workload.products and PEERS[peer].set_threads is PEERS["hand"].set_threads
     )
     return [1, CORES] if workload.threads and both and CORES > 1 else [1]

@@ -42,6 +42,7 @@ class Peer:
 PEERS = {
     "tensorgrad": Peer("tensorgrad"),
     "torch":      Peer("PyTorch", ("torch",), _torch),
+    "torch last": Peer("PyTorch, channels last", ("torch",), _torch),
     "jax":        Peer("JAX jit", ("jax",), _own),
     "jax eager":  Peer("JAX eager", ("jax",), _own),
     "autograd":   Peer("HIPS autograd", ("autograd",)),

@@ -15,7 +15,7 @@ from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.state import Leftovers, cast_all, fitted
 from nn.summary import summary
-from nn.words import MODULE
+from nn.words import MODULE, check_flag
 
 
 class Module(Configured):
@@ -44,7 +44,11 @@ class Module(Configured):
     def __call__(self, *args: Any, **kwargs: Any) -> tg.Tensor:
         """Call `forward`, and record its operations as those of this module."""
         scope = self._scope or self._scope_named("")
-        return scope.run(self.forward, args, kwargs)
+        try:
+            return scope.run(self.forward, args, kwargs)
+        except TypeError as error:
+            check_flag(self.forward, args, kwargs, error)
+            raise
 
     def penalty(self) -> tg.Tensor | None:
         """Return the regularization of this module without its children, or None for none."""
@@ -129,8 +133,6 @@ class Module(Configured):
                 else:
                     seen.add(id(part))
                     yield below, part
-
-    # Names, for drawing
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._buffers:

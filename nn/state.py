@@ -25,13 +25,14 @@ def fitted(value: Any, old: np.ndarray, name: str) -> np.ndarray:
     """
     if value is old:  # as after `self.mean *= 0.9`
         return old
-    array = tg.Tensor(value).data
+    other = hasattr(value, "__array_function__") and not isinstance(value, (np.ndarray, tg.Tensor))
+    array = value if other else tg.Tensor(value).data  # other arrays stay what they are
     for problem in misfits(array, old):
         raise ValueError(
             f"the buffer {name} was assigned an array of {problem}; assign one that fits, or make "
             "the buffer anew with self.buffer(name, array)"
         )
-    return np.array(array, old.dtype)
+    return array.astype(old.dtype) if other else np.array(array, old.dtype)
 
 
 def cast_or_none(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Words of the book and of other libraries, and what to write here in their place."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 
@@ -28,6 +29,18 @@ def word(cls: type, name: str) -> str:
     """Return what to write in place of an attribute of a class, "" if that is not known."""
     tables = (vars(base).get("_words", {}) for base in cls.__mro__)
     return next((table[name] for table in tables if name in table), "")
+
+
+def check_flag(
+    forward: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any], error: TypeError
+) -> None:
+    """Raise TypeError if `forward` was given the book's flag `training`, which it does not take."""
+    flagged = "training" in keywords or (len(args) > 1 and isinstance(args[-1], bool))
+    if flagged and "training" not in inspect.signature(forward).parameters:
+        raise TypeError(
+            "forward takes no flag for training; call module.train() or module.eval() before, "
+            "which holds for all modules in it; nn.Model does so by itself"
+        ) from error
 
 
 # fmt: off

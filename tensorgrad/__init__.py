@@ -34,6 +34,7 @@ from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.tensor.logits import logits_of
 from tensorgrad.tensor.tensor import Tensor
+from tensorgrad.tensor.words import missing_name as _missing_name
 from tensorgrad.transforms.custom import checkpoint, custom_gradient
 from tensorgrad.transforms.functional import (
     elementwise_grad,
@@ -106,3 +107,8 @@ __all__ = [
     "walk",
     "windows",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Say what to write in place of a name that torch or NumPy has."""
+    raise AttributeError(_missing_name(name))

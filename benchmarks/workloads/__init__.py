@@ -3,6 +3,7 @@
 from benchmarks.harness import Workload
 from benchmarks.workloads import (
     arrays,
+    convolution,
     fashion_mnist,
     functional,
     growth,
@@ -17,6 +18,7 @@ FAMILIES: dict[str, list[Workload]] = {
     "scalars": scalars.WORKLOADS,
     "arrays": arrays.WORKLOADS,
     "mlp": mlp.WORKLOADS,
+    "convolution": convolution.WORKLOADS,
     "fashion-mnist": fashion_mnist.WORKLOADS,
     "functional": functional.WORKLOADS,
     "optimizers": optimizers.WORKLOADS,

@@ -45,7 +45,7 @@ def backward(
             found[node] = g
         rules = node.op and node.op.rules
         args, out, kwargs = (node.args, node.out, node.kwargs) if saved is None else saved(node)
-        for i, parent in enumerate(parents_of(node)):
+        for i, parent in enumerate(node.parents or parents_of(node)):
             if parent is None or (useful is not None and parent not in useful):
                 continue
             given = step = rules[i](g, out, *args, **kwargs) if kwargs else rules[i](g, out, *args)
@@ -78,7 +78,7 @@ def toposort(roots: Iterable[Node], since: int = 0) -> list[Node]:
     seen = set(roots)
     stack = list(seen)
     while stack:
-        for parent in parents_of(stack.pop()):
+        for parent in (node := stack.pop()).parents or parents_of(node):
             if parent is not None and parent not in seen and parent.serial >= since:
                 seen.add(parent)
                 stack.append(parent)

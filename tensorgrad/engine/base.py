@@ -3,6 +3,8 @@
 import weakref
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.engine.node import Node
 from tensorgrad.engine.state import STATE
 from tensorgrad.rules import Function, Op
@@ -49,14 +51,12 @@ def unwrap(x: Any) -> Any:
 
 
 def unwrap_constants(x: Any) -> Any:
-    """Replace every tensor in x, except those with a gradient that would be lost, by its array."""
+    """Replace each tensor in x by its array, in tuples and lists too, but for those recorded."""
+    if type(x) is np.ndarray:
+        return x
     if isinstance(x, TensorBase):
         return x if x.node is not None and STATE.get().recording else x._value
-    if type(x) in (tuple, list):
-        return type(x)(map(unwrap_constants, x))
-    if type(x) is dict:
-        return {key: unwrap_constants(item) for key, item in x.items()}
-    return x
+    return type(x)(map(unwrap_constants, x)) if type(x) in (tuple, list) else x
 
 
 def with_node(t: Any, node: Node | None) -> Any:

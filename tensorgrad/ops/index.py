@@ -64,7 +64,7 @@ def is_integer(item):
     """Return True for an integer or integers, given as a number, a list or an array."""
     return (
         not isinstance(item, (slice, type(None), type(Ellipsis)))
-        and np.asarray(item).dtype.kind in "iu"
+        and as_array(item).dtype.kind in "iu"
     )
 
 
@@ -73,14 +73,21 @@ def repeats(items):
     return any(is_integer(item) and not isinstance(item, (int, np.integer)) for item in items)
 
 
+@primitive
+def last_writes(shape, written, *index):
+    """Return True for the elements that no later element overwrites, written at an index of an array of this shape."""
+    order = np.arange(math.prod(written)).reshape(written)
+    last = np.zeros(shape, int)
+    last[index] = order
+    return last[index] == order
+
+
 def _assign_value(g, _out, _x, index, _value):
     """The gradient of the elements that no later write to the same position has overwritten."""
     arrived = take(g, index)
     if repeats(index if isinstance(index, tuple) else (index,)):
-        order = np.arange(arrived.size).reshape(arrived.shape)
-        last = np.zeros(g.shape, int)
-        last[index] = order
-        arrived = arrived * (last[index] == order)
+        items = index if isinstance(index, tuple) else (index,)
+        arrived = arrived * last_writes(g.shape, arrived.shape, *items)
     extra = arrived.ndim - _value.ndim  # NumPy drops superfluous leading axes of a value
     return arrived if extra >= 0 else np.reshape(arrived, (1,) * -extra + arrived.shape)
 
@@ -132,7 +139,7 @@ rule(shared,       lambda g, _out, _v, begins: shared(g, begins))
 rule(np.sort,      _sort)
 rule(np.partition, _partition)
 
-nondifferentiable(np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
+nondifferentiable(last_writes, np.argsort, np.argpartition, np.lexsort, np.nonzero, np.flatnonzero, np.argwhere, np.searchsorted, np.digitize,
          np.unravel_index, np.ravel_multi_index, np.isin)
 nondifferentiable(np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, static=True)
 # fmt: on

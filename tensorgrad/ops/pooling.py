@@ -46,6 +46,12 @@ class Pools(NamedTuple):
         """Return the k parts of the channels. Shapes: (…, k C) -> k times (…, C)."""
         return np.split(rows, self.k, -1) if self.k > 1 else [rows]
 
+    def tile(self, x):
+        """Return True if every pixel of x lies in exactly one window."""
+        w = self.windows
+        lengths = tuple(k * n for k, n in zip(w.size, w.counts, strict=True))
+        return w.stride == w.size and not any(w.before) and lengths == x.shape[1:-1]
+
     def weights(self, dtype):
         """Return 1 / pixels in each window, without the padding. Shapes: -> (M₁, …, Mₙ, 1)."""
         counts = np.zeros((*self.windows.counts, 1))
@@ -122,19 +128,19 @@ def max_pool_input(g, x, out, size=None, stride=None, padding="valid"):
     Shapes: g and out (N, M₁, …, Mₙ, C), x (N, L₁, …, Lₙ, C) -> as x.
     """
     pools = pools_of(x, size, stride, padding)
-    found = np.zeros(x.shape, g.dtype)
+    once = pools.tile(x)
+    found = (np.empty if once else np.zeros)(x.shape, g.dtype)
     wide, target = pools.wide(np.ascontiguousarray(x)), pools.wide(found)
-    overlap = any(s < k for s, k in zip(pools.windows.stride, pools.windows.size, strict=True))
     for samples in in_samples(x):
         masks, counts = shares(wide[samples], out[samples], pools)
         share = g[samples] if counts.max(initial=1) == 1 else g[samples] / counts.astype(g.dtype)
         share = pools.repeated(share)
         for mask, (seen, at) in zip(masks, pools.places, strict=True):
             step = share[(slice(None), *seen)]
-            if overlap:
-                target[(samples, *at)] += step * mask
-            else:
+            if once:
                 np.multiply(step, mask, out=target[(samples, *at)])
+            else:
+                target[(samples, *at)] += step * mask
     return found
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE, with_state
 from tensorgrad.program.arrays import TracedArray, Untraceable
-from tensorgrad.program.outside import PLAIN_VALUES, Outside, watched
+from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
 from tensorgrad.program.recorder import Recorder
+from tensorgrad.program.sources import BufferSource, GradSource, Source
 from tensorgrad.program.steps import Step, Var, substituted_in
 
 
@@ -22,27 +23,16 @@ class Result(NamedTuple):
     value: Any  # a Var or a constant
 
 
-class Source(NamedTuple):
-    """Where a value from outside comes from: a tensor, or the gradient of one."""
-
-    tensor: Any
-    is_grad: bool
-
-    def read(self) -> Any:
-        """Return the array at present."""
-        return (self.tensor.grad if self.is_grad else self.tensor)._value
-
-
 class Tracing(NamedTuple):
     """What one run of a function did."""
 
     inputs: list[Var]
-    externals: list[tuple[Source, Var]]
+    externals: list[tuple[Any, Var]]  # a source, and the variable of its value
     steps: list[Step]
     results: Any  # a tree of Result
     gradients: list[tuple[Any, Var | None]]  # the leaves whose .grad changed
     had_gradients: list[tuple[Any, bool]]  # the same leaves, and if they had one before
-    writes: list[tuple[Any, Var]]  # the tensors that were written to
+    writes: list[tuple[Any, Var]]  # a source that was written to, and the variable
     guards: Any
 
 
@@ -52,10 +42,11 @@ class Captured:
     def __init__(
         self, call: Callable[[list[Any]], Any], f: Any, leaves: list[Any], generators: Any = ()
     ) -> None:
-        self.call = call
+        self.call, self.f = call, f
         self.leaves = leaves
         self.outside = Outside(f)
         self.tensors: dict[int, Any] = dict(self.outside.tensors)
+        self.buffers = [BufferSource(*pair) for pair in self.outside.buffers]
         self.generators = [*self.outside.generators, *generators]
 
     def run(self) -> Tracing:
@@ -75,13 +66,21 @@ class Captured:
                 before, seen = self.once()
         raise Untraceable("each run of the function uses other tensors from outside")
 
+    def guards(self) -> list[Guard]:
+        """Return the guards of what a program is made for, also of what the first run has made."""
+        found = self.outside.guards
+        if not all(guard.holds() for guard in found):
+            found = Outside(self.f).guards
+        return [guard for guard in found if guard.matters()]
+
     @contextlib.contextmanager
     def put_back(self) -> Iterator[None]:
         """Put back what the runs change: generators, numbers, arrays."""
         generators = [(g, generator_state(g)) for g in self.generators]
         leaves = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
         grads = [(node, node.extras and node.extras.grad) for node in leaves]
-        values = [(t, t._value) for t in self.tensors.values() if t.node is None]
+        constants = [Source(t) for t in self.tensors.values() if t.node is None]
+        values = [(source, source.read()) for source in (*constants, *self.buffers)]
         legacy = np.random.get_state()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
         try:
@@ -93,10 +92,10 @@ class Captured:
             for node, grad in grads:
                 if node.extras is not None:
                     node.extras.grad = grad
-            for t, value in values:
-                t._value = value
+            for source, value in values:
+                source.write(value)
         for guard in self.outside.guards:
-            if isinstance(guard.value, PLAIN_VALUES) and not guard.holds():
+            if guard.has_changed_value():
                 guard.put_back()
                 raise Untraceable(
                     f"the function changes what it uses from outside, {guard!r}; pass it as an "
@@ -117,12 +116,16 @@ class Captured:
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
         recorder.outside = {id(t): source for t, source in sources}
-        leaves = [s.tensor for t, s in sources if not s.is_grad and t.node is not None]
+        leaves = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in leaves if t.is_leaf]
+        buffers = [(b, b.read(), recorder.stand_in(b.read().copy())) for b in self.buffers]
         try:
+            for b, _, x in buffers:
+                b.write(x)
             with watching([t for t, _ in sources]), with_state(observer=recorder):
                 result = self.call(inputs)
                 results = results_of(result)
+            after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
                 for t, _, old in grads
@@ -133,9 +136,15 @@ class Captured:
                 if node.extras is not None:
                     node.extras.grad = old
             recorder.put_back()
+            for b, array, _ in buffers:
+                b.write(array)
+        touched = {v.root for step in recorder.steps for v in step.writes}
+        kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
+        externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]
+        writes = [(recorder.outside[key], x.variable) for key, x in recorder.written.items()]
         trace = Tracing(
             [x.variable for x in inputs],
-            [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()],
+            [*externals, *((b, x.variable) for b, _, x in buffers)],
             recorder.steps,
             results,
             [(t, None if x is None else x.variable) for t, x in gradients],
@@ -144,16 +153,16 @@ class Captured:
                 for t, _, old in grads
                 if any(t is leaf for leaf, _ in gradients)
             ],
-            [(recorder.outside[key].tensor, x.variable) for key, x in recorder.written.items()],
+            [*writes, *((b, x.variable) for b, x in after if id(x) not in kept)],
             self.outside.guards,
         )
         return trace, recorder.tensors
 
-    def sources(self) -> list[tuple[Any, Source]]:
-        """Return the tensors from outside, and their gradients."""
-        values = [(t, Source(t, False)) for t in self.tensors.values()]
+    def sources(self) -> list[tuple[Any, Any]]:
+        """Return the tensors from outside, and their gradients, each with its source."""
+        values = [(t, Source(t)) for t in self.tensors.values()]
         leaves = [t for t in self.tensors.values() if t.node is not None and t.is_leaf]
-        return values + [(t.grad, Source(t, True)) for t in leaves if t.grad is not None]
+        return values + [(t.grad, GradSource(t)) for t in leaves if t.grad is not None]
 
 
 @contextlib.contextmanager

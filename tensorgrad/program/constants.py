@@ -34,6 +34,7 @@ class Constants:
         self.functions = functions
         self.taken: Any = None
         self.warns = False
+        self.in_checks: dict[int, str] = {}  # what stands for objects that only errors show
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
@@ -46,7 +47,9 @@ class Constants:
             if near is not None and near.dtype == x.dtype and not getattr(near, "weak", False):
                 return text.number(x.item())
             return text.typed_number(x)
-        if x is None or isinstance(x, (bool, str, bytes)) or x is Ellipsis:
+        if isinstance(x, str):
+            return Expr(text.string(x))
+        if x is None or isinstance(x, (bool, bytes)) or x is Ellipsis:
             return Expr(repr(x) if x is not Ellipsis else "...")
         if isinstance(x, (int, float, complex)):
             return text.number(x)

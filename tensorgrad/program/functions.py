@@ -34,6 +34,8 @@ class Functions:
         """Return the call of a function with the steps of a block; None for a short block."""
         group = block[0].group
         assert group is not None
+        results = [resolved(v) for v in group.results]
+        used = sorted(used, key=lambda v: results.index(v) if v in results else len(results))
         before = {v: v.name for step in block for v in (*step.reads(), *step.made())}
         made = {v for step in block for v in step.made()}
         inputs = list(dict.fromkeys(v for step in block for v in step.reads() if v not in made))
@@ -49,12 +51,12 @@ class Functions:
             v.name = names.new(known.get(v) or base_of(v))
             writer.texts[v] = Expr(v.name)
         writer.write(block, used)
-        results = ", ".join(writer.expr_of(v).text for v in used)
+        returned = ", ".join(writer.expr_of(v).text for v in used)
         for v, name in before.items():
             v.name = name
         if len(writer.lines) <= FEW or not used:
             return None
-        body = "\n".join(["", *indented(writer.lines), f"    return {results}"])
+        body = "\n".join(["", *indented(writer.lines), f"    return {returned}"])
         parameters = f"({', '.join(writer.texts[v].text for v in order)}):"
         name = self.define(group_name(group), parameters + docstring(group.doc) + body)
         step = Step("call", Defined(name), tuple(order), {})

@@ -16,7 +16,6 @@ from tensorgrad.program.recorder import Recorder
 PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 SLOT = TensorBase.__dict__["_value"]
-NOTHING = object()
 MOST_OBJECTS = 20_000  # objects that are looked at
 
 
@@ -28,19 +27,22 @@ class Guard:
     def __init__(self, where: Any, key: Any, value: Any) -> None:
         self.where, self.key, self.value = where, key, value
 
-    def now(self) -> Any:
-        """Return what is there now."""
-        try:
-            return self.where.cell_contents if self.key is None else self.where[self.key]
-        except (ValueError, KeyError, IndexError):
-            return NOTHING
-
     def holds(self) -> bool:
         """Return True if the value is as it was."""
-        now = self.now()
+        try:
+            now = self.where.cell_contents if self.key is None else self.where[self.key]
+        except (ValueError, KeyError, IndexError):
+            return False
         if now is self.value:
             return True
         return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
+
+    def has_changed_value(self) -> bool:
+        """Return True if a plain value has become another; one that was None may be made lazily."""
+        if not isinstance(self.value, PLAIN_VALUES) or self.holds():
+            return False
+        found = self.where.cell_contents if self.key is None else self.where[self.key]
+        return self.value is not None or isinstance(found, PLAIN_VALUES)
 
     def matters(self) -> bool:
         """Return True for what a program is made for; tensors are read at each call."""
@@ -65,6 +67,7 @@ class Outside:
         self.guards: list[Guard] = []
         self.generators: list[Any] = []
         self.arrays: list[np.ndarray] = []
+        self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.seen: dict[int, Any] = {}
         stack = [f]
@@ -90,7 +93,10 @@ class Outside:
         elif isinstance(x, (tuple, set, frozenset)):
             yield from x
         elif is_object(x):
-            yield from (self.guarded(vars(x), k, v) for k, v in list(vars(x).items()))
+            buffers = getattr(x, "_buffers", ())
+            self.buffers += [(vars(x), key) for key in buffers]
+            items = [(k, v) for k, v in vars(x).items() if k not in buffers]
+            yield from (self.guarded(vars(x), k, v) for k, v in items)
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
@@ -106,9 +112,12 @@ class Outside:
         elif isinstance(f, types.MethodType):
             yield from (f.__self__, f.__func__)
         else:
+            ours = (f.__module__ or "").partition(".")[0] in LIBRARIES
             for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
                 try:
-                    value = self.guarded(cell, None, cell.cell_contents)
+                    value = cell.cell_contents
+                    if not ours:
+                        self.guarded(cell, None, value)
                 except ValueError:  # not yet set
                     continue
                 if isinstance(value, (TensorBase, np.ndarray)):
@@ -116,7 +125,7 @@ class Outside:
                 yield value
             yield f.__defaults__ or ()
             yield f.__kwdefaults__ or {}
-            if (f.__module__ or "").partition(".")[0] not in LIBRARIES:
+            if not ours:
                 for name in global_names(f.__code__):
                     if name in f.__globals__:
                         yield self.guarded(f.__globals__, name, f.__globals__[name])

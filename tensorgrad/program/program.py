@@ -10,6 +10,7 @@ import numpy as np
 from tensorgrad.draw import RecordedGraph
 from tensorgrad.program.constants import SMALL
 from tensorgrad.program.steps import Var
+from tensorgrad.program.text import defined_array, string
 from tensorgrad.program.writing import Text
 
 if TYPE_CHECKING:
@@ -110,11 +111,14 @@ def constant_lines(text: Text) -> list[str]:
     lines = []
     for name, x in text.constants.arrays.values():
         if x.size <= SMALL:
-            lines.append(f"{name} = np.array({x.tolist()!r}, dtype={x.dtype.str!r})")
+            lines.append(f"{name} = {defined_array(x)}")
         else:
             file = f'np.load(__file__.removesuffix(".py") + ".npz")["{name}"]'
             lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
     for name, x in text.constants.objects.values():
-        if name not in text.layout.positional:
+        if id(x) in text.constants.in_checks:
+            shown = text.constants.in_checks[id(x)]
+            lines.append(f"{name} = {string(shown)}" + ".format" * (shown != repr(x)))
+        elif name not in text.layout.positional:
             lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
     return lines

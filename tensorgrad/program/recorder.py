@@ -1,7 +1,5 @@
 """The recorder: an observer of the engine that writes down every NumPy call as a step."""
 
-import copy
-import linecache
 from typing import Any
 
 import numpy as np
@@ -9,185 +7,34 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase, unwrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.record import IMPURE
-from tensorgrad.engine.state import NO_KEYWORDS, STATE, Observer
+from tensorgrad.engine.state import Observer
 from tensorgrad.ops.common import check_step
-from tensorgrad.program.arrays import TracedArray, Untraceable
-from tensorgrad.program.names import look_back, parameters_of
+from tensorgrad.program.arrays import TracedArray
+from tensorgrad.program.names import look_back
+from tensorgrad.program.recording import StepRecorder, stand_ins_in
 from tensorgrad.program.steps import (
-    RUN,
-    CallGroup,
-    Step,
-    Var,
     gradient_hint,
     hint,
-    substituted_in,
-    variables,
 )
 from tensorgrad.program.traced_rules import traced_op
-from tensorgrad.rules import Function, Op
+from tensorgrad.rules import Op
 
-CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
-WRITTEN = (
-    "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
-    "np.where or np.stack"
-)
 PARAMETER = (
     "a parameter is written to, as by an optimizer's step; return the gradients, and step outside"
 )
 
 
-class Recorder(Observer):
-    """An observer that writes down what is computed, and gives stand-ins for the results."""
+class Recorder(StepRecorder, Observer):
+    """An observer that writes down what the engine computes."""
 
     def __init__(self, before: Observer | None = None) -> None:
-        super().__init__(before)
-        self.steps: list[Step] = []
-        self.stand_ins: dict[int, TracedArray] = {}  # by the identity of their arrays
+        StepRecorder.__init__(self)
+        Observer.__init__(self, before)
         self.tensors: dict[int, Any] = {}  # seen as arguments, by identity
         self.nodes: dict[Node, TracedArray] = {}  # the output of each node
         self.externals: dict[int, TracedArray] = {}  # the values of tensors from outside
         self.written: dict[int, Any] = {}  # what was written into some of these
-        self.group: CallGroup | None = None
-        self.place: tuple[str, int] | None = None  # of the forward call, while its rule runs
-        self.errors = np.geterr()
-        self.generators: dict[int, tuple[Any, Any]] = {}  # and their states before the trace
-        self.running = False
         self.outside: dict[int, Any] = {}  # what is known of each tensor from outside
-        self.arguments: set[Var] = set()
-
-    # Steps
-
-    def stand_in(self, value: Any, root: Var | None = None) -> TracedArray:
-        """Return a new stand-in for a value."""
-        found = TracedArray(self, value, Var(value, root))
-        if isinstance(value, np.ndarray):
-            self.stand_ins[id(value)] = found
-        return found
-
-    def record(
-        self, form: str, callee: Any, args: Any, kwargs: Any = NO_KEYWORDS, written: Any = ()
-    ) -> Any:
-        """Run one call with the arrays themselves, and write it down with their variables."""
-        self.check(written)
-        values, keywords = substituted_in(args, value_of), substituted_in(kwargs, value_of)
-        self.running = True
-        try:
-            result = RUN[form](callee, *values, **keywords)
-        finally:
-            self.running = False
-        step = Step(form, callee, substituted_in(args, stored), substituted_in(kwargs, stored))
-        step.writes = tuple(x.variable for x in written)
-        found = self.lifted(result, args, kwargs, step)
-        step.outs = substituted_in(found, stored)
-        given = set(variables((step.args, step.kwargs)))
-        if not step.writes and (step.outs is None or step.outs in given):
-            return found  # as astype does that has nothing to do
-        step.group, step.scope = self.group, STATE.get().scope
-        name, rank, step.place = look_back()
-        step.place = self.place or step.place
-        if name is not None and type(step.outs) is Var:
-            hint(step.outs, name, rank)
-        errors = np.geterr()
-        step.errors = None if errors == self.errors else errors
-        self.steps.append(step)
-        return found
-
-    def check(self, written: Any) -> None:
-        """Raise where a call cannot be a step."""
-        if any(x.variable.root in self.arguments for x in written if type(x) is TracedArray):
-            raise self.refuse("the function writes into its argument; write into a copy, as x * 1")
-        if self.running:
-            raise self.refuse(CALLBACK)
-        if any(type(x) is not TracedArray for x in written):
-            raise self.refuse(WRITTEN)
-        if "raise" in np.geterr().values() and np.geterr() != self.errors:
-            raise self.refuse("a decision is made by np.errstate(... 'raise'); write np.where")
-
-    def lifted(self, result: Any, args: Any, kwargs: Any, step: Step) -> Any:
-        """Return stand-ins for the arrays in a result."""
-        if result is None or isinstance(result, TracedArray):
-            return result
-        if isinstance(result, (tuple, list)):
-            items = [self.lifted(item, args, kwargs, step) for item in result]
-            return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
-        if not isinstance(result, (np.ndarray, np.generic, bool, int, float, complex)):
-            raise self.refuse(
-                f"{step.callee} returned a {type(result).__name__}, which is no array"
-            )
-        known = [x for x in stand_ins_in((args, kwargs)) if isinstance(x.value, np.ndarray)]
-        for x in known:
-            if x.value is result:
-                return x
-        root = None
-        if getattr(result, "base", None) is not None:
-            root = next((x for x in known if np.may_share_memory(x.value, result)), None)
-        return self.stand_in(result, None if root is None else root.variable.root)
-
-    def refuse(self, message: str) -> Untraceable:
-        """Return the error about what cannot be part of a program, with the user's line."""
-        _, _, where = look_back()
-        if where is None:
-            return Untraceable(message)
-        text = linecache.getline(*where).strip()
-        return Untraceable(f'{message}\n  File "{where[0]}", line {where[1]}\n    {text}')
-
-    # Calls of primitives and rules
-
-    def of_shapes(self, function: Function, args: Any, kwargs: Any) -> Any:
-        """Call a function of shapes and dtypes."""
-        return function(*substituted_in(args, value_of), **substituted_in(kwargs, value_of))
-
-    def primitive(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Call a primitive of arrays."""
-        if function in IMPURE:
-            return self.impure(function, args, kwargs)
-        if function is check_step:
-            return self.check_step(*args)
-        return self.grouped(function.__name__, function.compute, args, kwargs)
-
-    def grouped(self, name: str, function: Function, args: Any, kwargs: Any) -> Any:
-        """Call the body of a function, whose steps belong together.
-
-        If it asks for values, the whole call is one step.
-        """
-        outer, start = self.group, len(self.steps)
-        if outer is None:
-            self.group = CallGroup(name, function, parameters_of(function, args))
-        try:
-            return function(*args, **kwargs)
-        except Untraceable:
-            self.undo(start)
-        finally:
-            self.group = outer
-        return self.record("call", function, args, kwargs)
-
-    def undo(self, start: int) -> None:
-        """Forget the last steps.
-
-        Raises: Untraceable if one of them wrote to an array from before.
-        """
-        made = {v for step in self.steps[start:] for v in step.made()}
-        for step in self.steps[start:]:
-            if any(v.root not in made for v in step.writes):
-                raise self.refuse("a function writes into its arguments and then asks for values")
-        del self.steps[start:]
-
-    def impure(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Call a function that runs each time; its generators are put back after the trace."""
-        for x in (*args, *kwargs.values()):
-            if hasattr(x, "bit_generator"):
-                state = copy.deepcopy(x.bit_generator.state)
-                self.generators.setdefault(id(x), (x, state))
-        found = self.record("call", function.compute, args, kwargs)
-        self.steps[-1].pure = False
-        return found
-
-    def check_step(self, holds: Any, error: Any, message: Any, *shown: Any) -> None:
-        """Check a condition now, and write down that each run is to check it."""
-        check_step.compute(*substituted_in((holds, error, message, *shown), value_of))
-        step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
-        step.pure, step.group, step.place = False, self.group, look_back()[2]
-        self.steps.append(step)
 
     # What the engine tells
 
@@ -273,24 +120,3 @@ class Recorder(Observer):
         if isinstance(x, ShapeDtype):
             return np.broadcast_to(np.zeros((), x.dtype), x.shape)
         return x
-
-
-def value_of(x: Any) -> Any:
-    """Return the array that a stand-in stands for."""
-    return x.value if type(x) is TracedArray else x
-
-
-def stored(x: Any) -> Any:
-    """Return the variable of a stand-in."""
-    return x.variable if type(x) is TracedArray else x
-
-
-def stand_ins_in(tree: Any) -> Any:
-    """Yield the stand-ins in nested tuples, lists and dicts."""
-    if type(tree) is TracedArray:
-        yield tree
-    elif isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from stand_ins_in(item)
-    elif type(tree) is dict:
-        yield from stand_ins_in(list(tree.values()))

@@ -58,8 +58,8 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
                 for leaf, v in gradients:
                     g = None if v is None else read_only(wrap(next(values)))
                     leaf.node.ensure_extras().grad = g
-            for t, _ in writes:
-                t._value = next(values)
+            for source, _ in writes:
+                source.write(next(values))
         return rewrapped(trace.results, found)
 
     return finish

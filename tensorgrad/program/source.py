@@ -5,15 +5,13 @@ import keyword
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tensorgrad.program import text
 from tensorgrad.program.constants import Constants, Defined
+from tensorgrad.program.expressions import ExpressionWriter, Pending
 from tensorgrad.program.simplify import uses_of
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
 
-WIDTH = 100
 OPERATIONS = 6  # in one line
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "/": "ratio", "**": "power", "@": "product",
@@ -30,14 +28,6 @@ class Line(NamedTuple):
     text: str
     step: Step | None
     made: set[Var]
-    read: set[Var]
-
-
-class Pending(NamedTuple):
-    """An expression that waits for its only use."""
-
-    expr: Expr
-    step: Step
     read: set[Var]
 
 
@@ -58,14 +48,13 @@ class LocalNames:
         return name
 
 
-class LineWriter:
+class LineWriter(ExpressionWriter):
     """Turns steps into lines of one function."""
 
     def __init__(self, constants: Constants, names: LocalNames, indent: int = 4) -> None:
-        self.constants, self.names, self.width = constants, names, WIDTH - indent
+        super().__init__(constants)
+        self.names, self.width = names, text.WIDTH - indent
         self.lines: list[Line] = []
-        self.pending: dict[Var, Pending] = {}
-        self.texts: dict[Var, Expr] = {}
         self.words: dict[Var, str] = {}  # for variables without a name
         self.uses: dict[Var, int] = {}
         self.outputs: set[Var] = set()
@@ -121,7 +110,8 @@ class LineWriter:
             waiting = {v: self.pending[v] for v in step.reads() if v in self.pending}
             read = {v for x in step.reads() for v in self.read_by(x)}
             expr = self.expression(step)
-            if not waiting or len(expr.text) + self.space_for(step) <= self.width:
+            longest = len(max(expr.text.split("\n"), key=len)) if step.form != "check" else 0
+            if not waiting or longest + self.space_for(step) <= self.width:
                 break
             self.pending |= waiting
             for v in waiting:
@@ -209,18 +199,6 @@ class LineWriter:
         word = callee if isinstance(callee, str) else getattr(callee, "__name__", "")
         return WORDS.get(word, word if word.isidentifier() else "value")
 
-    # Expressions
-
-    def expr_of(self, x: Any, weak_for: Any = None) -> Expr:
-        """Return the expression of a variable or a constant."""
-        if type(x) is Var:
-            if x in self.pending:
-                waiting = self.pending.pop(x)
-                self.texts[x] = waiting.expr
-                return waiting.expr
-            return self.texts[x] if x in self.texts else Expr(self.name(x))
-        return self.constants.expr(x, weak_for, self.expr_of)
-
     def space_for(self, step: Step) -> int:
         """Return the length of what stands before the expression of a step."""
         if type(step.outs) is Var and step.outs not in self.texts:
@@ -234,101 +212,3 @@ class LineWriter:
             if sum(e.operations for e in waiting.values()) < OPERATIONS:
                 return
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].text)))
-
-    def expression(self, step: Step) -> Expr:
-        """Return the expression of a step."""
-        args, kwargs = step.args, step.kwargs
-        form = step.form
-        if form == "binary":
-            a, b = args
-            return text.binary(step.callee, self.expr_of(a, b), self.expr_of(b, a))
-        if form == "unary":
-            return text.unary(step.callee, self.expr_of(args[0]))
-        if form == "attribute":
-            return self.suffix(args[0], f".{step.callee}")
-        if form == "item":
-            return self.suffix(args[0], self.index(args[1]))
-        if form in ("set item", "update item"):
-            target = self.suffix(args[0], self.index(args[1]))
-            sign = step.callee or ""
-            return Expr(f"{target.text} {sign}= {self.expr_of(args[2], args[0]).text}")
-        if form == "in place":
-            return Expr(
-                f"{self.expr_of(args[0]).text} {step.callee}= {self.expr_of(args[1], args[0]).text}"
-            )
-        if form == "check":
-            return self.check(step.callee, *args)
-        return self.call(step, args, kwargs)
-
-    def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
-        """Return a statement that raises, or warns, unless a condition holds."""
-        parts = ", ".join(self.expr_of(x).text for x in shown)
-        if isinstance(message, str):
-            said = repr(message) + (f".format({parts})" if shown else "")
-        else:
-            said = f"{self.constants.object(message).text}({parts})"
-        name = self.constants.error(error)
-        condition = text.unary("not ", self.expr_of(holds)).text
-        if issubclass(error, Warning):
-            self.constants.warns = True
-            return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
-        return Expr(f"if {condition}:\n    raise {name}({said})")
-
-    def suffix(self, x: Any, ending: str) -> Expr:
-        inner = self.expr_of(x)
-        return Expr(inner.inside(text.ATOM) + ending, text.ATOM, inner.operations)
-
-    def index(self, index: Any) -> str:
-        """Return an index in brackets."""
-        items = index if type(index) is tuple else (index,)
-        parts = ", ".join(self.index_part(x) for x in items)
-        if type(index) is tuple and len(index) == 1:
-            parts += ","
-        return f"[{parts or '()'}]"
-
-    def index_part(self, x: Any) -> str:
-        if type(x) is slice:
-            start, stop = ("" if k is None else self.expr_of(k).text for k in (x.start, x.stop))
-            return f"{start}:{stop}" + ("" if x.step is None else f":{self.expr_of(x.step).text}")
-        return "..." if x is Ellipsis else self.expr_of(x).text
-
-    def call(self, step: Step, args: Any, kwargs: Any) -> Expr:
-        """Return the call of a function or a method."""
-        shown = {k: self.expr_of(x) for k, x in kwargs.items() if x is not np._NoValue}
-        if step.form == "call":
-            special = self.special(step, args, kwargs)
-            if special is not None:
-                return special
-            function = self.constants.function(step.callee)
-            return text.call(function, [self.expr_of(x) for x in args], shown)
-        x, *rest = args
-        return self.method(step.callee, x, rest, shown)
-
-    def method(self, name: str, x: Any, rest: Any, kwargs: Any) -> Expr:
-        inner = self.expr_of(x)
-        called = text.call(
-            f"{inner.inside(text.ATOM)}.{name}", [self.expr_of(a) for a in rest], kwargs
-        )
-        return called._replace(operations=called.operations + inner.operations)
-
-    def special(self, step: Step, args: Any, kwargs: Any) -> Expr | None:
-        """Return what a person writes for a call, if that is shorter and has the same bits."""
-        function, x = step.callee, args[0] if args else None
-        if type(x) is not Var:
-            return None
-        if function is np.dot and len(args) == 2 and not x.scalar and not kwargs:
-            return self.method("dot", x, args[1:], {})
-        if function is np.swapaxes and len(x.shape) == 2 and {k % 2 for k in args[1:]} == {0, 1}:
-            return self.suffix(x, ".T")
-        if function == np.add.reduce and "out" not in kwargs and not x.scalar and len(args) == 1:
-            axis = kwargs.get("axis", 0)
-            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-            if set(kwargs) <= {"axis", "keepdims", "dtype"}:
-                shown = {k: self.expr_of(v) for k, v in kwargs.items() if k != "axis"}
-                first = (
-                    {}
-                    if len(x.shape) == 1 and axis == 0 and not shown
-                    else {"axis": self.expr_of(axis)}
-                )
-                return self.method("sum", x, [], first | shown)
-        return None

@@ -84,12 +84,13 @@ class Hint(NamedTuple):
 class CallGroup:
     """The call of a primitive or of a rule, whose steps belong together."""
 
-    __slots__ = ("doc", "name", "names", "source")
+    __slots__ = ("doc", "name", "names", "results", "source")
 
     def __init__(self, name: str, source: Any, names: dict[Var, str]) -> None:
         self.name = name
         self.source = source
         self.names = names  # of its arguments
+        self.results: list[Var] = []  # in their order
         self.doc: str | None = source.__doc__
 
 

@@ -1,16 +1,36 @@
 """Expressions as text, with the precedence that says where parentheses are needed."""
 
+import json
 import math
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
+WIDTH = 100  # of the text's lines
 ATOM, POWER, SIGN, COMPARISON, LOOSE = 14, 12, 11, 4, 0
 PRECEDENCE = {
     "|": 5, "^": 6, "&": 7, "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "//": 10, "%": 10,
     "@": 10, "**": POWER, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON,
     "==": COMPARISON, "!=": COMPARISON,
 }  # fmt: skip
+
+
+SIMPLE = re.compile(r"-?[\w.]+")
+
+
+def string(x: str) -> str:
+    """Return a string in double quotes, as formatters write it."""
+    return json.dumps(x, ensure_ascii=False)
+
+
+def broken(function: str, parts: list[str], before: int) -> str:
+    """Return `function(parts)`, over several lines if it is too long behind `before` characters."""
+    whole = f"{function}({', '.join(parts)})"
+    if "\n" not in whole and before + len(whole) <= WIDTH:
+        return whole
+    inner = "\n".join("    " + line for line in ", ".join(parts).split("\n"))
+    return f"{function}(\n{inner}\n)"
 
 
 class Expr(NamedTuple):
@@ -30,6 +50,8 @@ def binary(symbol: str, a: Expr, b: Expr) -> Expr:
     level = PRECEDENCE[symbol]
     left, right = level + (symbol == "**" or level == COMPARISON), level + (symbol != "**")
     operations = 1 + a.operations + b.operations
+    if symbol == "**" and SIMPLE.fullmatch(a.text) and SIMPLE.fullmatch(b.text):
+        return Expr(f"{a.text}**{b.text}", level, operations)  # as formatters write it
     return Expr(f"{a.inside(left)} {symbol} {b.inside(right)}", level, operations)
 
 
@@ -99,6 +121,25 @@ def regular_array(x: np.ndarray) -> Expr | None:
 def nested(x: Any) -> str:
     """Return nested lists of numbers."""
     return f"[{', '.join(map(nested, x))}]" if isinstance(x, list) else number(x).text
+
+
+def defined_array(x: np.ndarray) -> str:
+    """Return the call of np.array that makes an array, over several lines."""
+    kind = dtype(x.dtype)
+    whole = f"np.array({nested(x.tolist())}, {kind})"
+    if len(whole) <= WIDTH - 20:
+        return whole
+    return f"np.array(\n    {listing(x.tolist(), 4)},\n    {kind},\n)"
+
+
+def listing(x: Any, indent: int) -> str:
+    """Return nested lists of numbers, with a line for each item of a list that is too long."""
+    whole = nested(x)
+    if not isinstance(x, list) or indent + len(whole) < WIDTH:
+        return whole
+    margin = " " * (indent + 4)
+    items = "".join(f"\n{margin}{listing(item, indent + 4)}," for item in x)
+    return f"[{items}\n{' ' * indent}]"
 
 
 def function_name(function: Any) -> str | None:

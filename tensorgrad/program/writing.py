@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.capture import Result, Source, Tracing
+from tensorgrad.program.capture import Result, Tracing
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
 from tensorgrad.program.simplify import simplified
@@ -92,7 +92,7 @@ class Text:
         self.functions = Functions(self.constants, self.names)
         self.main = self.names.new(layout.name)
         self.parameters: list[str] = []
-        self.read: list[Source] = []
+        self.read: list[Any] = []
         writer = LineWriter(self.constants, self.names)
         writer.functions = self.functions
         writer.inline_results = len(outputs) == 1
@@ -113,7 +113,7 @@ class Text:
         used = used | set(self.outputs)
         for source, v in self.trace.externals:
             if v in used:
-                v.name = self.names.new(external_name(source, known))
+                v.name = self.names.new(source.name(known))
                 writer.texts[v] = Expr(v.name)
                 self.parameters.append(v.name)
                 self.read.append(source)
@@ -213,9 +213,3 @@ def leaves(tree: Any) -> Any:
     elif tree is not None:
         for x in tree:
             yield from leaves(x)
-
-
-def external_name(source: Any, known: dict[int, str]) -> str:
-    """Return the name of a tensor from outside."""
-    name = source.tensor.name or known.get(id(source.tensor)) or "parameter"
-    return f"grad_{name}" if source.is_grad else name

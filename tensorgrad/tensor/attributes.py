@@ -9,6 +9,7 @@ from tensorgrad.engine.node import NAMES
 from tensorgrad.engine.record import constant_tensor
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.tensor.interop import Interop
+from tensorgrad.tensor.words import Elements
 
 
 def view_as(x: Any, dtype: Any) -> np.ndarray:
@@ -34,7 +35,7 @@ class Attributes(Interop):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._value.size
+        return Elements(self._value.size)
 
     @property
     def dtype(self) -> np.dtype[Any]:

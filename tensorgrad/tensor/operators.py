@@ -15,6 +15,7 @@ from tensorgrad.engine.views import assign_
 from tensorgrad.operands import numbers
 from tensorgrad.rules import RULES, Function
 from tensorgrad.tensor.tensor import Tensor
+from tensorgrad.tensor.words import check_keywords
 
 # fmt: off
 OPERATORS = {
@@ -125,6 +126,8 @@ def reflection_of(forward: Function, compute: Function) -> Function:
 
 def _method(function: Function) -> Function:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            check_keywords(kwargs, method.__name__)
         return dispatch(function, (self, *args), kwargs)
 
     return _described(method, function, f"Return `np.{function.__name__}` of this tensor.")

@@ -35,8 +35,17 @@ def test_readme(tmp_path, monkeypatch):
     assert (tmp_path / "spiral.model").exists()
 
 
+def test_the_page_of_scikit_learn():
+    pytest.importorskip("sklearn")
+    assert run_blocks(ROOT / "docs" / "sklearn.md") >= 1
+
+
 def test_the_page_of_the_engine():
     assert run_blocks(ROOT / "docs" / "engine.md") >= 4
+
+
+def test_the_page_of_programs():
+    assert run_blocks(ROOT / "docs" / "programs.md") >= 5
 
 
 def test_a_block_that_prints_something_else_is_noticed(tmp_path):

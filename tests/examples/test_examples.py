@@ -18,7 +18,7 @@ pytest.importorskip("safetensors", reason="the examples save their model")
 
 import examples  # noqa: E402
 import nn  # noqa: E402
-from examples import fashion_mnist, first_graph, spiral  # noqa: E402
+from examples import fashion_mnist, first_graph, spiral, vae  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
 from examples.pictures import confusion_matrix, input_figure, predictions_figure, save_figure  # noqa: E402
 from nn.data import datasets  # noqa: E402
@@ -56,6 +56,86 @@ def test_the_main_job_leaves_all_that_it_promises(trained):
     for picture in ("history.png", "predictions.png", "confusion.png"):
         assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
     assert "softmax_cross_entropy" in (trained / "graph.dot").read_text()
+
+
+@pytest.fixture(scope="module")
+def convolutional(garments, tmp_path_factory):
+    """Run the main job with a small convolutional network and all that goes with it."""
+    out = tmp_path_factory.mktemp("cnn")
+    fashion_mnist.main(["train", "--network", "cnn", "--channels", "4", "8", "--hidden", "16", "--batch-norm", "--dropout",
+                        "0.1", "--augment", "1", "--epochs", "5", "--data", str(garments[0]), "--out", str(out)])  # fmt: skip
+    return out
+
+
+def test_a_convolutional_network_leaves_its_filters_and_maps_too(convolutional):
+    assert {p.name for p in convolutional.iterdir()} >= {
+        "model.safetensors", "history.png", "predictions.png", "confusion.png", "filters.png", "maps.png",
+        "graph.dot", "graph.html",
+    }  # fmt: skip
+    for picture in ("filters.png", "maps.png"):
+        assert cv2.imread(str(convolutional / picture)).std() > 10
+    dot = (convolutional / "graph.dot").read_text()
+    assert all(name in dot for name in ("Conv2D", "MaxPool2D", "BatchNorm"))
+
+
+def test_a_convolutional_network_learns_and_predicts(convolutional, garments, tmp_path, capsys):
+    fashion_mnist.main(["evaluate", "--data", str(garments[0]), "--out", str(convolutional)])
+    found = capsys.readouterr().out
+    assert float(found.partition("acc: ")[2].partition(",")[0]) > 0.4
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), garments[1][0])
+    fashion_mnist.main(["predict", str(path), "--model", str(convolutional / "model.safetensors"),
+                        "--out", str(tmp_path)])  # fmt: skip
+    assert (tmp_path / "seen_photo.png").exists()
+
+
+def test_the_defaults_are_those_of_the_network(garments, tmp_path):
+    kinds = {}
+    for network in ("mlp", "cnn"):
+        args = fashion_mnist.parser().parse_args(["train", "--network", network])
+        fashion_mnist.set_defaults(args)
+        kinds[network] = fashion_mnist.build(args, 100)
+    assert "inverse_time" in repr(kinds["mlp"].optimizer)
+    assert "one_cycle" in repr(kinds["cnn"].optimizer)
+    shapes = [p.shape for p in kinds["cnn"].module.parameters()]
+    assert shapes == [
+        (3, 3, 1, 16),
+        (16,),
+        (3, 3, 16, 32),
+        (32,),
+        (1568, 128),
+        (128,),
+        (128, 10),
+        (10,),
+    ]
+    args = fashion_mnist.parser().parse_args(["train", "--hidden", "7"])
+    fashion_mnist.set_defaults(args)
+    assert args.hidden == [7]
+
+
+def test_a_variational_autoencoder_draws_its_plane(garments, tmp_path, capsys):
+    vae.main(["--epochs", "2", "--data", str(garments[0]), "--out", str(tmp_path)])
+    losses = [float(part.split()[0]) for part in capsys.readouterr().out.split("loss: ")[1:]]
+    assert losses[1] < 0.96 * losses[0]
+    for name in ("plane.png", "decoded.png", "reconstructions.png"):
+        assert cv2.imread(str(tmp_path / name)).std() > 10
+
+
+def test_the_loss_of_the_autoencoder_is_its_bound():
+    """Against the integral: KL of N(m, s²) from N(0, 1), and Bernoulli pixels."""
+    rng = np.random.default_rng(0)
+    mean, log_variance = rng.normal(size=(2, 3, 2))
+    x, logits = rng.random((3, 28, 28)), rng.normal(size=(3, 28, 28))
+    pixels, divergence = vae.negative_elbo(x, logits, mean, log_variance)
+    p = 1 / (1 + np.exp(-logits))
+    assert pixels == pytest.approx(-np.sum(x * np.log(p) + (1 - x) * np.log(1 - p)) / 3)
+    z = np.linspace(-30, 30, 200_001)[:, None, None]
+    s = np.exp(log_variance / 2)
+    density = np.exp(-(((z - mean) / s) ** 2) / 2) / (s * np.sqrt(2 * np.pi))
+    ratio = -(((z - mean) / s) ** 2) / 2 - np.log(s) + z**2 / 2
+    assert divergence == pytest.approx(
+        np.sum(np.trapezoid(density * ratio, z, axis=0)) / 3, rel=1e-6
+    )
 
 
 def test_a_missing_dot_is_a_friendly_note(garments, tmp_path, monkeypatch, capsys):
@@ -210,7 +290,9 @@ def copy_of_the_examples(folder):
 
 
 @pytest.mark.parametrize("name", ["nn", "tensorgrad"])
-@pytest.mark.parametrize("example", ["fashion_mnist", "first_graph", "readme_pictures", "spiral"])
+@pytest.mark.parametrize(
+    "example", ["fashion_mnist", "first_graph", "readme_pictures", "spiral", "vae"]
+)
 def test_a_foreign_package_of_the_same_name_is_named_with_its_place(name, example, tmp_path):
     environment = copy_of_the_examples(tmp_path)
     (tmp_path / name).mkdir()

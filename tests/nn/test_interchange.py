@@ -107,3 +107,39 @@ def test_without_pytorch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match="run pip install torch"):
         nn.to_torch(network())
+
+
+def test_a_convolutional_network_in_pytorch():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    ours = nn.Sequential(
+        nn.Conv2D(2, 4, (3, 5), stride=2, padding=1, rng=rng),
+        nn.BatchNorm(4),
+        nn.ReLU(),
+        nn.Conv2D(4, 6, 3, groups=2, padding=1, dilation=2, rng=rng),
+        nn.GroupNorm(3, 6),
+        nn.GlobalAveragePool2D(),
+        nn.LayerNorm(6),
+        nn.Dense(6, 3, rng=rng, bias=False),
+    )
+    images = rng.normal(size=(5, 9, 11, 2)).astype(np.float32)
+    ours(images)  # moves the running statistics
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, (3, 5), stride=2, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(4, 6, 3, groups=2, padding=1, dilation=2),
+        torch.nn.GroupNorm(3, 6),
+        torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()),
+        torch.nn.LayerNorm(6),
+        torch.nn.Linear(6, 3, bias=False),
+    )
+    theirs.load_state_dict(nn.to_torch(ours))
+    with torch.no_grad():
+        outputs = theirs.eval()(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+    np.testing.assert_allclose(outputs, ours.eval()(images).data, rtol=1e-4, atol=1e-5)
+    before = ours.state_dict()
+    for p in ours.parameters():
+        p.data = np.zeros_like(p.data)
+    nn.from_torch(theirs.state_dict(), ours)
+    np.testing.assert_equal(ours.state_dict(), before)

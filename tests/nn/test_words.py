@@ -41,6 +41,23 @@ def test_arguments_of_optimizers(name):
         nn.Adam(learning_rat=0.1)
 
 
+@pytest.mark.parametrize(("args", "keywords"), [((True,), {}), ((), {"training": True})])
+def test_the_books_flag_of_forward(args, keywords):
+    x = np.ones((2, 2), np.float32)
+    for layer in (nn.Dropout(0.5), nn.Sequential(nn.Dense(2, 2))):
+        with pytest.raises(TypeError, match=r"no flag for training; call module.train\(\) or"):
+            layer(x, *args, **keywords)
+    with pytest.raises(TypeError, match="positional argument"):
+        nn.ReLU()(x, x, x)
+
+    class Takes(nn.Module):
+        def forward(self, x, training=False):
+            return len(x) + "a" if training else x
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Takes()(x, training=True)
+
+
 def test_an_argument_of_ones_own_may_have_such_a_name():
     class Mine(nn.SGD):
         def __init__(self, lr):

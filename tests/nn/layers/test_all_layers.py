@@ -226,3 +226,20 @@ WRONG = [
 def test_wrong_settings_and_inputs(error, call, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@every_layer
+def test_compiled_it_gives_the_same_bits(make, sample, output):
+    layer, twin = make(), make()
+    twin.load_state_dict(layer.state_dict())
+
+    def of(module):
+        return lambda x: np.sum(np.sin(module(x)))
+
+    compiled, eager = tg.compile(tg.value_and_grad(of(layer))), tg.value_and_grad(of(twin))
+    for k in range(3):  # the first call makes the program
+        x = inputs(sample) + k
+        for found, expected in zip(compiled(x), eager(x), strict=True):
+            np.testing.assert_array_equal(
+                getattr(found, "data", found), getattr(expected, "data", expected)
+            )

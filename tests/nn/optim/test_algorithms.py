@@ -17,6 +17,8 @@ GRADIENTS = rng.normal(size=(20, 3, 4))
 CASES = [  # ours, the same of torch.optim
     (nn.SGD(learning_rate=0.1, momentum=0.9),                       lambda optim, p: optim.SGD(p, lr=0.1, momentum=0.9)),
     (nn.SGD(learning_rate=0.1, momentum=0.9, nesterov=True),        lambda optim, p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True)),
+    (nn.RMSprop(learning_rate=0.01, epsilon=1e-8, rho=0.8),         lambda optim, p: optim.RMSprop(p, lr=0.01, alpha=0.8)),
+    (nn.Adagrad(learning_rate=0.1, epsilon=1e-10),                  lambda optim, p: optim.Adagrad(p, lr=0.1)),
     (nn.Adam(learning_rate=0.01, epsilon=1e-8),                     lambda optim, p: optim.Adam(p, lr=0.01)),
     (nn.AdamW(learning_rate=0.01, epsilon=1e-8),                    lambda optim, p: optim.AdamW(p, lr=0.01)),
     (nn.AdamW(learning_rate=0.01, epsilon=1e-8, weight_decay=0.3, beta_2=0.9), lambda optim, p: optim.AdamW(p, lr=0.01, weight_decay=0.3, betas=(0.9, 0.9))),

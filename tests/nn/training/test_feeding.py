@@ -367,3 +367,16 @@ def test_usual_settings_are_not_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model().finalize()
+
+
+def test_a_pipeline_of_augmented_pictures():
+    pictures = rng.normal(size=(40, 6, 6, 1)).astype(np.float32)
+    labels = (pictures.mean(axis=(1, 2, 3)) > 0).astype(int)
+    made = nn.Model(nn.Sequential(nn.Flatten(), nn.Dense(36, 2, rng=0), nn.Softmax()))
+    made.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.Adam(learning_rate=0.01))
+    augmented = nn.augment.AugmentedBatches(
+        pictures, labels, [nn.augment.flip, nn.augment.shift], batch_size=10, rng=0
+    )
+    history = made.train(augmented, epochs=8, print_every=0, validation_data=(pictures, labels))
+    assert len(history.steps["loss"]) == 32
+    assert history.epochs["val_loss"][-1] < history.epochs["val_loss"][0]

@@ -1,0 +1,149 @@
+"""The expressions of steps as text."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.program import text
+from tensorgrad.program.constants import Constants
+from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.text import Expr
+
+
+class Pending(NamedTuple):
+    """An expression that waits for its only use."""
+
+    expr: Expr
+    step: Step
+    read: set[Var]
+
+
+class ExpressionWriter:
+    """Writes the expression of a step, with those of its operands that wait for it."""
+
+    def __init__(self, constants: Constants) -> None:
+        self.constants = constants
+        self.pending: dict[Var, Pending] = {}
+        self.texts: dict[Var, Expr] = {}
+
+    def name(self, v: Var) -> str:
+        """Return the name of a variable."""
+        raise NotImplementedError
+
+    def expr_of(self, x: Any, weak_for: Any = None) -> Expr:
+        """Return the expression of a variable or a constant."""
+        if type(x) is Var:
+            if x in self.pending:
+                waiting = self.pending.pop(x)
+                self.texts[x] = waiting.expr
+                return waiting.expr
+            return self.texts[x] if x in self.texts else Expr(self.name(x))
+        return self.constants.expr(x, weak_for, self.expr_of)
+
+    def expression(self, step: Step) -> Expr:
+        """Return the expression of a step."""
+        args, kwargs = step.args, step.kwargs
+        form = step.form
+        if form == "binary":
+            a, b = args
+            return text.binary(step.callee, self.expr_of(a, b), self.expr_of(b, a))
+        if form == "unary":
+            return text.unary(step.callee, self.expr_of(args[0]))
+        if form == "attribute":
+            return self.suffix(args[0], f".{step.callee}")
+        if form == "item":
+            return self.suffix(args[0], self.index(args[1]))
+        if form in ("set item", "update item"):
+            target = self.suffix(args[0], self.index(args[1]))
+            sign = step.callee or ""
+            return Expr(f"{target.text} {sign}= {self.expr_of(args[2], args[0]).text}")
+        if form == "in place":
+            return Expr(
+                f"{self.expr_of(args[0]).text} {step.callee}= {self.expr_of(args[1], args[0]).text}"
+            )
+        if form == "check":
+            return self.check(step.callee, *args)
+        return self.call(step, args, kwargs)
+
+    def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
+        """Return a statement that raises, or warns, unless a condition holds."""
+        parts = [self.expr_of(x).text for x in shown]
+        if isinstance(message, str):
+            said = text.broken(f"{text.string(message)}.format", parts, 15 + len(error.__name__))
+            said = said if shown else text.string(message)
+        else:
+            self.constants.in_checks |= {id(x): repr(x) for x in shown}
+            self.constants.in_checks[id(message)] = "a value is not as it must be"
+            said = f"{self.constants.object(message).text}({', '.join(parts)})"
+        name = self.constants.error(error)
+        condition = text.unary("not ", self.expr_of(holds)).text
+        if issubclass(error, Warning):
+            self.constants.warns = True
+            return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
+        raised = text.broken(f"raise {name}", [said], 8).replace("\n", "\n    ")
+        return Expr(f"if {condition}:\n    {raised}")
+
+    def suffix(self, x: Any, ending: str) -> Expr:
+        inner = self.expr_of(x)
+        return Expr(inner.inside(text.ATOM) + ending, text.ATOM, inner.operations)
+
+    def index(self, index: Any) -> str:
+        """Return an index in brackets."""
+        items = index if type(index) is tuple else (index,)
+        parts = ", ".join(self.index_part(x) for x in items)
+        if type(index) is tuple and len(index) == 1:
+            parts += ","
+        return f"[{parts or '()'}]"
+
+    def index_part(self, x: Any) -> str:
+        if type(x) is slice:
+            start, stop = ("" if k is None else self.expr_of(k).text for k in (x.start, x.stop))
+            return f"{start}:{stop}" + ("" if x.step is None else f":{self.expr_of(x.step).text}")
+        return "..." if x is Ellipsis else self.expr_of(x).text
+
+    def call(self, step: Step, args: Any, kwargs: Any) -> Expr:
+        """Return the call of a function or a method."""
+        shown = {k: self.expr_of(x) for k, x in kwargs.items() if x is not np._NoValue}
+        if step.form == "call":
+            special = self.special(step, args, kwargs)
+            if special is not None:
+                return special
+            function = self.constants.function(step.callee)
+            if not function.startswith("np."):  # which may want a dtype as it is, not as a type
+                given = [self.as_given(x) for x in args]
+                return text.call(function, given, {k: self.as_given(x) for k, x in kwargs.items()})
+            return text.call(function, [self.expr_of(x) for x in args], shown)
+        x, *rest = args
+        return self.method(step.callee, x, rest, shown)
+
+    def as_given(self, x: Any) -> Expr:
+        return Expr(f"np.dtype({text.dtype(x)})") if isinstance(x, np.dtype) else self.expr_of(x)
+
+    def method(self, name: str, x: Any, rest: Any, kwargs: Any) -> Expr:
+        inner = self.expr_of(x)
+        called = text.call(
+            f"{inner.inside(text.ATOM)}.{name}", [self.expr_of(a) for a in rest], kwargs
+        )
+        return called._replace(operations=called.operations + inner.operations)
+
+    def special(self, step: Step, args: Any, kwargs: Any) -> Expr | None:
+        """Return what a person writes for a call, if that is shorter and has the same bits."""
+        function, x = step.callee, args[0] if args else None
+        if type(x) is not Var:
+            return None
+        if function is np.dot and len(args) == 2 and not x.scalar and not kwargs:
+            return self.method("dot", x, args[1:], {})
+        if function is np.swapaxes and len(x.shape) == 2 and {k % 2 for k in args[1:]} == {0, 1}:
+            return self.suffix(x, ".T")
+        if function == np.add.reduce and "out" not in kwargs and not x.scalar and len(args) == 1:
+            axis = kwargs.get("axis", 0)
+            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+            if set(kwargs) <= {"axis", "keepdims", "dtype"}:
+                shown = {k: self.expr_of(v) for k, v in kwargs.items() if k != "axis"}
+                first = (
+                    {}
+                    if len(x.shape) == 1 and axis == 0 and not shown
+                    else {"axis": self.expr_of(axis)}
+                )
+                return self.method("sum", x, [], first | shown)
+        return None

@@ -1,0 +1,79 @@
+"""What a program is made for: structure, shapes, dtypes and static values of the arguments."""
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine.base import TensorBase
+from tensorgrad.operands import plain_array
+
+
+class Switch(threading.local):
+    """If programs are off, for each thread."""
+
+    off = os.environ.get("TENSORGRAD_COMPILE") == "0"
+
+
+SWITCH = Switch()
+
+
+def hashable(x: Any) -> Any:
+    """Return a static argument as the key of a dict.
+
+    Raises: TypeError if it can change.
+    """
+    if isinstance(x, (list, tuple)):
+        return (type(x), *map(hashable, x))
+    if isinstance(x, slice):
+        return (slice, x.start, x.stop, x.step)
+    if isinstance(x, dict):
+        return (dict, *((key, hashable(value)) for key, value in x.items()))
+    if isinstance(x, np.ndarray):
+        return (x.dtype, x.shape, x.tobytes())
+    hash(x)
+    return (type(x), x)
+
+
+def kind_of(x: Any) -> Any:
+    """Return what of an argument a program is made for."""
+    if type(x) is np.ndarray:
+        return (x.dtype, x.shape, x.flags.forc)
+    if isinstance(x, TensorBase):
+        return ("tensor", type(x), *kind_of(np.asarray(x._value)))
+    if isinstance(x, (float, complex, np.generic)):
+        return type(x)
+    if isinstance(x, dict):
+        return (dict, tuple((key, kind_of(value)) for key, value in x.items()))
+    if isinstance(x, (list, tuple)):
+        return (type(x), *map(kind_of, x))
+    if x is None or isinstance(x, (bool, int, str, bytes)):
+        return (type(x), x)
+    return static_kind(x)
+
+
+def static_kind(x: Any) -> Any:
+    """Return an object that is no array, which a program is made for.
+
+    Raises: TypeError if its values could change.
+    """
+    if isinstance(x, np.ndarray):
+        plain_array(x)
+    if isinstance(x, (type, np.dtype, slice, type(Ellipsis), np.random.Generator)) or callable(x):
+        return x if not isinstance(x, slice) else (slice, x.start, x.stop, x.step)
+    raise TypeError(
+        f"a compiled function takes arrays, numbers, and dicts, lists and tuples of them, but was "
+        f"given a {type(x).__name__}; pass its arrays, or name it in static_argnums"
+    )
+
+
+def plan_of(args: tuple[Any, ...]) -> list[tuple[type, Any, Any]] | None:
+    """Return what the arguments of a call are to be, if they are all arrays and floats."""
+    if not all(type(x) in (np.ndarray, float) for x in args):
+        return None
+    if not all(x.flags.forc for x in args if type(x) is np.ndarray):
+        return None
+    return [
+        (float, None, None) if type(x) is float else (np.ndarray, x.dtype, x.shape) for x in args
+    ]

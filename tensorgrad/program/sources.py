@@ -1,0 +1,54 @@
+"""Where the values come from that a function takes from outside, and where it writes them."""
+
+from typing import Any, NamedTuple
+
+
+class Source(NamedTuple):
+    """A tensor."""
+
+    tensor: Any
+
+    def read(self) -> Any:
+        """Return the array at present."""
+        return self.tensor._value
+
+    def write(self, value: Any) -> None:
+        """Give it another array."""
+        self.tensor._value = value
+
+    def name(self, known: dict[int, str]) -> str:
+        """Return the name of the array in a program."""
+        return self.tensor.name or known.get(id(self.tensor)) or "parameter"
+
+
+class GradSource(NamedTuple):
+    """The gradient that a leaf holds."""
+
+    tensor: Any
+
+    def read(self) -> Any:
+        """Return the array at present."""
+        return self.tensor.grad._value
+
+    def name(self, known: dict[int, str]) -> str:
+        """Return the name of the array in a program."""
+        return f"grad_{Source(self.tensor).name(known)}"
+
+
+class BufferSource(NamedTuple):
+    """An array among the attributes of an object: a buffer, which its module writes to."""
+
+    attributes: dict[str, Any]
+    key: str
+
+    def read(self) -> Any:
+        """Return the array at present."""
+        return self.attributes[self.key]
+
+    def write(self, value: Any) -> None:
+        """Give it another array."""
+        self.attributes[self.key] = value
+
+    def name(self, known: dict[int, str]) -> str:
+        """Return the name of the array in a program."""
+        return self.key
