@@ -90,6 +90,7 @@ class Model(Assembly):
         continues from the last training. A line is printed every `print_every` steps, and none for
         0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
         and the next training completes the epoch first, unless its batches or `seed` differ.
+        Without `seed`, its callbacks go on as well, as after a file that was saved in a training.
 
         Shapes: X (N, ...), y (N, ...) as the loss requires, sample_weight (N,).
         Raises: FloatingPointError at a step whose loss is NaN or infinite, before a parameter
@@ -122,7 +123,7 @@ class Model(Assembly):
         for measure in self.measures().values():
             measure.init(batches.y)
         if seed is not None:
-            self.rng, self.position = generator(seed), None
+            self.rng, self.position, self.callbacks = generator(seed), None, ()
         self._untrained = False
         train(self, plan)
         return self.history
