@@ -1,6 +1,6 @@
 """Stream: batches from an iterable or a generator, each checked and converted when it comes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,18 @@ class Stream:
     samples = None  # in an epoch: nobody knows
 
     def __init__(
-        self, source: Any, steps: int | None, dtype: np.dtype[Any], name: str = "X"
+        self,
+        source: Any,
+        steps: int | None,
+        dtype: np.dtype[Any],
+        name: str = "X",
+        targets: str = "y",
     ) -> None:
         if not isinstance(source, Iterable) and not callable(source):
             raise TypeError(
-                f"{name} without y must be an iterable of batches, or a function that returns one, "
-                f"but it is a {type(source).__name__}; give {name} and y as arrays, or {FORM}"
+                f"{name} without {targets} must be an iterable of batches, or a function that "
+                f"returns one, but it is a {type(source).__name__}; give {name} and {targets} as "
+                f"arrays, or {FORM}"
             )
         self.source, self.steps, self.dtype, self.name = source, steps, dtype, name
         self._iterator: Iterator[Any] | None = None
@@ -52,6 +58,13 @@ class Stream:
         Shapes: -> (n, ...).
         """
         return self.y[part]
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.begin()
+        step = 0
+        while batches := self.ahead(step, 1):
+            yield from batches
+            step += 1
 
     def begin(self) -> None:
         """Begin an epoch."""
@@ -135,3 +148,22 @@ class Stream:
 
     def _convert(self, array: np.ndarray) -> np.ndarray:
         return converted(array, self.dtype)
+
+
+def results_of(source: Any, function: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """Join the results of a function of each item of an iterator, or of what a function returns.
+
+    Raises: the error of an item, with its number in a note; ValueError if there are none.
+    """
+    results = []
+    for item in source() if callable(source) else source:
+        try:
+            results.append(function(item))
+        except (TypeError, ValueError) as error:
+            error.add_note(f"raised by batch {len(results) + 1} of X, counted from 1")
+            raise
+    if not results:
+        raise ValueError(
+            "X yielded no batch; an iterator can be read only once: give the function that makes it"
+        )
+    return np.concatenate(results)

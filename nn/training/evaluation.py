@@ -60,12 +60,12 @@ class Evaluation(tuple[float, ...]):
         return f"{accuracy_text(self.accuracy, self.metrics)}loss: {self.loss:.3f}"
 
 
-def evaluate(state: TrainState, batches: Batches) -> Evaluation:
+def evaluate(state: TrainState, batches: Batches | Stream) -> Evaluation:
     """Compute the loss, the accuracy and the metrics in evaluation mode."""
     return in_evaluation_mode(state.module, _evaluate, state, batches)
 
 
-def _evaluate(state: TrainState, batches: Batches) -> Evaluation:
+def _evaluate(state: TrainState, batches: Batches | Stream) -> Evaluation:
     assert state.loss is not None
     loss = Mean()
     # Copies, because an epoch that is interrupted goes on with the sums of its steps.

@@ -1,7 +1,7 @@
 """Model: a module with a loss, an optimizer and a metric, as in the book."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import argument_text, count
 from nn.data.batches import Batches, arrays_of, converted, each
-from nn.data.streams import Stream
+from nn.data.streams import Stream, results_of
 from nn.seeding import generator
 from nn.summary import first_input_shape
 from nn.training.advice import warn_of_settings
@@ -131,7 +131,7 @@ class Model(Assembly):
     def evaluate(
         self,
         X_val: Any,
-        y_val: Any,
+        y_val: Any = None,
         *,
         batch_size: int | None = None,
         verbose: bool = True,
@@ -139,14 +139,21 @@ class Model(Assembly):
     ) -> Evaluation:
         """Return the mean loss, without penalties, accuracy and metrics; print them if `verbose`.
 
+        Without y_val, X_val is an iterable of batches, or a function that returns one, as in
+        `train`; it is read once, to its end.
         Shapes: X_val (N, ...), y_val (N, ...) as the loss requires, sample_weight (N,).
         Raises: TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
         """
         self._check_finalized("evaluate")
         self._need("loss", "evaluate")
         size, names = EVALUATION_BATCH if batch_size is None else batch_size, ("X_val", "y_val")
-        data = checked_data(self, X_val, y_val, names, sample_weight)
-        batches = checked_batches(self, data, size, names)
+        batches: Batches | Stream
+        if y_val is None:
+            given = {"batch_size": batch_size, "sample_weight": sample_weight}
+            batches = self._stream(X_val, None, given, "evaluate", names)
+        else:
+            data = checked_data(self, X_val, y_val, names, sample_weight)
+            batches = checked_batches(self, data, size, names)
         self._no_samples = batches.no_samples()
         evaluation = in_step_threads(self, batches.size, evaluate, self, batches)
         if verbose:
@@ -154,13 +161,17 @@ class Model(Assembly):
         return evaluation
 
     def predict(self, X: Any, *, batch_size: int | None = None) -> np.ndarray:
-        """Return the outputs for these samples.
+        """Return the outputs for these samples, or for batches of them from an iterator.
 
+        X may be a generator, another iterator, or a function that returns one: each item is then
+        such an X, and the outputs come one after another.
         Shapes: X (N, ...) -> (N, ...).
         Raises: TypeError or ValueError for unusable data; RuntimeError if the model is incomplete,
         or its layers were added here and neither trained nor given parameters.
         """
         self._check_finalized("predict")
+        if callable(X) or isinstance(X, Iterator):
+            return results_of(X, lambda x: self.predict(x, batch_size=batch_size))
         size = EVALUATION_BATCH if batch_size is None else count(batch_size, "batch_size")
         data = checked_inputs(self.module, X)
         if self._untrained and self.module.parameters():
@@ -227,7 +238,12 @@ class Model(Assembly):
         return checked_batches(self, learned, size, names, learning=True), held
 
     def _stream(
-        self, source: Iterable[Any] | Callable[[], Any], steps: int | None, given: dict[str, Any]
+        self,
+        source: Iterable[Any] | Callable[[], Any],
+        steps: int | None,
+        given: dict[str, Any],
+        action: str = "train",
+        names: tuple[str, str] = ("X", "y"),
     ) -> Stream:
         """Check the first batch of an iterable.
 
@@ -235,18 +251,18 @@ class Model(Assembly):
         """
         if isinstance(source, np.ndarray | tg.Tensor):
             raise TypeError(
-                f"train was given X, of shape {source.shape}, without the targets y; write "
-                "model.train(X, y)"
+                f"{action} was given {names[0]}, of shape {source.shape}, without the targets "
+                f"{names[1]}; write model.{action}({', '.join(names)})"
             )
         for name, value in given.items():
             if value is not None:
                 raise ValueError(
-                    f"{name} is for data in arrays, but X without y is an iterable of batches, "
-                    "which has them ready; leave it out"
+                    f"{name} is for data in arrays, but {' without '.join(names)} is an iterable "
+                    "of batches, which has them ready; leave it out"
                 )
         steps = None if steps is None else count(steps, "steps")
-        stream = Stream(source, steps, parameter_dtype(self.module))
-        validate_inputs(self, stream, ("X", "y"), learning=True)
+        stream = Stream(source, steps, parameter_dtype(self.module), *names)
+        validate_inputs(self, stream, names, learning=action == "train")
         return stream
 
     def _validation(self, data: Sequence[Any]) -> Batches:

@@ -394,3 +394,49 @@ def test_a_pipeline_of_augmented_pictures():
     history = made.train(augmented, epochs=8, print_every=0, validation_data=(pictures, labels))
     assert len(history.steps["loss"]) == 32
     assert history.epochs["val_loss"][-1] < history.epochs["val_loss"][0]
+
+
+# Evaluation and prediction by batches
+
+
+def parts(n=15):
+    yield from zip(np.split(X, len(X) // n), np.split(y, len(X) // n), strict=True)
+
+
+@pytest.mark.parametrize("source", [parts, lambda: list(parts()), lambda: iter(list(parts(20)))])
+def test_batches_are_evaluated_and_predicted_as_arrays_are(source):
+    made = model()
+    train(made)
+    whole = made.evaluate(X, y, verbose=False)
+    for given in (source, source()):
+        np.testing.assert_allclose(made.evaluate(given, verbose=False), whole, rtol=1e-6)
+    outputs = made.predict(X)
+    np.testing.assert_allclose(made.predict(x for x, _ in source()), outputs, rtol=1e-6)
+    np.testing.assert_allclose(made.predict(lambda: [x for x, _ in source()]), outputs, rtol=1e-6)
+
+
+def test_weights_in_batches_are_those_of_the_loss_in_an_evaluation():
+    made = model()
+    train(made)
+    batches = [(X[:20], y[:20], W[:20]), (X[20:], y[20:], W[20:])]
+    assert made.evaluate(batches, verbose=False).loss == pytest.approx(
+        made.evaluate(X, y, sample_weight=W, verbose=False).loss, rel=1e-6
+    )
+
+
+def test_batches_that_cannot_be_evaluated_or_predicted():
+    made = model()
+    train(made)
+    with pytest.raises(
+        TypeError, match=r"evaluate was given X_val, of shape .*evaluate\(X_val, y_v"
+    ):
+        made.evaluate(X)
+    with pytest.raises(ValueError, match="batch_size is for data in arrays, but X_val without y_v"):
+        made.evaluate(parts, batch_size=3)
+    with pytest.raises(TypeError, match="X_val without y_val must be an iterable of batches"):
+        made.evaluate(5)
+    with pytest.raises(ValueError, match="X yielded no batch"):
+        made.predict(iter([]))
+    with pytest.raises(ValueError, match="does not fit the model") as caught:
+        made.predict(iter([X, X[:, :1]]))
+    assert caught.value.__notes__ == ["raised by batch 2 of X, counted from 1"]
