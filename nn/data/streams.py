@@ -150,7 +150,7 @@ class Stream:
         return converted(array, self.dtype)
 
 
-def results_of(source: Any, function: Callable[[Any], np.ndarray]) -> np.ndarray:
+def over_batches(source: Any, function: Callable[[Any], np.ndarray]) -> np.ndarray:
     """Join the results of a function of each item of an iterator, or of what a function returns.
 
     Raises: the error of an item, with its number in a note; ValueError if there are none.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import argument_text, count
 from nn.data.batches import Batches, arrays_of, converted, each
-from nn.data.streams import Stream, results_of
+from nn.data.streams import Stream, over_batches
 from nn.seeding import generator
 from nn.summary import first_input_shape
 from nn.training.advice import warn_of_settings
@@ -171,7 +171,7 @@ class Model(Assembly):
         """
         self._check_finalized("predict")
         if callable(X) or isinstance(X, Iterator):
-            return results_of(X, lambda x: self.predict(x, batch_size=batch_size))
+            return over_batches(X, lambda x: self.predict(x, batch_size=batch_size))
         size = EVALUATION_BATCH if batch_size is None else count(batch_size, "batch_size")
         data = checked_inputs(self.module, X)
         if self._untrained and self.module.parameters():
