@@ -102,6 +102,9 @@ class LineWriter(ExpressionWriter):
         for v in step.made():
             self.words.setdefault(v, word)
         written = {v.root for v in step.writes}
+        for v in step.writes:  # which need a name
+            if v in self.pending:
+                self.settle_one(v)
         if written:
             self.settle(lambda p: not written.isdisjoint(p.read), besides=set(step.reads()))
         out = step.outs

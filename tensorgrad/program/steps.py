@@ -49,8 +49,8 @@ class Var:
     """A variable of a program: an argument, or the result of a step."""
 
     __slots__ = (
-        "compact", "dtype", "gradient_of", "hint", "name", "root", "same", "scalar", "shape",
-        "view", "weak",
+        "c_order", "compact", "dtype", "gradient_of", "hint", "name", "root", "same", "scalar",
+        "shape", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -58,6 +58,7 @@ class Var:
         self.scalar = not isinstance(value, np.ndarray)  # a number, of NumPy or of Python
         self.weak = self.scalar and not isinstance(value, np.generic)  # of Python
         self.compact = self.scalar or value.flags.forc
+        self.c_order = self.scalar or value.flags.c_contiguous
         self.view = not self.scalar and value.base is not None
         self.dtype: np.dtype[Any] = np.asarray(value).dtype if self.weak else value.dtype
         self.root = self if root is None else root  # the variable whose memory it shares
