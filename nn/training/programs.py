@@ -57,7 +57,9 @@ class Programs:
     def __str__(self) -> str:
         lines = [f"{name} runs eagerly: {reason}" for name, reason in self.reasons.items()]
         made = [
-            name for name, (_, f) in self._made.items() if f.programs and name not in self.reasons
+            name
+            for name, (_, f) in self._made.items()
+            if getattr(f, "programs", None) and name not in self.reasons
         ]
         return "\n".join([*lines, *(f"{name} runs as a program" for name in made)])
 
