@@ -11,7 +11,7 @@ import tensorgrad as tg
 from nn.losses import Loss
 from nn.module import Module
 
-PATIENCE = 8  # calls that run eagerly first, because making a program takes as long as many of them
+EAGER_CALLS = 8  # calls that run eagerly first, because making a program takes as long as many of them
 Compile = bool | str  # "auto", True or False
 
 
@@ -43,7 +43,7 @@ class Programs:
             function = tg.compile(make(*parts))
             self._made[name] = (parts, function)
         self._calls[name] += 1
-        waits = mode == "auto" and (name in self.reasons or self._calls[name] <= PATIENCE)
+        waits = mode == "auto" and (name in self.reasons or self._calls[name] <= EAGER_CALLS)
         if not mode or waits:
             return function.f(*args)  # type: ignore[union-attr]
         try:
