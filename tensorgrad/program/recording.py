@@ -37,7 +37,7 @@ class StepRecorder:
         self.steps: list[Step] = []
         self.stand_ins: dict[int, TracedArray] = {}  # by the identity of their arrays
         self.group: CallGroup | None = None
-        self.place: tuple[str, int] | None = None  # of the forward call, while its rule runs
+        self.forward: Any = None  # the place and the scope of the forward call, while its rule runs
         self.errors = np.geterr()
         self.generators: dict[int, tuple[Any, Any]] = {}  # and their states before the trace
         self.running = False
@@ -72,7 +72,9 @@ class StepRecorder:
             return found  # as astype does that has nothing to do
         step.group, step.scope = self.group, STATE.get().scope
         name, rank, step.place = look_back()
-        step.place = self.place or step.place
+        if self.forward is not None:
+            place, step.scope = self.forward
+            step.backward, step.place = True, place or step.place
         if name is not None and type(step.outs) is Var:
             hint(step.outs, name, rank)
         errors = np.geterr()

@@ -171,6 +171,7 @@ def merged_updates(steps: list[Step]) -> list[Step]:
                 merged = Step("update item", update.callee, (x, index, update.args[1]), {})
                 merged.writes, merged.group, merged.scope = step.writes, step.group, step.scope
                 merged.place, merged.errors = step.place, step.errors
+                merged.backward = step.backward
                 found[-2:] = [merged]
                 continue
         found.append(step)

@@ -99,8 +99,8 @@ class Step:
     """One recorded call: what is called, with which variables and constants, and what it writes."""
 
     __slots__ = (
-        "args", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pure", "scope",
-        "writes",
+        "args", "backward", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pure",
+        "scope", "writes",
     )  # fmt: skip
 
     def __init__(self, form: str, callee: Any, args: Any, kwargs: Any) -> None:
@@ -109,7 +109,8 @@ class Step:
         self.writes: tuple[Var, ...] = ()
         self.pure = True
         self.group: CallGroup | None = None
-        self.scope: Any = None
+        self.scope: Any = None  # of the forward call
+        self.backward = False
         self.place: tuple[str, int] | None = None
         self.errors: dict[str, str] | None = None  # of np.errstate, if not those of the caller
 
