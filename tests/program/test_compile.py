@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nn
 import tensorgrad as tg
 
 
@@ -164,6 +165,33 @@ def test_a_number_from_outside_that_changes_makes_another_program():
         scale = 2.0
     assert f(np.ones(1))[0] == 2
     assert len(f.programs) == 1
+
+
+class Setting:
+    factor = 2.0  # of the class, until an object has one of its own
+
+
+def test_a_value_of_a_class_and_the_length_of_a_container_make_another_program():
+    setting, factors, named = Setting(), [2.0], {"a": 2.0}
+    f = tg.compile(lambda x: x * setting.factor * np.prod(factors) * sum(named.values()))
+    x = np.ones(2)
+    np.testing.assert_array_equal(f(x), 8 * x)
+    setting.factor = 3.0
+    np.testing.assert_array_equal(f(x), 12 * x)
+    factors.append(2.0)
+    np.testing.assert_array_equal(f(x), 24 * x)
+    named["b"] = 2.0
+    np.testing.assert_array_equal(f(x), 48 * x)
+
+
+def test_a_module_is_compiled_for_its_mode():
+    module = nn.Sequential(nn.Dense(4, 3, rng=0), nn.Dropout(0.5, rng=1))
+    same = nn.Sequential(nn.Dense(4, 3, rng=0), nn.Dropout(0.5, rng=1))
+    compiled, X = tg.compile(module), np.ones((2, 4), np.float32)
+    for mode in (True, True, False, True, False):
+        module.train(mode)
+        same.train(mode)
+        np.testing.assert_array_equal(compiled(X).data, same(tg.Tensor(X)).data)
 
 
 def test_at_most_16_programs_are_kept():
