@@ -104,12 +104,14 @@ class StepRecorder:
             raise self.refuse(
                 f"{step.callee} returned a {type(result).__name__}, which is no array"
             )
+        if not isinstance(result, np.ndarray):
+            return self.stand_in(result)
         known = [x for x in stand_ins_in((args, kwargs)) if isinstance(x.value, np.ndarray)]
         for x in known:
             if x.value is result:
                 return x
         root = None
-        if getattr(result, "base", None) is not None:
+        if result.base is not None:
             root = next((x for x in known if np.may_share_memory(x.value, result)), None)
         return self.stand_in(result, None if root is None else root.variable.root)
 

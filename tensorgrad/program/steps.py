@@ -45,6 +45,10 @@ RUN: dict[str, Callable[..., Any]] = {
 }
 
 
+NESTED = (tuple, list, dict, slice)
+CONTAINERS = set(NESTED)
+
+
 class Var:
     """A variable of a program: an argument, or the result of a step."""
 
@@ -116,11 +120,17 @@ class Step:
 
     def reads(self) -> Iterator[Var]:
         """Yield the variables among the arguments, as often as they occur."""
-        yield from variables((self.args, self.kwargs))
+        for x in self.args:
+            if type(x) is Var:
+                yield x
+            elif type(x) in CONTAINERS:
+                yield from variables(x)
+        if self.kwargs:
+            yield from variables(self.kwargs)
 
     def made(self) -> Iterator[Var]:
         """Yield the variables that the step makes."""
-        yield from variables(self.outs)
+        return iter((self.outs,)) if type(self.outs) is Var else variables(self.outs)
 
 
 def variables(tree: Any) -> Iterator[Var]:
@@ -142,7 +152,7 @@ def substituted_in(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Return the tree with every leaf changed."""
     kind = type(tree)
     if isinstance(tree, (tuple, list)):
-        items = [substituted_in(item, change) for item in tree]
+        items = [substituted_in(x, change) if isinstance(x, NESTED) else change(x) for x in tree]
         return kind(*items) if hasattr(tree, "_fields") else kind(items)
     if kind is dict:
         return {key: substituted_in(item, change) for key, item in tree.items()}
