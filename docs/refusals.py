@@ -68,7 +68,7 @@ DIFFERENCES = {  # (functions, kinds of difference, part of the call or of the r
     ("operator.setitem|ndarray.fill|copyto", "raises|exception", "cannot convert (long)?(float|double)"): "NaN or an infinity in a tensor raises an error if it is written into an array of integers.",
     ("minimum|maximum", "type", "in NumPy, but"): "The result of a tensor and an object with `__array_wrap__` is a tensor.",
     (".*", "raises", "must be an array|must be of ArrayType"): "`out=` takes no tensor without axes, which holds a number.",
-    (".*", "dtype|type|accepts", r"object, found|<object.* int, found int64|=object\)\).*arrays used as ind"): "An array of objects that are numbers is an array of numbers.",
+    (".*", "dtype|type|accepts", r"object, found|object.* int, found int64|=object\)\).*arrays used as ind"): "An array of objects that are numbers is an array of numbers.",
     (".*", "type", "out=.*found int64"): "Of a tensor without axes, integers are returned as numbers, also with `out=`.",
     ("concatenate|std", "exception|type", "Other object|DuckArray"): "An object with `__array_function__` beside a tensor is converted to an array.",
     ("ndarray.astype", "value", r"dtype\('u?int"): "Numbers beyond an integer dtype become any integer, as C leaves it undefined.",

@@ -88,7 +88,8 @@ class Model(Assembly):
         `class_weight` is a dict or list of weights, or "balanced". A step learns from `accumulate`
         batches together. `seed` determines the order of the samples; without it the order
         continues from the last training. A line is printed every `print_every` steps, and none for
-        0 or None. After Ctrl-C, the model and its `history` are those of the last complete step.
+        0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
+        and the next training completes the epoch first, unless its batches or `seed` differ.
 
         Shapes: X (N, ...), y (N, ...) as the loss requires, sample_weight (N,).
         Raises: FloatingPointError at a step whose loss is NaN or infinite, before a parameter

@@ -233,9 +233,12 @@ def _geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     return points if dtype is None else np.astype(points, dtype)
 
 
-@valued_by_numpy(np.vander)
-def _vander(x, N=None, increasing=False):
-    x = as_inexact(x)
-    N = x.shape[0] if N is None else N
-    powers = np.expand_dims(x, 1) ** np.arange(N)
-    return powers if increasing else powers[:, ::-1]
+def _vander(g, _out, x, N=None, increasing=False):
+    """The slopes of the powers are multiples of the powers before them."""
+    n = g.shape[1]
+    g = g if increasing else g[:, ::-1]
+    slopes = np.arange(1, n) * np.vander(x, max(n - 1, 0), increasing=True)
+    return np.sum(g[:, 1:] * slopes, axis=1)
+
+
+rule(np.vander, _vander)

@@ -1,4 +1,4 @@
-"""Statistics: averages, order statistics, covariances, and reductions that skip NaN."""
+"""Statistics: averages, covariances, and reductions that skip NaN."""
 
 import math
 
@@ -6,161 +6,11 @@ import numpy as np
 
 from tensorgrad.ops.common import (
     as_array,
-    as_inexact,
     axis_indices,
     check,
-    is_plain,
-    numpys,
-    substituted,
     valued_by_numpy,
-    values,
 )
-from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out
-
-# Of the continuous methods, the position of the quantile q among n sorted elements is
-# first + q (n + 1 - first - last) - 1, within the bounds. All other methods jump from element to element.
-# fmt: off
-POSITIONS = {  # method: (first, last)
-    "linear":                    (1, 1),
-    "interpolated_inverted_cdf": (0, 1),
-    "hazen":                     (1 / 2, 1 / 2),
-    "weibull":                   (0, 0),
-    "median_unbiased":           (1 / 3, 1 / 3),
-    "normal_unbiased":           (3 / 8, 3 / 8),
-}
-# fmt: on
-
-
-def rows(a, axis):
-    """Merge the reduced axes into a last one; also return the shape of the result with keepdims."""
-    axes = axis_indices(axis, a.ndim)
-    left = [i for i in range(a.ndim) if i not in axes]
-    kept = [1 if i in axes else n for i, n in enumerate(a.shape)]
-    n = math.prod(a.shape[i] for i in axes)
-    moved = np.transpose(a, [*left, *axes])
-    return np.reshape(moved, (*moved.shape[: len(left)], n)), kept
-
-
-def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
-    """The quantiles q along `axis`, in front of the remaining axes."""
-    a, q = as_inexact(a), as_array(q)
-    q = q.astype(float) if isinstance(q, np.ndarray) else q  # of Fractions, say
-    x, kept = rows(a, axis)
-    shape = (*q.shape, *(kept if keepdims else x.shape[:-1]))
-    if x.size == 0:
-        return np.broadcast_to(np.sum(x, axis=-1) if x.ndim == 1 else np.zeros(()), shape)
-    holes = np.isnan(x)
-    n = x.shape[-1] - np.count_nonzero(holes, axis=-1, keepdims=True) * skip_nan
-    if weights is None:
-        place = _places(n, values(q).ravel(), method)
-    else:
-        given = rows(_weights_like(a, values(weights), axis), axis)[0]
-        place = _weighted_places(values(x), given, values(q).ravel(), skip_nan)
-    x = np.sort(x, axis=-1)  # NaN comes last; equal elements share the gradient
-    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
-    lower = np.take_along_axis(x, low, axis=-1)
-    # No difference between an element and itself, which is NaN at infinity.
-    rise = np.where(low < high, np.take_along_axis(x, high, axis=-1), 0) - np.where(
-        low < high, lower, 0
-    )
-    out = lower + rise * (place - low).astype(x.real.dtype)
-    if not isinstance(q, np.ndarray):
-        out = out + _moves(q, method, n) * _slopes(x, place, n)
-    if not skip_nan and (not is_plain(holes) or np.any(holes)):
-        out = np.where(np.any(holes, axis=-1, keepdims=True), np.nan, out)
-    return np.reshape(np.moveaxis(out, -1, 0), shape)
-
-
-@primitive
-def _places(n, q, method):
-    """Return the positions of the quantiles among n sorted elements, between two or at one of them."""
-    place = np.zeros((*n.shape[:-1], q.size))
-    for each in np.unique(n):
-        if each:
-            # A quantile is an element or lies between two, so that of 0, 1, 2, … is its position.
-            place[n[..., 0] == each] = np.quantile(np.arange(each, dtype=float), q, method=method)
-    return place
-
-
-@primitive
-def _weighted_places(x, weights, q, skip_nan):
-    """Return the positions of weighted quantiles: the quantiles of the ranks."""
-    ranks = np.argsort(np.argsort(x, axis=-1), axis=-1).astype(float)
-    if skip_nan:
-        ranks[np.isnan(x)] = np.nan
-    quantile = np.nanquantile if skip_nan else np.quantile
-    place = quantile(ranks, q, axis=-1, method="inverted_cdf", weights=weights)
-    return np.nan_to_num(np.moveaxis(place, 0, -1))
-
-
-nondifferentiable(_places, _weighted_places)
-
-
-def _moves(q, method, n):
-    """Return 0 with the gradient of the position by q, which is 0 for methods that jump, and beyond the bounds."""
-    first, last = POSITIONS.get(method, (0, 0))
-    exact = first + values(q).ravel() * (n + 1 - first - last) - 1
-    inside = (exact >= -1e-9) & (exact <= n - 1 + 1e-9) & (method in POSITIONS)
-    change = np.ravel(q - values(q))
-    return change * np.where(inside, n + 1 - first - last, 0)
-
-
-def _slopes(x, place, n):
-    """Return the slope between the sorted neighbours; at an element, the mean of the slopes on both sides."""
-    before = np.maximum(np.ceil(place).astype(int) - 1, 0)
-    after = np.minimum(np.floor(place).astype(int) + 1, np.maximum(n - 1, 0))
-    rise = np.take_along_axis(x, after, axis=-1) - np.take_along_axis(x, before, axis=-1)
-    return rise / np.maximum(after - before, 1)
-
-
-def _weights_like(a, weights, axis):
-    """Broadcast weights of the reduced axes, or of all, to the shape of the array."""
-    if weights.shape != a.shape:
-        axes = axis_indices(axis, a.ndim)
-        weights = np.transpose(weights, np.argsort(axes))
-        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)])
-    return np.broadcast_to(weights, a.shape)
-
-
-def _declare_quantiles(name, whole, skip_nan):
-    function = getattr(np, name)
-
-    @composite(function)
-    def quantile(
-        a,
-        q,
-        axis=None,
-        out=None,
-        overwrite_input=False,  # allowed to, but does not
-        method="linear",
-        keepdims=False,
-        *,
-        weights=None,
-    ):
-        refuse_out(name, out)
-        value = numpys(function, a, q, axis, method=method, keepdims=keepdims, weights=weights)
-        q = as_array(q) / whole
-        with np.errstate(all="ignore"):  # because NumPy has already warned
-            found = _quantile(a, q, axis, method, keepdims, skip_nan, weights)
-        return substituted(found, value)
-
-
-def _declare_median(name, skip_nan):
-    function = getattr(np, name)
-
-    @composite(function)
-    def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-        refuse_out(name, out)
-        value = numpys(function, a, axis, keepdims=keepdims)
-        with np.errstate(all="ignore"):
-            found = _quantile(a, 0.5, axis, "linear", keepdims, skip_nan)
-        return substituted(found, value)
-
-
-for _prefix in ("", "nan"):
-    _declare_quantiles(_prefix + "quantile", 1, bool(_prefix))
-    _declare_quantiles(_prefix + "percentile", 100, bool(_prefix))
-    _declare_median(_prefix + "median", bool(_prefix))
+from tensorgrad.rules import composite, refuse_out
 
 
 def _declare_filled(name, whole, filler):
@@ -288,12 +138,13 @@ def _cov(
     if y is not None:
         x = np.concatenate([x, _variables(y, rowvar, dtype)])
     ddof = ddof if ddof is not None else 0 if bias else 1
-    given = [as_array(v) for v in (fweights, aweights) if v is not None]
+    # In double precision, as NumPy: n is a difference, which in float32 would lose most of its digits.
+    given = [np.astype(as_array(v), float) for v in (fweights, aweights) if v is not None]
     w = math.prod(given) if given else None
     mean, total = np.average(x, axis=1, weights=w, returned=True)
     n = total[0]
     weighted = ddof and aweights is not None
-    n = n - (ddof * np.sum(w * aweights) / n if weighted else ddof)
+    n = n - (ddof * np.sum(w * given[-1]) / n if weighted else ddof)
     n = np.where(n > 0, n, 0.0)
     x = x - np.expand_dims(mean, 1)
     other = x if w is None else x * w
