@@ -10,7 +10,6 @@ from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_cha
 from tensorgrad.ops.common import as_inexact
 from tensorgrad.rules import Array, nondifferentiable, primitive, rule
 
-
 LARGE = 8  # deviations
 
 
