@@ -32,7 +32,7 @@ from nn.training.evaluation import (
 from nn.training.history import History
 from nn.training.loop import TrainPlan, train
 from nn.training.progress import check_print_every
-from nn.training.weighting import split_samples, with_class_weights
+from nn.training.weighting import samples_of, split_samples, with_class_weights
 
 
 class Model(Assembly):
@@ -218,13 +218,12 @@ class Model(Assembly):
         """Check the data of a training, and split them; the second are those of the validation."""
         names = ("X", "y")
         data = checked_data(self, X, y, names, weights[0])
-        held = None
+        learned, held = with_class_weights(data, weights[1]), None
         if fraction:
-            data, part = split_samples(data, fraction)
-            held = checked_batches(self, part, EVALUATION_BATCH, names, learning=True)
-        return checked_batches(
-            self, with_class_weights(data, weights[1]), size, names, learning=True
-        ), held
+            rest, part = split_samples(len(data.y), fraction)
+            learned, data = samples_of(learned, rest), samples_of(data, part)
+            held = checked_batches(self, data, EVALUATION_BATCH, names, learning=True)
+        return checked_batches(self, learned, size, names, learning=True), held
 
     def _stream(
         self, source: Iterable[Any] | Callable[[], Any], steps: int | None, given: dict[str, Any]
