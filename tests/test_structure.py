@@ -106,7 +106,13 @@ def test_files_of_a_room_import_what_lies_below(folder, name):
 
 
 def test_families_of_ops_do_not_import_each_other():
-    helpers = ["common", "repeated", "channels", "spatial"]  # each sees only those before it
+    helpers = [
+        "common",
+        "repeated",
+        "channels",
+        "spatial",
+        "spectral",
+    ]  # each sees only those before it
     for file in sources("tensorgrad", "ops"):
         if file.name != "__init__.py":
             assert set(imported_from("tensorgrad", file)) <= {

@@ -135,6 +135,21 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     return (values >> (bits - 8)).astype(np.uint8)
 
 
+def _png_size(data: bytes) -> tuple[int, int]:
+    """Read the size in a PNG file whose chunks are as long as they say, up to the last one.
+
+    OpenCV would allocate whatever a chunk says, up to 4 GiB, before it looks for the bytes.
+    """
+    at, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        at += 12 + length
+        if at > len(data):
+            raise ValueError("a chunk is longer than the file")
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     """Read the size in the first frame header of a JPEG file."""
     at = 2
@@ -197,7 +212,7 @@ def _pnm_size(data: bytes) -> tuple[int, int]:
 
 # How a file of a format starts, and the function that reads the size in its header.
 HEADERS: list[tuple[bytes, Callable[[bytes], tuple[int, int]]]] = [
-    (rb"\x89PNG\r\n\x1a\n....IHDR", lambda data: struct.unpack(">II", data[16:24])),
+    (rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", _png_size),
     (rb"\xff\xd8", _jpeg_size),
     (rb"RIFF....WEBPVP8[ LX]", _webp_size),
     (rb"GIF8[79]a", lambda data: struct.unpack("<HH", data[6:10])),

@@ -88,21 +88,19 @@ class BatchNorm(Normalization):
             scale = self.weights / np.sqrt(self.running_variance + self.dtype.type(self.epsilon))
             return tg.shift_scale(x, self.running_mean, scale, self.biases)
         moments = tg.channel_moments(x)
-        follow_moments(self, moments, x.size // self.n_features)
+        self._follow(moments, x.size // self.n_features)
         return tg.batch_norm(x, self.weights, self.biases, moments, epsilon=self.epsilon)
 
+    def _follow(self, moments: np.ndarray, n: int) -> None:
+        """Update the running mean and variance by those of a batch of n numbers per feature.
 
-@tg.impure
-def follow_moments(norm: BatchNorm, moments: np.ndarray, n: int) -> None:
-    """Update the running mean and variance by those of a batch of n numbers per feature.
-
-    Shapes: moments (2, C).
-    """
-    if n > 1:
-        mean, variance = moments
-        old, new = norm.momentum, 1 - norm.momentum
-        norm.running_mean = old * norm.running_mean + new * mean
-        norm.running_variance = old * norm.running_variance + new * n / (n - 1) * variance
+        Shapes: moments (2, C).
+        """
+        if n > 1:
+            mean, variance = moments
+            old, new = self.momentum, 1 - self.momentum
+            self.running_mean = old * self.running_mean + new * mean
+            self.running_variance = old * self.running_variance + new * n / (n - 1) * variance
 
 
 @register

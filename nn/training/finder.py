@@ -61,10 +61,12 @@ class LearningRateFinder(Callback):
             "optimizer": optimizer.state_dict(),
             "parameters": model.module.state_dict(),
             "history": model.history,
+            "position": model.position,
+            "sums": {name: m._statistics for name, m in model.measures().items()},
             "random": [(rng, rng.bit_generator.state) for rng, _ in generators(model)],
         }
         optimizer.learning_rate = lambda t: self.rate(t - first)
-        model.history = History()
+        model.history, model.position = History(), None
 
     def on_step_end(self, run: Run) -> None:
         """Record the loss, and stop when it has risen, or after the last step."""
@@ -84,13 +86,17 @@ class LearningRateFinder(Callback):
     def on_train_end(self, run: Run) -> None:
         """Restore the model, its optimizer, history and random numbers."""
         model, before = run.model, self._before
+        if not before:  # the training did not begin
+            return
         model.module.load_state_dict(before["parameters"])
         model.optimizer.load_state_dict(before["optimizer"])
         for group, own in zip(model.optimizer.groups, before["groups"]):
             group.update(own)
         for name, value in before["settings"].items():
             setattr(model.optimizer, name, value)
-        model.history = before["history"]
+        model.history, model.position = before["history"], before["position"]
+        for name, measure in model.measures().items():
+            measure._statistics = before["sums"][name]
         for rng, state in before["random"]:
             rng.bit_generator.state = state
         self._before = {}

@@ -32,7 +32,7 @@ from nn.training.evaluation import (
 from nn.training.history import History
 from nn.training.loop import TrainPlan, train
 from nn.training.progress import check_print_every
-from nn.training.weighting import split_samples, with_class_weights
+from nn.training.weighting import samples_of, split_samples, with_class_weights
 
 
 class Model(Assembly):
@@ -88,7 +88,8 @@ class Model(Assembly):
         `class_weight` is a dict or list of weights, or "balanced". A step learns from `accumulate`
         batches together. `seed` determines the order of the samples; without it the order
         continues from the last training. A line is printed every `print_every` steps, and none for
-        0 or None. After Ctrl-C, the model and its `history` are those of the last complete step.
+        0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
+        and the next training completes the epoch first, unless its batches or `seed` differ.
 
         Shapes: X (N, ...), y (N, ...) as the loss requires, sample_weight (N,).
         Raises: FloatingPointError at a step whose loss is NaN or infinite, before a parameter
@@ -217,13 +218,12 @@ class Model(Assembly):
         """Check the data of a training, and split them; the second are those of the validation."""
         names = ("X", "y")
         data = checked_data(self, X, y, names, weights[0])
-        held = None
+        learned, held = with_class_weights(data, weights[1]), None
         if fraction:
-            data, part = split_samples(data, fraction)
-            held = checked_batches(self, part, EVALUATION_BATCH, names, learning=True)
-        return checked_batches(
-            self, with_class_weights(data, weights[1]), size, names, learning=True
-        ), held
+            rest, part = split_samples(len(data.y), fraction)
+            learned, data = samples_of(learned, rest), samples_of(data, part)
+            held = checked_batches(self, data, EVALUATION_BATCH, names, learning=True)
+        return checked_batches(self, learned, size, names, learning=True), held
 
     def _stream(
         self, source: Iterable[Any] | Callable[[], Any], steps: int | None, given: dict[str, Any]

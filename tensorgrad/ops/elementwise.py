@@ -24,9 +24,12 @@ def quotient(g, d):
         return g / np.where((g == 0) & (d == 0), 1, d)
 
 
+plain_quotient = quotient.compute  # type: ignore[attr-defined]
+
+
 def safe_divide(g, d):
     """Return the quotient, of arrays without the time that a primitive takes."""
-    return quotient.compute(g, d) if is_plain(g, d) else quotient(g, d)
+    return plain_quotient(g, d) if is_plain(g, d) else quotient(g, d)
 
 
 def _divisor(g, d):

@@ -269,8 +269,8 @@ _unary("neg", "-")
 _unary("pos", "+")
 _unary("invert", "~")
 TracedArray.__abs__ = lambda x: x.recorder.record("call", abs, (x,))  # type: ignore[attr-defined]
-TracedArray.__divmod__ = lambda a, b: np.divmod(a, b)  # type: ignore[attr-defined]
-TracedArray.__rdivmod__ = lambda b, a: np.divmod(a, b)  # type: ignore[attr-defined]
+setattr(TracedArray, "__divmod__", lambda a, b: np.divmod(a, b))  # noqa: B010
+setattr(TracedArray, "__rdivmod__", lambda b, a: np.divmod(a, b))  # noqa: B010
 for _name in READING_METHODS.split():
     _recorded_method(_name, False)
 for _name in WRITING_METHODS:

@@ -79,7 +79,7 @@ class Captured:
         generators = [(g, generator_state(g)) for g in self.generators]
         leaves = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
         grads = [(node, node.extras and node.extras.grad) for node in leaves]
-        constants = [Source(t) for t in self.tensors.values() if t.node is None]
+        constants: list[Any] = [Source(t) for t in self.tensors.values() if t.node is None]
         values = [(source, source.read()) for source in (*constants, *self.buffers)]
         legacy = np.random.get_state()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
@@ -118,6 +118,8 @@ class Captured:
         recorder.outside = {id(t): source for t, source in sources}
         leaves = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in leaves if t.is_leaf]
+        if any(node.extras is not None and node.extras.hooks for _, node, _ in grads):
+            raise Untraceable("a parameter has a hook, which a program would not call; remove it")
         buffers = [(b, b.read(), recorder.stand_in(b.read().copy())) for b in self.buffers]
         try:
             for b, _, x in buffers:
@@ -138,6 +140,12 @@ class Captured:
             recorder.put_back()
             for b, array, _ in buffers:
                 b.write(array)
+            kept_outside = self.outside.restore()
+        if kept_outside:
+            raise Untraceable(
+                "the function keeps a traced value in a list, a dict or an attribute from outside, "
+                "which a program does not fill; return it instead"
+            )
         touched = {v.root for step in recorder.steps for v in step.writes}
         kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
         externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]
@@ -171,7 +179,7 @@ def watching(tensors: list[Any]) -> Iterator[None]:
     kinds = [(t, type(t)) for t in tensors]
     try:
         for t, kind in kinds:
-            t.__class__ = watched(kind)
+            t.__class__ = watched(kind)  # type: ignore[arg-type]
         yield
     finally:
         for t, kind in kinds:
@@ -264,7 +272,8 @@ def different(a: Tracing, b: Tracing) -> None:
         if not compare.alike_steps(step, other):
             raise Untraceable(differs(step))
     if len(a.steps) != len(b.steps) or not compare.alike(a.results, b.results):
-        raise Untraceable(differs((a.steps or b.steps or [None])[-1]))
+        steps = a.steps or b.steps
+        raise Untraceable(differs(steps[-1] if steps else None))
 
 
 def differs(step: Step | None) -> str:

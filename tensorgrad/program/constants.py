@@ -34,6 +34,7 @@ class Constants:
         self.functions = functions
         self.taken: Any = None
         self.warns = False
+        self.generators: list[tuple[str, Any]] = []
         self.in_checks: dict[int, str] = {}  # what stands for objects that only errors show
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
@@ -98,8 +99,12 @@ class Constants:
     def object(self, x: Any) -> Expr:
         """Return the name of an object that has no text."""
         if id(x) not in self.objects:
-            base = self.known.get(id(x)) or getattr(x, "__name__", type(x).__name__)
-            self.objects[id(x)] = (self.taken.new(base.strip("<>").lower()), x)
+            own: str = getattr(x, "__name__", type(x).__name__)
+            base = self.known.get(id(x)) or own
+            name = self.taken.new(base.strip("<>").lower())
+            if hasattr(x, "bit_generator"):  # an argument of the text
+                self.generators.append((name, x))
+            self.objects[id(x)] = (name, x)
         return Expr(self.objects[id(x)][0])
 
     def error(self, kind: type) -> str:

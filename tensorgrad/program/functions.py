@@ -3,18 +3,19 @@
 import ast
 import builtins
 import inspect
+import sys
 import textwrap
 from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import FOREIGN
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
 
 FEW = 2  # lines of a block that stand in the program itself
-MODULES = {"math", "functools", "itertools", "operator"}
 
 
 class Functions:
@@ -77,25 +78,29 @@ class Functions:
     def with_source(self, function: Any, strip: str = "_<>") -> str | None:
         """Return the name of a function whose source text is copied, with all that it uses."""
         function = inspect.unwrap(getattr(function, "compute", function))
+        if getattr(function, "__module__", None) not in sys.modules:
+            return None
         if function not in self.copied:
             self.copied[function] = None
             node = definition(function)
-            if node is not None and not function.__code__.co_freevars:
+            code = getattr(function, "__code__", None)
+            if node is not None and not (code and code.co_freevars):
                 self.copy(function, node, strip)
         return self.copied[function]
 
-    def copy(self, function: Any, node: ast.FunctionDef, strip: str) -> None:
-        """Copy the text of a function."""
+    def copy(self, function: Any, node: Any, strip: str) -> None:
+        """Copy the text of a function, or of a class."""
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
         for used in sorted(used_names(node) - {"is_plain"}):
-            value = function.__globals__.get(used, None)
-            if used in function.__globals__ and used not in changes:
+            space = vars(sys.modules[function.__module__])
+            value = space.get(used, None)
+            if used in space and used not in changes:
                 found = self.needed(used, value)
                 if found is None:
-                    del self.copied[function]
                     self.copied[function] = None
+                    self.names.taken.discard(name)
                     return
                 changes[used] = found
         body = Renamed(changes).visit(node)
@@ -106,35 +111,44 @@ class Functions:
         """Return the name under which a function's text finds a global value."""
         if value is np:
             return "np"
+        if value is FOREIGN:
+            return "()"  # a program has NumPy's arrays only
         if inspect.ismodule(value):
-            if value.__name__ in MODULES:
+            if value.__name__ in sys.stdlib_module_names:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
             return None
         if isinstance(value, (int, float, str, bool)):
             return repr(value)
-        if getattr(value, "__module__", "").partition(".")[0] == "numpy":
-            self.imports.add(f"from {value.__module__} import {value.__name__}")
-            return value.__name__
+        module = getattr(value, "__module__", None) or ""
+        if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
+            shown = getattr(value, "__name__", name)
+            self.imports.add(f"from {module} import {shown}")
+            return shown
         if callable(value):
             return self.with_source(getattr(value, "compute", value), "<>")
         return None
 
 
-def definition(function: Any) -> ast.FunctionDef | None:
-    """Return the syntax of a function without decorators and hints; None if it has no text."""
+def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
+    """Return the syntax of a function without decorators and hints, or of a class, or None."""
     try:
         lines = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(lines)
     except (OSError, TypeError, SyntaxError, IndentationError):
         return None
     node = tree.body[0]
-    if not isinstance(node, ast.FunctionDef):
+    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return None
-    node.decorator_list, node.returns = [], None
-    for argument in ast.walk(node.args):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
+    if isinstance(node, ast.FunctionDef):
+        node.decorator_list = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.FunctionDef):
+            part.returns = None
+        elif isinstance(part, ast.arg):
+            part.annotation = None
+        elif isinstance(part, ast.AnnAssign) and isinstance(node, ast.ClassDef):
+            part.annotation = ast.Name("object", ast.Load())
     return node
 
 
@@ -200,6 +214,12 @@ class Renamed(ast.NodeTransformer):
         self.generic_visit(node)
         ends = [i for i, x in enumerate(node.body) if isinstance(x, (ast.Return, ast.Raise))]
         node.body = node.body[: ends[0] + 1] if ends else node.body
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Keep the fields of a class."""
+        node.bases = [self.visit(x) for x in node.bases]
+        node.body = [x if isinstance(x, ast.AnnAssign) else self.visit(x) for x in node.body]
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:

@@ -68,7 +68,7 @@ def static_kind(x: Any) -> Any:
     )
 
 
-def plan_of(args: tuple[Any, ...]) -> list[tuple[type, Any, Any]] | None:
+def plan_of(args: tuple[Any, ...]) -> list[tuple[Any, Any, Any]] | None:
     """Return what the arguments of a call are to be, if they are all arrays and floats."""
     if not all(type(x) in (np.ndarray, float) for x in args):
         return None

@@ -59,6 +59,39 @@ class Guard:
         return f"{self.key or 'a variable of the closure'} = {self.value!r}"
 
 
+class ClassGuard(Guard):
+    """A plain value that an object has from its class, until someone assigns one of its own."""
+
+    __slots__ = ()
+
+    def holds(self) -> bool:
+        """Return True if the object has no value of its own, and its class the same."""
+        return self.key not in vars(self.where) and getattr(self.where, self.key) is self.value
+
+    def has_changed_value(self) -> bool:
+        """Return True if a value has become another; one that was None may be made lazily."""
+        now = getattr(self.where, self.key)
+        return not self.holds() and (self.value is not None or isinstance(now, PLAIN_VALUES))
+
+    def put_back(self) -> None:
+        """Take the object's own value away."""
+        vars(self.where).pop(self.key, None)
+
+
+class SizeGuard(Guard):
+    """The number of items of a dict or list."""
+
+    __slots__ = ()
+
+    def holds(self) -> bool:
+        """Return True if there are as many as before."""
+        return len(self.where) == self.value
+
+    def has_changed_value(self) -> bool:
+        """Return False, because what is added outside is found by other means."""
+        return False
+
+
 class Outside:
     """All that a function can reach."""
 
@@ -68,6 +101,7 @@ class Outside:
         self.generators: list[Any] = []
         self.arrays: list[np.ndarray] = []
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
+        self.containers: list[tuple[Any, Any]] = []  # and copies of them
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.seen: dict[int, Any] = {}
         stack = [f]
@@ -88,6 +122,8 @@ class Outside:
         elif isinstance(x, FUNCTIONS):
             yield from self.function(x)
         elif isinstance(x, (dict, list)):
+            self.containers.append((x, x.copy()))
+            self.guards.append(SizeGuard(x, "", len(x)))
             items = x.items() if isinstance(x, dict) else enumerate(x)
             yield from (self.guarded(x, key, value) for key, value in items)
         elif isinstance(x, (tuple, set, frozenset)):
@@ -95,8 +131,12 @@ class Outside:
         elif is_object(x):
             buffers = getattr(x, "_buffers", ())
             self.buffers += [(vars(x), key) for key in buffers]
-            items = [(k, v) for k, v in vars(x).items() if k not in buffers]
-            yield from (self.guarded(vars(x), k, v) for k, v in items)
+            self.containers.append((vars(x), vars(x).copy()))
+            for key, value in list(vars(x).items()):
+                if key not in buffers:
+                    yield self.guarded(vars(x), key, value)
+            of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
+            self.guards += [ClassGuard(x, key, value) for key, value in of_class]
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
@@ -104,6 +144,16 @@ class Outside:
         if isinstance(value, (TensorBase, np.ndarray)) and isinstance(key, str):
             self.names.setdefault(id(value), key)
         return value
+
+    def restore(self) -> bool:
+        """Take out of containers what holds stand-ins; return True if there was anything."""
+        found = False
+        for container, copy in self.containers:
+            if any(map(is_stand_in, values_of(container))):
+                found = True
+                container.clear()
+                (container.update if isinstance(container, dict) else container.extend)(copy)
+        return found
 
     def function(self, f: Any) -> Iterator[Any]:
         """Yield what a function uses: its closure, its defaults, and the globals that it names."""
@@ -131,11 +181,30 @@ class Outside:
                         yield self.guarded(f.__globals__, name, f.__globals__[name])
 
 
+def values_of(container: Any) -> Any:
+    """Return the values in a dict or a list."""
+    return container.values() if isinstance(container, dict) else container
+
+
+def is_stand_in(x: Any) -> bool:
+    """Return True for a stand-in, and for a tensor that has one for its value."""
+    return type(x) is TracedArray or (
+        isinstance(x, TensorBase) and type(SLOT.__get__(x)) is TracedArray
+    )
+
+
 def is_object(x: Any) -> bool:
     """Return True for what has attributes that a function may use, such as a Module."""
     if isinstance(x, (type, types.ModuleType, *PLAIN_VALUES)) or not hasattr(x, "__dict__"):
         return False
     return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
+
+
+def class_values(kind: type) -> list[tuple[str, Any]]:
+    """Return the plain values that objects of a class have from it, such as Module.training."""
+    names = dict.fromkeys(name for base in kind.__mro__ for name in vars(base))
+    found = [(name, getattr(kind, name, None)) for name in names if not name.startswith("__")]
+    return [(name, value) for name, value in found if isinstance(value, PLAIN_VALUES)]
 
 
 @functools.lru_cache(maxsize=1024)

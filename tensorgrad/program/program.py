@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.draw import RecordedGraph
 from tensorgrad.program.constants import SMALL
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array, string
@@ -102,8 +101,7 @@ class Program:
         """Draw the lines as a graph; the options are those of `tg.draw`."""
         from tensorgrad.program.drawing import ProgramGraph
 
-        graph: RecordedGraph = ProgramGraph(self._text)
-        return graph.draw(**options)
+        return ProgramGraph(self._text).draw(**options)
 
 
 def constant_lines(text: Text) -> list[str]:
@@ -119,6 +117,6 @@ def constant_lines(text: Text) -> list[str]:
         if id(x) in text.constants.in_checks:
             shown = text.constants.in_checks[id(x)]
             lines.append(f"{name} = {string(shown)}" + ".format" * (shown != repr(x)))
-        elif name not in text.layout.positional:
+        elif name not in (*text.layout.positional, *text.parameters):
             lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
     return lines

@@ -22,6 +22,7 @@ from tensorgrad.program.steps import (
 )
 from tensorgrad.rules import Function
 
+BODY_OF_CHECK: Any = check_step.compute  # type: ignore[attr-defined]
 CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
 INTO_NDARRAY = (
     "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
@@ -163,7 +164,12 @@ class StepRecorder:
         del self.steps[start:]
 
     def impure(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Call a function that runs each time; its generators are put back after the trace."""
+        """Call a function that runs each time; its generators are put back after the trace.
+
+        What it does to the buffers of a module, whose values are stand-ins, are steps like others.
+        """
+        if any(getattr(x, "_buffers", ()) for x in (*args, *kwargs.values())):
+            return function.compute(*args, **kwargs)
         for x in (*args, *kwargs.values()):
             if hasattr(x, "bit_generator"):
                 state = copy.deepcopy(x.bit_generator.state)
@@ -174,7 +180,7 @@ class StepRecorder:
 
     def check_step(self, holds: Any, error: Any, message: Any, *shown: Any) -> None:
         """Check a condition now, and write down that each run is to check it."""
-        check_step.compute(*substituted_in((holds, error, message, *shown), value_of))
+        BODY_OF_CHECK(*substituted_in((holds, error, message, *shown), value_of))
         step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
         step.pure, step.group, step.place = False, self.group, look_back()[2]
         self.steps.append(step)

@@ -38,7 +38,7 @@ class Runner:
         text = Text(trace, layout, layout.paths(shown, kwargs), captured.outside.names)
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
-        self.name = text.main
+        self.name, self.text = text.main, text
         self.guards = captured.guards()
         self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
@@ -73,7 +73,8 @@ class Runner:
         plan = self.plan
         if plan is None or len(plan) != len(args):
             return False
-        for x, (kind, dtype, shape) in zip(args, plan, strict=True):
+        for given, (kind, dtype, shape) in zip(args, plan, strict=True):
+            x: Any = given
             if type(x) is not kind:
                 return False
             if shape is not None and not (x.shape == shape and x.dtype is dtype and x.flags.forc):
@@ -87,7 +88,7 @@ class Runner:
             if not guard.holds():
                 return False
         for t, node in self.nodes:
-            if t.node is not node:
+            if t.node is not node or (node and node.extras and node.extras.hooks):
                 return False
         return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
 
@@ -104,7 +105,11 @@ class Runner:
                 kwargs = kwargs | dict(zip(self.parameters, outside))
             else:
                 args = (*args, *outside)
-        result = function(*args, **kwargs) if kwargs else function(*args)
+        try:
+            result = function(*args, **kwargs) if kwargs else function(*args)
+        except Exception as error:
+            self.text.note(error)
+            raise
         return result if self.finish is None else self.finish(result)
 
 

@@ -94,7 +94,8 @@ def is_one(x: Any) -> bool:
 def copied(step: Step, before: list[Step]) -> Var | None:
     """Return the array of which a step is a copy, if the copy is equal in all that counts."""
     if step.form == "binary":
-        return unchanged(step.callee, *step.args, step.outs)
+        a, b = step.args
+        return unchanged(step.callee, a, b, step.outs)
     if not step.args or type(step.args[0]) is not Var or type(step.outs) is not Var:
         return None
     x, out = step.args[0], step.outs

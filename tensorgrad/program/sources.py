@@ -35,6 +35,16 @@ class GradSource(NamedTuple):
         return f"grad_{Source(self.tensor).name(known)}"
 
 
+class Fixed(NamedTuple):
+    """An object that stays the same, such as a generator of random numbers."""
+
+    value: Any
+
+    def read(self) -> Any:
+        """Return the object."""
+        return self.value
+
+
 class BufferSource(NamedTuple):
     """An array among the attributes of an object: a buffer, which its module writes to."""
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-BINARY = {
+BINARY: dict[str, Callable[..., Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
     "**": operator.pow, "@": operator.matmul, "%": operator.mod, "//": operator.floordiv,
     "&": operator.and_,
@@ -14,8 +14,8 @@ BINARY = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
     "!=": operator.ne,
 }  # fmt: skip
-SIGNS = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
-IN_PLACE = {
+SIGNS: dict[str, Callable[..., Any]] = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
+IN_PLACE: dict[str, Callable[..., Any]] = {
     "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv,
     "**": operator.ipow, "@": operator.imatmul, "%": operator.imod, "//": operator.ifloordiv,
     "&": operator.iand,

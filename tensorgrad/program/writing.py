@@ -12,6 +12,7 @@ from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.source import Line, LineWriter, LocalNames
+from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import Expr
 
@@ -98,6 +99,9 @@ class Text:
         writer.inline_results = len(outputs) == 1
         self.name_arguments(writer, paths, known, {v for s in steps for v in s.reads()})
         writer.write(steps, outputs)
+        for name, generator in self.constants.generators:
+            self.parameters.append(name)
+            self.read.append(Fixed(generator))
         last = Line(f"return {self.all_returned(writer)}", None, set(), writer.returned)
         self.lines = [*writer.lines, last]
         self.header = f"def {self.main}({self.signature()}):"
@@ -189,14 +193,31 @@ class Text:
         parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))
         return "\n\n\n".join(parts) + "\n"
 
+    def note(self, error: Exception) -> None:
+        """Add to an error from a line of the program the user's line that recorded it."""
+        frame = error.__traceback__
+        while frame is not None and frame.tb_frame.f_code.co_filename != self.file:
+            frame = frame.tb_next
+        if frame is None:
+            return
+        number = frame.tb_lineno - self.shown[: self.shown.index(self.header)].count("\n") - 2
+        for line in self.lines:
+            number -= len(indented([line]))
+            if number < 0:
+                break
+        place = line.step.place if line.step is not None else None
+        if place is not None:
+            text = linecache.getline(*place).strip()
+            error.add_note(f'recorded by\n  File "{place[0]}", line {place[1]}\n    {text}')
+
     def namespace(self) -> dict[str, Any]:
         """Return the constants that the text finds as global names."""
         return dict(self.constants.arrays.values()) | dict(self.constants.objects.values())
 
     def compiled(self) -> Any:
         """Return the function that the text defines."""
-        file = f"<program {next(program_numbers)} of {self.layout.name}>"
-        shown = self.text()
+        self.file = file = f"<program {next(program_numbers)} of {self.layout.name}>"
+        self.shown = shown = self.text()
         linecache.cache[file] = (len(shown), None, shown.splitlines(keepends=True), file)
         space = self.namespace()
         exec(compile(self.text(free=True), file, "exec"), space)

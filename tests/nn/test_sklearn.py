@@ -26,7 +26,7 @@ QUICK = {"learning_rate": 0.02, "epochs": 60, "batch_size": 50, "random_state": 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", [Classifier, Regressor])
 def test_scikit_learns_own_checks(kind):
-    check_estimator(kind((8,), learning_rate=0.03, epochs=50), on_skip=None)
+    check_estimator(kind((8,), learning_rate=0.1, epochs=20), on_skip=None)
 
 
 def test_strings_are_classes_in_a_pipeline():

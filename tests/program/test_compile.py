@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nn
 import tensorgrad as tg
 
 
@@ -151,6 +153,33 @@ def test_a_number_from_outside_that_changes_makes_another_program():
     assert len(f.programs) == 1
 
 
+class Setting:
+    factor = 2.0  # of the class, until an object has one of its own
+
+
+def test_a_value_of_a_class_and_the_length_of_a_container_make_another_program():
+    setting, factors, named = Setting(), [2.0], {"a": 2.0}
+    f = tg.compile(lambda x: x * setting.factor * np.prod(factors) * sum(named.values()))
+    x = np.ones(2)
+    np.testing.assert_array_equal(f(x), 8 * x)
+    setting.factor = 3.0
+    np.testing.assert_array_equal(f(x), 12 * x)
+    factors.append(2.0)
+    np.testing.assert_array_equal(f(x), 24 * x)
+    named["b"] = 2.0
+    np.testing.assert_array_equal(f(x), 48 * x)
+
+
+def test_a_module_is_compiled_for_its_mode():
+    module = nn.Sequential(nn.Dense(4, 3, rng=0), nn.Dropout(0.5, rng=1))
+    same = nn.Sequential(nn.Dense(4, 3, rng=0), nn.Dropout(0.5, rng=1))
+    compiled, X = tg.compile(module), np.ones((2, 4), np.float32)
+    for mode in (True, True, False, True, False):
+        module.train(mode)
+        same.train(mode)
+        np.testing.assert_array_equal(compiled(X).data, same(tg.Tensor(X)).data)
+
+
 def test_at_most_16_programs_are_kept():
     f = tg.compile(np.sin)
     for n in range(1, 20):
@@ -172,6 +201,59 @@ def test_at_most_16_programs_are_kept():
 def test_what_cannot_be_a_program_is_refused_with_the_line(f, words):
     with pytest.raises(TypeError, match=words):
         tg.compile(f)(np.array([1.0, 2.0]))
+
+
+def test_a_value_that_is_kept_outside_is_refused():
+    kept = []
+
+    def f(x):
+        kept.append(x * 2)
+        return np.sum(kept[-1])
+
+    with pytest.raises(TypeError, match="keeps a traced value in a list"):
+        tg.compile(f)(np.ones(2))
+    assert kept == []
+
+
+def test_a_hook_of_a_parameter_is_refused_also_later():
+    W = tg.Tensor(np.ones(2), requires_grad=True)
+
+    @tg.compile
+    def step(x):
+        np.sum(x * W).backward()
+
+    step(np.ones(2))
+    remove = W.register_hook(lambda g: g * 2)
+    with pytest.raises(TypeError, match="a parameter has a hook"):
+        step(np.ones(2))
+    remove()
+    step(np.ones(2))
+    assert W.grad.data.tolist() == [2, 2]
+
+
+def test_an_optimizers_step_inside_is_refused_and_nothing_is_left_behind():
+    W = tg.Tensor(np.ones(2), requires_grad=True)
+
+    def f(x):
+        np.sum(x * W).backward()
+        W.data -= 0.1 * W.grad.data
+
+    with pytest.raises(TypeError, match="converted to an ndarray"):
+        tg.compile(f)(np.ones(2))
+    assert type(W) is tg.Tensor
+    assert W.grad is None
+    assert W.data.tolist() == [1, 1]
+
+
+def test_a_write_into_an_argument_is_refused():
+    def f(x):
+        x[0] = 0.0
+        return np.sum(x)
+
+    x = np.ones(2)
+    with pytest.raises(TypeError, match="writes into its argument"):
+        tg.compile(f)(x)
+    assert x.tolist() == [1, 1]
 
 
 def test_a_refusal_shows_the_users_line():
@@ -204,6 +286,20 @@ def test_programs_can_be_switched_off():
         [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, check=True
     )
     assert out.stdout.split() == [b"2.0"]
+
+
+def test_an_error_in_a_program_shows_its_line_and_the_users():
+    def f(x):
+        inverse = np.linalg.inv(x)  # the user's line
+        return np.sum(inverse**2)
+
+    compiled = tg.compile(tg.grad(f))
+    compiled(np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        compiled(np.zeros((2, 2)))
+    shown = "".join(traceback.format_exception(error.value))
+    assert "inverse = np.linalg.inv(x)\n" in shown.partition("recorded by")[0]
+    assert "inverse = np.linalg.inv(x)  # the user's line" in shown.partition("recorded by")[2]
 
 
 def test_random_numbers_of_a_declared_function_are_drawn_at_each_call():

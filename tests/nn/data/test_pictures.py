@@ -159,6 +159,16 @@ def test_a_picture_beyond_the_limit_is_refused_before_it_is_unpacked(tmp_path):
         nn.datasets.image_folder(tmp_path)
 
 
+def test_a_png_whose_chunk_is_longer_than_the_file_is_no_picture():
+    """OpenCV would allocate 2 GiB for it."""
+    data = encoded(rng.integers(0, 256, (9, 9), np.uint8))
+    at = data.index(b"IDAT") - 4
+    for length in (2**31 - 1, 2**32 - 1, len(data) - at):
+        assert decode_image(data[:at] + struct.pack(">I", length) + data[at + 4 :]) is None
+    for stop in range(len(data)):
+        assert decode_image(data[:stop]) is None
+
+
 def test_a_jpeg_of_many_scans_is_refused():
     data = encoded(np.zeros((9, 9), np.uint8), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     at = data.rindex(b"\xff\xda")

@@ -70,6 +70,8 @@ CONVOLUTIONS = [  # lengths, channels, outputs, settings
     ((8, 9), 2, 4, {"kernel_size": 3, "padding": (2, 1), "dilation": 2, "groups": 2}),
     ((5, 5), 2, 3, {"kernel_size": 1}),
     ((6, 5), 2, 3, {"kernel_size": 5, "padding": 4, "dilation": (1, 2)}),
+    ((12, 14), 2, 3, {"kernel_size": (11, 13)}),
+    ((16,), 3, 2, {"kernel_size": 13, "padding": "valid"}),
 ]
 # fmt: on
 
@@ -104,6 +106,17 @@ def test_a_transposed_convolution_is_torchs(stride, padding, groups, dilation, b
         4, 6, (3, 4), padding=pads, **settings, dtype=getattr(torch, np.dtype(dtype).name)
     )
     compare_with_torch(layer, theirs, normal(2, 5, 4, 4, dtype=dtype), (2, 3, 1, 0))
+
+
+def test_fourier_transforms_are_as_exact_as_products(monkeypatch):
+    x, layer = normal(2, 20, 21, 3), nn.Conv2D(3, 4, 11, dtype=np.float64, rng=0)
+    found, grads, _ = values_and_gradients(layer, x)
+    single, grads_single, _ = values_and_gradients(nn.Conv2D(3, 4, 11, rng=0), x.astype(np.float32))
+    monkeypatch.setattr("tensorgrad.ops.spectral.LEAST", 99)
+    exact, expected, _ = values_and_gradients(layer, x)
+    for a, b, c in zip((found, *grads), (exact, *expected), (single, *grads_single), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-13 * np.abs(b).max())
+        np.testing.assert_allclose(c, b, atol=1e-5 * np.abs(b).max())
 
 
 def test_a_transposed_convolution_enlarges_by_its_stride():

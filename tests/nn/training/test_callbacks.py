@@ -265,6 +265,32 @@ def test_the_finder_leaves_the_model_as_it_was(kind, tmp_path):
     assert made.history.epochs["learning_rate"][-1] == pytest.approx(0.01 / (1 + 1e-3 * 8))
 
 
+def test_an_epoch_that_was_interrupted_goes_on_after_a_trial():
+    class Stop(nn.Callback):
+        def on_step_end(self, run):
+            if run.epoch == 2 and run.step == 1:
+                run.stop("")
+
+    first, second = model(), model()
+    for made in (first, second):
+        train(made, Stop(), epochs=9)
+        if made is second:
+            train(made, nn.LearningRateFinder(steps=5), epochs=9, seed=None)
+            assert len(made.history.steps["loss"]) == 4
+        train(made, epochs=2, seed=None)
+    for table in ("steps", "epochs"):
+        for name, numbers in getattr(first.history, table).items():
+            if name != "time":
+                np.testing.assert_equal(getattr(second.history, table)[name], numbers)
+
+
+def test_an_error_at_the_beginning_is_the_one_that_is_seen():
+    made = model()
+    with pytest.raises(ValueError, match="does not measure"):
+        train(made, nn.EarlyStopping("f1"), nn.LearningRateFinder())
+    train(made, epochs=1)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_finder_survives_divergence():
     made = nn.Model(nn.Dense(2, 1, rng=0))
