@@ -66,7 +66,8 @@ def rate_at(rate: Rate, step: int, decay: float = 0.0) -> float:
     if callable(rate):
         check_decay(rate, decay)
         value = rate(step)
-        source = f", from the schedule {rate!r},"
+        shown = repr(rate) if hasattr(rate, "config") else getattr(rate, "__name__", repr(rate))
+        source = f", from the schedule {shown},"
     else:
         value, source = rate / (1 + decay * step), ""
     if not isinstance(value, NUMBER) or not 0 <= value < math.inf:

@@ -76,14 +76,14 @@ def _table(class_weight: Any, classes: np.ndarray) -> dict[int, float]:
     return dict(class_weight)
 
 
-def split_samples(data: Batch, fraction: float) -> tuple[Batch, Batch]:
-    """Split data into those of the training and a random fraction for the validation.
+def split_samples(N: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Split the numbers of N samples into those of the training and a random part for validation.
 
-    The same data are always split in the same way, so that a training that goes on does not learn
-    from the samples of its validation.
+    The same N is always split in the same way, so that a training that goes on does not learn from
+    the samples of its validation.
+    Shapes: -> (N - n,), (n,).
     Raises: ValueError if the fraction leaves no sample on one side.
     """
-    N = len(data.y)
     if not isinstance(fraction, NUMBER) or not 0 < fraction < 1:
         raise ValueError(f"validation_split must be above 0 and below 1, not {fraction!r}")
     n = round(N * fraction)
@@ -93,11 +93,10 @@ def split_samples(data: Batch, fraction: float) -> tuple[Batch, Batch]:
             "for the validation; both need some"
         )
     order = np.random.default_rng(N).permutation(N)
-    rest, held = np.sort(order[n:]), np.sort(order[:n])
-    return _part(data, rest), _part(data, held)
+    return np.sort(order[n:]), np.sort(order[:n])
 
 
-def _part(data: Batch, index: np.ndarray) -> Batch:
+def samples_of(data: Batch, index: np.ndarray) -> Batch:
     """Return the samples with these numbers.
 
     Shapes: index (n,).

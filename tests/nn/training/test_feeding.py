@@ -140,6 +140,20 @@ def test_a_split_is_the_same_each_time():
         train(made, validation_split=0.001)
 
 
+def test_weights_of_classes_beside_a_split():
+    """They are those of all data, and do not count in the validation."""
+    rare = np.zeros(60, int)
+    rare[:2], rare[2:4] = 1, 2
+    plain, weighted = model(), model()
+    for made, options in ((plain, {}), (weighted, {"class_weight": {0: 1e-3, 1: 5.0, 2: 5.0}})):
+        train(made, X, rare, validation_split=0.9, **options)
+    part = np.random.default_rng(60).permutation(60)[:54]
+    for made in (plain, weighted):
+        found = made.evaluate(X[part], rare[part], verbose=False).loss
+        assert made.history.epochs["val_loss"] == [pytest.approx(found, rel=1e-5)]
+    assert weighted.history.epochs["loss"] != plain.history.epochs["loss"]
+
+
 # Accumulated gradients
 
 
