@@ -18,6 +18,7 @@ import nn
 import tensorgrad
 from tensorgrad import Tensor
 from tensorgrad.tensor import signatures
+from tensorgrad.tensor.words import Missing
 
 PAGE = Path(__file__).with_name("api.md")
 INTRODUCTION = """\
@@ -148,6 +149,8 @@ def members(entry: Entry) -> Iterator[Entry]:
     for name in sorted({n for c in entry.value.__mro__ if c not in covered for n in vars(c)}):
         home = next(c for c in entry.value.__mro__ if name in vars(c))
         value = inspect.getattr_static(entry.value, name)
+        if isinstance(value, Missing):
+            continue
         if isinstance(value, (staticmethod, classmethod)):
             value = value.__func__
         overrides = any(hasattr(base, name) for base in bases)

@@ -3,7 +3,7 @@
 import importlib
 import types
 
-from nn import augment, datasets, init, schedules
+from nn import augment, datasets, init, schedules, words
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
@@ -161,7 +161,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> types.ModuleType:
-    """Import nn.sklearn when it is first used, because it imports scikit-learn."""
+    """Import nn.sklearn when it is first used, or say what to write for a name of the book."""
     if name == "sklearn":
         return importlib.import_module("nn.sklearn")
-    raise AttributeError(f"module 'nn' has no attribute {name!r}")
+    remedy = words.BOOK.get(name) or words.TORCH.get(name)
+    message = f"module 'nn' has no attribute {name!r}"
+    raise AttributeError(f"{message}; write {remedy}" if remedy else message)

@@ -1,6 +1,7 @@
 """Module: the base of layers and networks, a tree of parameters with a forward pass."""
 
 import functools
+import inspect
 import operator
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.state import Leftovers, cast_all, fitted
 from nn.summary import summary
-from nn.words import MODULE, check_flag
+from nn.words import MODULE, refusing_flag
 
 
 class Module(Configured):
@@ -34,6 +35,10 @@ class Module(Configured):
     _buffers: tuple[str, ...] = ()  # names of attributes
     _scope: tg.Scope | None = None
 
+    def __init_subclass__(cls) -> None:
+        if inspect.isfunction(forward := vars(cls).get("forward")):
+            cls.forward = refusing_flag(forward)  # type: ignore[method-assign]
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; to be defined by a subclass, and called through the module itself.
 
@@ -43,12 +48,7 @@ class Module(Configured):
 
     def __call__(self, *args: Any, **kwargs: Any) -> tg.Tensor:
         """Call `forward`, and record its operations as those of this module."""
-        scope = self._scope or self._scope_named("")
-        try:
-            return scope.run(self.forward, args, kwargs)
-        except TypeError as error:
-            check_flag(self.forward, args, kwargs, error)
-            raise
+        return (self._scope or self._scope_named("")).run(self.forward, args, kwargs)
 
     def penalty(self) -> tg.Tensor | None:
         """Return the regularization of this module without its children, or None for none."""

@@ -1,7 +1,8 @@
 """Words of the book and of other libraries, and what to write here in their place."""
 
+import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 
@@ -31,16 +32,28 @@ def word(cls: type, name: str) -> str:
     return next((table[name] for table in tables if name in table), "")
 
 
-def check_flag(
-    forward: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any], error: TypeError
-) -> None:
-    """Raise TypeError if `forward` was given the book's flag `training`, which it does not take."""
-    flagged = "training" in keywords or (len(args) > 1 and isinstance(args[-1], bool))
-    if flagged and "training" not in inspect.signature(forward).parameters:
-        raise TypeError(
-            "forward takes no flag for training; call module.train() or module.eval() before, "
-            "which holds for all modules in it; nn.Model does so by itself"
-        ) from error
+def refusing_flag(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `forward` that answers the book's flag `training`, which it does not take.
+
+    Raises: TypeError, which says what to write, if the flag is given.
+    """
+    if "training" in inspect.signature(forward).parameters:
+        return forward
+
+    @functools.wraps(forward)
+    def call(*args: Any, **keywords: Any) -> Any:
+        try:
+            return forward(*args, **keywords)
+        except TypeError as error:
+            if "training" in keywords or (len(args) > 2 and isinstance(args[-1], bool)):
+                raise TypeError(
+                    "forward takes no flag for training; call module.train() or module.eval() "
+                    "before, which holds for all modules in it, and then module(X); nn.Model does "
+                    "so by itself"
+                ) from error
+            raise
+
+    return call
 
 
 # fmt: off
@@ -49,7 +62,7 @@ MODEL = {
     "compile":                 "model.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.Adam(), accuracy=nn.CategoricalAccuracy())",
     "forward":                 "model(X); for the mode, model.module.train() or model.module.eval()",
     "backward":                "loss.backward(), with loss = model.loss(model(X), y)",
-    "layers":                  "model.module.children()",
+    "layers":                  "model.module[i] for layer i, model.module.children() for all",
     "trainable_layers":        "model.parameters()",
     "output_layer_activation": "model.module[-1], and model.predict(X).argmax(axis=1) for the classes",
     "softmax_classifier_output": "nothing: a loss finds the softmax before it by itself",
@@ -90,7 +103,7 @@ MODULE = {
     "cuda":            "nothing: arrays stay where NumPy has them",
 }
 LOSS = {
-    "calculate":                 "loss(y_pred, y_true)",
+    "calculate":                 "loss(y_pred, y_true); include_regularization=True is + module.regularization_loss()",
     "backward":                  "loss_value.backward(), with loss_value = loss(y_pred, y_true)",
     "remember_trainable_layers": "model.module.regularization_loss(), which finds the layers by itself",
     "new_pass":                  "nothing: a loss keeps no sums; model.evaluate(X, y) has the mean over batches",
@@ -129,5 +142,52 @@ SETTINGS = {  # arguments of optimizers
     "maximize": "nothing, and minimize the negative loss",
     "foreach": "nothing: steps are always joined",
     "fused":  "nothing: steps are always joined",
+}
+BOOK = {  # classes and functions of the book, and what stands in `nn` for them
+    "Layer_Dense":                 "nn.Dense",
+    "Layer_Dropout":               "nn.Dropout",
+    "Layer_Input":                 "nothing: the first layer gets the data",
+    "Activation_ReLU":             "nn.ReLU",
+    "Activation_Softmax":          "nn.Softmax",
+    "Activation_Sigmoid":          "nn.Sigmoid",
+    "Activation_Linear":           "nn.Linear",
+    "Activation_Softmax_Loss_CategoricalCrossentropy": "nn.Softmax and nn.CategoricalCrossentropy, which find each other",
+    "Optimizer_SGD":               "nn.SGD",
+    "Optimizer_Adagrad":           "nn.Adagrad",
+    "Optimizer_RMSprop":           "nn.RMSprop",
+    "Optimizer_Adam":              "nn.Adam",
+    "Loss":                        "nn.losses.Loss",
+    "Loss_CategoricalCrossentropy": "nn.CategoricalCrossentropy",
+    "Loss_BinaryCrossentropy":     "nn.BinaryCrossentropy",
+    "Loss_MeanSquaredError":       "nn.MeanSquaredError",
+    "Loss_MeanAbsoluteError":      "nn.MeanAbsoluteError",
+    "Accuracy":                    "nn.metrics.Accuracy",
+    "Accuracy_Categorical":        "nn.CategoricalAccuracy",
+    "Accuracy_Regression":         "nn.RegressionAccuracy",
+    "spiral_data":                 "nn.datasets.spiral",
+    "vertical_data":               "nn.datasets.vertical",
+    "sine_data":                   "nn.datasets.sine",
+}
+TORCH = {  # classes of torch.nn and torch.optim
+    "Parameter":         "tg.Tensor(array, requires_grad=True)",
+    "ModuleList":        "a list of modules, which is searched for them, or nn.Sequential",
+    "Identity":          "nn.Linear, the identity",
+    "CrossEntropyLoss":  "nn.CategoricalCrossentropy(from_logits=True)",
+    "NLLLoss":           "nn.CategoricalCrossentropy",
+    "BCELoss":           "nn.BinaryCrossentropy",
+    "BCEWithLogitsLoss": "nn.BinaryCrossentropy(from_logits=True)",
+    "MSELoss":           "nn.MeanSquaredError",
+    "L1Loss":            "nn.MeanAbsoluteError",
+    "HuberLoss":         "nn.Huber",
+    "Conv1d":            "nn.Conv1D",
+    "Conv2d":            "nn.Conv2D",
+    "ConvTranspose2d":   "nn.Conv2DTranspose",
+    "MaxPool1d":         "nn.MaxPool1D",
+    "MaxPool2d":         "nn.MaxPool2D",
+    "AvgPool1d":         "nn.AveragePool1D",
+    "AvgPool2d":         "nn.AveragePool2D",
+    "BatchNorm1d":       "nn.BatchNorm",
+    "BatchNorm2d":       "nn.BatchNorm",
+    "Dropout2d":         "nn.SpatialDropout",
 }
 # fmt: on

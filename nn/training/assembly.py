@@ -163,11 +163,13 @@ class Assembly(TrainState, WithWords):
     def _check_finalized(self, action: str) -> None:
         """Raise RuntimeError if the model is incomplete."""
         if not self._finalized:
-            raise RuntimeError(
-                f"{action} was called before the model is complete: it has "
-                f"{len(self.module.children())} layers; call model.add(layer) for each layer, then "
-                "model.finalize()"
+            layers = len(self.module.children())
+            remedy = (
+                f"call model.finalize() after the last of its {layers} layers"
+                if layers
+                else "it has no layers; call model.add(layer) for each, then model.finalize()"
             )
+            raise RuntimeError(f"{action} was called before the model is complete: {remedy}")
 
     def _check_trainable(self) -> None:
         """Raise RuntimeError if something is missing, and give the optimizer its parameters."""

@@ -1,9 +1,12 @@
 """ExponentialMovingAverage: a callback that averages the parameters over the steps."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from nn.config import NUMBER
-from nn.training.callback import Callback, Run
+from nn.training.callback import Callback, Run, arrays_under, prefixed
 
 
 class ExponentialMovingAverage(Callback):
@@ -12,6 +15,8 @@ class ExponentialMovingAverage(Callback):
     Validation, later callbacks in `on_epoch_end`, and the model after the training have the
     averages; the next epoch goes on from the parameters themselves. While few steps have been
     taken, the decay is at most (1 + t) / (10 + t), so that the first values are forgotten soon.
+    Buffers, such as the running means of BatchNorm, are averages already, and stay those of the
+    last step, as by default in PyTorch and Keras.
 
     Raises: ValueError if the decay is not at least 0 and below 1.
     Source: Polyak and Juditsky (1992), Acceleration of stochastic approximation by averaging; the
@@ -31,6 +36,24 @@ class ExponentialMovingAverage(Callback):
         named = run.model.module.named_parameters()
         self.averages = {name: p.data.copy() for name, p in named}
         self._own, self._steps = None, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averages, the parameters themselves while they are away, and the steps."""
+        state = prefixed("averages", self.averages) | prefixed("own", self._own)
+        return {"steps": self._steps, **state}
+
+    def load_state_dict(self, state: Mapping[str, Any], run: Run) -> None:
+        """Go on from these averages.
+
+        Raises: ValueError if they are not those of this model.
+        """
+        like = {name: p.data for name, p in run.model.module.named_parameters()}
+        steps = state["steps"]
+        if type(steps) is not int or not 0 <= steps <= run.model.optimizer.iterations:
+            raise ValueError(f"steps must be the number of steps taken, not {steps!r}")
+        averages = arrays_under("averages", state, like)
+        self._own, self._steps = arrays_under("own", state, like), steps
+        self.averages = self.averages if averages is None else averages
 
     def on_epoch_begin(self, run: Run) -> None:
         """Put the parameters themselves back."""

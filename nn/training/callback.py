@@ -1,8 +1,10 @@
 """Callback: the protocol of objects that a training calls, and Run, which it passes to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from nn.config import Configured, argument_text
 
@@ -39,7 +41,22 @@ class Callback(Configured):
 
     A method gets the Run, and may stop it. Between steps the model is whole, and may be changed,
     saved or evaluated; in `on_backward_end`, inside a step, gradients can be read.
+
+    A model that is saved during a training has the `state_dict` of its callbacks. When it is loaded
+    and trained on, callbacks of these classes get it by `load_state_dict`, after `on_train_begin`.
     """
+
+    acts_last: ClassVar[bool] = False  # after all other callbacks
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the arrays, numbers and strings by name from which a training can go on."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any], run: Run) -> None:
+        """Go on from what `state_dict` returned, in a training that is about to begin.
+
+        Raises: ValueError if the state does not fit.
+        """
 
     def on_train_begin(self, run: Run) -> None:
         """Prepare for a training, whose data and parts are checked."""
@@ -70,7 +87,7 @@ class Callback(Configured):
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:
-    """Return the callbacks as a list.
+    """Return the callbacks as a list, in which those that act last are the last ones.
 
     Raises: TypeError if one is no Callback.
     """
@@ -82,7 +99,7 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
                 f"a callback must be a subclass of nn.Callback, with methods such as "
                 f"on_epoch_end(self, run), but got {argument_text(callback)}"
             )
-    return list(callbacks or ())
+    return sorted(callbacks or (), key=lambda callback: callback.acts_last)
 
 
 def call_hook(callbacks: Sequence[Callback], hook: str, run: Run) -> None:
@@ -99,3 +116,29 @@ def call_hook(callbacks: Sequence[Callback], hook: str, run: Run) -> None:
                 f"{run.step} steps; the model is as after its last whole step"
             )
             raise
+
+
+def prefixed(name: str, arrays: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+    """Return arrays with the names "name.key" that they have in a state; none for None."""
+    return {f"{name}.{key}": array for key, array in (arrays or {}).items()}
+
+
+def arrays_under(
+    name: str, state: Mapping[str, Any], like: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray] | None:
+    """Return copies of the arrays that `prefixed` named, None if there are none.
+
+    Raises: ValueError if they have other names, shapes or dtypes than those in `like`.
+    """
+    prefix = f"{name}."
+    arrays = {k.removeprefix(prefix): a for k, a in state.items() if k.startswith(prefix)}
+    if not arrays:
+        return None
+    forms, needed = (
+        {key: (np.shape(a), np.asarray(a).dtype) for key, a in each.items()}
+        for each in (arrays, like)
+    )
+    if forms != needed:
+        wrong = sorted(k for k in forms | needed if forms.get(k) != needed.get(k))
+        raise ValueError(f"its {name} {', '.join(wrong)} are not as those of this model")
+    return {key: np.array(array) for key, array in arrays.items()}

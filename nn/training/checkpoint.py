@@ -14,14 +14,17 @@ from tensorgrad.files import check_output
 class ModelCheckpoint(Callback):
     """A file of the model, replaced after each epoch or after every `every` steps.
 
-    It holds everything: `nn.Model.load(path)` and `train` go on, also from inside an epoch, as if
-    the training had not been interrupted. A model whose parameters are NaN or infinite is not
-    written, so that the file holds the last good one. If the file cannot be written, there is a
-    warning, and the training goes on.
+    It holds everything: `nn.Model.load(path)` and `train`, with callbacks of the same classes, go
+    on, also from inside an epoch, as if the training had not been interrupted. It is written after
+    the other callbacks have acted. A model whose parameters are NaN or infinite is not written, so
+    that the file holds the last good one. If the file cannot be written, there is a warning, and
+    the training goes on.
 
     Raises: ValueError if `every` is not a number of steps; OSError before the training if the file
     cannot be written; TypeError before it if the model cannot be saved.
     """
+
+    acts_last = True
 
     def __init__(self, path: str | os.PathLike[str], every: int | None = None) -> None:
         self.path = os.fspath(path)

@@ -158,9 +158,7 @@ def first_output(module: Module, X: Any, name: str) -> np.ndarray:
     dtype = parameter_dtype(module)
     first = each(lambda array: converted(array[:1], dtype), X)
     shapes = each(lambda array: array.shape, X)
-    hint = f"the first axis of {name} counts samples: one sample alone is {name}[None]"
-    low = isinstance(X, np.ndarray) and X.ndim < 3
-    with _naming_errors(f"{name}, of shape {shapes},", hint if low else ""):
+    with _naming_errors(f"{name}, of shape {shapes},", lambda: _batch_hint(module, X, name)):
         out = in_evaluation_mode(module, call_module, module, first)
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(
@@ -168,6 +166,17 @@ def first_output(module: Module, X: Any, name: str) -> np.ndarray:
             f"sample {type(module).__name__} returned {out!r}"
         )
     return out.data
+
+
+def _batch_hint(module: Module, X: Any, name: str) -> str:
+    """Return what to write if the data, which do not fit a module, do as one sample, else ""."""
+    try:
+        sample = each(lambda array: converted(array[None], parameter_dtype(module)), X)
+        in_evaluation_mode(module, call_module, module, sample)
+    except (TypeError, ValueError):
+        return ""
+    write = f"{name}[None]" if isinstance(X, np.ndarray) else "each array as array[None]"
+    return f"the first axis counts samples, and this is one sample alone, so write {write}; "
 
 
 def validate_inputs(
@@ -251,11 +260,10 @@ def in_step_threads(
 
 
 @contextlib.contextmanager
-def _naming_errors(name: str, hint: str = "") -> Iterator[None]:
+def _naming_errors(name: str, hint: Callable[[], str] = str) -> Iterator[None]:
     """Put the name of the data, and a hint, into errors that are raised inside."""
     try:
         yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        end = f"; {hint}" if hint else ""
-        raise kind(f"{name} does not fit the model: {error}{end}") from error
+        raise kind(f"{name} does not fit the model: {hint()}{error}") from error

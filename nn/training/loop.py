@@ -17,6 +17,7 @@ from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
 from nn.training.position import Position
 from nn.training.programs import Compile, call_module, step_of
 from nn.training.progress import Figures, Progress
+from nn.training.resuming import resume, saved_states
 from nn.training.train_state import TrainState
 
 
@@ -72,11 +73,21 @@ def train(state: TrainState, plan: TrainPlan) -> None:
 
 def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train for the epochs of the plan, or until a callback stops the training."""
-    call_hook(plan.callbacks, "on_train_begin", run)
-    for _ in range(plan.epochs):
-        train_epoch(state, plan, run)
+    saved, state.callbacks = saved_states(state.callbacks), plan.callbacks
+    try:
+        call_hook(plan.callbacks, "on_train_begin", run)
+        resume(plan.callbacks, saved, run)
         if run.stopped:
-            break
+            progress = Progress(plan.batches.samples, run.steps, plan.print_every)
+            progress.print(f"stopped: {run.stopped}")
+        epochs = 0
+        while epochs < plan.epochs and not run.stopped:
+            train_epoch(state, plan, run)
+            epochs += 1
+    except Exception:
+        state.callbacks = ()
+        raise
+    state.callbacks = ()
 
 
 def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:

@@ -91,6 +91,7 @@ class Model(Assembly):
         continues from the last training. A line is printed every `print_every` steps, and none for
         0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
         and the next training completes the epoch first, unless its batches or `seed` differ.
+        Without `seed`, its callbacks go on as well, as after a file that was saved in a training.
         With `compile="auto"`, steps run as programs (`tensorgrad.compile`) where the module can be
         traced, with the same results; `True` raises if it cannot, `False` never does so.
 
@@ -125,7 +126,7 @@ class Model(Assembly):
         for measure in self.measures().values():
             measure.init(batches.y)
         if seed is not None:
-            self.rng, self.position = generator(seed), None
+            self.rng, self.position, self.callbacks = generator(seed), None, ()
         self._untrained = False
         train(self, plan)
         return self.history

@@ -1,12 +1,14 @@
 """Callbacks that follow one number: EarlyStopping and ReduceOnPlateau."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from nn.config import NUMBER, count
-from nn.training.callback import Callback, Run
+from nn.training.callback import Callback, Run, arrays_under, prefixed
+from nn.training.position import COUNT_LIMIT
 
 MODES = ("auto", "min", "max")
 SMALLER_IS_BETTER = ("loss", "error", "perplexity")  # in the names of numbers
@@ -50,6 +52,26 @@ class Monitor(Callback):
                 f"measure{remedy}; it measures {', '.join(run.names)}"
             )
         self.best, self.best_epoch, self.waited = math.nan, 0, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best number and its epoch, and the epochs since."""
+        best = None if math.isnan(self.best) else self.best
+        numbers = {"best": best, "best_epoch": self.best_epoch, "waited": self.waited}
+        return {"monitor": self.monitor, **numbers}
+
+    def load_state_dict(self, state: Mapping[str, Any], run: Run) -> None:
+        """Go on from these numbers, unless they are of another monitor.
+
+        Raises: ValueError if they cannot be.
+        """
+        if state["monitor"] != self.monitor:
+            return
+        best = math.nan if state["best"] is None else state["best"]
+        if type(best) not in (int, float):
+            raise ValueError(f"best cannot be {best!r}")
+        self.best_epoch = _whole(state, "best_epoch", len(run.model.history))
+        self.waited = _whole(state, "waited", len(run.model.history))
+        self.best = float(best)
 
     def better(self, value: float) -> bool:
         """Return True if a number is better than the best so far."""
@@ -100,12 +122,31 @@ class EarlyStopping(Monitor):
         super().on_train_begin(run)
         self.best_parameters = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the numbers, and the parameters of the best epoch."""
+        return super().state_dict() | prefixed("parameters", self.best_parameters)
+
+    def load_state_dict(self, state: Mapping[str, Any], run: Run) -> None:
+        """Go on from these numbers and parameters, and stop if it is time to.
+
+        Raises: ValueError if they cannot be, or are of another module.
+        """
+        super().load_state_dict(state, run)
+        if state["monitor"] != self.monitor:
+            return
+        if self.restore_best:
+            module = run.model.module
+            self.best_parameters = arrays_under("parameters", state, module.state_dict())
+        self._stop_after_patience(run)
+
     def on_epoch_end(self, run: Run) -> None:
         """Keep the parameters of the best epoch, and stop after `patience` others."""
-        if self.observe(run):
-            if self.restore_best:
-                self.best_parameters = run.model.module.state_dict()
-        elif self.waited >= self.patience:
+        if self.observe(run) and self.restore_best:
+            self.best_parameters = run.model.module.state_dict()
+        self._stop_after_patience(run)
+
+    def _stop_after_patience(self, run: Run) -> None:
+        if self.waited >= self.patience:
             run.stop(
                 f"{self.monitor} has not become better than {self.best:.4g}, of epoch "
                 f"{self.best_epoch}, in {self.waited} epochs"
@@ -160,6 +201,19 @@ class ReduceOnPlateau(Monitor):
                     f"the schedule {holder['learning_rate']!r}; leave one of the two out"
                 )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the numbers, and how many epochs will not count."""
+        return super().state_dict() | {"resting": self._resting}
+
+    def load_state_dict(self, state: Mapping[str, Any], run: Run) -> None:
+        """Go on from these numbers, unless they are of another monitor.
+
+        Raises: ValueError if they cannot be.
+        """
+        super().load_state_dict(state, run)
+        if state["monitor"] == self.monitor:
+            self._resting = min(_whole(state, "resting", COUNT_LIMIT), self.cooldown)
+
     def on_epoch_end(self, run: Run) -> None:
         """Reduce the learning rates after `patience` epochs without a better number."""
         resting, self._resting = self._resting > 0, max(self._resting - 1, 0)
@@ -171,6 +225,17 @@ class ReduceOnPlateau(Monitor):
             for holder in _rates(run.model.optimizer):
                 rate = holder["learning_rate"]
                 holder["learning_rate"] = max(rate * self.factor, min(rate, self.minimum))
+
+
+def _whole(state: Mapping[str, Any], name: str, highest: int) -> int:
+    """Return an integer of a state that is not above `highest`.
+
+    Raises: ValueError if it is none.
+    """
+    value = state[name]
+    if type(value) is not int or not 0 <= value <= highest:
+        raise ValueError(f"{name} must be an integer from 0 to {highest}, not {value!r}")
+    return value
 
 
 def _rates(optimizer: Any) -> list[dict[str, Any]]:

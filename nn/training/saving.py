@@ -1,8 +1,9 @@
 """Files of whole models, in the safetensors format: arrays and JSON, never code.
 
 The arrays of the parameters and buffers have names that begin with "parameters.", those of the
-optimizer's states with "optimizer.", those of the history with "history.", and the sums of an epoch
-that is not complete with "epoch."; the rest is JSON in the header.
+optimizer's states with "optimizer.", those of the history with "history.", the sums of an epoch
+that is not complete with "epoch.", and the states of callbacks with "callbacks."; the rest is JSON
+in the header.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from nn.training.generators import generators, restore_generators
 from nn.training.history import History
 from nn.training.position import COUNT_LIMIT, Position
 from nn.training.rebuilding import check_rebuilt
+from nn.training.resuming import described_states, waiting_states
 from nn.training.train_state import TrainState
 
 
@@ -68,6 +70,8 @@ def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         metadata["epoch"] = state.position.description()
         sums = {name: measure._statistics for name, measure in state.measures().items()}
         arrays |= {f"epoch.{name}": array for name, array in sums.items() if array is not None}
+    metadata["callbacks"], states = described_states(state.callbacks)
+    arrays |= {f"callbacks.{name}": array for name, array in states.items()}
     return arrays, metadata
 
 
@@ -120,6 +124,8 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainS
     if "epoch" in metadata:
         state.position = Position.described(metadata["epoch"])
         _load_sums(state, groups["epoch"])
+    # Older files have no such entry.
+    state.callbacks = waiting_states(metadata.get("callbacks", []), groups["callbacks"])
     return state
 
 
@@ -184,12 +190,12 @@ def _load_history(history: History, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _grouped(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
-    """Group arrays by the first part of their names: parameters, history, optimizer, epoch.
+    """Group arrays by the first part of their names: parameters, history, optimizer, epoch, ...
 
     Raises: ValueError if a name begins with another word.
     """
     groups: dict[str, dict[str, np.ndarray]] = {
-        "parameters": {}, "history": {}, "optimizer": {}, "epoch": {}
+        "parameters": {}, "history": {}, "optimizer": {}, "epoch": {}, "callbacks": {}
     }  # fmt: skip
     for name, array in arrays.items():
         group, _, rest = name.partition(".")

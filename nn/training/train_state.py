@@ -1,6 +1,8 @@
 """TrainState: the parts of a training, and its place in an epoch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +29,7 @@ class TrainState:
     history: History = field(default_factory=History)
     rng: np.random.Generator = field(default_factory=generator)  # of the shuffling
     position: Position | None = None  # in an epoch that is not complete
+    callbacks: Sequence[Any] = ()  # of a training that has not ended
     guard: StepGuard = field(default_factory=StepGuard)
     programs: Programs = field(default_factory=Programs)
 

@@ -26,9 +26,10 @@ from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
+from tensorgrad.tensor.words import Words
 
 
-class Tensor(Attributes, Signatures):
+class Tensor(Attributes, Signatures, Words):
     """An array, and the node that made it (None for a constant).
 
     `requires_grad=True` makes a leaf, which copies its data and whose `.grad` backward fills.
@@ -203,6 +204,11 @@ class Tensor(Attributes, Signatures):
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[i] for i in range(len(self)))
 
+    def __copy__(self) -> "Tensor":
+        if not self.is_leaf:
+            return np.copy(self)  # recorded
+        return _rebuild(self.data, self.requires_grad, self.name, self.is_frozen)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
             return np.copy(self)  # recorded
@@ -210,7 +216,7 @@ class Tensor(Attributes, Signatures):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
-            raise TypeError(f"only leaf tensors are copied or pickled; detach() {self!r} first")
+            raise TypeError(f"only leaf tensors are pickled; detach() {self!r} first")
         return _rebuild, (self.data, self.requires_grad, self.name, self.is_frozen)
 
     # Gradients

@@ -1,6 +1,7 @@
 """Words of the book and of other libraries get the right one."""
 
 import copy
+import operator
 import pickle
 import re
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import nn
+import tensorgrad as tg
 from nn import words
 
 OBJECTS = [
@@ -45,10 +47,12 @@ def test_arguments_of_optimizers(name):
 def test_the_books_flag_of_forward(args, keywords):
     x = np.ones((2, 2), np.float32)
     for layer in (nn.Dropout(0.5), nn.Sequential(nn.Dense(2, 2))):
-        with pytest.raises(TypeError, match=r"no flag for training; call module.train\(\) or"):
-            layer(x, *args, **keywords)
-    with pytest.raises(TypeError, match="positional argument"):
-        nn.ReLU()(x, x, x)
+        for call in (layer, layer.forward):
+            with pytest.raises(TypeError, match=r"no flag for training; call module.train\(\) or"):
+                call(x, *args, **keywords)
+    for call in (nn.ReLU(), nn.ReLU().forward):
+        with pytest.raises(TypeError, match="positional argument"):
+            call(x, x, x)
 
     class Takes(nn.Module):
         def forward(self, x, training=False):
@@ -56,6 +60,57 @@ def test_the_books_flag_of_forward(args, keywords):
 
     with pytest.raises(TypeError, match="unsupported operand"):
         Takes()(x, training=True)
+
+
+IDIOMS = {  # what the book, Keras and PyTorch write -> words of the answer
+    "layer.forward(X, True)": "call module.train",
+    "layer.forward(X, training=False)": "module.eval",
+    "layer.output": r"y = layer\(x\)",
+    "loss.calculate(X, X, include_regularization=True)": r"\+ module.regularization_loss\(\)",
+    "optimizer.pre_update_params()": r"optimizer.step\(\)",
+    "optimizer.update_params(layer)": r"optimizer.step\(\)",
+    "optimizer.post_update_params()": r"optimizer.step\(\)",
+    "activation.predictions(X)": r"outputs.argmax\(axis=1\)",
+    "model.output_layer_activation": r"model.module\[-1\]",
+    "model.layers[0]": r"model.module\[i\]",
+    "model.fit(X, X)": "model.train",
+    "model.compile(loss)": "model.set",
+    "layer.get_parameters()": r"layer.state_dict\(\)",
+    "layer.set_parameters(X, X)": "layer.load_state_dict",
+    "nn.Layer_Dense(2, 3)": "write nn.Dense$",
+    "nn.Activation_ReLU()": "write nn.ReLU$",
+    "nn.Optimizer_Adam()": "write nn.Adam$",
+    "nn.Loss_CategoricalCrossentropy()": "write nn.CategoricalCrossentropy$",
+    "nn.Accuracy_Categorical()": "write nn.CategoricalAccuracy$",
+    "nn.CrossEntropyLoss()": "from_logits=True",
+    "nn.Adam(lr=0.1)": "learning_rate=",
+    "nn.Adam(betas=(0.9, 0.99))": "beta_1= and beta_2=",
+    "x.sum(dim=0)": "axis=",
+    "x.size()": "x.shape",
+    "tg.tensor([1.0])": "tg.Tensor",
+    "x.exp()": r"np.exp\(x\)",
+    "x.unsqueeze(0)": r"np.expand_dims\(x, axis\)",
+    "x.cpu()": "NumPy's memory",
+}
+
+
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_idioms_of_others_say_what_to_write(idiom):
+    layer, activation = nn.Dense(2, 2), nn.Softmax()
+    names = {
+        "nn": nn, "tg": tg, "layer": layer, "activation": activation, "optimizer": nn.Adam(),
+        "loss": nn.CategoricalCrossentropy(), "model": nn.Model(nn.Sequential(layer, activation)),
+        "X": np.ones((2, 2), np.float32), "x": tg.Tensor([1.0]),
+    }  # fmt: skip
+    with pytest.raises((AttributeError, TypeError), match=IDIOMS[idiom]):
+        eval(idiom, names)
+
+
+def test_the_names_of_classes_that_are_given_in_their_place_exist():
+    for name, remedy in (words.BOOK | words.TORCH).items():
+        assert not hasattr(nn, name) or name == "Loss"
+        for path in re.findall(r"nn\.([\w.]+)", remedy):
+            assert operator.attrgetter(path)(nn)
 
 
 def test_an_argument_of_ones_own_may_have_such_a_name():

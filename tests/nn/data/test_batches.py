@@ -108,9 +108,15 @@ def test_errors_of_shapes_give_advice_that_fits():
     with pytest.raises(ValueError, match=words):
         model.train(data, data[:, 0], print_every=0)
     model.train(data, data[:, 0].reshape((-1, 1)), print_every=0)
-    with pytest.raises(ValueError, match=r"one sample alone is X\[None\]"):
+    with pytest.raises(ValueError, match=r"this is one sample alone, so write X\[None\]"):
         model.predict(data[0])
     model.predict(data[0][None])
+    picture = nn.Model(nn.Sequential(nn.Conv2D(2, 3, 3), nn.Flatten()))
+    with pytest.raises(ValueError, match=r"write X\[None\]"):
+        picture.predict(np.ones((6, 6, 2)))
+    with pytest.raises(ValueError, match=r"model: Dense\(4, 1\) takes 4") as caught:
+        model.predict(data[:, :3])  # no shape of a sample
+    assert "[None]" not in str(caught.value)
     two = [data, data]
     words = r"2 samples but y has 3000 .* list of 2 arrays, .* several inputs of a module are given as a tuple"
     with pytest.raises(ValueError, match=words):

@@ -270,7 +270,9 @@ def test_a_layer_added_later_is_trained():
     model.set(loss=nn.CategoricalCrossentropy(from_logits=True))
     model.train(X, y, print_every=0)
     model.add(nn.Dense(3, 3, initializer="glorot"))
-    with pytest.raises(RuntimeError, match=r"it has 4 layers; .* then model.finalize\(\)"):
+    with pytest.raises(
+        RuntimeError, match=r"call model.finalize\(\) after the last of its 4 layers"
+    ):
         model.train(X, y)
     model.finalize()
     before = model.get_parameters()["3.weights"]
@@ -546,7 +548,7 @@ REFUSED = [  # call, error, words
     (lambda m: bare(loss=m.loss).train(X, y),           RuntimeError, r"train needs its optimizer set; call model.set"),
     (lambda m: bare().evaluate(X, y),                   RuntimeError, r"evaluate needs its loss"),
     (lambda m: nn.Model().finalize(),                   RuntimeError, r"no layers; call model.add\(layer\)"),
-    (lambda m: nn.Model().predict(X),                   RuntimeError, r"predict was called before .* it has 0 layers"),
+    (lambda m: nn.Model().predict(X),                   RuntimeError, r"predict was called before .* it has no layers; call model.add"),
     (lambda m: nn.Model().save("x"),                    RuntimeError, r"save was called before"),
     (lambda m: m.add(nn.ReLU),                          TypeError,    r"write ReLU\(\)"),
     (lambda m: nn.Model(nn.ReLU()).add(nn.ReLU()),      TypeError,    r"made from a ReLU, to which no layer can"),
