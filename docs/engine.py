@@ -16,7 +16,7 @@ PAGE = Path(__file__).with_name("engine.md")
 REFERENCE = re.compile(r"\[`([\w/]+\.py):\d+ ([^`]+)`\]\(\.\./tensorgrad/[\w/]+\.py#L\d+\)")
 SIZES = re.compile(r"(?<=<!-- sizes -->\n).*?(?=<!-- end of sizes -->)", re.DOTALL)
 ENGINE = ("rules.py", "joint.py", "engine")
-LAYERS = ("ops", "tensor", "transforms", "debug", "draw")
+LAYERS = ("ops", "tensor", "transforms", "debug", "draw", "program")
 LIMIT = 1000  # lines of code of the engine
 NOT_CODE = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,

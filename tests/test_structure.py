@@ -41,7 +41,7 @@ FILES = {
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
-        "progress", "history", "interruptions", "bits", "position", "train_state", "callback", "resuming", "evaluation",
+        "progress", "history", "interruptions", "bits", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
         "saving", "checkpoint", "advice", "assembly", "model", "__init__",
     ],

@@ -21,6 +21,7 @@ from nn.metrics import Mean
 from nn.module import Module
 from nn.optim.threads import BlasThreads
 from nn.training.interruptions import T
+from nn.training.programs import Compile, call_module, evaluation_of, outputs_of
 from nn.training.progress import accuracy_text
 from nn.training.train_state import TrainState
 
@@ -60,12 +61,12 @@ class Evaluation(tuple[float, ...]):
         return f"{accuracy_text(self.accuracy, self.metrics)}loss: {self.loss:.3f}"
 
 
-def evaluate(state: TrainState, batches: Batches | Stream) -> Evaluation:
+def evaluate(state: TrainState, batches: Batches | Stream, mode: Compile = "auto") -> Evaluation:
     """Compute the loss, the accuracy and the metrics in evaluation mode."""
-    return in_evaluation_mode(state.module, _evaluate, state, batches)
+    return in_evaluation_mode(state.module, _evaluate, state, batches, mode)
 
 
-def _evaluate(state: TrainState, batches: Batches | Stream) -> Evaluation:
+def _evaluate(state: TrainState, batches: Batches | Stream, mode: Compile) -> Evaluation:
     assert state.loss is not None
     loss = Mean()
     # Copies, because an epoch that is interrupted goes on with the sums of its steps.
@@ -73,26 +74,18 @@ def _evaluate(state: TrainState, batches: Batches | Stream) -> Evaluation:
     for measure in measures.values():
         measure.reset()
     for batch in batches:
-        y_pred = call_module(state.module, batch.X)
         targets = batch[1:] if batch.weights is not None else batch[1:2]
-        loss.update(state.loss(y_pred, *targets).item(), len(batch.y))
+        y_pred, value = state.programs.call(
+            "evaluate", evaluation_of, (state.module, state.loss), (batch.X, targets), mode
+        )
+        loss.update(value.item(), len(batch.y))
         for measure in measures.values():
             measure.update(y_pred, batch.y)
     values = {name: measure.result() for name, measure in measures.items()}
     return Evaluation(loss.result(), values.pop("accuracy", math.nan), values)
 
 
-def call_module(module: Module, X: Any) -> tg.Tensor:
-    """Call a module with an array, or with those of a tuple or dict as its arguments.
-
-    Shapes: X (N, ...) -> (N, ...).
-    """
-    if isinstance(X, dict):
-        return module(**{name: tg.Tensor(array) for name, array in X.items()})
-    return module(*map(tg.Tensor, X)) if isinstance(X, tuple) else module(tg.Tensor(X))
-
-
-def predict(state: TrainState, X: Any, size: int) -> np.ndarray:
+def predict(state: TrainState, X: Any, size: int, mode: Compile = "auto") -> np.ndarray:
     """Compute the outputs for samples that `checked_inputs` returned, in evaluation mode.
 
     Shapes: X (N, ...) -> (N, ...).
@@ -100,7 +93,8 @@ def predict(state: TrainState, X: Any, size: int) -> np.ndarray:
     batches = Batches(X, size, parameter_dtype(state.module))
 
     def compute() -> np.ndarray:
-        return np.concatenate([call_module(state.module, batch.X).data for batch in batches])
+        call = functools.partial(state.programs.call, "predict", outputs_of, (state.module,))
+        return np.concatenate([call((batch.X,), mode).data for batch in batches])
 
     return in_step_threads(state, batches.size, in_evaluation_mode, state.module, compute)
 

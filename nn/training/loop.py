@@ -2,7 +2,6 @@
 
 import functools
 import math
-import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ import numpy as np
 import tensorgrad as tg
 from nn.data.batches import Batch, Batches, arrays_of
 from nn.data.streams import Stream
-from nn.module import Module
 from nn.training.callback import Callback, Run, call_hook
-from nn.training.evaluation import Evaluation, blas_threads, call_module, evaluate, modes_of
+from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
 from nn.training.position import Position
+from nn.training.programs import Compile, call_module, step_of
 from nn.training.progress import Figures, Progress
 from nn.training.resuming import resume, saved_states
 from nn.training.train_state import TrainState
@@ -34,6 +33,7 @@ class TrainPlan:
     validation_every: int = 1  # epochs
     accumulate: int = 1  # batches in a step
     callbacks: Sequence[Callback] = ()
+    compile: Compile = "auto"
 
 
 def train(state: TrainState, plan: TrainPlan) -> None:
@@ -99,7 +99,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """
     batches, callbacks = plan.batches, plan.callbacks
     # Listed once per epoch, because walking the tree takes as long as a small layer.
-    modules, parameters = list(state.module.modules()), state.module.parameters()
+    parameters = state.module.parameters()
     if parameters and all(p.is_frozen for p in parameters):
         raise RuntimeError(
             f"all {len(parameters)} parameters of the model are frozen, and nothing could learn; "
@@ -119,7 +119,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
             step = position.step // plan.accumulate
             backward_end = functools.partial(hook, "on_backward_end") if callbacks else None
             figures, samples = state.guard.step(
-                take_step, state, position, batches, modules, parameters, ahead, backward_end
+                take_step, state, position, batches, plan.compile, parameters, ahead, backward_end
             )
             progress.step(step, samples, figures)
             run.step = position.step
@@ -134,7 +134,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
         checked = None
         if plan.validation is not None and run.epoch % plan.validation_every == 0:
             hook("on_validation_begin")
-            checked = evaluate(state, plan.validation)
+            checked = evaluate(state, plan.validation, plan.compile)
             progress.print(f"validation, {checked}")
         state.guard.step(end_epoch, state, figures, position.seconds, checked)
         run.logs = state.history.last_epoch()
@@ -166,7 +166,7 @@ def take_step(
     state: TrainState,
     position: Position,
     batches: Batches | Stream,
-    modules: list[Module],
+    mode: Compile,
     parameters: list[tg.Tensor],
     ahead: Sequence[Any],
     backward_end: Callable[[], None] | None,
@@ -183,7 +183,7 @@ def take_step(
     taken = batches.taken(ahead, position.order(state.rng))
     number = len(state.history) + 1
     try:
-        figures = train_step(state, modules, taken, backward_end)
+        figures = train_step(state, taken, backward_end, mode)
     except FloatingPointError as error:
         message = _divergence_message(state, taken, number, position.step, error)
         raise FloatingPointError(message) from error
@@ -204,9 +204,9 @@ def take_step(
 
 def train_step(
     state: TrainState,
-    modules: list[Module],
     batches: list[Batch],
     backward_end: Callable[[], None] | None = None,
+    mode: Compile = "auto",
 ) -> Figures:
     """Run forward and backward on each batch and one step of the optimizer; add the penalties.
 
@@ -216,7 +216,7 @@ def train_step(
     assert state.optimizer is not None
     total = sum(len(batch.y) for batch in batches)
     shares = [len(batch.y) / total for batch in batches]
-    done = [_backward(state, modules, *pair) for pair in zip(batches, shares)]
+    done = [_backward(state, *pair, mode) for pair in zip(batches, shares)]
     if backward_end is not None:
         backward_end()
     state.optimizer.step()
@@ -231,26 +231,23 @@ def train_step(
 
 
 def _backward(
-    state: TrainState, modules: list[Module], batch: Batch, share: float
+    state: TrainState, batch: Batch, share: float, mode: Compile
 ) -> tuple[tg.Tensor, float, float]:
     """Add the gradients of a share of the loss; return the outputs, the loss and the penalty.
 
     Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
     """
-    assert state.loss is not None
-    y_pred = call_module(state.module, batch.X)
     targets = batch[1:] if batch.weights is not None else batch[1:2]
+    args = (batch.X, targets, None if share == 1 else float(share))
+    parts = (state.module, state.loss)
     try:
-        data_loss = state.loss(y_pred, *targets)
+        y_pred, data_loss, penalties = state.programs.call("train", step_of, parts, args, mode)
     except ValueError:
-        if np.isfinite(y_pred.data).all():
+        with tg.no_grad():
+            outputs = call_module(state.module, batch.X).data
+        if np.isfinite(outputs).all():
             raise
         raise FloatingPointError("the outputs are NaN or infinite") from None
-    penalties = [p for module in modules if (p := module.penalty()) is not None]
-    loss = functools.reduce(operator.add, penalties, data_loss)
-    if not math.isfinite(loss.item()):
-        raise FloatingPointError(f"the loss is {loss.item()}")
-    (loss if share == 1 else loss * share).backward()
     return y_pred, data_loss.item(), sum((p.item() for p in penalties), 0.0)
 
 

@@ -18,7 +18,6 @@ from nn.training.callback import Callback, check_callbacks
 from nn.training.evaluation import (
     EVALUATION_BATCH,
     Evaluation,
-    call_module,
     checked_batches,
     checked_data,
     checked_inputs,
@@ -31,6 +30,7 @@ from nn.training.evaluation import (
 )
 from nn.training.history import History
 from nn.training.loop import TrainPlan, train
+from nn.training.programs import Compile, call_module, check_compile
 from nn.training.progress import check_print_every
 from nn.training.weighting import samples_of, split_samples, with_class_weights
 
@@ -78,6 +78,7 @@ class Model(Assembly):
         steps: int | None = None,
         accumulate: int = 1,
         callbacks: Sequence[Callback] = (),
+        compile: Compile = "auto",
     ) -> History:
         """Train for more epochs, in batches of `batch_size` samples (None: all in one batch).
 
@@ -91,6 +92,8 @@ class Model(Assembly):
         0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
         and the next training completes the epoch first, unless its batches or `seed` differ.
         Without `seed`, its callbacks go on as well, as after a file that was saved in a training.
+        With `compile="auto"`, steps run as programs (`tensorgrad.compile`) where the module can be
+        traced, with the same results; `True` raises if it cannot, `False` never does so.
 
         Shapes: X (N, ...), y (N, ...) as the loss requires, sample_weight (N,).
         Raises: FloatingPointError at a step whose loss is NaN or infinite, before a parameter
@@ -116,7 +119,7 @@ class Model(Assembly):
         plan = TrainPlan(
             batches, held, epochs, shuffle, print_every,
             count(validation_every, "validation_every"), count(accumulate, "accumulate"),
-            check_callbacks(callbacks),
+            check_callbacks(callbacks), check_compile(compile),
         )  # fmt: skip
         warn_of_settings(self, batches)
         self._no_samples = batches.no_samples()
@@ -136,6 +139,7 @@ class Model(Assembly):
         batch_size: int | None = None,
         verbose: bool = True,
         sample_weight: Any = None,
+        compile: Compile = "auto",
     ) -> Evaluation:
         """Return the mean loss, without penalties, accuracy and metrics; print them if `verbose`.
 
@@ -155,12 +159,16 @@ class Model(Assembly):
             data = checked_data(self, X_val, y_val, names, sample_weight)
             batches = checked_batches(self, data, size, names)
         self._no_samples = batches.no_samples()
-        evaluation = in_step_threads(self, batches.size, evaluate, self, batches)
+        evaluation = in_step_threads(
+            self, batches.size, evaluate, self, batches, check_compile(compile)
+        )
         if verbose:
             print(f"validation, {evaluation}")
         return evaluation
 
-    def predict(self, X: Any, *, batch_size: int | None = None) -> np.ndarray:
+    def predict(
+        self, X: Any, *, batch_size: int | None = None, compile: Compile = "auto"
+    ) -> np.ndarray:
         """Return the outputs for these samples, or for batches of them from an iterator.
 
         X may be a generator, another iterator, or a function that returns one: each item is then
@@ -171,7 +179,9 @@ class Model(Assembly):
         """
         self._check_finalized("predict")
         if callable(X) or isinstance(X, Iterator):
-            return over_batches(X, lambda x: self.predict(x, batch_size=batch_size))
+            return over_batches(
+                X, lambda x: self.predict(x, batch_size=batch_size, compile=compile)
+            )
         size = EVALUATION_BATCH if batch_size is None else count(batch_size, "batch_size")
         data = checked_inputs(self.module, X)
         if self._untrained and self.module.parameters():
@@ -181,7 +191,7 @@ class Model(Assembly):
                 "first"
             )
         self._no_samples = Batches(data, size, parameter_dtype(self.module)).no_samples()
-        return predict(self, data, size)
+        return predict(self, data, size, check_compile(compile))
 
     def summary(self, input_shape: tuple[int, ...] | None = None, dtype: Any = None) -> str:
         """Return a table of the modules with their output shapes, parameters and bytes.
@@ -195,7 +205,8 @@ class Model(Assembly):
             arrays = self._in_order(self._no_samples)
             shapes = shapes or [array.shape[1:] for array in arrays]
             dtype = dtype or arrays[0].dtype
-        return self.module.summary(*(shapes or [first_input_shape(self.module)]), dtype=dtype)
+        table = self.module.summary(*(shapes or [first_input_shape(self.module)]), dtype=dtype)
+        return "\n".join([table, *filter(None, [str(self.programs)])])
 
     def draw(self, X: Any, **options: Any) -> Any:
         """Return a Drawing of the forward pass on samples, in evaluation mode.

@@ -14,6 +14,7 @@ from nn.seeding import generator
 from nn.training.history import STEP_COLUMNS, History
 from nn.training.interruptions import StepGuard
 from nn.training.position import Position
+from nn.training.programs import Programs
 
 
 @dataclass(eq=False, repr=False)
@@ -30,6 +31,7 @@ class TrainState:
     position: Position | None = None  # in an epoch that is not complete
     callbacks: Sequence[Any] = ()  # of a training that has not ended
     guard: StepGuard = field(default_factory=StepGuard)
+    programs: Programs = field(default_factory=Programs)
 
     def measures(self) -> dict[str, Metric]:
         """Map names in the history to the accuracy and the metrics; a second one gets a number."""

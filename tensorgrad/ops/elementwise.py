@@ -7,7 +7,7 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import FOREIGN, plain_array
 from tensorgrad.ops.common import as_array, as_operand, is_plain, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
@@ -29,6 +29,8 @@ plain_quotient = quotient.compute  # type: ignore[attr-defined]
 
 def safe_divide(g, d):
     """Return the quotient, of arrays without the time that a primitive takes."""
+    if type(g) in FOREIGN or type(d) in FOREIGN:
+        return quotient(g, d)
     return plain_quotient(g, d) if is_plain(g, d) else quotient(g, d)
 
 

@@ -281,14 +281,15 @@ def _bincount(x, /, weights=None, minlength=0):
 
 @valued_by_numpy(np.histogram_bin_edges)
 def _histogram_bin_edges(a, bins=10, range=None, weights=None):
-    """The edges depend on the smallest and the largest element, unless `range` is given."""
+    """The edges depend on the ends of the range, which are the smallest and the largest element by default."""
     if np.ndim(bins):
         return as_array(bins)
     edges = numpys(np.histogram_bin_edges, a, bins, range, weights)
-    if range is not None or not a.size:
+    if range is None and not a.size:
         return edges
     # NumPy widens an interval of length 0 by constants, which do not count for the gradient.
-    return np.linspace(np.min(a), np.max(a), len(edges))
+    low, high = (np.min(a), np.max(a)) if range is None else range
+    return np.linspace(low, high, len(edges))
 
 
 @valued_by_numpy(np.histogram)

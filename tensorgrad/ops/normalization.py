@@ -10,6 +10,8 @@ from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_cha
 from tensorgrad.ops.common import as_inexact
 from tensorgrad.rules import Array, nondifferentiable, primitive, rule
 
+LARGE = 8  # deviations
+
 
 def like(g, x):
     """Return g in one piece of memory.
@@ -37,12 +39,13 @@ def channel_moments(x: Array) -> np.ndarray:
     means, squares, counts = [], [], []
     for (part,) in in_blocks(rows):
         part = part.astype(precise, copy=False)
-        n, ones = len(part) * k, np.ones(len(part), precise)
-        near = per_channel(np.dot(ones, part), k) / n
+        n = len(part) * k
+        mean = per_channel(np.dot(np.ones(len(part), precise), part).astype(float), k) / n
+        near = mean.astype(precise)
         deviations = part - np.tile(near, k)
-        rest = per_channel(np.dot(ones, deviations), k) / n  # of what rounding left of the mean
-        means.append(near + rest.astype(float))
-        squares.append(per_channel(np.einsum("ij,ij->j", deviations, deviations), k) - n * rest**2)
+        found = per_channel(np.einsum("ij,ij->j", deviations, deviations).astype(float), k)
+        squares.append(found - n * np.square(mean - near))
+        means.append(mean)
         counts.append(n)
     # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
     n, weights = sum(counts), np.array(counts)[:, None]
@@ -58,13 +61,28 @@ def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
     Shapes: x (..., C), the others (C,) -> (..., C).
     """
     rows, k = long_rows(channels_last(x, mean, scale, bias))
-    mean, scale, bias = (np.tile(row, k) for row in (mean, scale, bias))
-    out = np.empty(rows.shape, np.result_type(x, mean, scale, bias))
+    center, bias = merged(mean, bias, scale, k)
+    scale = np.tile(scale, k)
+    out = np.empty(rows.shape, np.result_type(x, center, scale, bias))
     for part, found in in_blocks(rows, out):
-        np.subtract(part, mean, out=found)
+        np.subtract(part, center, out=found)
         found *= scale
-        found += bias
+        if bias.any():
+            found += bias
     return out.reshape(x.shape)
+
+
+def merged(mean, bias, scale, k):
+    """Return c and a rest so that (x - c) scale + rest is (x - mean) scale + bias, as long rows.
+
+    The rest is 0, which saves one pass over the data, unless c scale is large and would cost digits.
+    """
+    with np.errstate(all="ignore"):
+        center = mean - bias / scale
+        exact = np.all(np.abs(center * scale) <= LARGE)  # False for NaN
+    if not exact:
+        return np.tile(mean, k), np.tile(bias, k)
+    return np.tile(center, k), np.zeros(1, np.asarray(bias).dtype)
 
 
 @primitive
@@ -75,13 +93,15 @@ def blend(x, mean, ratio, g, shift, scale):
     """
     rows, k = long_rows(channels_last(x, mean, ratio, shift, scale))
     others, _ = long_rows(like(g, x))
-    mean, ratio, shift, scale = (np.tile(row, k) for row in (mean, ratio, shift, scale))
-    out = np.empty(rows.shape, np.result_type(x, mean, ratio, g, shift, scale))
+    center, rest = merged(mean, -shift, ratio, k)
+    ratio, scale = np.tile(ratio, k), np.tile(scale, k)
+    out = np.empty(rows.shape, np.result_type(x, center, ratio, g, rest, scale))
     for part, other, found in in_blocks(rows, others, out):
-        np.subtract(part, mean, out=found)
+        np.subtract(part, center, out=found)
         found *= ratio
         found += other
-        found -= shift
+        if rest.any():
+            found += rest
         found *= scale
     return out.reshape(x.shape)
 

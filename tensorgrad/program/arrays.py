@@ -53,7 +53,7 @@ AS_NUMBER = (
 
 
 class Untraceable(TypeError):
-    """The value of a traced array was asked for, which a program does not know yet."""
+    """The error about a function that `compile` can make no program of: why, and at which line."""
 
 
 class TracedArray:

@@ -141,6 +141,7 @@ class Captured:
             for b, array, _ in buffers:
                 b.write(array)
             kept_outside = self.outside.restore()
+            recorder.nodes.clear()
         if kept_outside:
             raise Untraceable(
                 "the function keeps a traced value in a list, a dict or an attribute from outside, "
@@ -164,6 +165,7 @@ class Captured:
             [*writes, *((b, x.variable) for b, x in after if id(x) not in kept)],
             self.outside.guards,
         )
+        recorder.forget()
         return trace, recorder.tensors
 
     def sources(self) -> list[tuple[Any, Any]]:

@@ -16,6 +16,7 @@ class Pending(NamedTuple):
     expr: Expr
     step: Step
     read: set[Var]
+    modules: list[str]  # whose calls are in it
 
 
 class ExpressionWriter:
@@ -69,19 +70,26 @@ class ExpressionWriter:
         """Return a statement that raises, or warns, unless a condition holds."""
         parts = [self.expr_of(x).text for x in shown]
         if isinstance(message, str):
-            said = text.broken(f"{text.string(message)}.format", parts, 15 + len(error.__name__))
-            said = said if shown else text.string(message)
+            said = text.f_string(message, parts) if shown else text.string(message)
         else:
             self.constants.in_checks |= {id(x): repr(x) for x in shown}
             self.constants.in_checks[id(message)] = "a value is not as it must be"
             said = f"{self.constants.object(message).text}({', '.join(parts)})"
         name = self.constants.error(error)
-        condition = text.unary("not ", self.expr_of(holds)).text
+        condition = self.condition(holds)
         if issubclass(error, Warning):
             self.constants.warns = True
             return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
         raised = text.broken(f"raise {name}", [said], 8).replace("\n", "\n    ")
         return Expr(f"if {condition}:\n    {raised}")
+
+    def condition(self, holds: Any) -> str:
+        """Return that a condition does not hold; `not x == x` is np.isnan(x)."""
+        step = self.pending[holds].step if holds in self.pending else None
+        if step is not None and step.callee == "==" and step.args[0] is step.args[1]:
+            del self.pending[holds]
+            return f"np.isnan({self.expr_of(step.args[0]).text})"
+        return text.unary("not ", self.expr_of(holds)).text
 
     def suffix(self, x: Any, ending: str) -> Expr:
         inner = self.expr_of(x)

@@ -2,7 +2,10 @@
 
 import ast
 import builtins
+import copy
+import functools
 import inspect
+import linecache
 import sys
 import textwrap
 from typing import Any
@@ -57,13 +60,20 @@ class Functions:
             v.name = name
         if len(writer.lines) <= FEW or not used:
             return None
-        body = "\n".join(["", *indented(writer.lines), f"    return {returned}"])
+        body = "\n".join(
+            [
+                "",
+                *indented([x._replace(comment="") for x in writer.lines]),
+                f"    return {returned}",
+            ]
+        )
         parameters = f"({', '.join(writer.texts[v].text for v in order)}):"
         name = self.define(group_name(group), parameters + docstring(group.doc) + body)
         step = Step("call", Defined(name), tuple(order), {})
         step.outs = used[0] if len(used) == 1 else tuple(used)
         step.writes = tuple(v for x in block for v in x.writes if v in inputs)
         step.place, step.scope = block[0].place, block[0].scope
+        step.backward = block[0].backward
         return step
 
     def define(self, name: str, body: str) -> str:
@@ -132,6 +142,8 @@ class Functions:
 
 def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
     """Return the syntax of a function without decorators and hints, or of a class, or None."""
+    if getattr(function, "__name__", "") == "<lambda>":
+        return lambda_definition(function)
     try:
         lines = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(lines)
@@ -150,6 +162,29 @@ def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
         elif isinstance(part, ast.AnnAssign) and isinstance(node, ast.ClassDef):
             part.annotation = ast.Name("object", ast.Load())
     return node
+
+
+def lambda_definition(function: Any) -> ast.FunctionDef | None:
+    """Return the syntax of a function with the body of a lambda, found by its place in the file."""
+    code = function.__code__
+    begins = {(line, column) for line, _, column, _ in code.co_positions()}
+    for node in lambdas_in(code.co_filename):
+        if (node.body.lineno, node.body.col_offset) in begins:
+            made = ast.parse("def rule():\n    pass").body[0]
+            assert isinstance(made, ast.FunctionDef)
+            made.args, made.body = node.args, [ast.Return(node.body)]
+            return copy.deepcopy(ast.fix_missing_locations(made))
+    return None
+
+
+@functools.lru_cache(maxsize=64)
+def lambdas_in(file: str) -> list[ast.Lambda]:
+    """Return the lambdas in a file; none in what was typed at a prompt."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return []
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
 
 
 def used_names(node: ast.AST) -> set[str]:
@@ -252,5 +287,7 @@ def indented(lines: list[Line], indent: int = 4) -> list[str]:
             found.append(" " * indent + f"with np.errstate({asked}):")
         errors = now
         margin = " " * (indent + 4 * (now is not None))
+        if line.comment:
+            found.append(f"{margin}# {line.comment}")
         found.extend(margin + part for part in line.text.split("\n"))
     return found

@@ -113,6 +113,11 @@ class Recorder(StepRecorder, Observer):
         for generator, state in self.generators.values():
             generator.bit_generator.state = state
 
+    def forget(self) -> None:
+        """Let go of everything, because stand-ins and nodes refer to this recorder."""
+        for held in (self.nodes, self.stand_ins, self.externals, self.written):
+            held.clear()
+
     def argument_of_rule(self, x: Any) -> Any:
         """Return an array in place of a node or a ShapeDtype, which stand for unread arguments."""
         if isinstance(x, Node):

@@ -37,7 +37,7 @@ class StepRecorder:
         self.steps: list[Step] = []
         self.stand_ins: dict[int, TracedArray] = {}  # by the identity of their arrays
         self.group: CallGroup | None = None
-        self.place: tuple[str, int] | None = None  # of the forward call, while its rule runs
+        self.forward: Any = None  # the place and the scope of the forward call, while its rule runs
         self.errors = np.geterr()
         self.generators: dict[int, tuple[Any, Any]] = {}  # and their states before the trace
         self.running = False
@@ -72,7 +72,9 @@ class StepRecorder:
             return found  # as astype does that has nothing to do
         step.group, step.scope = self.group, STATE.get().scope
         name, rank, step.place = look_back()
-        step.place = self.place or step.place
+        if self.forward is not None:
+            place, step.scope = self.forward
+            step.backward, step.place = True, place or step.place
         if name is not None and type(step.outs) is Var:
             hint(step.outs, name, rank)
         errors = np.geterr()
@@ -102,12 +104,14 @@ class StepRecorder:
             raise self.refuse(
                 f"{step.callee} returned a {type(result).__name__}, which is no array"
             )
+        if not isinstance(result, np.ndarray):
+            return self.stand_in(result)
         known = [x for x in stand_ins_in((args, kwargs)) if isinstance(x.value, np.ndarray)]
         for x in known:
             if x.value is result:
                 return x
         root = None
-        if getattr(result, "base", None) is not None:
+        if result.base is not None:
             root = next((x for x in known if np.may_share_memory(x.value, result)), None)
         return self.stand_in(result, None if root is None else root.variable.root)
 

@@ -132,16 +132,21 @@ def fresh_updates(steps: list[Step]) -> list[Step]:
 
 
 def is_fresh(made: Step, update: Step) -> bool:
-    """Return True if a step made the array that the next one updates, which nothing else shares."""
+    """Return True if a step made the array that the next one updates, which nothing else shares.
+
+    A sum would lie in memory as the update does if both arrays do in the order of C.
+    """
     t, other = update.args
-    fits = type(other) is Var and other.shape == t.shape[len(t.shape) - len(other.shape) :]
+    shape = np.shape(other) if type(other) is not Var else other.shape
+    in_order = t.c_order and type(other) is Var and other.c_order
+    fits = shape == () or (in_order and shape == t.shape[len(t.shape) - len(shape) :])
     return (
         made.outs is t
         and not made.writes
         and not t.view
         and t.root is t
         and other is not t
-        and (fits or np.ndim(other) == 0)
+        and fits
         and getattr(other, "dtype", t.dtype) == t.dtype
         and made.group is update.group
         and made.errors == update.errors
@@ -166,6 +171,7 @@ def merged_updates(steps: list[Step]) -> list[Step]:
                 merged = Step("update item", update.callee, (x, index, update.args[1]), {})
                 merged.writes, merged.group, merged.scope = step.writes, step.group, step.scope
                 merged.place, merged.errors = step.place, step.errors
+                merged.backward = step.backward
                 found[-2:] = [merged]
                 continue
         found.append(step)

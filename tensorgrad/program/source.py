@@ -29,6 +29,21 @@ class Line(NamedTuple):
     step: Step | None
     made: set[Var]
     read: set[Var]
+    comment: str = ""  # the modules that it comes from, where these change
+
+
+def module_of(step: Step) -> str:
+    """Return the name and kind of the module that a step comes from."""
+    part = step.scope
+    return "" if part is None else f"{part.name} {part.kind}".strip()
+
+
+def comment_of(step: Step, modules: list[str]) -> str:
+    """Return the comment about the modules whose calls, or whose gradients, are in a line."""
+    if step.backward:
+        part = module_of(step)
+        return f"backward of {part}" if part else ""
+    return ", ".join(dict.fromkeys(filter(None, modules)))
 
 
 class LocalNames:
@@ -61,6 +76,7 @@ class LineWriter(ExpressionWriter):
         self.returned: set[Var] = set()  # what the last line reads
         self.functions: Any = None  # how blocks become functions
         self.inline_results = False
+        self.comment = ""
         self.users_names = True
 
     def write(self, steps: list[Step], outputs: list[Var]) -> None:
@@ -102,6 +118,9 @@ class LineWriter(ExpressionWriter):
         for v in step.made():
             self.words.setdefault(v, word)
         written = {v.root for v in step.writes}
+        for v in step.writes:  # which need a name
+            if v in self.pending:
+                self.settle_one(v)
         if written:
             self.settle(lambda p: not written.isdisjoint(p.read), besides=set(step.reads()))
         out = step.outs
@@ -117,10 +136,13 @@ class LineWriter(ExpressionWriter):
             for v in waiting:
                 del self.texts[v]
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].expr.text)))
+        before = [x for p in waiting.values() if not p.step.backward for x in p.modules]
+        forward = not step.backward and step.form != "check"
+        modules = [*before, module_of(step)] if forward else []
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
-            self.pending[out] = Pending(expr, step, {v.root for v in read} | read)
+            self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules)
             return
-        self.line(step, expr, read)
+        self.line(step, expr, read, modules)
 
     def waits(self, step: Step, out: Var, expr: Expr) -> bool:
         """Return True if an expression goes into the line that uses it."""
@@ -142,13 +164,17 @@ class LineWriter(ExpressionWriter):
 
     def settle_one(self, v: Var) -> None:
         waiting = self.pending.pop(v)
-        self.line(waiting.step, waiting.expr, {x for x in waiting.read if x in self.texts})
+        read = {x for x in waiting.read if x in self.texts}
+        self.line(waiting.step, waiting.expr, read, waiting.modules)
 
-    def line(self, step: Step, expr: Expr, read: set[Var]) -> None:
+    def line(self, step: Step, expr: Expr, read: set[Var], modules: list[str]) -> None:
         """Write a line that assigns the expression."""
         made = {v for v in step.made() if v not in self.texts}
         whole = self.assigned(step, expr)
-        self.lines.append(Line(whole, step, made, {v for v in read if v in self.texts}))
+        comment = comment_of(step, modules)
+        shown = "" if comment == self.comment else comment
+        self.comment = comment or self.comment
+        self.lines.append(Line(whole, step, made, {v for v in read if v in self.texts}, shown))
 
     def assigned(self, step: Step, expr: Expr) -> str:
         out = step.outs

@@ -45,12 +45,16 @@ RUN: dict[str, Callable[..., Any]] = {
 }
 
 
+NESTED = (tuple, list, dict, slice)
+CONTAINERS = set(NESTED)
+
+
 class Var:
     """A variable of a program: an argument, or the result of a step."""
 
     __slots__ = (
-        "compact", "dtype", "gradient_of", "hint", "name", "root", "same", "scalar", "shape",
-        "view", "weak",
+        "c_order", "compact", "dtype", "gradient_of", "hint", "name", "root", "same", "scalar",
+        "shape", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -58,6 +62,7 @@ class Var:
         self.scalar = not isinstance(value, np.ndarray)  # a number, of NumPy or of Python
         self.weak = self.scalar and not isinstance(value, np.generic)  # of Python
         self.compact = self.scalar or value.flags.forc
+        self.c_order = self.scalar or value.flags.c_contiguous
         self.view = not self.scalar and value.base is not None
         self.dtype: np.dtype[Any] = np.asarray(value).dtype if self.weak else value.dtype
         self.root = self if root is None else root  # the variable whose memory it shares
@@ -98,8 +103,8 @@ class Step:
     """One recorded call: what is called, with which variables and constants, and what it writes."""
 
     __slots__ = (
-        "args", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pure", "scope",
-        "writes",
+        "args", "backward", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pure",
+        "scope", "writes",
     )  # fmt: skip
 
     def __init__(self, form: str, callee: Any, args: Any, kwargs: Any) -> None:
@@ -108,17 +113,24 @@ class Step:
         self.writes: tuple[Var, ...] = ()
         self.pure = True
         self.group: CallGroup | None = None
-        self.scope: Any = None
+        self.scope: Any = None  # of the forward call
+        self.backward = False
         self.place: tuple[str, int] | None = None
         self.errors: dict[str, str] | None = None  # of np.errstate, if not those of the caller
 
     def reads(self) -> Iterator[Var]:
         """Yield the variables among the arguments, as often as they occur."""
-        yield from variables((self.args, self.kwargs))
+        for x in self.args:
+            if type(x) is Var:
+                yield x
+            elif type(x) in CONTAINERS:
+                yield from variables(x)
+        if self.kwargs:
+            yield from variables(self.kwargs)
 
     def made(self) -> Iterator[Var]:
         """Yield the variables that the step makes."""
-        yield from variables(self.outs)
+        return iter((self.outs,)) if type(self.outs) is Var else variables(self.outs)
 
 
 def variables(tree: Any) -> Iterator[Var]:
@@ -140,7 +152,7 @@ def substituted_in(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Return the tree with every leaf changed."""
     kind = type(tree)
     if isinstance(tree, (tuple, list)):
-        items = [substituted_in(item, change) for item in tree]
+        items = [substituted_in(x, change) if isinstance(x, NESTED) else change(x) for x in tree]
         return kind(*items) if hasattr(tree, "_fields") else kind(items)
     if kind is dict:
         return {key: substituted_in(item, change) for key, item in tree.items()}

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from string import Formatter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,20 @@ def broken(function: str, parts: list[str], before: int) -> str:
         return whole
     inner = "\n".join("    " + line for line in ", ".join(parts).split("\n"))
     return f"{function}(\n{inner}\n)"
+
+
+def f_string(message: str, parts: list[str]) -> str:
+    """Return a message with expressions in place of its fields."""
+    if any('"' in part or "\\" in part for part in parts):
+        return broken(f"{string(message)}.format", parts, 30)
+    given, found = iter(parts), ""
+    for literal, field, spec, conversion in Formatter().parse(message):
+        found += string(literal)[1:-1].replace("{", "{{").replace("}", "}}")
+        if field is not None:
+            part = next(given) + (f"!{conversion}" if conversion else "")
+            part += f":{spec}" if spec else ""
+            found += part if part.isdigit() else f"{{{part}}}"
+    return f'f"{found}"'
 
 
 class Expr(NamedTuple):

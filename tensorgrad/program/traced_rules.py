@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, unwrap
+from tensorgrad.engine.state import STATE
 from tensorgrad.joint import AllOp
 from tensorgrad.program.arrays import TracedArray
 from tensorgrad.program.steps import Var, gradient_hint
@@ -16,7 +17,7 @@ def traced_op(op: Op, recorder: Any, out: Var) -> Op:
         return op
     traced = copy.copy(op)
     place = recorder.steps[-1].place if recorder.steps else None
-    rules = TracedRules(op, recorder, out, place)
+    rules = TracedRules(op, recorder, out, place, STATE.get().scope)
     if isinstance(op, AllOp):
         traced.gradient = rules.of(op.gradient)  # type: ignore[attr-defined]
     else:
@@ -27,8 +28,9 @@ def traced_op(op: Op, recorder: Any, out: Var) -> Op:
 class TracedRules:
     """The rules of an op, which run as groups of steps."""
 
-    def __init__(self, op: Op, recorder: Any, out: Var, place: Any) -> None:
-        self.op, self.recorder, self.out, self.place = op, recorder, out, place
+    def __init__(self, op: Op, recorder: Any, out: Var, place: Any, scope: Any) -> None:
+        self.op, self.recorder, self.out = op, recorder, out
+        self.forward = place, scope
 
     def __getitem__(self, i: int) -> Function:
         return self.of(self.op.rules[i])
@@ -41,13 +43,13 @@ class TracedRules:
             value = unwrap(g)
             if type(value) is TracedArray:
                 gradient_hint(value.variable, self.out)
-            outer, recorder.place = recorder.place, self.place
+            outer, recorder.forward = recorder.forward, self.forward
             try:
                 if isinstance(g, TensorBase):
                     return rule(g, out, *args, **kwargs)
                 args = tuple(recorder.argument_of_rule(x) for x in args)
                 return recorder.grouped(f"{self.op.name}_rule", rule, (g, out, *args), kwargs)
             finally:
-                recorder.place = outer
+                recorder.forward = outer
 
         return call

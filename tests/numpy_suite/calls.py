@@ -79,6 +79,28 @@ def returning_target(function):
     return call
 
 
+def determined(function):
+    """Return a ufunc as a function with 0 for the elements of a new array that `where` leaves undefined."""
+    if not isinstance(function, np.ufunc):
+        return function
+
+    def call(*args, **kwargs):
+        return without_undefined(function, args, kwargs, function(*args, **kwargs))
+
+    return call
+
+
+def without_undefined(function, args, kwargs, result):
+    """Return what a call gave with 0 for elements that it leaves undefined."""
+    where = kwargs.get("where", True)
+    into = kwargs.get("out") is not None or len(args) > getattr(function, "nin", 0)
+    if not isinstance(function, np.ufunc) or where is True or into or result is None:
+        return result
+    if isinstance(result, tuple):
+        return tuple(without_undefined(function, args, kwargs, x) for x in result)
+    return np.where(where, result, np.zeros((), getattr(result, "dtype", object)))
+
+
 def call_method(name, x, *args, **kwargs):
     return getattr(x, name)(*args, **kwargs)
 

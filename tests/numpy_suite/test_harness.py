@@ -10,7 +10,7 @@ import pytest
 import tensorgrad as tg
 from docs.refusals import DIFFERENCES
 from tensorgrad.rules import COMPOSITE, composite, nondifferentiable, rule
-from tests.numpy_suite.calls import FUNCTIONS
+from tests.numpy_suite.calls import FUNCTIONS, without_undefined
 from tests.numpy_suite.checker import PER_TEST, Checker
 from tests.numpy_suite.known import entry_of, stale
 from tests.numpy_suite.rewrite import rewritten
@@ -179,3 +179,13 @@ def test_the_table_of_known_disagreements_is_held_from_both_sides():
     assert entry_of("isscalar", "dtype", "True, found False") is None
     assert len(stale(report.known)) == len(DIFFERENCES) - 1
     assert len(stale([])) == len(DIFFERENCES)
+
+
+def test_elements_that_where_leaves_undefined_are_not_compared():
+    mask = np.array([[True, False], [False, True]])
+    for x in (X, tg.Tensor(X), tg.Tensor(X, requires_grad=True)):
+        shown = without_undefined(np.add, (x, x), {"where": mask}, x + x)
+        np.testing.assert_array_equal(getattr(shown, "data", shown), mask * X * 2)
+    for args, kwargs in (((X, X), {}), ((X, X, X), {"where": mask}), ((X, X), {"out": X})):
+        assert without_undefined(np.add, args, kwargs, X) is X
+    assert not calls("np.add(x, x, where=x > 1, out=None)").examples

@@ -16,6 +16,7 @@ import pytest
 
 import tensorgrad as tg
 from tests.numpy_suite.compare import is_refusal
+from tests.numpy_suite.known import unnamed
 
 FOLDER = os.environ.get("TENSORGRAD_ARRAY_API_TESTS")
 ROOT = Path(__file__).parent.parent.parent
@@ -59,7 +60,8 @@ def on_leaves(function):
             result = function(*given[0], **given[1])
             differentiate(result, leaves)
         except Exception as error:
-            if not is_refusal(error) and not isinstance(error, np.linalg.LinAlgError):
+            named = is_refusal(error) and not unnamed([str(error)])
+            if not named and not isinstance(error, np.linalg.LinAlgError):
                 raise
             return as_tensors(function(*args, **kwargs))
         return as_tensors(mapped(result, lambda t: t.data if isinstance(t, tg.Tensor) else t))

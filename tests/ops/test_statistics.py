@@ -1,4 +1,4 @@
-"""Order statistics of few and of many ranks, and covariances with weights of another dtype."""
+"""Order statistics of few and of many ranks, covariances with weights of another dtype, and histograms."""
 
 from fractions import Fraction
 
@@ -77,3 +77,17 @@ def test_the_gradient_of_a_vandermonde_matrix(n):
         found = gradient(lambda t, i=increasing: np.vander(t, n, increasing=i), x)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, slopes, rtol=1e-6)
+
+
+def test_the_edges_of_a_histogram_have_a_gradient_by_its_range():
+    a, weights = tg.Tensor([0.5, 1.5]), np.array([1.0, 10.0, 100.0])
+
+    def edges(function):
+        return lambda r: np.sum(weights * function(a, 2, r))
+
+    for function in (np.histogram_bin_edges, lambda *args: np.histogram(*args)[1]):
+        found = tg.grad(edges(function))(np.array([0.0, 3.0]))
+        np.testing.assert_allclose(found, [6.0, 105.0])  # the edges lie at 0, 1/2 and 1 of the way
+        tg.check_grads(edges(function), np.array([0.0, 3.0]), order=2)
+    density = tg.grad(lambda r: np.histogram(a, 2, r, density=True)[0][0])(np.array([0.0, 3.0]))
+    np.testing.assert_allclose(density, [1 / 9, -1 / 9])  # 1/2 over the width of 3/2

@@ -80,6 +80,20 @@ def test_a_jacobian_a_hessian_and_a_product_with_one():
     assert_same(lambda x, v: tg.hvp(lambda x: np.sum(f(x)), x, v), (x, v), (v, x))
 
 
+def test_writes_through_views():
+    def f(x):
+        y = x * 1
+        y.T[0] += 1
+        z = y.reshape(-1)
+        z *= 2
+        z[1:3] = y[0] * 3
+        return np.sum(y * y)
+
+    assert_same(
+        tg.value_and_grad(f), (drawn(3, 2, dtype=float),), (drawn(3, 2, seed=2, dtype=float),)
+    )
+
+
 def test_containers_and_keywords():
     def f(p, *, scale):
         return np.sum(np.tanh(p["W"] @ p["b"][0]) * scale)

@@ -14,6 +14,8 @@ import pytest
 import nn
 from tensorgrad import files
 
+pytest.importorskip("safetensors", reason="the models are saved")
+
 ROOT = Path(nn.__file__).parents[1]
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(60, 5)).astype(np.float32), np.arange(60) % 3

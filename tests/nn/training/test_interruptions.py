@@ -18,6 +18,8 @@ from nn import archive
 from nn.training import interruptions, loop
 from tensorgrad.engine.state import STATE
 
+pytest.importorskip("safetensors", reason="the models are saved")
+
 ROOT = Path(nn.__file__).parents[1]
 START = STATE.get()
 SAMPLE = 40  # of the lines, of which the long tests take all
@@ -194,7 +196,10 @@ def switches(model: nn.Model) -> dict:
 
 @functools.cache
 def blas_libraries() -> list:
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    try:
+        import threadpoolctl
+    except ImportError:
+        return []
     return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
 
 
