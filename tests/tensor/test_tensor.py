@@ -1127,10 +1127,9 @@ def test_shared_leaves_stay_shared_in_a_deep_copy():
     assert a is b
 
 
-@pytest.mark.parametrize("f", [copy.copy, pickle.dumps])
-def test_part_of_a_graph_is_not_copied(f):
+def test_part_of_a_graph_is_not_pickled():
     with pytest.raises(TypeError, match=r"only leaf tensors are pickled; detach\(\)"):
-        f(leaf(V) * 2)
+        pickle.dumps(leaf(V) * 2)
 
 
 def test_a_subclass_leaves_the_results_of_others_as_they_are():
