@@ -216,3 +216,22 @@ def test_a_file_without_states_is_older(saved, tmp_path):
     train(loaded, [stopping], 1)
     assert stopping.best_epoch == 3
     assert not math.isnan(stopping.best)
+
+
+@pytest.mark.parametrize(
+    ("callback", "name", "value", "words"),
+    [
+        (nn.ExponentialMovingAverage(), "steps", -1, "steps must be the number of steps taken"),
+        (nn.ExponentialMovingAverage(), "steps", 99, "steps must be the number of steps taken"),
+        (nn.ExponentialMovingAverage(), "own.x", np.zeros(1), "own 0.biases, 0.weights, .*, x are"),
+        (nn.ReduceOnPlateau("val_loss"), "resting", "1", "resting must be an integer"),
+    ],
+)
+def test_bad_states_of_other_callbacks(callback, name, value, words):
+    made, run = model(), nn.Run(None, 1)
+    train(made, [callback], 1, seed=0)
+    run.model = made
+    state = {k: v for k, v in callback.state_dict().items() if not k.startswith("own.")}
+    callback.load_state_dict(state, run)
+    with pytest.raises(ValueError, match=words):
+        callback.load_state_dict(state | {name: value}, run)
