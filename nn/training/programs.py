@@ -11,9 +11,8 @@ import tensorgrad as tg
 from nn.losses import Loss
 from nn.module import Module
 
-EAGER_CALLS = (
-    8  # calls that run eagerly first, because making a program takes as long as many of them
-)
+# The calls that run eagerly first, because making a program takes as long as many of them.
+EAGER_CALLS = 8
 Compile = bool | str  # "auto", True or False
 
 

@@ -44,7 +44,8 @@ TRUTH = (
 )
 AS_ARRAY = (
     "a traced value is converted to an ndarray, as by np.asarray, .data or a write into one; use "
-    "NumPy's functions of it, or tg.Tensor of the ndarray"
+    "NumPy's functions of it, or tg.Tensor of the ndarray; an optimizer's step belongs after the "
+    "call of the compiled function"
 )
 AS_NUMBER = (
     "a traced value is converted to Python's numbers, by {}; use NumPy's functions of it, or pass "
