@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -144,10 +145,9 @@ def test_the_owner_stays_where_permitted(tmp_path):
 
 @posix
 def test_parts_of_dead_processes_are_removed_and_others_stay(tmp_path):
-    dead = os.fork()
-    if dead == 0:
-        os._exit(0)
-    os.waitpid(dead, 0)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = ended.pid
     gone = tmp_path / f".{files.HOST}-{dead}-0123abcd.part"
     stay = [
         tmp_path / f".{files.HOST}-{os.getppid()}-0123abcd.part",  # of a living process

@@ -41,6 +41,7 @@ def compile(  # noqa: A001  # as JAX and PyTorch call it
     for integers, texts and the arguments that `static_argnums` names.
     Raises: TypeError where `f` decides by the values of its arguments, with the line.
 
+    >>> import numpy as np
     >>> import tensorgrad as tg
     >>> slope = tg.compile(tg.grad(lambda x: np.sum(np.tanh(x))))
     >>> slope(np.array([0.0, 1.0])).round(4)

@@ -1,6 +1,7 @@
 """What a function uses from outside: tensors to read at each call, and values to compare."""
 
 import functools
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -129,14 +130,21 @@ class Outside:
         elif isinstance(x, (tuple, set, frozenset)):
             yield from x
         elif is_object(x):
-            buffers = getattr(x, "_buffers", ())
-            self.buffers += [(vars(x), key) for key in buffers]
-            self.containers.append((vars(x), vars(x).copy()))
-            for key, value in list(vars(x).items()):
-                if key not in buffers:
-                    yield self.guarded(vars(x), key, value)
-            of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
-            self.guards += [ClassGuard(x, key, value) for key, value in of_class]
+            yield from self.object(x)
+        elif isinstance(x, type):
+            yield from methods_of(x)
+
+    def object(self, x: Any) -> Iterator[Any]:
+        """Yield the attributes of an object, and its class."""
+        buffers = getattr(x, "_buffers", ())
+        self.buffers += [(vars(x), key) for key in buffers]
+        self.containers.append((vars(x), vars(x).copy()))
+        for key, value in list(vars(x).items()):
+            if key not in buffers:
+                yield self.guarded(vars(x), key, value)
+        of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
+        self.guards += [ClassGuard(x, key, value) for key, value in of_class]
+        yield type(x)
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
@@ -162,23 +170,57 @@ class Outside:
         elif isinstance(f, types.MethodType):
             yield from (f.__self__, f.__func__)
         else:
-            ours = (f.__module__ or "").partition(".")[0] in LIBRARIES
+            users, names = is_users(f.__module__), global_names(f.__code__)
             for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
                 try:
                     value = cell.cell_contents
-                    if not ours:
+                    if users:
                         self.guarded(cell, None, value)
                 except ValueError:  # not yet set
                     continue
                 if isinstance(value, (TensorBase, np.ndarray)):
                     self.names.setdefault(id(value), name)
                 yield value
+                yield from self.of_module(value, names)
             yield f.__defaults__ or ()
             yield f.__kwdefaults__ or {}
-            if not ours:
-                for name in global_names(f.__code__):
-                    if name in f.__globals__:
-                        yield self.guarded(f.__globals__, name, f.__globals__[name])
+            if users:
+                yield from self.named(f.__globals__, names)
+
+    def named(
+        self, where: dict[str, Any], names: tuple[str, ...], modules: tuple[Any, ...] = ()
+    ) -> Iterator[Any]:
+        """Yield the globals of these names, and what a module among them has by these names."""
+        for name in names:
+            if name not in where:
+                continue
+            value = self.guarded(where, name, where[name])
+            yield value
+            yield from self.of_module(value, names, modules)
+
+    def of_module(
+        self, x: Any, names: tuple[str, ...], modules: tuple[Any, ...] = ()
+    ) -> Iterator[Any]:
+        """Yield what x has by these names, if it is a user's module that was not looked at."""
+        if isinstance(x, types.ModuleType) and x not in modules and is_users(x.__name__):
+            yield from self.named(vars(x), names, (*modules, x))
+
+
+def is_users(module: str | None) -> bool:
+    """Return True for the name of a module whose variables may change."""
+    package = (module or "").partition(".")[0]
+    return package == "__main__" or package not in (*LIBRARIES, *sys.stdlib_module_names)
+
+
+def methods_of(kind: type) -> Iterator[Any]:
+    """Yield the functions of a user's class and of its bases."""
+    for base in kind.__mro__:
+        if is_users(base.__module__):
+            for value in vars(base).values():
+                found = value.fget if isinstance(value, property) else value
+                function = getattr(found, "__func__", found)  # of a classmethod, a staticmethod
+                if isinstance(function, types.FunctionType):
+                    yield function
 
 
 def values_of(container: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tensorgrad.ops.quantiles import ranked
 from tests.cases import c, call, holes, r, zeros
 
 METHODS = (
@@ -35,6 +36,7 @@ QUANTILE = [call(r(5), 0.3), call(r(4), [0.25, 0.9]), call(r(2, 5), 0.35, axis=1
 
 CASES = {
     np.median:        MEDIAN,
+    ranked:           [call(r(5), np.array([1, 3])), call(r(2, 4), np.array([[2, 0]]))],
     np.quantile:      [*QUANTILE, call(r(2, 4), 0.4, axis=1, weights=[1, 2, 1, 3], method="inverted_cdf")],
     np.percentile:    [call(r(5), 30), call(r(4), np.array(35.0)), call(r(2, 5), [25.0, 90.0], axis=1), call(r(2, 4), 35, 0, keepdims=True), call(r(5), 40, method="hazen")],
     np.nanmedian:     [*MEDIAN, *HOLES],

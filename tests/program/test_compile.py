@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import types
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,42 @@ def test_a_value_of_a_class_and_the_length_of_a_container_make_another_program()
     np.testing.assert_array_equal(f(x), 24 * x)
     named["b"] = 2.0
     np.testing.assert_array_equal(f(x), 48 * x)
+
+
+class Scaled(nn.Module):
+    """A module that uses globals, in a method and through a property."""
+
+    def __init__(self):
+        self.dense = nn.Dense(2, 2, rng=0)
+
+    @property
+    def offset(self):
+        return scale
+
+    def forward(self, x):
+        return self.shifted(self.dense(x)) * scale
+
+    def shifted(self, x):
+        return x + self.offset
+
+
+def test_globals_of_methods_make_another_program(monkeypatch):
+    module, X = Scaled(), np.ones((3, 2), np.float32)
+    compiled = tg.compile(module)
+    for value in (2.0, 3.0, 2.0):
+        monkeypatch.setitem(globals(), "scale", value)
+        np.testing.assert_array_equal(compiled(X).data, module(tg.Tensor(X)).data)
+    assert len(compiled.programs) == 1
+
+
+def test_variables_of_a_users_module_make_another_program(monkeypatch):
+    settings = types.ModuleType("settings_of_a_user")
+    settings.factor, settings.itself = 2.0, settings
+    monkeypatch.setitem(globals(), "settings", settings)
+    f = tg.compile(lambda x: x * settings.itself.factor)
+    assert f(np.ones(1))[0] == 2
+    settings.factor = 3.0
+    assert f(np.ones(1))[0] == 3
 
 
 def test_a_module_is_compiled_for_its_mode():
