@@ -75,9 +75,10 @@ def _evaluate(state: TrainState, batches: Batches | Stream, mode: Compile) -> Ev
         measure.reset()
     for batch in batches:
         targets = batch[1:] if batch.weights is not None else batch[1:2]
-        y_pred, value = state.programs.call(
-            "evaluate", evaluation_of, (state.module, state.loss), (batch.X, targets), mode
-        )
+        call = functools.partial(state.programs.call, "evaluate", evaluation_of)
+        arguments = (state.module, state.loss), (batch.X, targets), mode
+        # A program that is made puts stand-ins into buffers, which no other thread may save.
+        y_pred, value = state.guard.between_steps(functools.partial(call, *arguments))
         loss.update(value.item(), len(batch.y))
         for measure in measures.values():
             measure.update(y_pred, batch.y)
@@ -94,7 +95,9 @@ def predict(state: TrainState, X: Any, size: int, mode: Compile = "auto") -> np.
 
     def compute() -> np.ndarray:
         call = functools.partial(state.programs.call, "predict", outputs_of, (state.module,))
-        return np.concatenate([call((batch.X,), mode).data for batch in batches])
+        between = state.guard.between_steps
+        parts = [between(functools.partial(call, (b.X,), mode)) for b in batches]
+        return np.concatenate([part.data for part in parts])
 
     return in_step_threads(state, batches.size, in_evaluation_mode, state.module, compute)
 
