@@ -1,7 +1,6 @@
 """Runner: a program together with how it is called."""
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, wrap
@@ -13,6 +12,7 @@ from tensorgrad.program.program import Program
 from tensorgrad.program.results import results_in, same_bits, wrapper_of
 from tensorgrad.program.steps import Var, hint
 from tensorgrad.program.writing import Layout, Text, is_array
+from tensorgrad.transforms.trees import leaves_of, tree_map
 
 
 class Runner:
@@ -21,15 +21,20 @@ class Runner:
     def __init__(self, compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         f, static = compiled.f, compiled.static_argnums
         layout = Layout(f, args, kwargs)
-        arrays: list[Any] = []
         shown = tuple(None if i in static else x for i, x in enumerate(args))
-        take_apart((shown, kwargs), arrays)
+        leaves = leaves_of((shown, kwargs))
+        arrays = [array_of(x) for x in leaves if is_array(x)]
 
         def call(stand_ins: list[Any]) -> Any:
             found = iter(stand_ins)
-            inputs = [x if i in static else put_together(x, found) for i, x in enumerate(args)]
-            keywords = {name: put_together(x, found) for name, x in kwargs.items()}
-            return f(*inputs, **keywords)
+
+            def stand_in(x: Any) -> Any:
+                if not is_array(x):
+                    return x
+                return wrap(next(found)) if isinstance(x, TensorBase) else next(found)
+
+            inputs = [x if i in static else tree_map(stand_in, x) for i, x in enumerate(args)]
+            return f(*inputs, **tree_map(stand_in, kwargs))
 
         generators = [x for _, x in layout.static]
         captured = Captured(call, f, arrays, generators)
@@ -44,7 +49,7 @@ class Runner:
         self.had_gradients = trace.had_gradients
         self.recording = STATE.get().recording
         self.plan = None if kwargs or static else plan_of(args)
-        self.plain = not any(isinstance(x, TensorBase) for x in leaves_in((shown, kwargs)))
+        self.plain = not any(isinstance(x, TensorBase) for x in leaves)
         self.finish = wrapper_of(trace)
         self.after = layout.extra
         self.written = [source for source, _ in trace.writes]
@@ -98,7 +103,7 @@ class Runner:
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return what the program's function, or one in its place, computes."""
         if not self.plain:
-            args, kwargs = values_in(args), values_in(kwargs)
+            args, kwargs = tree_map(array_of, (args, kwargs))
         if self.read:
             outside = [source.read() for source in self.read]
             if self.after:
@@ -122,43 +127,6 @@ def name_result(trace: Any, f: Any) -> None:
         hint(first, name, 2)
 
 
-def leaves_in(tree: Any) -> Iterator[Any]:
-    """Yield the leaves of nested containers."""
-    if isinstance(tree, dict):
-        tree = list(tree.values())
-    if isinstance(tree, (list, tuple)):
-        for x in tree:
-            yield from leaves_in(x)
-    else:
-        yield tree
-
-
-def take_apart(tree: Any, arrays: list[Any]) -> None:
-    """Collect the arrays in nested containers."""
-    for x in leaves_in(tree):
-        if is_array(x):
-            arrays.append(x._value if isinstance(x, TensorBase) else x)
-
-
-def put_together(x: Any, stand_ins: Iterator[Any]) -> Any:
-    """Return an argument with stand-ins for its arrays."""
-    if isinstance(x, dict):
-        return {key: put_together(value, stand_ins) for key, value in x.items()}
-    if isinstance(x, (list, tuple)):
-        items = [put_together(item, stand_ins) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
-    if isinstance(x, TensorBase):
-        return wrap(next(stand_ins))
-    return next(stand_ins) if is_array(x) else x
-
-
-def values_in(x: Any) -> Any:
-    """Replace the tensors in an argument by their arrays."""
-    if isinstance(x, TensorBase):
-        return x._value
-    if isinstance(x, dict):
-        return {key: values_in(value) for key, value in x.items()}
-    if isinstance(x, (list, tuple)):
-        items = [values_in(item) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
-    return x
+def array_of(x: Any) -> Any:
+    """Return the array of a tensor; anything else as it is."""
+    return x._value if isinstance(x, TensorBase) else x
