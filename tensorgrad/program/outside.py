@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray
-from tensorgrad.program.names import LIBRARIES
+from tensorgrad.program.names import is_library
 from tensorgrad.program.recorder import Recorder
 
 PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
@@ -23,14 +23,18 @@ MOST_OBJECTS = 20_000  # objects that are looked at
 class Guard:
     """A value that a function uses from outside, in a dict, a list or a closure's cell."""
 
-    __slots__ = ("get", "key", "value", "where")
+    __slots__ = ("key", "value", "where")
 
     def __init__(self, where: Any, key: Any, value: Any) -> None:
         self.where, self.key, self.value = where, key, value
 
+    def now(self) -> Any:
+        """Return the value that the function would find now."""
+        return self.where.cell_contents if self.key is None else self.where[self.key]
+
     def holds(self) -> bool:
         """Return True if the value is as it was."""
-        try:
+        try:  # as in `now`, without its call: this is asked at each run of a program
             now = self.where.cell_contents if self.key is None else self.where[self.key]
         except (ValueError, KeyError, IndexError):
             return False
@@ -42,8 +46,7 @@ class Guard:
         """Return True if a plain value has become another; one that was None may be made lazily."""
         if not isinstance(self.value, PLAIN_VALUES) or self.holds():
             return False
-        found = self.where.cell_contents if self.key is None else self.where[self.key]
-        return self.value is not None or isinstance(found, PLAIN_VALUES)
+        return self.value is not None or isinstance(self.now(), PLAIN_VALUES)
 
     def matters(self) -> bool:
         """Return True for what a program is made for; tensors are read at each call."""
@@ -65,14 +68,13 @@ class ClassGuard(Guard):
 
     __slots__ = ()
 
+    def now(self) -> Any:
+        """Return the value, the object's own if it has one."""
+        return getattr(self.where, self.key)
+
     def holds(self) -> bool:
         """Return True if the object has no value of its own, and its class the same."""
-        return self.key not in vars(self.where) and getattr(self.where, self.key) is self.value
-
-    def has_changed_value(self) -> bool:
-        """Return True if a value has become another; one that was None may be made lazily."""
-        now = getattr(self.where, self.key)
-        return not self.holds() and (self.value is not None or isinstance(now, PLAIN_VALUES))
+        return self.key not in vars(self.where) and self.now() is self.value
 
     def put_back(self) -> None:
         """Take the object's own value away."""
@@ -209,7 +211,7 @@ class Outside:
 def is_users(module: str | None) -> bool:
     """Return True for the name of a module whose variables may change."""
     package = (module or "").partition(".")[0]
-    return package == "__main__" or package not in (*LIBRARIES, *sys.stdlib_module_names)
+    return not is_library(package) and package not in sys.stdlib_module_names
 
 
 def methods_of(kind: type) -> Iterator[Any]:
