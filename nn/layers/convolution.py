@@ -74,11 +74,6 @@ class Convolution(WithBiases):
         return W
 
     @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the weights and biases."""
-        return self.weights.dtype
-
-    @property
     def _settings(self) -> dict[str, Any]:
         return {
             "stride": self.stride, "padding": self.padding, "dilation": self.dilation,

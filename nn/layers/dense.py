@@ -64,11 +64,6 @@ class Dense(WithBiases):
         self._make_biases(bias, self.n_neurons, dtype)  # (H,)
         self.activation = activation_of(activation)
 
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the weights and biases."""
-        return self.weights.dtype
-
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Compute activation(x W + b); integers are converted to the dtype of the weights.
 

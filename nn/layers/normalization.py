@@ -31,11 +31,6 @@ class Normalization(WithBiases):
         self.weights = tg.Tensor(np.ones(self.n_features, dtype), requires_grad=True)  # (C,)
         self._make_biases(bias, self.n_features, dtype)  # (C,)
 
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the weights."""
-        return self.weights.dtype
-
     def forward(self, x: tg.Tensor) -> tg.Tensor:
         """Normalize x; integers are converted to the dtype of the weights.
 

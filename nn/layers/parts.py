@@ -21,7 +21,13 @@ class WithBiases(Module):
     """
 
     transient: ClassVar[tuple[str, ...]] = ("rng", "initializer", "bias")
+    weights: tg.Tensor
     biases: tg.Tensor
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the weights and biases."""
+        return self.weights.dtype
 
     def _make_biases(self, bias: bool, n: int, dtype: Any) -> None:
         zeros = np.zeros(n, dtype)

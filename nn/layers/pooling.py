@@ -1,5 +1,6 @@
 """Pooling: layers that reduce each window, or a whole picture, to one number per channel."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ class Pooling(Module):
     """Base of the poolings over windows, with `n_axes` in space."""
 
     n_axes: ClassVar[int]
+    pool: ClassVar[Callable[..., tg.Tensor]]
 
     def __init__(
         self, size: Sizes = 2, *, stride: Sizes | None = None, padding: Any = "valid"
@@ -30,24 +32,19 @@ class Pooling(Module):
         Raises: ValueError if x has another number of axes, or is smaller than a window.
         """
         check_ndim(x, self, self.n_axes + 2)
-        return self._pooled(x, size=self.size, stride=self.stride, padding=self.padding)
-
-    def _pooled(self, x: tg.Tensor, **settings: Any) -> tg.Tensor:
-        raise NotImplementedError
+        return type(self).pool(x, size=self.size, stride=self.stride, padding=self.padding)
 
 
 class MaxPooling(Pooling):
     """Base of the layers that take the maximum of each window."""
 
-    def _pooled(self, x: tg.Tensor, **settings: Any) -> tg.Tensor:
-        return tg.max_pool(x, **settings)
+    pool = staticmethod(tg.max_pool)
 
 
 class AveragePooling(Pooling):
     """Base of the layers that take the mean of each window."""
 
-    def _pooled(self, x: tg.Tensor, **settings: Any) -> tg.Tensor:
-        return tg.average_pool(x, **settings)
+    pool = staticmethod(tg.average_pool)
 
 
 @register
