@@ -154,6 +154,11 @@ class Batch(NamedTuple):
     y: np.ndarray
     weights: np.ndarray | None = None
 
+    @property
+    def targets(self) -> tuple[Any, ...]:
+        """The arguments of a loss after the predictions: targets and, if there are any, weights."""
+        return (self.y,) if self.weights is None else (self.y, self.weights)
+
 
 def each(function: Callable[[Any], Any], X: Any) -> Any:
     """Apply a function to an array, or to each of a tuple or dict of them."""

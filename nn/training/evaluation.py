@@ -74,11 +74,8 @@ def _evaluate(state: TrainState, batches: Batches | Stream, mode: Compile) -> Ev
     for measure in measures.values():
         measure.reset()
     for batch in batches:
-        targets = batch[1:] if batch.weights is not None else batch[1:2]
-        call = functools.partial(state.programs.call, "evaluate", evaluation_of)
-        arguments = (state.module, state.loss), (batch.X, targets), mode
-        # A program that is made puts stand-ins into buffers, which no other thread may save.
-        y_pred, value = state.guard.between_steps(functools.partial(call, *arguments))
+        parts, args = (state.module, state.loss), (batch.X, batch.targets)
+        y_pred, value = by_program(state, "evaluate", evaluation_of, parts, args, mode)
         loss.update(value.item(), len(batch.y))
         for measure in measures.values():
             measure.update(y_pred, batch.y)
@@ -94,12 +91,18 @@ def predict(state: TrainState, X: Any, size: int, mode: Compile = "auto") -> np.
     batches = Batches(X, size, parameter_dtype(state.module))
 
     def compute() -> np.ndarray:
-        call = functools.partial(state.programs.call, "predict", outputs_of, (state.module,))
-        between = state.guard.between_steps
-        parts = [between(functools.partial(call, (b.X,), mode)) for b in batches]
-        return np.concatenate([part.data for part in parts])
+        call = functools.partial(by_program, state, "predict", outputs_of, (state.module,))
+        return np.concatenate([call((batch.X,), mode).data for batch in batches])
 
     return in_step_threads(state, batches.size, in_evaluation_mode, state.module, compute)
+
+
+def by_program(state: TrainState, *call: Any) -> Any:
+    """Call a function of `Programs.call` while no other thread trains or saves.
+
+    A program that is made puts stand-ins into the module's buffers, which a file must not hold.
+    """
+    return state.guard.between_steps(functools.partial(state.programs.call, *call))
 
 
 def parameter_dtype(module: Module) -> np.dtype[Any]:

@@ -237,8 +237,7 @@ def _backward(
 
     Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
     """
-    targets = batch[1:] if batch.weights is not None else batch[1:2]
-    args = (batch.X, targets, None if share == 1 else float(share))
+    args = (batch.X, batch.targets, None if share == 1 else float(share))
     parts = (state.module, state.loss)
     try:
         y_pred, data_loss, penalties = state.programs.call("train", step_of, parts, args, mode)
