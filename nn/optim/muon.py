@@ -49,14 +49,14 @@ class Muon(Adam):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> None:
-        super(Adam, self).__init__(
+        self.momentum = momentum
+        super().__init__(
             parameters,
-            learning_rate=learning_rate,
-            decay=decay,
-            momentum=momentum,
-            epsilon=epsilon,
-            beta_1=beta_1,
-            beta_2=beta_2,
+            learning_rate,
+            decay,
+            epsilon,
+            beta_1,
+            beta_2,
             weight_decay=weight_decay,
             clip_norm=clip_norm,
             clip_value=clip_value,

@@ -8,6 +8,7 @@ import pytest
 import nn
 import tensorgrad as tg
 from nn.config import build, describe
+from tests.nn.optim.test_optimizers import follow
 
 rng = np.random.default_rng(0)
 START = rng.normal(size=(3, 4))
@@ -33,12 +34,7 @@ def steps(optimizer, gradients, start=START):
     """List the parameter after each step with these gradients."""
     p = tg.Tensor(start, requires_grad=True)
     optimizer.parameters = [p]
-    after = []
-    for g in gradients:
-        p.grad = tg.Tensor(g)
-        optimizer.step()
-        after.append(p.data.copy())
-    return after
+    return follow(optimizer, gradients)
 
 
 @every_case
