@@ -14,43 +14,16 @@ from typing import Any
 import numpy as np
 
 import nn
-import tensorgrad as tg
-from examples.networks import cnn, mlp
+from examples.networks import cnn, mlp, pictures, scaled
 from examples.photo import read_photo
-from examples.pictures import (
-    confusion_figure,
-    confusion_matrix,
-    filters_figure,
-    input_figure,
-    maps_figure,
-    predictions_figure,
-    save_figure,
-)
+from examples.pictures import input_figure, save_figure
+from examples.results import NAMES, draw_results, draw_step
 from examples.terminal import bar, run, say, silence
 from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
 
-NAMES = nn.datasets.FASHION_MNIST_CLASSES
 OUT, SYNTHETIC_OUT = Path("runs/fashion_mnist"), Path("runs/synthetic")
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
-
-
-def pictures(images: np.ndarray) -> np.ndarray:
-    """Scale pixels to the range of the network's inputs, as pictures.
-
-    Shapes: (N, 28, 28) -> (N, 28, 28).
-    Units: 0..255 -> -1..1.
-    """
-    return scaled(images).reshape(images.shape)
-
-
-def scaled(images: np.ndarray) -> np.ndarray:
-    """Scale pixels to the range of the network's inputs.
-
-    Shapes: (N, 28, 28) -> (N, 784).
-    Units: 0..255 -> -1..1.
-    """
-    return (images.reshape(len(images), -1).astype(np.float32) - 127.5) / 127.5
 
 
 def build(args: argparse.Namespace, steps: int) -> nn.Model:
@@ -192,65 +165,6 @@ def augmented(
     shift = functools.partial(nn.augment.shift, pixels=args.augment, fill=-1.0)
     changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift]
     return nn.augment.AugmentedBatches(X, y, changes, batch_size=args.batch_size, rng=args.seed)
-
-
-def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> None:
-    """Draw the training curves, some predictions and the confusion matrix."""
-    model.history.plot(out / "history.png")
-    probabilities = model.predict(scaled(data.X_test))
-    wrong = probabilities.argmax(axis=1) != data.y_test
-    # The first 24 predictions, then some wrong ones, which are more instructive.
-    shown = np.concatenate([np.arange(len(wrong))[:24], np.flatnonzero(wrong[24:])[:16] + 24])
-    save_figure(
-        predictions_figure(
-            data.X_test[shown], probabilities[shown], data.y_test[shown], NAMES, chosen=24
-        ),
-        out / "predictions.png",
-    )
-    matrix = confusion_matrix(probabilities.argmax(axis=1), data.y_test, len(NAMES))
-    save_figure(confusion_figure(matrix, NAMES), out / "confusion.png")
-    written = ["history.png", "predictions.png", "confusion.png"]
-    convolutions = [m for m in model.module.modules() if isinstance(m, nn.Conv2D)]
-    if convolutions:
-        save_figure(filters_figure(convolutions[0].weights.data), out / "filters.png")
-        image = data.X_test[0]
-        maps = activation_maps(model, scaled(image[None]))
-        save_figure(maps_figure(image, maps), out / "maps.png")
-        written += ["filters.png", "maps.png"]
-    for name in written:
-        print("wrote", out / name)
-
-
-def activation_maps(model: nn.Model, X: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the activations of a single picture after each ReLU that has pictures, by its name.
-
-    Shapes: X (1, 784) -> each (H, W, C).
-    """
-    maps = {}
-    x, module = tg.Tensor(X), model.module.eval()
-    with tg.no_grad():
-        for i, layer in enumerate(module.children()):
-            x = layer(x)
-            if isinstance(layer, nn.ReLU) and x.ndim == 4:
-                maps[f"after layer {i}"] = x.data[0]
-    return maps
-
-
-def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
-    """Draw the graph of one training step, without changing the parameters."""
-    model.module.zero_grad()
-    with tg.trace() as step:
-        pictures, labels = tg.Tensor(X, name="pictures"), tg.Tensor(y, name="labels")
-        loss = model.loss(model.module(pictures), labels)
-        loss.name = "loss"
-        loss.backward()
-    model.module.zero_grad()
-    drawing = step.draw(title="one step of Fashion-MNIST")
-    for name in ("graph.dot", "graph.svg", "graph.html"):
-        try:
-            print("wrote", drawing.save(out / name))
-        except (ImportError, RuntimeError) as error:
-            print(f"no {name}: {error}")
 
 
 def evaluate(args: argparse.Namespace) -> None:

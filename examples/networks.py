@@ -1,4 +1,4 @@
-"""The networks for Fashion-MNIST: of the book, and convolutional."""
+"""The networks for Fashion-MNIST, of the book and convolutional, and their inputs."""
 
 import argparse
 import itertools
@@ -59,3 +59,21 @@ def finish(network: nn.Sequential, n_features: int, batch_norm: bool) -> None:
     if batch_norm:
         network.append(nn.BatchNorm(n_features))
     network.append(nn.ReLU())
+
+
+def pictures(images: np.ndarray) -> np.ndarray:
+    """Scale pixels to the range of the network's inputs, as pictures.
+
+    Shapes: (N, 28, 28) -> (N, 28, 28).
+    Units: 0..255 -> -1..1.
+    """
+    return scaled(images).reshape(images.shape)
+
+
+def scaled(images: np.ndarray) -> np.ndarray:
+    """Scale pixels to the range of the network's inputs.
+
+    Shapes: (N, 28, 28) -> (N, 784).
+    Units: 0..255 -> -1..1.
+    """
+    return (images.reshape(len(images), -1).astype(np.float32) - 127.5) / 127.5

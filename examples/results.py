@@ -1,0 +1,78 @@
+"""The results of a training on Fashion-MNIST, as pictures, and the graph of one of its steps."""
+
+from pathlib import Path
+
+import numpy as np
+
+import nn
+import tensorgrad as tg
+from examples.networks import scaled
+from examples.pictures import (
+    confusion_figure,
+    confusion_matrix,
+    filters_figure,
+    maps_figure,
+    predictions_figure,
+    save_figure,
+)
+
+NAMES = nn.datasets.FASHION_MNIST_CLASSES
+
+
+def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> None:
+    """Draw the training curves, some predictions and the confusion matrix."""
+    model.history.plot(out / "history.png")
+    probabilities = model.predict(scaled(data.X_test))
+    wrong = probabilities.argmax(axis=1) != data.y_test
+    # The first 24 predictions, then some wrong ones, which are more instructive.
+    shown = np.concatenate([np.arange(len(wrong))[:24], np.flatnonzero(wrong[24:])[:16] + 24])
+    save_figure(
+        predictions_figure(
+            data.X_test[shown], probabilities[shown], data.y_test[shown], NAMES, chosen=24
+        ),
+        out / "predictions.png",
+    )
+    matrix = confusion_matrix(probabilities.argmax(axis=1), data.y_test, len(NAMES))
+    save_figure(confusion_figure(matrix, NAMES), out / "confusion.png")
+    written = ["history.png", "predictions.png", "confusion.png"]
+    convolutions = [m for m in model.module.modules() if isinstance(m, nn.Conv2D)]
+    if convolutions:
+        save_figure(filters_figure(convolutions[0].weights.data), out / "filters.png")
+        image = data.X_test[0]
+        maps = activation_maps(model, scaled(image[None]))
+        save_figure(maps_figure(image, maps), out / "maps.png")
+        written += ["filters.png", "maps.png"]
+    for name in written:
+        print("wrote", out / name)
+
+
+def activation_maps(model: nn.Model, X: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the activations of a single picture after each ReLU that has pictures, by its name.
+
+    Shapes: X (1, 784) -> each (H, W, C).
+    """
+    maps = {}
+    x, module = tg.Tensor(X), model.module.eval()
+    with tg.no_grad():
+        for i, layer in enumerate(module.children()):
+            x = layer(x)
+            if isinstance(layer, nn.ReLU) and x.ndim == 4:
+                maps[f"after layer {i}"] = x.data[0]
+    return maps
+
+
+def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
+    """Draw the graph of one training step, without changing the parameters."""
+    model.module.zero_grad()
+    with tg.trace() as step:
+        pictures, labels = tg.Tensor(X, name="pictures"), tg.Tensor(y, name="labels")
+        loss = model.loss(model.module(pictures), labels)
+        loss.name = "loss"
+        loss.backward()
+    model.module.zero_grad()
+    drawing = step.draw(title="one step of Fashion-MNIST")
+    for name in ("graph.dot", "graph.svg", "graph.html"):
+        try:
+            print("wrote", drawing.save(out / name))
+        except (ImportError, RuntimeError) as error:
+            print(f"no {name}: {error}")
