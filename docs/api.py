@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import nn
 import tensorgrad
+from docs.markdown import anchor, cell, markdown
 from tensorgrad import Tensor
 from tensorgrad.tensor import signatures
 from tensorgrad.tensor.words import Missing
@@ -74,7 +75,6 @@ GROUPS = (
     Group("Initializers", ("nn.layers.init",)),
 )
 OURS = ("tensorgrad", "nn")
-SECTIONS = ("Shapes", "Units", "Raises", "Source")
 ARRAYS = re.compile(r"(Tensor|ndarray|ArrayLike)( \| .*)?")  # hints of a parameter that is an array
 LETTERS = {"x", "X", "y", "z", "g", "w", "X_val", "y_val", "y_pred"}  # and names of one
 DOTTED = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")  # in `numpy.random.Generator`
@@ -292,39 +292,6 @@ def section(entry: Entry, shown: dict[Any, str]) -> str:
     for owner, names in repeated.items():
         text += f"\n- {', '.join(names)}: as in [`{owner}`](#{anchor(owner)})\n"
     return text
-
-
-def markdown(docstring: str) -> str:
-    """Write a docstring as Markdown: its examples as code, each of its sections in a paragraph."""
-    text = ""
-    for paragraph in docstring.strip().split("\n\n"):
-        if paragraph.startswith(">>>"):
-            text += f"```pycon\n{paragraph}\n```\n\n"
-            continue
-        parts = re.split(rf"\n(?=(?:{'|'.join(SECTIONS)}): )", paragraph)
-        for part in parts:
-            words = " ".join(part.split())
-            label, colon, rest = words.partition(": ")
-            text += f"*{label}:* {plain(rest)}\n\n" if colon and label in SECTIONS else ""
-            text += "" if colon and label in SECTIONS else f"{plain(words)}\n\n"
-    return text.rstrip("\n") + "\n"
-
-
-def plain(words: str) -> str:
-    """Escape what Markdown would read as markup, outside of code."""
-    parts = words.split("`")
-    parts[::2] = [re.sub(r"([*_<\[\]])", r"\\\1", part) for part in parts[::2]]
-    return "`".join(parts)
-
-
-def cell(words: str) -> str:
-    """Write a sentence into a cell of a table."""
-    return plain(words).replace("|", "\\|")
-
-
-def anchor(heading: str) -> str:
-    """Return the anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w-]", "", heading.lower())
 
 
 if __name__ == "__main__":
