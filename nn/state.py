@@ -49,7 +49,7 @@ def cast_or_none(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
 
 
 class Leftovers(NamedTuple):
-    """What was not loaded: names that the arrays lack, that they have besides, and that do not fit.
+    """The leftovers of loading: names that the arrays lack, or have besides, or that do not fit.
 
     `mismatched` has the reason for each name.
     """

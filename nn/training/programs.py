@@ -17,7 +17,7 @@ Compile = bool | str  # "auto", True or False
 
 
 class Programs:
-    """What a model's steps run as, kept from one call of `train` to the next; not in copies."""
+    """The programs of a model's steps, kept from one call of `train` to the next; not in copies."""
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}  # why there is no program

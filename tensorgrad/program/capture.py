@@ -24,7 +24,7 @@ class Result(NamedTuple):
 
 
 class Tracing(NamedTuple):
-    """What one run of a function did."""
+    """The record of one run of a function."""
 
     inputs: list[Var]
     externals: list[tuple[Any, Var]]  # a source, and the variable of its value

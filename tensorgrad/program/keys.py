@@ -1,4 +1,4 @@
-"""What a program is made for: structure, shapes, dtypes and static values of the arguments."""
+"""Keys of programs: structure, shapes, dtypes and static values of the arguments."""
 
 import os
 import threading

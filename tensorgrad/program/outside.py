@@ -1,4 +1,4 @@
-"""What a function uses from outside: tensors to read at each call, and values to compare."""
+"""The surroundings of a function: tensors to read at each call, and values to compare."""
 
 import functools
 import sys

@@ -1,4 +1,4 @@
-"""What a program's call returns: arrays, tensors, and tensors that stand for recorded ones."""
+"""The results of a program: arrays, tensors, and tensors that stand for recorded ones."""
 
 from collections.abc import Callable
 from typing import Any
