@@ -46,9 +46,8 @@ class StepGuard:
                 self._take_handlers()
             return function()
         finally:
-            self._stepping = (
-                main or self._stepping
-            )  # first, and no call, after which a signal comes
+            # First, and no call, after which a signal comes.
+            self._stepping = main or self._stepping
             try:
                 undo()
             finally:

@@ -18,9 +18,8 @@ from tensorgrad.ops.common import (
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
-TOGETHER = (
-    1 << 16
-)  # elements whose positions are computed at a time, so that they stay in the cache
+# Elements whose positions are computed at a time, so that they stay in the cache.
+TOGETHER = 1 << 16
 
 
 @primitive

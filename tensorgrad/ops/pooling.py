@@ -14,9 +14,8 @@ from tensorgrad.ops.common import as_inexact, values
 from tensorgrad.ops.spatial import Padding, Windows, per_axis, stretches, windows_of
 from tensorgrad.rules import Array, primitive, rule
 
-POOL_BYTES = (
-    1 << 20
-)  # bytes of the samples that are pooled at a time, so that they stay in the cache
+# Bytes of the samples that are pooled at a time, so that they stay in the cache.
+POOL_BYTES = 1 << 20
 Size = int | Sequence[int]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.engine.state import STATE, with_state
+from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable
 from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
 from tensorgrad.program.recorder import Recorder
@@ -124,9 +124,10 @@ class Captured:
         try:
             for b, _, x in buffers:
                 b.write(x)
-            with watching([t for t, _ in sources]), with_state(observer=recorder):
-                result = self.call(inputs)
-                results = results_of(result)
+            with watching([t for t, _ in sources]):
+                traced = STATE.get().inside(observer=recorder)
+                result = traced.run(self.call, (inputs,))
+                results = traced.run(results_of, (result,))
             after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
