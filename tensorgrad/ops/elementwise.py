@@ -48,9 +48,8 @@ def _power_base(g, _out, a, b):
     """b a^(b-1), and 0 where a = 0 and either b = 0 (third derivative of x**2) or the arriving gradient is 0."""
     if isinstance(b, (int, float)) and b >= 1:
         return g * (b * a ** (b - 1))
-    if (
-        getattr(b, "dtype", g.dtype).kind in "iu"
-    ):  # unsigned b - 1 would wrap around at 0, int8 at -128
+    # Of integers, unsigned b - 1 would wrap around at 0, int8 at -128.
+    if getattr(b, "dtype", g.dtype).kind in "iu":
         b = b.astype(g.dtype)
     zero = np.equal(a, 0)
     if not is_plain(g) or np.any(zero):

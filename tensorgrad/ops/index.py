@@ -40,9 +40,8 @@ def put(v, index, shape):
     else:  # NumPy is slow along several axes: flat positions are four times faster
         rest = math.prod(shape[len(items) :])
         arrays = [np.asarray(item, np.intp) for item in items]
-        rows = np.ravel_multi_index(
-            arrays, shape[: len(items)], mode="wrap"
-        )  # "wrap" takes -1 as the last
+        # "wrap" takes -1 as the last.
+        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")
         rows, v = rows.reshape(-1, 1) * rest, v.reshape(rows.size, rest)
         columns, long = np.arange(rest), max(TOGETHER // max(rest, 1), 1)
         for k in range(0, len(rows), long):
