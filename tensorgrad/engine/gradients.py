@@ -78,7 +78,7 @@ def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:
                 "backward starts from a real number, but this tensor is complex; take np.real or "
                 "np.abs of it first, or pass gradient="
             )
-        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._value)
+        one = t.dtype.type(1) if isinstance(t._value, np.generic) else np.ones_like(t._value)
         return wrap(one) if create_graph else one
     value: Any = g if isinstance(g, TensorBase) else plain_array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tensorgrad.ops.common import create
 from tensorgrad.rules import primitive, rule
 
 ROW = 1024  # numbers in a row: NumPy's inner loops over 16 channels alone would take several times as long
@@ -25,7 +26,7 @@ def channels_last(x, *vectors):
                 f"channels of shape {x.shape} take vectors of shape {x.shape[-1:]}, one number for each channel along "
                 f"the last axis, not of shape {np.shape(vector)}"
             )
-    return np.ascontiguousarray(x)
+    return create(np.ascontiguousarray, x, x)
 
 
 def long_rows(x):
@@ -60,7 +61,7 @@ def sum_channels(x):
     """
     rows, k = long_rows(channels_last(x))
     precise = np.promote_types(x.dtype, np.float32)
-    ones = np.ones(len(rows), precise)
+    ones = create(np.ones, x, len(rows), precise)
     return per_channel(np.dot(ones, rows.astype(precise, copy=False)), k).astype(x.dtype)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.ops.channels import long_rows, sum_channels
+from tensorgrad.ops.common import create
 from tensorgrad.ops.spatial import Padding, per_axis, stretches, windows_of
 from tensorgrad.ops.spectral import correlation, pays
 from tensorgrad.rules import Array, primitive, rule
@@ -56,7 +57,8 @@ def columns(x, windows, groups):
         heights = rows.stop - rows.start
         shape = (groups, samples.stop - samples.start, heights, *windows.counts[1:], places)
         if buffer.shape != shape or heights < windows.counts[0]:
-            buffer = np.zeros(shape, pixels.dtype)  # in which nothing is written to the padding
+            # In which nothing is written to the padding.
+            buffer = create(np.zeros, pixels, shape, pixels.dtype)
             found = list(stretches(windows, lengths, rows))
         for place, seen, at in found:
             buffer[(everything, everything, *seen, place)] = pixels[(everything, samples, *at)]
@@ -73,8 +75,8 @@ def convolved(x, W, b, windows, groups):
     if pays(x, W, windows, groups):
         found = correlation(x, W, windows.before, windows.counts)
         return found if b is None else found + b
-    out = np.empty((len(x), *windows.counts, W.shape[-1]), x.dtype)
-    matrices = np.ascontiguousarray(by_group(W, groups))  # (G, K₁ ⋯ Kₙ C / G, O / G)
+    out = create(np.empty, x, (len(x), *windows.counts, W.shape[-1]), x.dtype)
+    matrices = create(np.ascontiguousarray, W, by_group(W, groups))  # (G, K₁ ⋯ Kₙ C / G, O / G)
     for samples, rows, cols in columns(x, windows, groups):
         part = out[samples, rows]
         np.matmul(cols, matrices, out=by_group(part, groups))
@@ -91,13 +93,14 @@ def turned(W, groups):
     """
     *size, C, outputs = W.shape
     flipped = np.flip(W, tuple(range(len(size)))).reshape(*size, C, groups, outputs // groups)
-    return np.ascontiguousarray(np.swapaxes(flipped, -3, -1)).reshape(*size, outputs // groups, -1)
+    turned = create(np.ascontiguousarray, W, np.swapaxes(flipped, -3, -1))
+    return turned.reshape(*size, outputs // groups, -1)
 
 
 def folded(g, W, windows, lengths, groups):
     """Return the products of g with the weights, each added to the pixels of its window: as `conv_input`."""
     *size, C, _ = W.shape
-    out = np.zeros((len(g), *lengths, groups, C), g.dtype)
+    out = create(np.zeros, g, (len(g), *lengths, groups, C), g.dtype)
     matrices = np.swapaxes(by_group(W, groups), -1, -2)  # (G, O / G, K₁ ⋯ Kₙ C / G)
     for samples, rows in blocks(len(g), windows.counts, math.prod(size) * C * groups * g.itemsize):
         part = g[samples, rows]
@@ -112,7 +115,7 @@ def folded(g, W, windows, lengths, groups):
 def in_one_dtype(*arrays):
     """Return contiguous arrays of one dtype, that of their sum; None as it is."""
     dtype = np.result_type(*(a for a in arrays if a is not None))
-    return [a if a is None else np.ascontiguousarray(a, dtype) for a in arrays]
+    return [a if a is None else create(np.ascontiguousarray, a, a, dtype) for a in arrays]
 
 
 def check_axes(x, n):
@@ -221,7 +224,9 @@ def conv_weights(
             f"there are {len(x)} inputs but {len(g)} outputs; each input has one output"
         )
     x, g = in_one_dtype(x, g)
-    total = np.zeros((groups, math.prod(size) * (C // groups), outputs // groups), x.dtype)
+    total = create(
+        np.zeros, x, (groups, math.prod(size) * (C // groups), outputs // groups), x.dtype
+    )
     for samples, rows, cols in columns(x, windows, groups):
         total += np.matmul(np.swapaxes(cols, -1, -2), by_group(g[samples, rows], groups))
     return np.moveaxis(total, 0, 1).reshape(*size, C // groups, outputs)

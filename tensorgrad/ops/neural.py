@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.operands import plain_array
-from tensorgrad.ops.common import as_inexact, sum_kept
+from tensorgrad.ops.common import as_inexact, create, sum_kept
 from tensorgrad.rules import Array, primitive, rule
 
 SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
@@ -33,7 +33,7 @@ def relu(x: Array) -> Array:
     """
     x = plain_array(x)
     # A row of zeros, because NumPy compares with a single number three times slower.
-    return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))
+    return np.maximum(x, create(np.zeros, x, x.shape[-1:], x.dtype))
 
 
 @primitive
@@ -182,17 +182,21 @@ def _linear_weights(g, _out, x, _W, _b):
 
 
 @functools.lru_cache(maxsize=64)
-def ones_row(n, dtype):
-    """Return n ones from a cache, because allocating them takes longer than summing a small array."""
+def cached_ones(n, dtype):
     row = np.ones(n, dtype)
     row.setflags(write=False)
     return row
 
 
+def ones_row(n, dtype, like=None):
+    """Return n ones from a cache, because allocating them takes longer than summing a small array."""
+    return cached_ones(n, dtype) if like is None else np.ones(n, dtype, like=like)
+
+
 def sum_rows(x):
     """Sum the rows of a matrix by a product, three times faster than np.sum; of float16 in float32."""
     n = len(x)
-    return np.dot((ones_row if n <= SHORT else np.ones)(n, x.dtype), x)
+    return np.dot(create(ones_row if n <= SHORT else np.ones, x, n, x.dtype), x)
 
 
 def _linear_biases(g, _out, _x, _W, _b):

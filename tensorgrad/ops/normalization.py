@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.joint import rule_all
 from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_channel, sum_channels
-from tensorgrad.ops.common import as_inexact
+from tensorgrad.ops.common import as_inexact, create
 from tensorgrad.rules import Array, nondifferentiable, primitive, rule
 
 LARGE = 8  # deviations
@@ -20,7 +20,7 @@ def like(g, x):
     """
     if g.shape != x.shape:
         raise ValueError(f"arrays of shapes {g.shape} and {x.shape} have different channels")
-    return np.ascontiguousarray(g)
+    return create(np.ascontiguousarray, g, g)
 
 
 @primitive
@@ -40,7 +40,9 @@ def channel_moments(x: Array) -> np.ndarray:
     for (part,) in in_blocks(rows):
         part = part.astype(precise, copy=False)
         n = len(part) * k
-        mean = per_channel(np.dot(np.ones(len(part), precise), part).astype(float), k) / n
+        mean = (
+            per_channel(np.dot(create(np.ones, x, len(part), precise), part).astype(float), k) / n
+        )
         near = mean.astype(precise)
         deviations = part - np.tile(near, k)
         found = per_channel(np.einsum("ij,ij->j", deviations, deviations).astype(float), k)
@@ -48,7 +50,8 @@ def channel_moments(x: Array) -> np.ndarray:
         means.append(mean)
         counts.append(n)
     # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
-    n, weights = sum(counts), np.array(counts)[:, None]
+    n, means, squares = sum(counts), np.stack(means), np.stack(squares)
+    weights = create(np.asarray, x, counts)[:, None]
     mean = np.add.reduce(weights * means, axis=0) / n
     between = np.add.reduce(weights * np.square(means - mean), axis=0)
     return np.stack([mean, (np.add.reduce(squares, axis=0) + between) / n]).astype(x.dtype)
@@ -63,7 +66,7 @@ def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
     rows, k = long_rows(channels_last(x, mean, scale, bias))
     center, bias = merged(mean, bias, scale, k)
     scale = np.tile(scale, k)
-    out = np.empty(rows.shape, np.result_type(x, center, scale, bias))
+    out = create(np.empty, x, rows.shape, np.result_type(x, center, scale, bias))
     for part, found in in_blocks(rows, out):
         np.subtract(part, center, out=found)
         found *= scale
@@ -82,7 +85,7 @@ def merged(mean, bias, scale, k):
         exact = np.all(np.abs(center * scale) <= LARGE)  # False for NaN
     if not exact:
         return np.tile(mean, k), np.tile(bias, k)
-    return np.tile(center, k), np.zeros(1, np.asarray(bias).dtype)
+    return np.tile(center, k), create(np.zeros, bias, 1, bias.dtype)
 
 
 @primitive
@@ -95,7 +98,7 @@ def blend(x, mean, ratio, g, shift, scale):
     others, _ = long_rows(like(g, x))
     center, rest = merged(mean, -shift, ratio, k)
     ratio, scale = np.tile(ratio, k), np.tile(scale, k)
-    out = np.empty(rows.shape, np.result_type(x, center, ratio, g, rest, scale))
+    out = create(np.empty, x, rows.shape, np.result_type(x, center, ratio, g, rest, scale))
     for part, other, found in in_blocks(rows, others, out):
         np.subtract(part, center, out=found)
         found *= ratio
@@ -115,10 +118,10 @@ def mean_products(g, x, mean):
     precise = np.promote_types(np.result_type(g, x), np.float32)
     rows, k = long_rows(channels_last(x, mean))
     others, _ = long_rows(like(g, x))
-    center, total = np.tile(mean, k), np.zeros((2, rows.shape[1]), precise)
+    center, total = np.tile(mean, k), create(np.zeros, x, (2, rows.shape[1]), precise)
     for part, other in in_blocks(rows, others):
         other = other.astype(precise, copy=False)
-        total[0] += np.dot(np.ones(len(other), precise), other)
+        total[0] += np.dot(create(np.ones, x, len(other), precise), other)
         total[1] += np.einsum("ij,ij->j", other, part - center)
     means = np.add.reduce(total.reshape(2, k, -1), axis=1) / max(len(rows) * k, 1)
     return means.astype(np.result_type(g, x))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, is_plain, values
+from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, create, is_plain, values
 from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -110,7 +110,7 @@ def _prod_by(division, g, out, x, axis, keepdims, initial, where):
 def _others(x, axis):
     """Return the product of all other elements, by a tree of pairwise products, which needs no case for zeros."""
     if x.size < 2:
-        return np.ones(x.shape, x.dtype)
+        return create(np.ones, x, x.shape, x.dtype)
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
     order = [i for i in range(x.ndim) if i not in axes] + list(axes)
     moved = np.transpose(x, order)
@@ -119,17 +119,19 @@ def _others(x, axis):
     levels = []
     while rows.shape[-1] > 1:
         if rows.shape[-1] % 2:
-            rows = np.concatenate([rows, np.ones((*rows.shape[:-1], 1), x.dtype)], axis=-1)
+            rows = np.concatenate(
+                [rows, create(np.ones, x, (*rows.shape[:-1], 1), x.dtype)], axis=-1
+            )
         levels.append(rows)
         rows = rows[..., ::2] * rows[..., 1::2]
-    others = np.ones((*rows.shape[:-1], 1), x.dtype)
+    others = create(np.ones, x, (*rows.shape[:-1], 1), x.dtype)
     for level in reversed(levels):
         pairs = np.reshape(level, (*level.shape[:-1], -1, 2))
         others = np.reshape(
             np.expand_dims(others[..., : pairs.shape[-2]], -1) * pairs[..., ::-1], level.shape
         )
     others = np.reshape(others[..., :n], moved.shape)
-    return np.transpose(others, np.argsort(order))
+    return np.transpose(others, np.argsort(order).tolist())
 
 
 @primitive
@@ -219,7 +221,7 @@ def _around(primitive, root):
         if dtype is None and a.dtype.kind in "biu":
             asked["dtype"] = np.float64
         total = np.sum(squares, where=where, **asked)
-        counted = np.broadcast_to(values(where), a.shape)
+        counted = np.broadcast_to(create(np.asarray, a, values(where)), a.shape)
         n = np.count_nonzero(counted, axis=axis, keepdims="keepdims" in asked)
         return root((total / np.maximum(np.subtract(n, ddof), 0)).astype(total.dtype))
 

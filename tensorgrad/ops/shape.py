@@ -18,7 +18,9 @@ from tensorgrad.rules import (
 
 def _transpose(g, _out, _x, axes=None):
     """The inverse permutation."""
-    return np.transpose(g, None if axes is None else np.argsort([i % g.ndim for i in axes]))
+    return np.transpose(
+        g, None if axes is None else np.argsort([i % g.ndim for i in axes]).tolist()
+    )
 
 
 def _rollaxis(g, _out, _x, axis=None, start=0):

@@ -103,7 +103,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - {"is_plain"}):
+        for used in sorted(used_names(node) - KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -196,6 +196,9 @@ def used_names(node: ast.AST) -> set[str]:
     }
 
 
+KINDS = {"is_plain", "is_foreign", "create"}  # they ask for the kind of an array
+
+
 class Renamed(ast.NodeTransformer):
     """A rewriting of names, without the hints of variables."""
 
@@ -216,11 +219,12 @@ class Renamed(ast.NodeTransformer):
         return node.value if node.attr == "compute" else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Read `is_plain(x)` as True, because a program has arrays only."""
+        """Decide what asks for the kind of an array, because a program has NumPy's only."""
         self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "is_plain":
-            return ast.Constant(True)
-        return node
+        name = node.func.id if isinstance(node.func, ast.Name) else None
+        if name in ("is_plain", "is_foreign"):
+            return ast.Constant(name == "is_plain")
+        return ast.Call(node.args[0], node.args[2:], node.keywords) if name == "create" else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
