@@ -10,8 +10,8 @@ from tensorgrad.engine.gradients import ACCUMULATING, read_only
 from tensorgrad.engine.node import Node
 from tensorgrad.engine.record import remember
 from tensorgrad.engine.state import NO_KEYWORDS, State
-from tensorgrad.program.capture import Result, Tracing
-from tensorgrad.program.steps import Var
+from tensorgrad.program.sizes import ArgumentSize
+from tensorgrad.program.tracing import Result, Tracing, results_in
 from tensorgrad.rules import Op
 
 
@@ -42,9 +42,9 @@ def without_gradient(value: Any) -> Any:
 
 def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     """Return what makes of a program's result that of the function; None if it is the same."""
-    kinds = {type(r.value) is Var and r.kind for r in results_in(trace.results)}
+    kinds = {r.kind for r in results_in(trace.results)}
     changes = bool(trace.gradients or trace.writes)
-    if not changes and kinds <= {"array"}:
+    if not changes and kinds <= {"array", "constant"}:
         return None
     gradients = trace.gradients
     writes = trace.writes
@@ -65,20 +65,12 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     return finish
 
 
-def results_in(tree: Any) -> list[Result]:
-    """Return the results in a tree."""
-    if type(tree) is Result:
-        return [tree]
-    items = tree.values() if isinstance(tree, dict) else tree
-    return [x for item in items for x in results_in(item)]
-
-
 def rewrapped(tree: Any, found: Any) -> Any:
     """Return the results in the kinds that the function returned."""
     if type(tree) is Result:
-        if type(tree.value) is not Var:
+        if tree.kind == "same" and type(tree.value) is not ArgumentSize:
             return tree.value
-        if tree.kind == "array":
+        if tree.kind in ("array", "constant", "same"):
             return found
         return wrap(found) if tree.kind == "tensor" else without_gradient(found)
     if isinstance(tree, dict):
