@@ -200,7 +200,8 @@ def results_of(result: Any, outside: set[int]) -> Any:
     def leaf(x: Any) -> Result:
         if isinstance(x, TensorBase):
             value = x._value
-            kind = "tensor" if x.node is None else "recorded"
+            freed = x.node is None or x.node.parents is None  # by a backward inside the function
+            kind = "tensor" if freed else "recorded"
             if type(value) is TracedArray:
                 return Result(kind, value.variable)
             return Result("same", x)

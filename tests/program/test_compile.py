@@ -139,11 +139,55 @@ def test_parameters_are_read_at_each_call():
     assert f(x).item() == np.sum(x * W.data)
 
 
-def test_a_result_of_parameters_has_no_graph_and_says_so():
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda t: t.backward(),
+        lambda t: t * 2,
+        lambda t: 2 - t,
+        lambda t: tg.Tensor(1.0) * t,
+        lambda t: np.ones(2) * t,
+        lambda t: -t,
+        lambda t: np.sin(t),
+        lambda t: tg.softmax(t),
+        lambda t: np.stack([t, t]),
+        lambda t: tg.Tensor(np.zeros(2)).__setitem__(0, t),
+        lambda t: tg.grad(lambda w: w * t)(2.0),
+        lambda t: tg.compile(lambda x: x * t)(np.ones(2)),
+        lambda t: tg.draw(t),
+    ],
+)
+def test_a_result_of_parameters_has_no_graph_and_says_so_at_its_use(use):
     W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
-    f = tg.compile(lambda x: np.sum(x * W))
+    t = tg.compile(lambda x: np.sum(x * W))(np.ones(4))
     with pytest.raises(RuntimeError, match=r"compile the gradient, as tg.compile\(tg.value_and"):
-        (f(np.ones(4)) * 2).backward()
+        use(t)
+
+
+def test_the_values_of_a_result_without_a_graph_can_be_used():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+    t = tg.compile(lambda x: np.sum(x * W))(np.ones(4))
+    assert t.requires_grad
+    assert t.item() == t.data == np.sum(W.data)
+    assert f"{t:.3f}" == f"{t.item():.3f}"
+    assert repr(t).endswith("dtype=float64, without a graph)")
+    assert (t < 3) == (t.item() < 3)
+    assert (t.detach() * 2).item() == 2 * t.item()
+    with tg.no_grad():
+        assert (t * 2).item() == 2 * t.item()
+
+
+def test_a_result_whose_graph_backward_has_freed_is_a_constant():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+
+    @tg.compile
+    def step(x):
+        loss = np.sum(x * W)
+        loss.backward()
+        return loss
+
+    total = step(np.ones(4)) + step(np.ones(4))
+    assert total.item() == 2 * np.sum(W.data)
 
 
 def test_recorded_arguments_run_eagerly():
