@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.program.arrays import TracedArray, Untraceable
+from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
 from tensorgrad.program.comparison import merge
 from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
 from tensorgrad.program.recorder import Recorder
@@ -124,8 +124,12 @@ class Captured:
         recorder.outside = {id(t): source for t, source in sources}
         outside = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in outside if t.is_leaf]
-        if any(node.extras is not None and node.extras.hooks for _, node, _ in grads):
-            raise Untraceable("a parameter has a hook, which a program would not call; remove it")
+        hooked = [node.extras for _, node, _ in grads if node.extras and node.extras.hooks]
+        if hooked:
+            raise Watched(
+                "a parameter has a hook, which a program would not call; remove it",
+                lambda: any(extras.hooks for extras in hooked),
+            )
         buffers = [(b, b.read(), recorder.stand_in(b.read().copy())) for b in self.buffers]
         try:
             for b, _, x in buffers:

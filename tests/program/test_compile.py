@@ -310,7 +310,7 @@ def test_a_value_that_is_kept_outside_is_refused():
     assert kept == []
 
 
-def test_a_hook_of_a_parameter_is_refused_also_later():
+def test_a_hook_of_a_parameter_switches_programs_off_and_says_so_once():
     W = tg.Tensor(np.ones(2), requires_grad=True)
 
     @tg.compile
@@ -319,11 +319,31 @@ def test_a_hook_of_a_parameter_is_refused_also_later():
 
     step(np.ones(2))
     remove = W.register_hook(lambda g: g * 2)
-    with pytest.raises(TypeError, match="a parameter has a hook"):
+    with pytest.warns(RuntimeWarning, match="step runs eagerly: a parameter has a hook"):
         step(np.ones(2))
-    remove()
     step(np.ones(2))
-    assert W.grad.data.tolist() == [2, 2]
+    assert W.grad.data.tolist() == [5, 5]
+    with pytest.raises(tg.Watched, match="a parameter has a hook"):
+        step.by_program(np.ones(2))
+    remove()
+    step.by_program(np.ones(2))
+    assert W.grad.data.tolist() == [6, 6]
+
+
+@pytest.mark.parametrize("watching", [tg.detect_anomaly, tg.trace])
+def test_what_watches_every_call_switches_programs_off_and_says_so_once(watching):
+    def inverse(x):
+        return 1 / x
+
+    f = tg.compile(inverse)
+    x = np.ones(2)
+    with watching(), pytest.warns(RuntimeWarning, match="inverse runs eagerly: detect_anomaly or"):
+        f(x)
+    with watching():
+        assert f(x).tolist() == [1, 1]
+        with pytest.raises(tg.Watched):
+            f.program(x)
+    f.by_program(x)
 
 
 def test_an_optimizers_step_inside_is_refused_and_nothing_is_left_behind():
