@@ -28,7 +28,8 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
+        "sizes", "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "simplify", "tracing", "comparison", "capture",
+        "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
