@@ -38,8 +38,8 @@ class Workload:
     """One row of the benchmarks: the work, each peer's implementation, and the goals.
 
     `inputs(quick)` makes the inputs of all peers; `ways` maps a peer to a function of them that returns its step or
-    Run. A time is divided by `count` and reported in `unit`. `goals` maps a peer to the largest ratio ours / theirs
-    to reach, `limit` is the largest value to reach.
+    Run. A time is divided by `count` and reported in `unit`. `goals` maps a peer, or a pair as in
+    `report.parse_goal`, to the largest ratio ours / theirs to reach; `limit` is the largest value to reach.
     """
 
     name: str
