@@ -37,6 +37,7 @@ class Peer:
     title: str
     needs: tuple[str, ...] = ()
     set_threads: Callable[[int], None] = _blas
+    slow: bool = False  # takes seconds to begin, and is omitted by --quick
 
 
 # fmt: off
@@ -45,7 +46,7 @@ PEERS = {
     "compiled":       Peer("tensorgrad, compiled"),
     "torch":          Peer("PyTorch", ("torch",), _torch),
     "torch last":     Peer("PyTorch, channels last", ("torch",), _torch),
-    "torch compiled": Peer("torch.compile", ("torch", "g++"), _torch),
+    "torch compiled": Peer("torch.compile", ("torch", "g++"), _torch, slow=True),
     "jax":            Peer("JAX jit", ("jax",), _own),
     "jax eager":      Peer("JAX eager", ("jax",), _own),
     "autograd":       Peer("HIPS autograd", ("autograd",)),

@@ -11,8 +11,8 @@ import nn
 import tensorgrad as tg
 from benchmarks.dialects import Formula, Inputs, compiled_gradient
 from benchmarks.harness import Run, Workload
-from benchmarks.workloads import scalars
 from benchmarks.workloads.fashion_mnist import BATCH, WIDTHS
+from benchmarks.workloads.scalars import inputs, long
 
 
 def timed(make: Callable[[], Any]) -> Run:
@@ -59,6 +59,6 @@ def batch(_quick: bool) -> tuple[np.ndarray, np.ndarray]:
 # fmt: off
 WORKLOADS = [
     Workload("trace and write: Fashion-MNIST step", batch, {"tensorgrad": of_step}, "ms", limit=50, threads=False),
-    Workload("trace and write: scalar graph, 900 operations", scalars.inputs, {"tensorgrad": of_formula(scalars.long)}, "ms", limit=300, threads=False),
+    Workload("trace and write: scalar graph, 900 operations", inputs, {"tensorgrad": of_formula(long)}, "ms", limit=300, threads=False),
 ]
 # fmt: on
