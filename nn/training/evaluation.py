@@ -259,9 +259,10 @@ def in_evaluation_mode(module: Module, function: Callable[..., T], *args: Any) -
         restore()
 
 
-def blas_threads(module: Module, batch_size: int) -> BlasThreads:
-    """Choose the BLAS threads for the largest matrix product of a step."""
-    return BlasThreads(batch_size * max((p.size for p in module.parameters()), default=0))
+def blas_threads(module: Module, batch_size: int, number: int | None = None) -> BlasThreads:
+    """Choose the BLAS threads, by the largest matrix product of a step unless a number is given."""
+    largest = max((p.size for p in module.parameters()), default=0)
+    return BlasThreads(batch_size * largest, number)
 
 
 def in_step_threads(

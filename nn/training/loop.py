@@ -34,6 +34,7 @@ class TrainPlan:
     accumulate: int = 1  # batches in a step
     callbacks: Sequence[Callback] = ()
     compile: Compile = "auto"
+    threads: int | None = None  # of BLAS
 
 
 def train(state: TrainState, plan: TrainPlan) -> None:
@@ -42,7 +43,7 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     Raises: the errors of `train_epoch`, unless a callback takes a divergence as the end.
     """
     restore_modes = modes_of(state.module)
-    threads = blas_threads(state.module, plan.batches.size)
+    threads = blas_threads(state.module, plan.batches.size, plan.threads)
     run = Run(state, plan.epochs, _measured_names(state, plan), _steps(plan))
 
     def learn() -> None:
