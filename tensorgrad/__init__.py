@@ -11,6 +11,7 @@ from tensorgrad.engine.walk import walk
 from tensorgrad.joint import rule_all
 from tensorgrad.ops.common import check
 from tensorgrad.ops.convolution import conv, conv_input, conv_weights
+from tensorgrad.ops.lstm import lstm
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -25,6 +26,7 @@ from tensorgrad.ops.neural import (
 )
 from tensorgrad.ops.normalization import batch_norm, channel_moments, shift_scale, standardize
 from tensorgrad.ops.pooling import average_pool, max_pool
+from tensorgrad.ops.recurrent import gru, rnn
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import ndtr
 from tensorgrad.ops.windows import fold, windows
@@ -74,6 +76,7 @@ __all__ = [
     "enable_grad",
     "fold",
     "grad",
+    "gru",
     "hessian",
     "hvp",
     "impure",
@@ -84,6 +87,7 @@ __all__ = [
     "log_softmax",
     "logits_of",
     "logsumexp",
+    "lstm",
     "max_pool",
     "ndtr",
     "no_compile",
@@ -91,6 +95,7 @@ __all__ = [
     "nondifferentiable",
     "primitive",
     "relu",
+    "rnn",
     "rule",
     "rule_all",
     "rule_each",

@@ -16,6 +16,7 @@ from nn.layers.container import Residual, Sequential
 from nn.layers.convolution import Conv1D, Conv2D, Conv2DTranspose
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, SpatialDropout
+from nn.layers.embedding import Embedding
 from nn.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from nn.layers.pooling import (
     AveragePool1D,
@@ -25,11 +26,15 @@ from nn.layers.pooling import (
     MaxPool1D,
     MaxPool2D,
 )
+from nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from nn.layers.shape import Flatten, Function, Reshape
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AveragePool1D",
     "AveragePool2D",
     "BatchNorm",
@@ -38,17 +43,21 @@ __all__ = [
     "Conv2DTranspose",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Function",
+    "GRUCell",
     "GlobalAveragePool1D",
     "GlobalAveragePool2D",
     "GroupNorm",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "Reshape",
     "Residual",
