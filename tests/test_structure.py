@@ -34,7 +34,7 @@ FILES = {
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
-        "container", "embedding", "recurrent", "__init__",
+        "container", "embedding", "recurrent", "attention", "__init__",
     ],
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],

@@ -12,6 +12,7 @@ from nn.layers.activations import (
     Softplus,
     Tanh,
 )
+from nn.layers.attention import MultiHeadAttention, PositionalEncoding, TransformerBlock
 from nn.layers.container import Residual, Sequential
 from nn.layers.convolution import Conv1D, Conv2D, Conv2DTranspose
 from nn.layers.dense import Dense
@@ -56,6 +57,8 @@ __all__ = [
     "Linear",
     "MaxPool1D",
     "MaxPool2D",
+    "MultiHeadAttention",
+    "PositionalEncoding",
     "RMSNorm",
     "RNNCell",
     "ReLU",
@@ -68,4 +71,5 @@ __all__ = [
     "Softplus",
     "SpatialDropout",
     "Tanh",
+    "TransformerBlock",
 ]
