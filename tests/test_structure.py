@@ -35,7 +35,7 @@ FILES = {
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
-        "container", "__init__",
+        "container", "embedding", "recurrent", "attention", "__init__",
     ],
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
@@ -113,6 +113,7 @@ def test_families_of_ops_do_not_import_each_other():
         "channels",
         "spatial",
         "spectral",
+        "recurrence",
     ]  # each sees only those before it
     for file in sources("tensorgrad", "ops"):
         if file.name != "__init__.py":
