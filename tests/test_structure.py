@@ -16,7 +16,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "__init__"],
+    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "__init__"],
     "nn": [
         "words", "config", "figures", "archive", "seeding", "bits", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
@@ -32,6 +32,7 @@ FILES = {
         "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
+    "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "functions", "tables", "special", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
@@ -218,6 +219,7 @@ HEAVY = [
     "matplotlib",
     "pooch",
     "safetensors",
+    "scipy",
     "threadpoolctl",
     "torch",
     "tqdm",
@@ -269,6 +271,11 @@ def homes():
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_top_level_name_has_one_home(file, homes):
     shared = {name: files for name, files in homes.items() if file in files and len(files) > 1}
-    for name in ("__all__", "__getattr__", "Function"):  # the type of any function, and the layer
+    for name in (
+        "__all__",
+        "__getattr__",
+        "__dir__",
+        "Function",
+    ):  # the type of any function, and the layer
         shared.pop(name, None)
     assert not shared, f"a name has one home in tensorgrad and nn, but these have several: {shared}"
