@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.ops.channels import long_rows, sum_channels
-from tensorgrad.ops.common import create
 from tensorgrad.ops.spatial import Padding, per_axis, stretches, windows_of
 from tensorgrad.ops.spectral import correlation, pays
 from tensorgrad.rules import Array, primitive, rule
@@ -34,14 +33,34 @@ def blocks(n, counts, size):
             yield slice(i, i + 1), slice(j, min(j + some, rows))
 
 
-def pixels_of(x, groups):
-    """Return a view with the channels of each group as one item, which is copied faster than its numbers.
+def items_of(x, windows, groups):
+    """Return a view in which what lies together in columns is one item, and the windows over these items.
 
-    Shapes: x (N, L₁, …, Lₙ, C) -> (G, N, L₁, …, Lₙ).
+    Items are copied faster than their numbers: the K pixels of a window along the last axis or, if they do not lie
+    side by side, those of a group in one pixel. Windows of one channel are so short that their numbers are faster.
+    Shapes: x (N, L₁, …, Lₙ, C) -> (G, N, L₁, …, Lₙ - K + 1), with the padding, or (G, N, L₁, …, Lₙ).
     """
-    channels = x.shape[-1] // groups
-    items = x if channels == 1 else x.view(np.dtype((np.void, channels * x.itemsize)))
-    return np.moveaxis(items, -1, 0)
+    C, K = x.shape[-1] // groups, windows.size[-1]
+    if C == 1 or not x.size:
+        return np.moveaxis(x, -1, 0), windows
+    if groups > 1 or K == 1 or windows.dilation[-1] > 1:
+        return np.moveaxis(x.view(np.dtype((np.void, C * x.itemsize))), -1, 0), windows
+    x = padded(x, windows)
+    shape, item = (*x.shape[:-2], x.shape[-2] - K + 1), np.dtype((np.void, K * C * x.itemsize))
+    items = np.ndarray(shape, item, x.view(np.uint8), strides=x.strides[:-1])
+    first = windows._replace(size=(*windows.size[:-1], 1), before=(*windows.before[:-1], 0))
+    return items[None], first
+
+
+def padded(x, windows):
+    """Return x with the padding along the last axis in space, or as it is if there is none."""
+    low, length = windows.before[-1], x.shape[-2]
+    needed = windows.stride[-1] * (windows.counts[-1] - 1) + windows.size[-1]
+    if not low and needed <= length:
+        return x
+    out = np.zeros((*x.shape[:-2], max(needed, low + length), x.shape[-1]), x.dtype)
+    out[..., low : low + length, :] = x
+    return out
 
 
 def columns(x, windows, groups):
@@ -49,20 +68,19 @@ def columns(x, windows, groups):
 
     Shapes: x (N, L₁, …, Lₙ, C) -> (G, windows, K₁ ⋯ Kₙ C / G), valid until the next one is asked for.
     """
-    n, *lengths, C = x.shape
-    places, everything = math.prod(windows.size), slice(None)
-    pixels = pixels_of(x, groups)
+    n, C, everything = len(x), x.shape[-1], slice(None)
+    items, seats = items_of(x, windows, groups)
+    places, width = math.prod(seats.size), math.prod(windows.size) * (C // groups)
     buffer, found = np.zeros(0), []
-    for samples, rows in blocks(n, windows.counts, places * C * x.itemsize):
+    for samples, rows in blocks(n, windows.counts, width * groups * x.itemsize):
         heights = rows.stop - rows.start
         shape = (groups, samples.stop - samples.start, heights, *windows.counts[1:], places)
         if buffer.shape != shape or heights < windows.counts[0]:
-            # In which nothing is written to the padding.
-            buffer = create(np.zeros, pixels, shape, pixels.dtype)
-            found = list(stretches(windows, lengths, rows))
+            buffer = np.zeros(shape, items.dtype)  # in which nothing is written to the padding
+            found = list(stretches(seats, items.shape[2:], rows))
         for place, seen, at in found:
-            buffer[(everything, everything, *seen, place)] = pixels[(everything, samples, *at)]
-        yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, places * (C // groups))
+            buffer[(everything, everything, *seen, place)] = items[(everything, samples, *at)]
+        yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, width)
 
 
 def by_group(x, groups):
@@ -75,8 +93,8 @@ def convolved(x, W, b, windows, groups):
     if pays(x, W, windows, groups):
         found = correlation(x, W, windows.before, windows.counts)
         return found if b is None else found + b
-    out = create(np.empty, x, (len(x), *windows.counts, W.shape[-1]), x.dtype)
-    matrices = create(np.ascontiguousarray, W, by_group(W, groups))  # (G, K₁ ⋯ Kₙ C / G, O / G)
+    out = np.empty((len(x), *windows.counts, W.shape[-1]), x.dtype)
+    matrices = np.ascontiguousarray(by_group(W, groups))  # (G, K₁ ⋯ Kₙ C / G, O / G)
     for samples, rows, cols in columns(x, windows, groups):
         part = out[samples, rows]
         np.matmul(cols, matrices, out=by_group(part, groups))
@@ -93,14 +111,13 @@ def turned(W, groups):
     """
     *size, C, outputs = W.shape
     flipped = np.flip(W, tuple(range(len(size)))).reshape(*size, C, groups, outputs // groups)
-    turned = create(np.ascontiguousarray, W, np.swapaxes(flipped, -3, -1))
-    return turned.reshape(*size, outputs // groups, -1)
+    return np.ascontiguousarray(np.swapaxes(flipped, -3, -1)).reshape(*size, outputs // groups, -1)
 
 
 def folded(g, W, windows, lengths, groups):
     """Return the products of g with the weights, each added to the pixels of its window: as `conv_input`."""
     *size, C, _ = W.shape
-    out = create(np.zeros, g, (len(g), *lengths, groups, C), g.dtype)
+    out = np.zeros((len(g), *lengths, groups, C), g.dtype)
     matrices = np.swapaxes(by_group(W, groups), -1, -2)  # (G, O / G, K₁ ⋯ Kₙ C / G)
     for samples, rows in blocks(len(g), windows.counts, math.prod(size) * C * groups * g.itemsize):
         part = g[samples, rows]
@@ -115,7 +132,7 @@ def folded(g, W, windows, lengths, groups):
 def in_one_dtype(*arrays):
     """Return contiguous arrays of one dtype, that of their sum; None as it is."""
     dtype = np.result_type(*(a for a in arrays if a is not None))
-    return [a if a is None else create(np.ascontiguousarray, a, a, dtype) for a in arrays]
+    return [a if a is None else np.ascontiguousarray(a, dtype) for a in arrays]
 
 
 def check_axes(x, n):
@@ -224,9 +241,7 @@ def conv_weights(
             f"there are {len(x)} inputs but {len(g)} outputs; each input has one output"
         )
     x, g = in_one_dtype(x, g)
-    total = create(
-        np.zeros, x, (groups, math.prod(size) * (C // groups), outputs // groups), x.dtype
-    )
+    total = np.zeros((groups, math.prod(size) * (C // groups), outputs // groups), x.dtype)
     for samples, rows, cols in columns(x, windows, groups):
         total += np.matmul(np.swapaxes(cols, -1, -2), by_group(g[samples, rows], groups))
     return np.moveaxis(total, 0, 1).reshape(*size, C // groups, outputs)

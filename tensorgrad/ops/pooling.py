@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tensorgrad.ops.common import as_inexact, create, values
+from tensorgrad.ops.common import as_inexact, values
 from tensorgrad.ops.spatial import Padding, Windows, per_axis, stretches, windows_of
 from tensorgrad.rules import Array, primitive, rule
 
@@ -51,12 +51,12 @@ class Pools(NamedTuple):
         lengths = tuple(k * n for k, n in zip(w.size, w.counts, strict=True))
         return w.stride == w.size and not any(w.before) and lengths == x.shape[1:-1]
 
-    def weights(self, x):
-        """Return 1 / pixels in each window, without the padding, for x. Shapes: -> (M₁, …, Mₙ, 1)."""
+    def weights(self, dtype):
+        """Return 1 / pixels in each window, without the padding. Shapes: -> (M₁, …, Mₙ, 1)."""
         counts = np.zeros((*self.windows.counts, 1))
         for seen, _ in self.places:
             counts[seen] += self.k
-        return create(np.asarray, x, (1 / counts).astype(x.dtype))
+        return (1 / counts).astype(dtype)
 
 
 def pools_of(x, size, stride, padding):
@@ -91,21 +91,25 @@ def max_pool(x: Array, size: Size, stride: Size | None = None, padding: Padding 
     """
     pools = pools_of(x, size, stride, padding)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    out = create(np.empty, x, (len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
-    wide = pools.wide(create(np.ascontiguousarray, x, x))
+    out = np.empty((len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
+    wide = pools.wide(np.ascontiguousarray(x))
+    full = pools.tile(x)
     for samples in in_samples(x):
-        rows = create(np.full, x, (*out[samples].shape[:-1], wide.shape[-1]), lowest, x.dtype)
-        for seen, at in pools.places:
-            here = rows[(slice(None), *seen)]
-            np.maximum(here, wide[(samples, *at)], out=here)
+        if full:
+            rows = functools.reduce(np.maximum, [wide[(samples, *at)] for _, at in pools.places])
+        else:
+            rows = np.full((*out[samples].shape[:-1], wide.shape[-1]), lowest, x.dtype)
+            for seen, at in pools.places:
+                here = rows[(slice(None), *seen)]
+                np.maximum(here, wide[(samples, *at)], out=here)
         out[samples] = functools.reduce(np.maximum, pools.parts(rows))
     return out
 
 
-def shares(x, out, pools):
-    """Return which pixels of each window have the maximum, and how many.
+def maxima(x, out, pools):
+    """Return which pixels of each window have the maximum.
 
-    Shapes: x as from `wide`, out (N, M₁, …, Mₙ, C) -> masks (N, M₁, …, Mₙ, k C) for each place, counts as out.
+    Shapes: x as from `wide`, out (N, M₁, …, Mₙ, C) -> masks (N, M₁, …, Mₙ, k C) for each place.
     """
     best = pools.repeated(out)
     masks = [
@@ -114,10 +118,16 @@ def shares(x, out, pools):
     if np.isnan(out).any():  # NaN is the maximum, and is not equal to itself
         pairs = zip(masks, pools.places, strict=True)
         masks = [mask | np.isnan(x[(slice(None), *at)]) for mask, (_, at) in pairs]
-    counts = create(np.zeros, best, best.shape, np.min_scalar_type(math.prod(pools.windows.size)))
+    return masks
+
+
+def counted(masks, shape, pools):
+    """Return how many pixels of each window have the maximum. Shapes: shape (N, M₁, …, Mₙ, C)."""
+    dtype = np.min_scalar_type(math.prod(pools.windows.size))
+    counts = np.zeros((*shape[:-1], shape[-1] * pools.k), dtype)
     for mask, (seen, _) in zip(masks, pools.places, strict=True):
         counts[(slice(None), *seen)] += mask
-    return masks, functools.reduce(np.add, pools.parts(counts))
+    return functools.reduce(np.add, pools.parts(counts))
 
 
 @primitive
@@ -128,11 +138,15 @@ def max_pool_input(g, x, out, size=None, stride=None, padding="valid"):
     """
     pools = pools_of(x, size, stride, padding)
     once = pools.tile(x)
-    found = create(np.empty if once else np.zeros, g, x.shape, g.dtype)
-    wide, target = pools.wide(create(np.ascontiguousarray, x, x)), pools.wide(found)
+    found = (np.empty if once else np.zeros)(x.shape, g.dtype)
+    wide, target = pools.wide(np.ascontiguousarray(x)), pools.wide(found)
     for samples in in_samples(x):
-        masks, counts = shares(wide[samples], out[samples], pools)
-        share = g[samples] if counts.max(initial=1) == 1 else g[samples] / counts.astype(g.dtype)
+        share = g[samples]
+        masks = maxima(wide[samples], out[samples], pools)
+        # Windows that are full have a maximum each, and so no two if there are as many as windows.
+        if not once or sum(map(np.count_nonzero, masks)) != share.size:
+            counts = counted(masks, share.shape, pools)
+            share = share if counts.max(initial=1) == 1 else share / counts.astype(g.dtype)
         share = pools.repeated(share)
         for mask, (seen, at) in zip(masks, pools.places, strict=True):
             step = share[(slice(None), *seen)]
@@ -150,14 +164,12 @@ def max_pool_output(g, x, out, size=None, stride=None, padding="valid"):
     Shapes: g and x (N, L₁, …, Lₙ, C), out (N, M₁, …, Mₙ, C) -> as out.
     """
     pools = pools_of(x, size, stride, padding)
-    found = create(np.empty, g, out.shape, g.dtype)
-    wide, source = (
-        pools.wide(create(np.ascontiguousarray, x, x)),
-        pools.wide(create(np.ascontiguousarray, g, g)),
-    )
+    found = np.empty(out.shape, g.dtype)
+    wide, source = pools.wide(np.ascontiguousarray(x)), pools.wide(np.ascontiguousarray(g))
     for samples in in_samples(x):
-        masks, counts = shares(wide[samples], out[samples], pools)
-        total = create(np.zeros, g, (*out[samples].shape[:-1], wide.shape[-1]), g.dtype)
+        masks = maxima(wide[samples], out[samples], pools)
+        counts = counted(masks, out[samples].shape, pools)
+        total = np.zeros((*out[samples].shape[:-1], wide.shape[-1]), g.dtype)
         for mask, (seen, at) in zip(masks, pools.places, strict=True):
             total[(slice(None), *seen)] += source[(samples, *at)] * mask
         np.divide(
@@ -176,13 +188,12 @@ def average_pool(
     Shapes: x (N, L₁, ..., Lₙ, C) -> (N, M₁, ..., Mₙ, C).
     Raises: ValueError if a setting does not fit the axes, or the window is larger than the padded array.
     """
-    x = as_inexact(x)
-    x = create(np.ascontiguousarray, x, x)
+    x = np.ascontiguousarray(as_inexact(x))
     pools = pools_of(x, size, stride, padding)
-    out = create(np.empty, x, (len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
-    wide, parts = pools.wide(x), pools.weights(x)
+    out = np.empty((len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
+    wide, parts = pools.wide(x), pools.weights(x.dtype)
     for samples in in_samples(x):
-        total = create(np.zeros, x, (*out[samples].shape[:-1], wide.shape[-1]), x.dtype)
+        total = np.zeros((*out[samples].shape[:-1], wide.shape[-1]), x.dtype)
         for seen, at in pools.places:
             total[(slice(None), *seen)] += wide[(samples, *at)]
         np.multiply(functools.reduce(np.add, pools.parts(total)), parts, out=out[samples])
@@ -195,9 +206,9 @@ def average_pool_input(g, lengths=(), size=None, stride=None, padding="valid"):
 
     Shapes: g (N, M₁, …, Mₙ, C), lengths (L₁, …, Lₙ) -> (N, L₁, …, Lₙ, C).
     """
-    found = create(np.zeros, g, (len(g), *lengths, g.shape[-1]), g.dtype)
+    found = np.zeros((len(g), *lengths, g.shape[-1]), g.dtype)
     pools = pools_of(found, size, stride, padding)
-    target, parts = pools.wide(found), pools.weights(g)
+    target, parts = pools.wide(found), pools.weights(g.dtype)
     if g.shape[1:-1] != pools.windows.counts:
         raise ValueError(
             f"there are {pools.windows.counts} windows, but outputs of shape {g.shape}"
