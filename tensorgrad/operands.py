@@ -21,6 +21,20 @@ def is_foreign(kind: type) -> bool:
     return not own and all(hasattr(kind, name) for name in PROTOCOLS)
 
 
+def has_foreign(*xs: Any) -> bool:
+    """Return True if one of these is an array of another library."""
+    return any(is_foreign(type(x)) and type(x) not in FOREIGN for x in xs)
+
+
+REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+
+
+def reduction(ufunc: np.ufunc, x: Any) -> Any:
+    """Return `ufunc.reduce`, or what other libraries have in its place."""
+    own = type(x) is np.ndarray or type(x) in FOREIGN or not is_foreign(type(x))
+    return ufunc.reduce if own else REDUCTIONS[ufunc]
+
+
 def as_ndarray(x: Any) -> np.ndarray:
     """Bring an array of any kind to NumPy, in the way of its library."""
     for method in ("get", "compute"):  # CuPy's name, and Dask's

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import as_ndarray
+
 LISTED = 64  # the largest size of an array whose numbers are listed
 BINS = 32
 
@@ -17,7 +19,7 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
     NaN and infinity are counted, and take no part in the rest. Complex arrays are described by
     their absolute values. A single number has no statistics but itself.
     """
-    x = np.asarray(value)
+    x = as_ndarray(value)
     stats: Stats = {"size": x.size}
     if x.size <= LISTED:
         stats["numbers"] = [plain_number(v) for v in x.ravel()]
@@ -55,7 +57,7 @@ SIGNED = ("min", "max", "mean", "std")  # included even if 0, which counts are n
 def plain_number(v: Any) -> bool | int | float | str:
     """Convert a number for JSON: rounded to its precision; NaN, infinity and complex as strings."""
     v = v[()] if isinstance(v, np.ndarray) else v
-    kind = np.asarray(v).dtype.kind
+    kind = as_ndarray(v).dtype.kind
     if kind == "b":
         return bool(v)
     if kind in "iu":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
+from tensorgrad.operands import reduction
 from tensorgrad.ops.common import is_plain
 from tensorgrad.rules import Array, primitive
 
@@ -91,12 +92,12 @@ def softmax_in_place(scores, mask):
     """Replace scores by their softmax along the last axis, 0 where the mask is False."""
     if mask is not None:
         np.copyto(scores, -np.inf, where=np.logical_not(mask))
-    top = np.maximum.reduce(scores, axis=-1, keepdims=True)
+    top = reduction(np.maximum, scores)(scores, axis=-1, keepdims=True)
     if mask is not None:
         np.copyto(top, 0, where=np.isneginf(top))  # of a step that may look nowhere
     scores -= top
     np.exp(scores, out=scores)
-    total = np.add.reduce(scores, axis=-1, keepdims=True)
+    total = reduction(np.add, scores)(scores, axis=-1, keepdims=True)
     if mask is not None:
         np.copyto(total, 1, where=total == 0)
     scores /= total

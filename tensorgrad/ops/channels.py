@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tensorgrad.operands import reduction
 from tensorgrad.ops.common import create
 from tensorgrad.rules import primitive, rule
 
@@ -52,7 +53,9 @@ def in_blocks(*arrays) -> Iterator[tuple[np.ndarray, ...]]:
 
 def per_channel(row, k):
     """Sum the k parts of a long row, in float64 at least. Shapes: (k C,) -> (C,)."""
-    return np.add.reduce(row.astype(np.promote_types(row.dtype, float)).reshape(k, -1), axis=0)
+    return reduction(np.add, row)(
+        row.astype(np.promote_types(row.dtype, float)).reshape(k, -1), axis=0
+    )
 
 
 @primitive

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import FOREIGN, numbers, objects_as_numbers, plain_array
+from tensorgrad.operands import FOREIGN, is_foreign, numbers, objects_as_numbers, plain_array
 from tensorgrad.rules import (
     Function,
     composite,
@@ -67,7 +67,7 @@ def as_inexact(x: Any) -> Any:
 def create(function: Function, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Return what np.zeros, np.eye or the like makes, as the kind of array that x is, or that x holds."""
     x = getattr(x, "_value", x)
-    if isinstance(x, (np.ndarray, np.generic)) or type(x) in FOREIGN:
+    if type(x) is np.ndarray or type(x) in FOREIGN or not is_foreign(type(x)):
         return function(*args, **kwargs)
     return function(*args, **kwargs, like=x)
 

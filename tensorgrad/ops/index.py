@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tensorgrad.operands import has_foreign
 from tensorgrad.ops.common import (
     as_array,
     axis_index,
@@ -54,7 +55,7 @@ def put(v, index, shape):
 @primitive
 def assign(x, index, value):
     """Return a copy of x in which x[index] is the value."""
-    out = np.copy(x)
+    out = x.copy() if has_foreign(x) else np.copy(x)
     out[index] = value
     return out
 

@@ -200,7 +200,13 @@ def used_names(node: ast.AST) -> set[str]:
     }
 
 
-KINDS = {"is_plain", "is_foreign", "create"}  # they ask for the kind of an array
+KINDS = {
+    "is_plain",
+    "is_foreign",
+    "has_foreign",
+    "create",
+    "reduction",
+}  # they ask for the kind of an array
 
 
 class Renamed(ast.NodeTransformer):
@@ -226,8 +232,10 @@ class Renamed(ast.NodeTransformer):
         """Decide what asks for the kind of an array, because a program has NumPy's only."""
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else None
-        if name in ("is_plain", "is_foreign"):
+        if name in ("is_plain", "is_foreign", "has_foreign"):
             return ast.Constant(name == "is_plain")
+        if name == "reduction":
+            return ast.Attribute(node.args[0], "reduce", ast.Load())
         return ast.Call(node.args[0], node.args[2:], node.keywords) if name == "create" else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:

@@ -200,7 +200,10 @@ class Tensor(Attributes, Signatures, Words):
         return None if self.node is None or self.node.op is None else self.node.op.function
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
+        if is_foreign(type(self._value)):
+            body = repr(self._value)
+        else:
+            body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
         extras = [f"dtype={self.dtype}"]
         if self.node is not None:
             extras.append(
