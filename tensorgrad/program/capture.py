@@ -154,10 +154,7 @@ class Captured:
             kept_outside = self.outside.restore()
             recorder.nodes.clear()
         if kept_outside:
-            raise Untraceable(
-                "the function keeps a traced value in a list, a dict or an attribute from outside, "
-                "which a program does not fill; return it instead"
-            )
+            raise recorder.refuse_kept(kept_outside[0])
         touched = {v.root for step in recorder.steps for v in step.writes}
         kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
         externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]

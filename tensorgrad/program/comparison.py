@@ -1,12 +1,13 @@
 """The comparison of two traces: they differ by sizes that follow the arguments, or by mistake."""
 
-import linecache
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.program.arrays import Untraceable
+from tensorgrad.program.branches import Branches
+from tensorgrad.program.recording import with_line
 from tensorgrad.program.sizes import Length, Unexplained, explained
 from tensorgrad.program.steps import Step, Var
 
@@ -19,6 +20,8 @@ class Comparison:
         self.first: dict[Var, Var] = {}
         self.second: dict[Var, Var] = {}
         self.free: dict[Var, tuple[int | None, ...]] = {}
+        self.found: list[tuple[Step, Any, Any]] = []  # the steps with their arguments
+        self.last: Step | None = None  # that was compared
 
     def merged(self, x: Any, y: Any) -> Any:
         """Return the first tree, with ArgumentSizes where the second follows other lengths.
@@ -85,12 +88,31 @@ class Comparison:
             for a, b in pairs
         )
 
-    def step(self, a: Step, b: Step) -> tuple[Any, Any]:
-        """Return the arguments of two steps that are the same call."""
+    def step(self, a: Step, b: Step) -> None:
+        """Note the arguments of two steps that are the same call."""
         if a.form != b.form or a.errors != b.errors:
             raise Unexplained
-        self.merged((a.callee, a.outs, a.writes), (b.callee, b.outs, b.writes))
-        return self.merged(a.args, b.args), self.merged(a.kwargs, b.kwargs)
+        args, kwargs = self.merged(a.args, b.args), self.merged(a.kwargs, b.kwargs)
+        if a.form == "branch":
+            self.branches(a.callee, b.callee)
+        else:
+            self.merged(a.callee, b.callee)
+        self.merged((a.outs, a.writes), (b.outs, b.writes))
+        self.found.append((a, args, kwargs))
+
+    def branches(self, a: Branches, b: Branches) -> None:
+        """Compare all ways through two functions."""
+        self.merged(a.parameters, b.parameters)
+        for x, y in zip(a.root.walk(), b.root.walk(), strict=True):
+            self.steps(x.steps, y.steps)
+            self.merged((x.decision, x.result), (y.decision, y.result))
+
+    def steps(self, first: list[Step], second: list[Step]) -> None:
+        """Compare lists of steps."""
+        for self.last, other in zip(first, second, strict=False):
+            self.step(self.last, other)
+        if len(first) != len(second):
+            raise Unexplained
 
 
 def merge(a: Any, b: Any, lengths: list[Length] = ()) -> None:  # type: ignore[assignment]
@@ -98,21 +120,19 @@ def merge(a: Any, b: Any, lengths: list[Length] = ()) -> None:  # type: ignore[a
 
     Raises: Untraceable with the line of the first other difference.
     """
-    compare, found = Comparison(lengths), []
-    step = None
+    compare = Comparison(lengths)
     try:
         compare.merged(
             (a.inputs, [v for _, v in a.externals]), (b.inputs, [v for _, v in b.externals])
         )
-        for step, other in zip(a.steps, b.steps, strict=False):
-            found.append(compare.step(step, other))
-        if len(a.steps) != len(b.steps):
-            raise Unexplained
+        compare.steps(a.steps, b.steps)
         results = compare.merged(a.results, b.results)
         compare.merged(a.outputs, b.outputs)
     except Unexplained:
-        raise Untraceable(differs(step)) from None
-    a.replace(found, results)
+        raise Untraceable(differs(compare.last)) from None
+    for step, args, kwargs in compare.found:
+        step.args, step.kwargs = args, kwargs
+    a.results = results
     for v, axes in compare.free.items():
         v.free = axes
 
@@ -124,7 +144,4 @@ def differs(step: Step | None) -> str:
         "or something that it changes; pass such values as arguments, or draw them in a function "
         "declared by tg.impure"
     )
-    if step is None or step.place is None:
-        return text
-    file, line = step.place
-    return f'{text}\n  File "{file}", line {line}\n    {linecache.getline(file, line).strip()}'
+    return with_line(text, None if step is None else step.place)

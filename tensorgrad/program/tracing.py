@@ -38,12 +38,6 @@ class Tracing:
         self.steps = simplified(self.steps, outputs, given)
         self.outputs = outputs
 
-    def replace(self, found: list[tuple[Any, Any]], results: Any) -> None:
-        """Give the steps these arguments, and the function these results."""
-        for step, (args, kwargs) in zip(self.steps, found, strict=True):
-            step.args, step.kwargs = args, kwargs
-        self.results = results
-
 
 def results_in(tree: Any) -> Iterator[Result]:
     """Yield the results in a tree."""
