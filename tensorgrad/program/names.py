@@ -24,7 +24,7 @@ RETURNS = {"RETURN_VALUE"}
 def following(code: CodeType) -> dict[int, str]:
     """Map each instruction to the variable that its result is assigned to; "" for a return."""
     found: dict[int, str] = {}
-    before = 0
+    before, last = 0, ""
     for instruction in dis.get_instructions(code):
         name, variable = instruction.opname, None
         if name.startswith("STORE_FAST_"):  # two instructions in one, of Python 3.13
@@ -35,7 +35,9 @@ def following(code: CodeType) -> dict[int, str]:
             variable = ""
         if variable is not None:  # the caches behind an instruction count as it
             found |= dict.fromkeys(range(before, instruction.offset, 2), variable)
-        before = instruction.offset
+        if (last, name) != ("PRECALL", "CALL"):  # of Python 3.11, whose first may call already
+            before = instruction.offset
+        last = name
     return found
 
 

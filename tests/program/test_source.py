@@ -218,3 +218,16 @@ def test_the_text_passes_ruff(tmp_path):
     subprocess.run(["ruff", "check", "--isolated", "."], cwd=tmp_path, check=True)
     formatted = ["ruff", "format", "--isolated", "--check", "--line-length", "100"]
     subprocess.run([*formatted, "step_0.py", "step_1.py"], cwd=tmp_path, check=True)
+
+
+def test_names_are_the_same_when_the_interpreter_is_warm():
+    def f(x):
+        low = np.minimum.reduce(x)
+        high = np.max(x)
+        scaled = np.sin(x) * low
+        total = scaled.sum()
+        return total * high + low
+
+    texts = {program_of(f, np.ones(3) + k).source for k in range(30)}
+    assert len(texts) == 1
+    assert "    low = x.min()\n" in texts.pop()
