@@ -26,6 +26,7 @@ class Pending(NamedTuple):
     step: Step
     read: set[Var]
     modules: list[str]  # whose calls are in it
+    places: list[tuple[str, int] | None]  # the user's lines that are in it
 
 
 def is_vector(x: Any) -> bool:

@@ -30,6 +30,7 @@ class Line(NamedTuple):
     made: set[Var]
     read: set[Var]
     comment: str = ""  # the modules that it comes from, where these change
+    places: list[Any] = []  # the user's lines that recorded it
 
 
 def module_of(step: Step) -> str:
@@ -78,6 +79,7 @@ class LineWriter(ExpressionWriter):
         self.functions: Any = None  # how blocks become functions
         self.inline_results = False
         self.comment = self.last_comment = ""
+        self.last_places: list[Any] = []
         self.users_names = True
 
     def write(self, steps: list[Step], outputs: list[Var]) -> None:
@@ -87,6 +89,8 @@ class LineWriter(ExpressionWriter):
         self.blocks(steps, outputs)
         self.returned = {x for v in outputs for x in self.read_by(v)}
         self.last_comment = self.comment_at_end(outputs)
+        waiting = [self.pending[v] for v in outputs if v in self.pending]
+        self.last_places = [x for p in waiting for x in p.places]
         for v in outputs:
             self.expr_of(v)
 
@@ -148,10 +152,11 @@ class LineWriter(ExpressionWriter):
         before = [x for p in waiting.values() if not p.step.backward for x in p.modules]
         forward = not step.backward and step.form != "check"
         modules = [*before, module_of(step)] if forward else []
+        places = [*(x for p in waiting.values() for x in p.places), step.place]
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
-            self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules)
+            self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules, places)
             return
-        self.line(step, expr, read, modules)
+        self.line(step, expr, read, modules, places)
 
     def waits(self, step: Step, out: Var, expr: Expr) -> bool:
         """Return True if an expression goes into the line that uses it."""
@@ -174,16 +179,19 @@ class LineWriter(ExpressionWriter):
     def settle_one(self, v: Var) -> None:
         waiting = self.pending.pop(v)
         read = {x for x in waiting.read if x in self.texts}
-        self.line(waiting.step, waiting.expr, read, waiting.modules)
+        self.line(waiting.step, waiting.expr, read, waiting.modules, waiting.places)
 
-    def line(self, step: Step, expr: Expr, read: set[Var], modules: list[str]) -> None:
+    def line(
+        self, step: Step, expr: Expr, read: set[Var], modules: list[str], places: list[Any]
+    ) -> None:
         """Write a line that assigns the expression."""
         made = {v for v in step.made() if v not in self.texts}
         whole = self.assigned(step, expr)
         comment = comment_of(step, modules)
         shown = "" if comment == self.comment else comment
         self.comment = comment or self.comment
-        self.lines.append(Line(whole, step, made, {v for v in read if v in self.texts}, shown))
+        read = {v for v in read if v in self.texts}
+        self.lines.append(Line(whole, step, made, read, shown, places))
 
     def assigned(self, step: Step, expr: Expr) -> str:
         out = step.outs

@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
+from tensorgrad.program.recording import with_line
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
@@ -107,7 +108,8 @@ class Text:
             self.parameters.append(name)
             self.read.append(Fixed(generator))
         returned = self.all_returned(writer)
-        last = Line(returned, None, set(), writer.returned, writer.last_comment)
+        comment, places = writer.last_comment, writer.last_places
+        last = Line(returned, None, set(), writer.returned, comment, places)
         self.lines = [*writer.lines, last]
         self.header = self.signature()
         self.function = self.compiled()
@@ -236,10 +238,10 @@ class Text:
             number -= len(indented([line]))
             if number < 0:
                 break
-        place = line.step.place if line.step is not None else None
-        if place is not None:
-            text = linecache.getline(*place).strip()
-            error.add_note(f'recorded by\n  File "{place[0]}", line {place[1]}\n    {text}')
+        places = dict.fromkeys(place for place in line.places if place is not None)
+        shown = [with_line("", place) for place in places]
+        if shown:
+            error.add_note("recorded by" + "".join(shown))
 
     def namespace(self) -> dict[str, Any]:
         """Return the constants that the text finds as global names."""

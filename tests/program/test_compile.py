@@ -480,6 +480,36 @@ def test_an_error_in_a_program_shows_its_line_and_the_users():
     assert "inverse = np.linalg.inv(x)  # the user's line" in shown.partition("recorded by")[2]
 
 
+def inverse_of(x):
+    return np.linalg.inv(x)  # a line inside
+
+
+def test_an_error_in_a_line_of_several_shows_all_their_lines():
+    def f(x):
+        y = inverse_of(x) * 2  # the line around it
+        return np.sum(y)
+
+    compiled = tg.compile(f)
+    compiled(np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        compiled(np.zeros((2, 2)))
+    (note,) = error.value.__notes__
+    assert note.index("# a line inside") < note.index("# the line around it")
+
+
+def test_an_error_in_the_line_that_returns_shows_the_users_line():
+    def f(x):
+        z = np.exp(x)
+        return np.sum(np.log(z - 1))  # whose rule divides
+
+    compiled = tg.compile(tg.grad(f))
+    compiled(np.ones(2))
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError) as error:
+        compiled(np.zeros(2))
+    assert "# whose rule divides" in error.value.__notes__[0]
+    assert compiled.program(np.ones(2)).source.endswith("    return 1.0 / (z - 1) * z\n")
+
+
 def test_random_numbers_of_a_declared_function_are_drawn_at_each_call():
     @tg.impure
     def noise(rng, shape):
