@@ -8,15 +8,17 @@ from tensorgrad.engine.base import TensorBase
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.branches import Branches
 from tensorgrad.program.recording import with_line
-from tensorgrad.program.sizes import Length, Unexplained, explained
+from tensorgrad.program.sizes import ArgumentSize, Length, SizedArray, Unexplained, explained
 from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.tracing import Tracing
 
 
 class Comparison:
     """Compares two traces, whose variables correspond in the order in which they are met."""
 
-    def __init__(self, lengths: list[Length] = ()) -> None:  # type: ignore[assignment]
+    def __init__(self, lengths: list[Length], known: bool = False) -> None:
         self.lengths = lengths
+        self.known = known  # if the first has its sizes
         self.first: dict[Var, Var] = {}
         self.second: dict[Var, Var] = {}
         self.free: dict[Var, tuple[int | None, ...]] = {}
@@ -28,6 +30,8 @@ class Comparison:
 
         Raises: Unexplained if they differ otherwise.
         """
+        if type(x) in (ArgumentSize, SizedArray):
+            return self.sized(x, y)
         if type(x) is not type(y):
             raise Unexplained
         if type(x) is Var:
@@ -42,7 +46,16 @@ class Comparison:
             return slice(*self.merged((x.start, x.stop, x.step), (y.start, y.stop, y.step)))
         if x is y or self.alike_constants(x, y):
             return x
+        if self.known:
+            raise Unexplained
         return explained(x, y, self.lengths)
+
+    def sized(self, x: Any, y: Any) -> Any:
+        """Return a size that the first has, if it is the second's."""
+        value = x.value([length.second for length in self.lengths])
+        if type(value) is not type(y) or not self.alike_constants(value, y):
+            raise Unexplained
+        return x
 
     def sequence(self, x: Any, y: Any) -> Any:
         if len(x) != len(y):
@@ -115,12 +128,24 @@ class Comparison:
             raise Unexplained
 
 
-def merge(a: Any, b: Any, lengths: list[Length] = ()) -> None:  # type: ignore[assignment]
-    """Write the ArgumentSizes, by which two traces on other lengths differ, into the first.
+def merge(a: Tracing, b: Tracing, lengths: list[Length]) -> None:
+    """Write the sizes, by which two traces on other lengths differ, into the first.
 
     Raises: Untraceable with the line of the first other difference.
     """
-    compare = Comparison(lengths)
+    compare, results = compared(a, b, Comparison(lengths))
+    for step, args, kwargs in compare.found:
+        step.args, step.kwargs = args, kwargs
+    a.results, a.lengths = results, lengths
+    for v, axes in compare.free.items():
+        v.free = axes
+
+
+def compared(a: Tracing, b: Tracing, compare: Comparison) -> tuple[Comparison, Any]:
+    """Compare two traces, and return the results of the first, with sizes.
+
+    Raises: Untraceable with the line of the first difference.
+    """
     try:
         compare.merged(
             (a.inputs, [v for _, v in a.externals]), (b.inputs, [v for _, v in b.externals])
@@ -130,11 +155,7 @@ def merge(a: Any, b: Any, lengths: list[Length] = ()) -> None:  # type: ignore[a
         compare.merged(a.outputs, b.outputs)
     except Unexplained:
         raise Untraceable(differs(compare.last)) from None
-    for step, args, kwargs in compare.found:
-        step.args, step.kwargs = args, kwargs
-    a.results = results
-    for v, axes in compare.free.items():
-        v.free = axes
+    return compare, results
 
 
 def differs(step: Step | None) -> str:

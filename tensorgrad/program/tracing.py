@@ -38,6 +38,13 @@ class Tracing:
         self.steps = simplified(self.steps, outputs, given)
         self.outputs = outputs
 
+    def all_steps(self) -> Iterator[Step]:
+        """Yield the steps, and those in their branches."""
+        for step in self.steps:
+            yield step
+            if step.form == "branch":
+                yield from (inner for branch in step.callee.root.walk() for inner in branch.steps)
+
 
 def results_in(tree: Any) -> Iterator[Result]:
     """Yield the results in a tree."""
