@@ -28,8 +28,9 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "simplify", "tracing", "comparison", "capture",
-        "text", "constants", "expressions", "source",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "capture",
+        "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "functions", "tables", "special", "__init__"],

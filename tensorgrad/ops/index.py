@@ -31,8 +31,8 @@ def take(x, index):
 @primitive
 def put(v, index, shape):
     """Add v at the index of an array of zeros: the adjoint of take."""
-    out = zeros_of(v, shape)
     items = index if isinstance(index, tuple) else (index,)
+    out = zeros_of(v, shape, *items)
     if not repeats(items):
         out[index] = v
     elif v.size < FEW_ELEMENTS or len(shape) == 1 or not all(is_integer(item) for item in items):

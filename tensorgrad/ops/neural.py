@@ -171,7 +171,7 @@ def linear(x: Any, W: Array, b: Any) -> Array:
 
 def _linear_input(g, _out, _x, W, _b):
     """Return g Wᵀ."""
-    return g.dot(W.T) if g.ndim == 2 else np.matmul(g, W.T)
+    return np.dot(g, W.T) if g.ndim == 2 else np.matmul(g, W.T)
 
 
 def _linear_weights(g, _out, x, _W, _b):
