@@ -4,7 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,8 @@ def train(state: TrainState, plan: TrainPlan) -> None:
 def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train for the epochs of the plan, or until a callback stops the training."""
     saved, state.callbacks = saved_states(state.callbacks), plan.callbacks
+    if not plan.batches.resume(state.source, state.position is not None):
+        state.position = None
     try:
         call_hook(plan.callbacks, "on_train_begin", run)
         resume(plan.callbacks, saved, run)
@@ -89,6 +91,8 @@ def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
         state.callbacks = ()
         raise
     state.callbacks = ()
+    if state.source is not None:
+        state.source = replace(state.source, complete=True)
 
 
 def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
@@ -137,7 +141,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
             hook("on_validation_begin")
             checked = evaluate(state, plan.validation, plan.compile)
             progress.print(f"validation, {checked}")
-        state.guard.step(end_epoch, state, figures, position.seconds, checked)
+        state.guard.step(end_epoch, state, batches, figures, position.seconds, checked)
         run.logs = state.history.last_epoch()
         if checked is not None:
             hook("on_validation_end")
@@ -178,6 +182,7 @@ def take_step(
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
     began = time.perf_counter()
+    source = batches.state()
     if position.step == 0:
         for measure in state.measures().values():
             measure.reset()
@@ -199,7 +204,8 @@ def take_step(
     part = done / batches.steps if batches.steps else math.nan
     state.history.add_step(number, figures, seconds, part)
     position.step = done
-    state.position = position if isinstance(batches, Batches) else None
+    state.source = source
+    state.position = position if source or isinstance(batches, Batches) else None
     return figures, samples
 
 
@@ -260,9 +266,14 @@ def epoch_figures(state: TrainState, position: Position) -> Figures:
 
 
 def end_epoch(
-    state: TrainState, figures: Figures, seconds: float, checked: Evaluation | None
+    state: TrainState,
+    batches: Batches | Stream,
+    figures: Figures,
+    seconds: float,
+    checked: Evaluation | None,
 ) -> None:
     """Record a complete epoch."""
+    state.source = batches.state()
     state.history.add_epoch(figures, seconds, checked)
     state.position = None
 

@@ -93,6 +93,8 @@ class Model(Assembly):
         0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
         and the next training completes the epoch first, unless its batches or `seed` differ.
         Without `seed`, its callbacks go on as well, as after a file that was saved in a training.
+        So do `nn.augment.AugmentedBatches`, lists of batches, and what has a `state_dict` and a
+        `load_state_dict`; other iterables begin their epoch anew.
         With `compile="auto"`, steps run as programs (`tensorgrad.compile`) where the module can be
         traced, with the same results; `True` raises if it cannot, `False` never does so.
         `threads` is the number of BLAS threads meanwhile. By default, small products take one:
@@ -131,7 +133,8 @@ class Model(Assembly):
         for measure in self.measures().values():
             measure.init(batches.y)
         if seed is not None:
-            self.rng, self.position, self.callbacks = generator(seed), None, ()
+            self.rng, self.position = generator(seed), None
+            self.source, self.callbacks = None, ()
         self._untrained = False
         train(self, plan)
         return self.history
