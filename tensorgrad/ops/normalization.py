@@ -42,8 +42,10 @@ def channel_moments(x: Array) -> np.ndarray:
         n = len(part) * k
         ones = np.ones(len(part), precise)
         mean = per_channel(np.dot(ones, part), k) / n
-        found = per_channel(np.dot(ones, part * part), k) - n * np.square(mean)
-        if not np.all(n * np.square(mean) <= found):  # the difference has lost digits
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = per_channel(np.dot(ones, part * part), k) - n * np.square(mean)
+        # Otherwise the difference has lost digits, or a square is too large.
+        if not np.all((n * np.square(mean) <= found) & (found < np.inf)):
             near = mean.astype(precise)
             deviations = part - np.tile(near, k)
             deviations *= deviations
