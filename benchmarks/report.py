@@ -3,6 +3,7 @@
 import datetime
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 from collections.abc import Iterable
@@ -57,6 +58,34 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def save(result: dict[str, Any], path: str) -> None:
+    """Write the report as JSON."""
+    Path(path).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def merged(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one report of several runs on one machine, in which later rows replace those of the same workload.
+
+    Each row keeps the time when it was measured; the report has the settings and the date of the last run.
+    Raises: ValueError if the machines or their settings differ, or some were quick.
+    """
+    last = results[-1]
+    for result in results:
+        different = [
+            name for name, value in last["machine"].items()
+            if name != "date" and result["machine"][name] != value
+        ]  # fmt: skip
+        if different or result["quick"] != last["quick"]:
+            raise ValueError(
+                "only runs with the same machine and settings can be merged, but these differ in "
+                + ", ".join(different or ["--quick"])
+            )
+    rows = {row["workload"]: row for result in results for row in result["rows"]}
+    families = list(dict.fromkeys(row["family"] for row in rows.values()))
+    ordered = sorted(rows.values(), key=lambda row: families.index(row["family"]))
+    return last | {"rows": ordered}
+
+
 def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, Any]:
     return {
         "family": family,
@@ -64,6 +93,7 @@ def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, 
         "unit": workload.unit,
         "goals": dict(workload.goals),
         "limit": workload.limit,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "measured": [vars(m) for m in measured],
     }
 
