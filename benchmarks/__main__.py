@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{family:14} {workload.name}")
         return 0
     if options.sources:
-        result, refused = report.merged([json.loads(Path(p).read_text()) for p in options.sources]), 0
+        result, refused = (
+            report.merged([json.loads(Path(p).read_text()) for p in options.sources]),
+            0,
+        )
         if options.json:
             report.save(result, options.json)
     else:
