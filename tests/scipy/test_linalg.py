@@ -51,7 +51,7 @@ def test_values_and_gradients(name):
     np.testing.assert_array_equal(found.data, right)
 
 
-@pytest.mark.parametrize("name", ["solve", "expm", "logm", "sqrtm", "sylvester", "cho_solve"])
+@pytest.mark.parametrize("name", ["solve", "expm", "sqrtm", "sylvester", "cho_solve"])
 def test_single_precision_stays(name):
     f, *xs = CASES[name]
     leaves = [tg.Tensor(x, requires_grad=True, dtype=np.float32) for x in xs]
