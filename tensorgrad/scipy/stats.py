@@ -71,7 +71,7 @@ class Method:
 
     def refuse(self, given: dict[str, Any]) -> None:
         """Raise TypeError for a recorded tensor in the place of what has no derivative here."""
-        held = ("k", "loc") if self.discrete else ()
+        held: tuple[str, ...] = ("k", "loc") if self.discrete else ()
         if self.method in ("cdf", "logcdf"):
             held += self.formulas.constant
         for name in held:
