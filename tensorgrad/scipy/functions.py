@@ -6,7 +6,7 @@ import numpy as np
 import scipy.special as sp
 from scipy.special import _ufuncs
 
-from tensorgrad.ops.common import as_array, as_inexact
+from tensorgrad.ops.common import as_array, as_inexact, values
 from tensorgrad.rules import Function, nondifferentiable, primitive, rule, unsupported
 from tensorgrad.scipy.lifting import expressed, taking_tensors
 
@@ -82,8 +82,8 @@ def logsumexp_expression(a, axis=None, b=None, keepdims=False, return_sign=False
 
 def scaled_sum(a, factor, axis):
     """Return Σ factor exp(a - top) and top, the largest a, through which no gradient flows."""
-    top = np.asarray(np.max(np.real(getattr(a, "data", a)), axis=axis, keepdims=True))
-    top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
+    top = np.max(np.real(values(a)), axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
     return np.sum(factor * np.exp(a - top), axis=axis, keepdims=True), top
 
 

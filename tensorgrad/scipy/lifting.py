@@ -15,8 +15,11 @@ def taking_tensors(function: Any, name: str) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    call.__name__ = call.__qualname__ = name  # which SciPy's objects lack that are no functions
-    return primitive(functools.wraps(function)(call))
+    # Not by functools.wraps, through which a program would copy SciPy's text.
+    call.__name__ = call.__qualname__ = name
+    call.__doc__, call.__module__ = function.__doc__, "scipy"
+    call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return primitive(call)
 
 
 def expressed(function: Any, name: str = "") -> Callable[[Function], Function]:

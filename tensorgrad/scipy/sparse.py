@@ -24,7 +24,7 @@ def matmul(a: Any, b: Any) -> Any:
     if scipy_sparse.issparse(a) and scipy_sparse.issparse(b):
         return a @ b
     if scipy_sparse.issparse(b):
-        product = by_columns(b.T, columns_of(as_array(a)))
+        product = by_columns(b, columns_of(as_array(a)), transposed=True)
         return product if product.ndim == 1 else np.matrix_transpose(product)
     return by_columns(a, as_array(b)) if scipy_sparse.issparse(a) else np.matmul(a, b)
 
@@ -34,20 +34,24 @@ def columns_of(x: Any) -> Any:
     return x if x.ndim < 2 else np.matrix_transpose(x)
 
 
-def by_columns(a: Any, x: Any) -> Any:
+def by_columns(a: Any, x: Any, transposed: bool = False) -> Any:
     """Return a @ x for a vector, a matrix or a stack of matrices x, which SciPy takes as one."""
     if x.ndim <= 2:
-        return sparse_product(a, x)
+        return sparse_product(a, x, transposed=transposed)
     row = np.moveaxis(x, -2, 0)
-    product = sparse_product(a, np.reshape(row, (row.shape[0], -1)))
-    return np.moveaxis(np.reshape(product, (a.shape[0], *row.shape[1:])), 0, -2)
+    product = sparse_product(a, np.reshape(row, (row.shape[0], -1)), transposed=transposed)
+    return np.moveaxis(np.reshape(product, (-1, *row.shape[1:])), 0, -2)
 
 
 @primitive
-def sparse_product(a, x):
-    """Return a @ x."""
-    return np.asarray(a @ x)
+def sparse_product(a, x, transposed=False):
+    """Return a @ x, or that of the transpose, which is a keyword so that `a` stays the same object."""
+    return np.asarray((a.T if transposed else a) @ x)
 
 
-rule(sparse_product, None, lambda g, _out, a, _x: sparse_product(a.T, g))
+rule(
+    sparse_product,
+    None,
+    lambda g, _out, a, _x, transposed=False: sparse_product(a, g, transposed=not transposed),
+)
 PRODUCTS["scipy"] = matmul
