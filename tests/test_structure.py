@@ -18,7 +18,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -28,21 +28,22 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
+        "sizes", "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "simplify", "tracing", "comparison", "capture",
+        "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special", "linalg", "densities", "stats", "sparse", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
-        "container", "__init__",
+        "container", "embedding", "recurrent", "attention", "__init__",
     ],
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
-        "progress", "history", "interruptions", "bits", "position", "programs", "train_state", "callback", "resuming", "evaluation",
+        "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
         "saving", "checkpoint", "advice", "assembly", "model", "__init__",
     ],
@@ -113,6 +114,7 @@ def test_families_of_ops_do_not_import_each_other():
         "channels",
         "spatial",
         "spectral",
+        "recurrence",
     ]  # each sees only those before it
     for file in sources("tensorgrad", "ops"):
         if file.name != "__init__.py":
