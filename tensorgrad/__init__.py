@@ -1,5 +1,6 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
+from tensorgrad import scipy as _scipy  # noqa: F401  # registers its tables
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
@@ -37,7 +38,7 @@ from tensorgrad.ops.recurrent import gru, rnn
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import gelu, ndtr
 from tensorgrad.ops.windows import fold, windows
-from tensorgrad.program import Program, Untraceable, no_compile
+from tensorgrad.program import Program, Untraceable, Watched, no_compile
 from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
@@ -64,6 +65,7 @@ __all__ = [
     "Scope",
     "Tensor",
     "Untraceable",
+    "Watched",
     "attention",
     "attention_weights",
     "average_pool",

@@ -40,11 +40,12 @@ def channel_moments(x: Array) -> np.ndarray:
     for (part,) in in_blocks(rows):
         part = part.astype(precise, copy=False)
         n = len(part) * k
-        mean = per_channel(np.dot(np.ones(len(part), precise), part).astype(float), k) / n
+        ones = np.ones(len(part), precise)
+        mean = per_channel(np.dot(ones, part), k) / n
         near = mean.astype(precise)
         deviations = part - np.tile(near, k)
-        found = per_channel(np.einsum("ij,ij->j", deviations, deviations).astype(float), k)
-        squares.append(found - n * np.square(mean - near))
+        deviations *= deviations
+        squares.append(per_channel(np.dot(ones, deviations), k) - n * np.square(mean - near))
         means.append(mean)
         counts.append(n)
     # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
@@ -64,10 +65,11 @@ def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
     center, bias = merged(mean, bias, scale, k)
     scale = np.tile(scale, k)
     out = np.empty(rows.shape, np.result_type(x, center, scale, bias))
+    shifts = bias.any()
     for part, found in in_blocks(rows, out):
         np.subtract(part, center, out=found)
         found *= scale
-        if bias.any():
+        if shifts:
             found += bias
     return out.reshape(x.shape)
 
@@ -96,11 +98,12 @@ def blend(x, mean, ratio, g, shift, scale):
     center, rest = merged(mean, -shift, ratio, k)
     ratio, scale = np.tile(ratio, k), np.tile(scale, k)
     out = np.empty(rows.shape, np.result_type(x, center, ratio, g, rest, scale))
+    shifts = rest.any()
     for part, other, found in in_blocks(rows, others, out):
         np.subtract(part, center, out=found)
         found *= ratio
         found += other
-        if rest.any():
+        if shifts:
             found += rest
         found *= scale
     return out.reshape(x.shape)
@@ -117,10 +120,12 @@ def mean_products(g, x, mean):
     others, _ = long_rows(like(g, x))
     center, total = np.tile(mean, k), np.zeros((2, rows.shape[1]), precise)
     for part, other in in_blocks(rows, others):
-        other = other.astype(precise, copy=False)
-        total[0] += np.dot(np.ones(len(other), precise), other)
-        total[1] += np.einsum("ij,ij->j", other, part - center)
-    means = np.add.reduce(total.reshape(2, k, -1), axis=1) / max(len(rows) * k, 1)
+        other, ones = other.astype(precise, copy=False), np.ones(len(other), precise)
+        products = np.subtract(part, center, dtype=precise)
+        products *= other
+        total[0] += np.dot(ones, other)
+        total[1] += np.dot(ones, products)
+    means = np.stack([per_channel(row, k) for row in total]) / max(len(rows) * k, 1)
     return means.astype(np.result_type(g, x))
 
 
