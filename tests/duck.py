@@ -60,7 +60,9 @@ class Duck:
             args = (args[0].array, index_inside(args[1]), *map(inside, args[2:]))
             return function(*args)
         if method == "reduceat":
-            return outside(function(*inside(args[:1]), index_inside(args[1]), *args[2:], **inside(kwargs)))
+            return outside(
+                function(*inside(args[:1]), index_inside(args[1]), *args[2:], **inside(kwargs))
+            )
         if any(isinstance(x, list) for x in args):
             raise TypeError("a list is not converted to a Duck without being asked")
         result = function(*inside(args), **inside(kwargs))

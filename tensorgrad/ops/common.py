@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import FOREIGN, is_foreign, numbers, objects_as_numbers, plain_array
+from tensorgrad.operands import (
+    FOREIGN,
+    has_foreign,
+    is_foreign,
+    numbers,
+    objects_as_numbers,
+    plain_array,
+)
 from tensorgrad.rules import (
     Function,
     composite,
@@ -72,11 +79,12 @@ def create(function: Function, x: Any, *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs, like=x)
 
 
-def zeros_of(v: Any, shape: Any) -> Any:
-    """Return zeros of another shape, of the same kind of array; a stand-in where v is one."""
-    if type(v) in FOREIGN:
-        return np.zeros_like(v, order="C", shape=shape)
-    return create(np.zeros, v, shape, v.dtype)
+def zeros_of(v: Any, shape: Any, *others: Any) -> Any:
+    """Return zeros of another shape, of the kind of array that v is, or one of the others."""
+    like = next((x for x in (v, *others) if type(x) in FOREIGN), v)
+    if type(like) is np.ndarray or has_foreign(like):
+        return create(np.zeros, like, shape, v.dtype)
+    return np.zeros_like(like, v.dtype, order="C", shape=shape)
 
 
 DECIDABLE = (np.ndarray, np.generic, int, float, complex)

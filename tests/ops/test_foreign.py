@@ -8,7 +8,15 @@ import pytest
 import tensorgrad as tg
 from tests.cases import Call
 from tests.duck import Duck, floats_in
-from tests.ops.test_ops import CASES, changed, every_row, outputs, rows, values_and_gradients, weights
+from tests.ops.test_ops import (
+    CASES,
+    changed,
+    every_row,
+    outputs,
+    rows,
+    values_and_gradients,
+    weights,
+)
 
 # NumPy's function gets an array of the ranks, which a Duck does not take.
 REFUSED = {"partition-1"}
@@ -18,7 +26,11 @@ def as_duck(x: Any) -> Any:
     """Make a Duck of every array in a call, and of every list of numbers, as a user of Ducks would write it."""
     if isinstance(x, np.ndarray) and (x.ndim or x.dtype.kind in "fc"):
         return Duck(np.array(x))
-    if type(x) is list and x and all(isinstance(n, (int, float)) for n in np.ravel(np.array(x, object))):
+    if (
+        type(x) is list
+        and x
+        and all(isinstance(n, (int, float)) for n in np.ravel(np.array(x, object)))
+    ):
         return Duck(np.array(x))
     if isinstance(x, dict):
         return {key: as_duck(value) for key, value in x.items()}
@@ -34,7 +46,11 @@ def lifted(row: Call, leaves: list[Any], lists: bool) -> Call:
             return leaves[-1]
         if isinstance(x, dict):
             return {key: lift(value) for key, value in x.items()}
-        if type(x) is tuple or (type(x) is list and not lists) or (type(x) is list and any(isinstance(i, np.ndarray) for i in x)):
+        if (
+            type(x) is tuple
+            or (type(x) is list and not lists)
+            or (type(x) is list and any(isinstance(i, np.ndarray) for i in x))
+        ):
             return type(x)(map(lift, x))
         return as_duck(x) if lists or isinstance(x, np.ndarray) else x
 
