@@ -109,7 +109,7 @@ def _polyder(p, m=1):
 @like_numpy(np.polyint)
 def _polyint(p, m=1, k=None):
     p, m = _coefficients(p), int(m)
-    constants = _coefficients(0.0 if k is None else k)
+    constants = _coefficients(0.0 if k is None else k, p)
     for i in range(m):
         constant = constants[i if constants.shape[0] > 1 else 0]
         p = np.append(p / create(np.arange, p, p.shape[0], 0, -1), constant)

@@ -177,8 +177,10 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     condition = writer.expr_of(branch.decision).text
     lines = [*indented(without_comments(writer, start), margin), f"{space}if {condition}:"]
     state = dict(writer.pending), dict(writer.texts), set(writer.names.taken)
+    numbers = dict(writer.names.last)
     lines += branch_lines(writer, branch.branches[0], margin + 4)
     writer.pending, writer.texts, writer.names.taken = state
+    writer.names.last = numbers
     return lines + branch_lines(writer, branch.branches[1], margin)
 
 
