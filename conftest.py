@@ -1,11 +1,15 @@
 """Fixtures for every test and doctest."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC, UNSUPPORTED
 
 # A user's program, which the type checkers read: importing it for doctests would declare its rules.
 collect_ignore = ["tests/typing_sample.py"]
+if find_spec("scipy") is None:
+    collect_ignore += ["tensorgrad/scipy", "tests/scipy"]
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "__init__"],
+    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "__init__"],
     "nn": [
         "words", "config", "figures", "archive", "seeding", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
@@ -31,6 +31,7 @@ FILES = {
         "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
+    "tensorgrad/scipy": ["values", "closures", "implicit", "sensitivity", "integrate", "optimize", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
@@ -216,6 +217,7 @@ HEAVY = [
     "matplotlib",
     "pooch",
     "safetensors",
+    "scipy",
     "threadpoolctl",
     "torch",
     "tqdm",
