@@ -31,7 +31,7 @@ FILES = {
         "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
-    "tensorgrad/scipy": ["values", "closures", "implicit", "sensitivity", "integrate", "optimize", "__init__"],
+    "tensorgrad/scipy": ["values", "closures", "implicit", "sensitivity", "integrate", "interpolate", "optimize", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",

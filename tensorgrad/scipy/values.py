@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.engine.record import apply
 from tensorgrad.ops.common import numpys, substituted
-from tensorgrad.rules import Function
+from tensorgrad.rules import Function, Op
 from tensorgrad.tensor.tensor import Tensor
 
 
@@ -26,6 +27,22 @@ def valued_by(function: Function) -> Any:
             value = numpys(function, *args, **kwargs)
             with np.errstate(all="ignore"):  # because SciPy has already warned
                 return substituted(expression(*args, **kwargs), value)
+
+        return call
+
+    return declare
+
+
+def with_rules(*rules: Function | None) -> Any:
+    """Declare the rules of a function that only this room calls: it takes arrays and tensors."""
+
+    def declare(function: Function) -> Function:
+        op = Op(function, rules)
+        op.operand = None  # as of a primitive: it takes what is not an array as it is
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return apply(op, args, kwargs) if given_tensors(*args) else function(*args, **kwargs)
 
         return call
 
