@@ -26,12 +26,12 @@ ROOMS = {
 FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
-    "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
         "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
-    "tensorgrad/scipy": ["values", "closures", "implicit", "sensitivity", "integrate", "interpolate", "optimize", "__init__"],
+    "tensorgrad/scipy": ["values", "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",

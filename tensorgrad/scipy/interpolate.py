@@ -21,7 +21,7 @@ __all__ = ["CubicSpline", "RegularGridInterpolator", "Spline", "make_interp_spli
 DEGREES = {"slinear": 1, "cubic": 3, "quintic": 5}
 
 
-def _sampled(g, _out, x, spline, nu=0, extrapolate=None):  # type: ignore[no-untyped-def]
+def _sampled(g, _out, x, spline, nu=0, extrapolate=None):
     """Multiply by the derivative of the spline at each point."""
     slopes = g * sampled(x, spline, nu=nu + 1, extrapolate=extrapolate)
     first = spline.axis
