@@ -68,20 +68,26 @@ def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, 
     }
 
 
-def best(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return each peer's samples at its best number of threads."""
+def best(row: dict[str, Any], threads: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return each peer's samples at its best number of threads, or at the number given."""
     chosen: dict[str, dict[str, Any]] = {}
     for m in row["measured"]:
         peer = m["peer"]
+        if threads not in (None, m["threads"]):
+            continue
         if peer not in chosen or np.median(m["samples"]) < np.median(chosen[peer]["samples"]):
             chosen[peer] = m
     return chosen
 
 
-def ratios(row: dict[str, Any]) -> dict[str, np.ndarray]:
+def ratios(
+    row: dict[str, Any], mine: str = "tensorgrad", threads: int | None = None
+) -> dict[str, np.ndarray]:
     """Return the quartiles (lower, median, upper) of the ratios ours / theirs of the rounds."""
-    chosen = best(row)
-    ours = np.array(chosen.pop("tensorgrad")["samples"])
+    chosen = best(row, threads)
+    if mine not in chosen:
+        return {}
+    ours = np.array(chosen.pop(mine)["samples"])
     # Both times of a round were measured within about a second, under the same load.
     return {
         peer: np.percentile(ours / np.array(m["samples"]), [25, 50, 75])
@@ -133,22 +139,16 @@ def goals(rows: list[dict[str, Any]]) -> str:
     """Format each goal with its measurement, and the amount by which it is missed."""
     body = []
     for row in rows:
-        ratio = ratios(row)
-        for peer, goal in row["goals"].items():
+        for pair, goal in row["goals"].items():
+            mine, peer, threads = parse_goal(pair)
+            ratio = ratios(row, mine, threads)
             if peer in ratio:
                 low, median, high = ratio[peer]
+                name = row["workload"] + (", compiled" if mine == "compiled" else "")
+                title = PEERS[peer].title + _threads(best(row, threads)[peer], threads)
                 spread = f"{number(low)}–{number(high)}"
-                title = f"{PEERS[peer].title}{_threads(best(row)[peer])}"
-                body.append(
-                    [
-                        row["workload"],
-                        title,
-                        f"≤ {goal:g}",
-                        number(median),
-                        spread,
-                        _verdict(median, goal),
-                    ]
-                )
+                figures = [f"≤ {goal:g}", number(median), spread, _verdict(median, goal)]
+                body.append([name, title, *figures])
         if row["limit"] is not None:
             value = float(np.median(best(row)["tensorgrad"]["samples"]))
             limit = f"≤ {row['limit']:g} {row['unit']}"
@@ -158,7 +158,19 @@ def goals(rows: list[dict[str, Any]]) -> str:
     return table(["goal", "against", "at most", "median", "quartiles", ""], body) if body else ""
 
 
-def _threads(measured: dict[str, Any]) -> str:
+def parse_goal(text: str) -> tuple[str, str, int | None]:
+    """Return the two peers that a goal compares, and the threads that both have, or None for the best number of each.
+
+    The text is "theirs", "ours / theirs" or either of them with ", 1 thread".
+    """
+    pair, _, threads = text.partition(", ")
+    ours, _, theirs = pair.rpartition(" / ")
+    return ours or "tensorgrad", theirs, int(threads.split()[0]) if threads else None
+
+
+def _threads(measured: dict[str, Any], asked: int | None) -> str:
+    if asked:
+        return ", both 1 thread" if asked == 1 else f", both {asked} threads"
     return f", {measured['threads']} threads" if measured["threads"] > 1 else ""
 
 

@@ -67,7 +67,7 @@ def train(args: argparse.Namespace) -> None:
     model = nn.Model.load(args.resume) if args.resume else build(args, steps)
     check_space(args.out, model)
     X, X_test = pictures(data.X_train), pictures(data.X_test)
-    if args.network == "mlp":
+    if isinstance(model.module[0], nn.Dense):  # which takes the pixels in a row
         X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
     print(model.summary(X.shape[1:]))
     # A resumed training continues with the order of samples of the file, as if not interrupted.
@@ -160,11 +160,18 @@ def augmented(
 ) -> nn.augment.AugmentedBatches:
     """Return batches of pictures, some of them mirrored, all moved by up to `--augment` pixels.
 
-    Shapes: X (N, 28, 28), y (N,).
+    Shapes: X (N, 28, 28) or (N, 784), y (N,).
     """
     shift = functools.partial(nn.augment.shift, pixels=args.augment, fill=-1.0)
-    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift]
-    return nn.augment.AugmentedBatches(X, y, changes, batch_size=args.batch_size, rng=args.seed)
+
+    def reshape(pictures: np.ndarray, rng: Any) -> np.ndarray:
+        return pictures.reshape(len(pictures), *X.shape[1:])
+
+    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift, reshape]
+    pictures = X.reshape(len(X), 28, 28)
+    return nn.augment.AugmentedBatches(
+        pictures, y, changes, batch_size=args.batch_size, rng=args.seed
+    )
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -22,6 +22,16 @@ ERFC = [  # for z up to the bound: numerator and denominator of a rational funct
 # fmt: on
 
 
+# Numerator and denominator of erf(x) / x in x², highest power first; for float32, |x| up to 4.
+# Source: the function generic_fast_erf_float of the library Eigen.
+ERF_32 = (
+    (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04,
+     -2.95459980854025e-03, -1.60960333262415e-02),
+    (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02),
+)  # fmt: skip
+PIECE = 1 << 14  # elements at a time, which stay in the cache
+
+
 @primitive
 def sinc(x, n=0):
     """Return the n-th derivative of sin(pi x) / (pi x), also at 0."""
@@ -112,7 +122,42 @@ def ndtr(x: Array) -> Array:
     return np.where(wide < 0, tail, 1 - tail).astype(x.dtype)[()]
 
 
+def fast_ndtr(x):
+    """Return ndtr of numbers of float32, with an error of at most 2e-7, several times faster."""
+    out = np.empty(x.shape, np.float32)
+    flat, rest = out.reshape(-1), np.ascontiguousarray(x).reshape(-1)
+    numerator, denominator = ERF_32
+    for i in range(0, len(flat), PIECE):
+        z = rest[i : i + PIECE] * np.float32(math.sqrt(0.5))
+        np.clip(z, -4, 4, out=z)
+        square = z * z
+        z *= horner(numerator, square)
+        z /= horner(denominator, square)
+        z *= 0.5
+        np.add(z, 0.5, out=flat[i : i + PIECE])
+    return out
+
+
+def gelu_and_ndtr(x):
+    """Return x Φ(x), and Φ(x), which the rule reads."""
+    x = plain_array(x)
+    phi = fast_ndtr(x) if x.dtype == np.float32 and x.ndim else ndtr(x)
+    return x * phi, phi
+
+
+@primitive
+def gelu(x: Array) -> Array:
+    """Return x Φ(x), where Φ is the distribution function of the standard normal distribution.
+
+    Shapes: any -> the same.
+    Raises: TypeError if x is complex.
+    Source: Hendrycks and Gimpel (2016), arXiv:1606.08415, section 2.
+    """
+    return gelu_and_ndtr(x)[0]
+
+
 # fmt: off
+rule(gelu,    lambda g, phi, x: g * (phi + x * np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))), residuals=(gelu_and_ndtr, ndtr))
 rule(ndtr,    lambda g, _out, x: g * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
 rule(sinc,    lambda g, _out, x, n=0: g * sinc(x, n=n + 1))
 rule(bessel,  lambda g, _out, x, n=0: g * (bessel(x, n=abs(n - 1)) + bessel(x, n=n + 1)) / 2)

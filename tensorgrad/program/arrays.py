@@ -1,6 +1,6 @@
 """TracedArray: the stand-in for an array while a program is made, whose calls are recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,14 @@ AS_NUMBER = (
 
 class Untraceable(TypeError):
     """The error about a function that `compile` can make no program of: why, and at which line."""
+
+
+class Watched(Untraceable):
+    """The error about a call that a program would hide from what watches it, for the time being."""
+
+    def __init__(self, message: str, lasts: Callable[[], bool]) -> None:
+        super().__init__(message)
+        self.lasts = lasts  # if it is still so
 
 
 class TracedArray:

@@ -24,6 +24,12 @@ def is_transposed(x: np.ndarray, whole: Any) -> bool:
     return same and x.__array_interface__["data"] == whole.__array_interface__["data"]
 
 
+def has_dtype(x: Any, dtype: np.dtype[Any]) -> bool:
+    """Return True if Python's numbers become numbers of this dtype where they meet x."""
+    typed = isinstance(x, (Var, np.ndarray, np.generic)) and not getattr(x, "weak", False)
+    return typed and x.dtype == dtype
+
+
 class Constants:
     """The names of what a program takes from outside: arrays, and functions without source text."""
 
@@ -44,8 +50,7 @@ class Constants:
         NumPy's number becomes Python's where it meets `weak_for`, which has its dtype.
         """
         if isinstance(x, np.generic):
-            near = weak_for if isinstance(weak_for, (Var, np.ndarray, np.generic)) else None
-            if near is not None and near.dtype == x.dtype and not getattr(near, "weak", False):
+            if has_dtype(weak_for, x.dtype):
                 return text.number(x.item())
             return text.typed_number(x)
         if isinstance(x, str):

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.program import text
-from tensorgrad.program.constants import Constants
+from tensorgrad.program.constants import Constants, has_dtype
+from tensorgrad.program.sizes import ArgumentSize, SizedArray
 from tensorgrad.program.steps import Step, Var
 from tensorgrad.program.text import Expr
 
@@ -19,11 +20,16 @@ class Pending(NamedTuple):
     modules: list[str]  # whose calls are in it
 
 
+class NoArgument(Exception):
+    """The error about a size that no argument of a function has."""
+
+
 class ExpressionWriter:
     """Writes the expression of a step, with those of its operands that wait for it."""
 
     def __init__(self, constants: Constants) -> None:
         self.constants = constants
+        self.arguments: list[Var] = []  # of the function, whose lengths sizes are made of
         self.pending: dict[Var, Pending] = {}
         self.texts: dict[Var, Expr] = {}
 
@@ -39,7 +45,32 @@ class ExpressionWriter:
                 self.texts[x] = waiting.expr
                 return waiting.expr
             return self.texts[x] if x in self.texts else Expr(self.name(x))
+        if type(x) is ArgumentSize:
+            return self.size(x, weak_for)
+        if type(x) is SizedArray:
+            return text.array_text(x, self.expr_of)
         return self.constants.expr(x, weak_for, self.expr_of)
+
+    def size(self, x: ArgumentSize, weak_for: Any) -> Expr:
+        """Return the expression of a number that follows the lengths of the arguments."""
+        found = text.size_text(x, self.length)
+        if isinstance(x.like, np.generic) and not has_dtype(weak_for, x.like.dtype):
+            return text.call(text.dtype(x.like.dtype), [found], {})
+        if isinstance(x.like, float) and x.form == "count" and not isinstance(x.like, np.generic):
+            return text.call("float", [found], {})
+        return found
+
+    def length(self, number: int) -> Expr:
+        """Return the expression of a free length, as the first argument has it.
+
+        Raises: NoArgument if none has.
+        """
+        places = [(v.free.index(number), v) for v in self.arguments if number in v.free]
+        if not places:
+            raise NoArgument
+        axis, v = min(places, key=lambda pair: pair[0])
+        name = self.texts[v]
+        return Expr(f"len({name.text})") if axis == 0 else Expr(f"{name.text}.shape[{axis}]")
 
     def expression(self, step: Step) -> Expr:
         """Return the expression of a step."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorgrad.operands import FOREIGN
 from tensorgrad.program.constants import Constants, Defined
+from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -48,18 +49,21 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        names = LocalNames()
-        writer = LineWriter(self.constants, names)
-        writer.inline_results, writer.users_names = True, False
+        writer = LineWriter(self.constants, LocalNames())
+        writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
-            v.name = names.new(known.get(v) or base_of(v))
+            v.name = writer.names.new(known.get(v) or base_of(v))
             writer.texts[v] = Expr(v.name)
-        writer.write(block, used)
-        returned = ", ".join(writer.expr_of(v).text for v in used)
-        for v, name in before.items():
-            v.name = name
+        try:
+            writer.write(block, used)
+        except NoArgument:
+            return None
+        finally:
+            for v, name in before.items():
+                v.name = name
         if len(writer.lines) <= FEW or not used:
             return None
+        returned = ", ".join(writer.expr_of(v).text for v in used)
         body = "\n".join(
             [
                 "",

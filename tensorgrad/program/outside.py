@@ -117,6 +117,8 @@ class Outside:
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
         if isinstance(x, TensorBase):
+            if isinstance(getattr(type(x), "node", None), property):  # a result without a graph
+                return
             self.tensors[id(x)] = x
         elif isinstance(x, np.ndarray):
             self.arrays.append(x)

@@ -51,6 +51,20 @@ class Program:
         return {v.name: (v.shape, v.dtype) for v in (*self._text.trace.inputs, *read)}
 
     @property
+    def free_axes(self) -> dict[str, tuple[int, ...]]:
+        """The axes along which the text serves every length, by the names of its arguments.
+
+        Axes of equal length here are to have equal lengths in each call.
+        """
+        found = {v.name: free_axes_of(v) for v in self._text.trace.inputs}
+        return {name: axes for name, axes in found.items() if axes}
+
+    @property
+    def free_axes_of_outputs(self) -> list[tuple[int, ...]]:
+        """The axes of each returned array that follow those of the arguments."""
+        return [free_axes_of(v) for v in self._text.outputs]
+
+    @property
     def outputs(self) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
         """The shape and dtype of each array that the text returns."""
         return [(v.shape, v.dtype) for v in self._text.outputs]
@@ -102,6 +116,11 @@ class Program:
         from tensorgrad.program.drawing import ProgramGraph
 
         return ProgramGraph(self._text).draw(**options)
+
+
+def free_axes_of(v: Var) -> tuple[int, ...]:
+    """Return the axes of a variable whose length follows those of the arguments."""
+    return tuple(axis for axis, number in enumerate(v.free) if number is not None)
 
 
 def constant_lines(text: Text) -> list[str]:

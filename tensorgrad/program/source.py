@@ -189,6 +189,8 @@ class LineWriter(ExpressionWriter):
     def targets(self, tree: Any) -> str:
         if type(tree) is Var:
             return self.name(tree) if self.uses.get(tree) else "_"
+        if tree is None:  # as a joint rule returns for an argument without a gradient
+            return "_"
         return ", ".join(self.targets(x) for x in tree) + ("," if len(tree) == 1 else "")
 
     def name(self, v: Var) -> str:

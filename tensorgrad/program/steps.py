@@ -53,8 +53,8 @@ class Var:
     """A variable of a program: an argument, or the result of a step."""
 
     __slots__ = (
-        "c_order", "compact", "dtype", "gradient_of", "hint", "name", "root", "same", "scalar",
-        "shape", "view", "weak",
+        "c_order", "compact", "dtype", "free", "gradient_of", "hint", "name", "root", "same",
+        "scalar", "shape", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -67,6 +67,7 @@ class Var:
         self.dtype: np.dtype[Any] = np.asarray(value).dtype if self.weak else value.dtype
         self.root = self if root is None else root  # the variable whose memory it shares
         self.same: Var | None = None  # the variable that this one is a copy of
+        self.free: tuple[int | None, ...] = ()  # of each axis, the number of the length it has
         self.hint: Hint | None = None
         self.gradient_of: Var | None = None
         self.name = ""

@@ -3,18 +3,18 @@
 import inspect
 import itertools
 import linecache
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.capture import Result, Tracing
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
-from tensorgrad.program.simplify import simplified
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import Expr
+from tensorgrad.program.tracing import Result, Tracing
 
 program_numbers = itertools.count(1)
 
@@ -81,12 +81,8 @@ class Text:
         self, trace: Tracing, layout: Layout, paths: list[tuple[str, str]], known: Any
     ) -> None:
         self.trace, self.layout = trace, layout
-        results = list(leaves(trace.results))
-        outputs = [r.value for r in results if type(r.value) is Var]
-        outputs += [v for _, v in trace.gradients if v is not None] + [v for _, v in trace.writes]
-        given = {*trace.inputs, *(v for _, v in trace.externals)}
-        steps = simplified(trace.steps, outputs, given)
-        self.outputs = outputs
+        self.outputs = outputs = trace.outputs
+        steps = trace.steps
         self.names = LocalNames([*layout.positional, layout.variadic, *layout.keywords])
         self.constants = Constants(known)
         self.constants.taken = self.names
@@ -97,6 +93,7 @@ class Text:
         writer = LineWriter(self.constants, self.names)
         writer.functions = self.functions
         writer.inline_results = len(outputs) == 1
+        writer.arguments = trace.inputs
         self.name_arguments(writer, paths, known, {v for s in steps for v in s.reads()})
         writer.write(steps, outputs)
         for name, generator in self.constants.generators:
@@ -126,7 +123,7 @@ class Text:
         """Return the text of all results: what the function returns, then what it changes."""
         results = self.trace.results
         outputs = iter(self.outputs)
-        returned = self.returned(results, lambda _: writer.expr_of(next(outputs)).text)
+        returned = self.returned(results, writer, outputs)
         if type(results) is tuple and results:
             returned = returned[1:-1].removesuffix(",") + "," * (len(results) == 1)
         changed = [writer.expr_of(v).text for v in outputs]
@@ -140,19 +137,16 @@ class Text:
         variadic = [f"*{layout.variadic}"] if layout.extra else []
         return ", ".join([*layout.positional, *variadic, *self.parameters, *layout.keywords])
 
-    def returned(self, tree: Any, text_of: Any) -> str:
+    def returned(self, tree: Any, writer: LineWriter, outputs: Iterator[Var]) -> str:
         """Return the text of what the function returns."""
         if type(tree) is Result:
-            if type(tree.value) is Var:
-                return text_of(tree)
-            value = getattr(tree.value, "_value", tree.value)
-            return self.constants.expr(
-                value, None, lambda x: self.constants.expr(x, None, None)
-            ).text
+            x = next(outputs) if type(tree.value) is Var else tree.value
+            found = writer.expr_of(getattr(x, "_value", x)).text
+            return f"{found}.copy()" if tree.kind == "constant" and found.isidentifier() else found
         if isinstance(tree, dict):
-            inner = ", ".join(f"{k!r}: {self.returned(v, text_of)}" for k, v in tree.items())
-            return f"{{{inner}}}"
-        parts = [self.returned(x, text_of) for x in tree]
+            inner = [f"{k!r}: {self.returned(v, writer, outputs)}" for k, v in tree.items()]
+            return f"{{{', '.join(inner)}}}"
+        parts = [self.returned(x, writer, outputs) for x in tree]
         if isinstance(tree, list):
             return f"[{', '.join(parts)}]"
         return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
@@ -222,15 +216,3 @@ class Text:
         space = self.namespace()
         exec(compile(self.text(free=True), file, "exec"), space)
         return space[self.main]
-
-
-def leaves(tree: Any) -> Any:
-    """Yield the results in a tree."""
-    if type(tree) is Result:
-        yield tree
-    elif isinstance(tree, dict):
-        for x in tree.values():
-            yield from leaves(x)
-    elif tree is not None:
-        for x in tree:
-            yield from leaves(x)

@@ -1,16 +1,31 @@
-"""SciPy's functions for arrays and tensors, under SciPy's names: `import tensorgrad.scipy as tsp`.
+"""SciPy's functions with gradients, loaded at first use.
 
-Arrays go straight to SciPy. SciPy computes the values of tensors as well; the rules are added here.
+`scipy.special`'s own functions take tensors as they are. What SciPy does not dispatch is here under
+the same name: `import tensorgrad.scipy as tsp`, then `tsp.linalg.expm`, `tsp.stats.norm.logpdf`.
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
 
-__all__ = ["fft", "integrate", "interpolate", "optimize", "signal"]
+from tensorgrad.rules import LATER
+
+__all__ = [  # imported at first use
+    "fft",
+    "integrate",
+    "interpolate",
+    "linalg",
+    "optimize",
+    "signal",
+    "sparse",
+    "special",
+    "stats",
+]
+
+LATER["scipy.special"] = "tensorgrad.scipy.tables"
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import a subpackage at its first use, because SciPy's take long to import."""
+def __getattr__(name: str) -> Any:
+    """Import a module of this package at its first use."""
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"tensorgrad.scipy has no {name}; it has {', '.join(__all__)}")
+    raise AttributeError(f"tensorgrad.scipy has {', '.join(__all__)}, but not {name}")

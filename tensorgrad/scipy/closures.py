@@ -56,7 +56,7 @@ def on_arrays(function: Any) -> Any:
     return (lambda *args: unwrap(function(*args))) if callable(function) else function
 
 
-class Watched:
+class WatchedFunction:
     """A user's function for SciPy: it takes and returns arrays, and notes recorded tensors.
 
     `found` holds the nodes of the tensors that the function closes over, of all calls so far.

@@ -19,7 +19,7 @@ from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.state import STATE
 from tensorgrad.rules import Function
 from tensorgrad.scipy.closures import (
-    Watched,
+    WatchedFunction,
     as_given,
     as_vector,
     pull_back,
@@ -154,10 +154,10 @@ class Sensitivity:
         options = self.options | {"atol": np.concatenate([atol, np.full(columns, atol.min())])}
         state, t = np.zeros(n + columns), self.times[-1]
         for i in reversed(np.flatnonzero(g.any(axis=0))):
-            state = run_back(backwards, t, self.times[i], state, options)
+            state = adjoint_before(backwards, t, self.times[i], state, options)
             state[:n] += unit * g[:, i]
             t = self.times[i]
-        state = run_back(backwards, t, self.t0, state, options) / unit
+        state = adjoint_before(backwards, t, self.t0, state, options) / unit
         blocks = np.split(state[n:], np.cumsum([p.size for p in parents])[:-1])
         steps = [block * scale for block, scale in zip(blocks, scales)]
         return [
@@ -166,7 +166,9 @@ class Sensitivity:
         ]
 
 
-def run_back(f: Function, t: float, end: float, state: np.ndarray, options: Any) -> np.ndarray:
+def adjoint_before(
+    f: Function, t: float, end: float, state: np.ndarray, options: Any
+) -> np.ndarray:
     """Return the adjoint at an earlier time."""
     return state if t == end else solved(f, (t, end), state, t_eval=[end], **options).y[:, -1]
 
@@ -219,7 +221,7 @@ class Equation:
         self.solver, self.fun, self.sensitivity = solver, fun, sensitivity
         self.y0 = alias(as_vector(y0)) if given_tensors(*leaves_of(y0)) else y0
         self.args = tree_map(alias, args)
-        self.watched = Watched(fun)
+        self.watched = WatchedFunction(fun)
 
     def rhs(self, t: float, y: Any) -> Any:
         """Return y'."""

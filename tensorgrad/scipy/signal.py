@@ -118,11 +118,13 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     n, order = x.shape[-1], max(a.shape[0], b.shape[0]) - 1
     u = filtered_by(b, x)
     if zi is not None:
-        u = padded(u, n + order) + padded(np.moveaxis(as_array(zi), axis, -1), n + order)
+        u = with_zeros(u, n + order) + with_zeros(np.moveaxis(as_array(zi), axis, -1), n + order)
     y = feedback(a, u[..., :n])
     if zi is None:
         return substituted(np.moveaxis(y, -1, axis), value)
-    rest = u[..., n:] - padded(filtered_by(a, y), n + order)[..., n:]  # what the delays still hold
+    rest = (
+        u[..., n:] - with_zeros(filtered_by(a, y), n + order)[..., n:]
+    )  # what the delays still hold
     return substituted(tuple(np.moveaxis(part, -1, axis) for part in (y, rest)), value)
 
 
@@ -131,6 +133,6 @@ def filtered_by(c: Any, x: Any) -> Any:
     return full(x, np.reshape(c, (1,) * (x.ndim - 1) + (-1,)), axes=(x.ndim - 1,))
 
 
-def padded(x: Any, n: int) -> Any:
+def with_zeros(x: Any, n: int) -> Any:
     """Return x with zeros up to the length n along its last axis."""
     return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, n - x.shape[-1])])

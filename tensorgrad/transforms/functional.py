@@ -177,7 +177,7 @@ def jacobian(
     It runs backward once for each number in the output, or for each number in the arguments if
     these are far fewer. With `sparsity`, an array or sparse matrix that is nonzero where a
     derivative may be, it runs once for each group of rows, or columns, that have no place in
-    common, and returns a scipy.sparse.csr_array of shape (size of the output, size of the argument).
+    common, and returns a scipy.sparse.csr_array, of shape (size of the output, of the argument).
     Shapes: the shape of the output, followed by the shape of the argument.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))

@@ -121,8 +121,38 @@ def test_every_workload_has_a_unique_name_and_known_peers():
     assert len(names) == len(set(names))
     for family in FAMILIES.values():
         for w in family:
-            assert {*w.ways, *w.goals} <= set(PEERS), w.name
+            assert set(w.ways) <= set(PEERS), w.name
             assert "tensorgrad" in w.ways, w.name
+            for goal in w.goals:
+                ours, theirs, threads = report.parse_goal(goal)
+                assert {ours, theirs} <= set(w.ways), (w.name, goal)
+                assert threads in (None, 1), (w.name, goal)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("torch", ("tensorgrad", "torch", None)),
+        ("compiled / torch last", ("compiled", "torch last", None)),
+        ("torch, 1 thread", ("tensorgrad", "torch", 1)),
+        ("compiled / jax, 2 threads", ("compiled", "jax", 2)),
+    ],
+)
+def test_a_goal_names_two_peers_and_perhaps_their_threads(text, expected):
+    assert report.parse_goal(text) == expected
+
+
+def test_a_goal_compares_the_peers_and_threads_that_it_names():
+    compiled = [Measured("compiled", 1, [0.5]), Measured("compiled", 2, [0.25])]
+    row = rows([1.0], Measured("hand", 1, [4.0]), Measured("hand", 2, [1.0]), *compiled)
+    row["goals"] = {"hand": 2, "compiled / hand": 0.2, "compiled / hand, 1 thread": 0.1}
+    lines = [line.split("|")[1:-1] for line in report.goals([row]).splitlines()[2:]]
+    assert [[cell.strip() for cell in line[:4]] for line in lines] == [
+        ["square", "by hand, 2 threads", "≤ 2", "1.00"],
+        ["square, compiled", "by hand, 2 threads", "≤ 0.2", "0.250"],
+        ["square, compiled", "by hand, both 1 thread", "≤ 0.1", "0.125"],
+    ]
+    assert [line[-1].strip() for line in lines] == ["reached", "missed by 25 %", "missed by 25 %"]
 
 
 @pytest.mark.parametrize("page", pages.PAGES)

@@ -8,6 +8,7 @@ from tests.cases import call, r
 CASES = {
     tg.batch_norm: [call(r(5, 2), r(2), r(2), None), call(r(2, 3, 2, 3), r(3), r(3), None), call(r(4, 1), r(1), r(1), None, epsilon=0.1)],
     tg.standardize: [call(r(3, 4)), call(r(2, 3, 4), axis=(0, 2)), call(r(4, 3), 0, 0.1)],
+    tg.layer_norm: [call(r(3, 4), r(4), r(4)), call(r(2, 3, 4), r(4), None), call(r(4), r(4), r(4), epsilon=0.1), call(r(2, 3), r(3), r(3), 0.2)],
     tg.shift_scale: [call(r(5, 2), r(2), r(2), r(2)), call(r(2, 3, 2, 3), r(3), r(3), r(3))],
     blend: [call(r(5, 2), r(2), r(2), r(5, 2), r(2), r(2))],
     mean_products: [call(r(2, 3, 2), r(2, 3, 2), r(2))],

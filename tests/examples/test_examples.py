@@ -492,8 +492,11 @@ def test_resume_says_what_it_ignores(undrawn, trained, garments, tmp_path, capsy
     assert "ignored" not in capsys.readouterr().out
 
 
-def test_a_crashed_run_goes_on_from_its_checkpoint(undrawn, garments, tmp_path, monkeypatch):
-    common = ["--data", str(garments[0]), "--out", str(tmp_path)]
+@pytest.mark.parametrize("augment", [[], ["--augment", "1"]])
+def test_a_crashed_run_goes_on_from_its_checkpoint(
+    augment, undrawn, garments, tmp_path, monkeypatch
+):
+    common = ["--data", str(garments[0]), "--out", str(tmp_path), *augment]
     step = nn.Adam.step
 
     def crash(optimizer):

@@ -139,11 +139,55 @@ def test_parameters_are_read_at_each_call():
     assert f(x).item() == np.sum(x * W.data)
 
 
-def test_a_result_of_parameters_has_no_graph_and_says_so():
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda t: t.backward(),
+        lambda t: t * 2,
+        lambda t: 2 - t,
+        lambda t: tg.Tensor(1.0) * t,
+        lambda t: np.ones(2) * t,
+        lambda t: -t,
+        lambda t: np.sin(t),
+        lambda t: tg.softmax(t),
+        lambda t: np.stack([t, t]),
+        lambda t: tg.Tensor(np.zeros(2)).__setitem__(0, t),
+        lambda t: tg.grad(lambda w: w * t)(2.0),
+        lambda t: tg.compile(lambda x: x * t)(np.ones(2)),
+        lambda t: tg.draw(t),
+    ],
+)
+def test_a_result_of_parameters_has_no_graph_and_says_so_at_its_use(use):
     W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
-    f = tg.compile(lambda x: np.sum(x * W))
+    t = tg.compile(lambda x: np.sum(x * W))(np.ones(4))
     with pytest.raises(RuntimeError, match=r"compile the gradient, as tg.compile\(tg.value_and"):
-        (f(np.ones(4)) * 2).backward()
+        use(t)
+
+
+def test_the_values_of_a_result_without_a_graph_can_be_used():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+    t = tg.compile(lambda x: np.sum(x * W))(np.ones(4))
+    assert t.requires_grad
+    assert t.item() == t.data == np.sum(W.data)
+    assert f"{t:.3f}" == f"{t.item():.3f}"
+    assert repr(t).endswith("dtype=float64, without a graph)")
+    assert (t < 3) == (t.item() < 3)
+    assert (t.detach() * 2).item() == 2 * t.item()
+    with tg.no_grad():
+        assert (t * 2).item() == 2 * t.item()
+
+
+def test_a_result_whose_graph_backward_has_freed_is_a_constant():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+
+    @tg.compile
+    def step(x):
+        loss = np.sum(x * W)
+        loss.backward()
+        return loss
+
+    total = step(np.ones(4)) + step(np.ones(4))
+    assert total.item() == 2 * np.sum(W.data)
 
 
 def test_recorded_arguments_run_eagerly():
@@ -266,7 +310,7 @@ def test_a_value_that_is_kept_outside_is_refused():
     assert kept == []
 
 
-def test_a_hook_of_a_parameter_is_refused_also_later():
+def test_a_hook_of_a_parameter_switches_programs_off_and_says_so_once():
     W = tg.Tensor(np.ones(2), requires_grad=True)
 
     @tg.compile
@@ -275,11 +319,31 @@ def test_a_hook_of_a_parameter_is_refused_also_later():
 
     step(np.ones(2))
     remove = W.register_hook(lambda g: g * 2)
-    with pytest.raises(TypeError, match="a parameter has a hook"):
+    with pytest.warns(RuntimeWarning, match="step runs eagerly: a parameter has a hook"):
         step(np.ones(2))
-    remove()
     step(np.ones(2))
-    assert W.grad.data.tolist() == [2, 2]
+    assert W.grad.data.tolist() == [5, 5]
+    with pytest.raises(tg.Watched, match="a parameter has a hook"):
+        step.by_program(np.ones(2))
+    remove()
+    step.by_program(np.ones(2))
+    assert W.grad.data.tolist() == [6, 6]
+
+
+@pytest.mark.parametrize("watching", [tg.detect_anomaly, tg.trace])
+def test_what_watches_every_call_switches_programs_off_and_says_so_once(watching):
+    def inverse(x):
+        return 1 / x
+
+    f = tg.compile(inverse)
+    x = np.ones(2)
+    with watching(), pytest.warns(RuntimeWarning, match="inverse runs eagerly: detect_anomaly or"):
+        f(x)
+    with watching():
+        assert f(x).tolist() == [1, 1]
+        with pytest.raises(tg.Watched):
+            f.program(x)
+    f.by_program(x)
 
 
 def test_an_optimizers_step_inside_is_refused_and_nothing_is_left_behind():
