@@ -18,6 +18,7 @@ from tensorgrad.program.recorder import Recorder
 PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 CONTAINERS_OF_VALUES = (dict, list, set, deque)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+FOUND_VALUES = (TensorBase, np.ndarray, np.random.Generator, np.random.RandomState)
 SLOT = TensorBase.__dict__["_value"]
 MOST_OBJECTS = 20_000  # objects that are looked at
 
@@ -124,24 +125,29 @@ class Outside:
 
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
-        if isinstance(x, TensorBase):
-            if isinstance(getattr(type(x), "node", None), property):  # a result without a graph
-                return
-            self.tensors[id(x)] = x
-        elif isinstance(x, np.ndarray):
-            self.arrays.append(x)
-        elif isinstance(x, (np.random.Generator, np.random.RandomState)):
-            self.generators.append(x)
+        if isinstance(x, FOUND_VALUES):
+            self.value(x)
         elif isinstance(x, FUNCTIONS):
             yield from self.function(x)
         elif isinstance(x, CONTAINERS_OF_VALUES):
             yield from self.container(x)
+        elif "__wrapped__" in getattr(x, "__dict__", ()):  # as compiled functions have it
+            yield x.__wrapped__
         elif isinstance(x, (tuple, frozenset)):
             yield from x
         elif is_object(x):
             yield from self.object(x)
         elif isinstance(x, type):
             yield from methods_of(x)
+
+    def value(self, x: Any) -> None:
+        """Note a tensor, an array or a generator."""
+        if isinstance(x, np.ndarray):
+            self.arrays.append(x)
+        elif not isinstance(x, TensorBase):
+            self.generators.append(x)
+        elif not isinstance(getattr(type(x), "node", None), property):  # a result without a graph
+            self.tensors[id(x)] = x
 
     def container(self, x: Any) -> Iterator[Any]:
         """Yield the items of a container."""
