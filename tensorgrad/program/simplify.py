@@ -221,10 +221,10 @@ def shape_of(x: Any) -> Any:
 
 def uses_of(steps: list[Step], outputs: list[Var]) -> dict[Var, int]:
     """Count how often each variable is read."""
-    return counted([v for step in steps for v in step.reads()] + list(variables(outputs)))
+    return occurrences([v for step in steps for v in step.reads()] + list(variables(outputs)))
 
 
-def counted(read: list[Var]) -> dict[Var, int]:
+def occurrences(read: list[Var]) -> dict[Var, int]:
     """Count how often each variable occurs."""
     found: dict[Var, int] = {}
     for v in read:
