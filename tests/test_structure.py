@@ -28,7 +28,7 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "guards", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",

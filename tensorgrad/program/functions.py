@@ -13,7 +13,7 @@ from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.copied import AS_ARRAYS, Renamed, definition, used_names
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.simplify import counted
+from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -89,7 +89,7 @@ class Functions:
         for v in given:
             v.name = writer.names.new(branches.group.names.get(v) or v.name or "value")
             writer.texts[v] = Expr(v.name)
-        writer.uses = counted(branches.parts())
+        writer.uses = occurrences(branches.parts())
         try:
             lines = branch_lines(writer, branches.root, 4)
         finally:
