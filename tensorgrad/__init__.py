@@ -1,5 +1,6 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
+from tensorgrad import neighbours as _neighbours  # noqa: F401  # registers a backend in einops
 from tensorgrad import scipy as _scipy  # noqa: F401  # registers its tables
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads

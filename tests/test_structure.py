@@ -16,7 +16,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "__init__"],
+    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
         "words", "config", "figures", "archive", "seeding", "bits", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
@@ -28,11 +28,12 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "simplify", "tracing", "comparison", "capture",
-        "text", "constants", "expressions", "source",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "capture",
+        "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
-    "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "functions", "tables", "special", "__init__"],
+    "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special", "linalg", "densities", "stats", "sparse", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",

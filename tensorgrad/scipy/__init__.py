@@ -12,6 +12,7 @@ from tensorgrad.rules import LATER
 __all__ = ["linalg", "sparse", "special", "stats"]  # imported at first use
 
 LATER["scipy.special"] = "tensorgrad.scipy.tables"
+LATER["scipy.sparse"] = "tensorgrad.scipy.sparse"
 
 
 def __getattr__(name: str) -> Any:
