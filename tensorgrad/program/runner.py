@@ -118,7 +118,7 @@ class Runner:
 
     def fits(self) -> bool:
         """Return True if what the function uses from outside is as it was."""
-        try:  # the values of most guards are the same objects, and are compared without a call of each guard
+        try:  # most values are the same objects, which is seen without a call of each guard
             for where, key, value, guard in self.looked_up:
                 now = where.cell_contents if key is None else where[key]
                 if now is not value and not guard.holds():
