@@ -41,7 +41,8 @@ class Constants:
         self.taken: Any = None
         self.warns = False
         self.generators: list[tuple[str, Any]] = []
-        self.in_checks: dict[int, str] = {}  # what stands for objects that only errors show
+        self.only_in_checks: set[int] = set()  # objects that only messages of errors show
+        self.alone: dict[str, str] = {}  # what a text without them has in place of these lines
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
@@ -71,7 +72,7 @@ class Constants:
 
     def other(self, x: Any, inner: Any) -> Expr:
         if isinstance(x, dict):
-            parts = ", ".join(f"{k!r}: {inner(v).text}" for k, v in x.items())
+            parts = ", ".join(f"{text.quoted(k)}: {inner(v).text}" for k, v in x.items())
             return Expr(f"{{{parts}}}")
         if isinstance(x, np.dtype):
             return Expr(text.dtype(x))

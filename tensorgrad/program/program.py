@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad.program.constants import SMALL
 from tensorgrad.program.steps import Var
-from tensorgrad.program.text import defined_array, string
+from tensorgrad.program.text import defined_array
 from tensorgrad.program.writing import Text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Program:
     @property
     def source(self) -> str:
         """The text. It runs without tensorgrad, if no note in it says otherwise."""
-        return self._text.text(constants=constant_lines(self._text))
+        return self._text.alone(constant_lines(self._text))
 
     def __str__(self) -> str:
         return self.source
@@ -133,9 +133,7 @@ def constant_lines(text: Text) -> list[str]:
             file = f'np.load(__file__.removesuffix(".py") + ".npz")["{name}"]'
             lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
     for name, x in text.constants.objects.values():
-        if id(x) in text.constants.in_checks:
-            shown = text.constants.in_checks[id(x)]
-            lines.append(f"{name} = {string(shown)}" + ".format" * (shown != repr(x)))
-        elif name not in (*text.layout.positional, *text.parameters):
+        known = name in (*text.layout.positional, *text.parameters)
+        if not known and id(x) not in text.constants.only_in_checks:
             lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
     return lines

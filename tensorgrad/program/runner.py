@@ -11,7 +11,7 @@ from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
-from tensorgrad.program.steps import Var, hint, resolved
+from tensorgrad.program.steps import OF_RESULT, Var, hint, resolved
 from tensorgrad.program.tracing import results_in
 from tensorgrad.program.writing import Layout, Text, is_array
 from tensorgrad.transforms.trees import leaves_of, tree_map
@@ -60,7 +60,7 @@ class Runner:
         """Trace the function, and write its program."""
         trace = captured.run()
         name_result(trace, self.f)
-        text = Text(trace, layout, paths, captured.outside.names)
+        text = Text(trace, layout, paths, captured.outside.names, captured.outside.owned)
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text
@@ -151,7 +151,7 @@ def name_result(trace: Any, f: Any) -> None:
     taken = getattr(f, "__name__", "")  # by the program itself
     first = first and resolved(first)
     if first is not None and first.gradient_of is None and name.isidentifier() and name != taken:
-        hint(first, name, 2)
+        hint(first, name, OF_RESULT)
 
 
 def array_of(x: Any) -> Any:

@@ -31,6 +31,11 @@ def string(x: str) -> str:
     return json.dumps(x, ensure_ascii=False)
 
 
+def quoted(key: Any) -> str:
+    """Return the key of a dict."""
+    return string(key) if isinstance(key, str) else repr(key)
+
+
 def broken(function: str, parts: list[str], before: int) -> str:
     """Return `function(parts)`, over several lines if it is too long behind `before` characters."""
     whole = f"{function}({', '.join(parts)})"
@@ -119,6 +124,8 @@ def typed_number(x: np.generic) -> Expr:
 def dtype(x: np.dtype[Any]) -> str:
     """Return a dtype."""
     name = x.type.__name__
+    if x == np.bool_:
+        return "bool"
     return (
         f"np.{name}" if getattr(np, name, None) is x.type and x.isnative else f"np.dtype({x.str!r})"
     )
@@ -144,7 +151,7 @@ def regular_array(x: np.ndarray) -> Expr | None:
 
 def size_text(x: ArgumentSize, length: Callable[[int], Expr]) -> Expr:
     """Return a number that follows the lengths of arguments, as 1 / len(x)."""
-    count = counted(x.whole, length)
+    count = whole_text(x.whole, length)
     if x.form == "ratio":
         return binary("/", number(x.number), count)
     if x.form == "multiple":
@@ -155,7 +162,7 @@ def size_text(x: ArgumentSize, length: Callable[[int], Expr]) -> Expr:
     return call("np.sqrt", [count], {}) if x.form == "root" else count
 
 
-def counted(x: Whole, length: Callable[[int], Expr]) -> Expr:
+def whole_text(x: Whole, length: Callable[[int], Expr]) -> Expr:
     """Return an integer that follows the lengths of arguments, as 2 * len(x) - 1."""
     found = functools.reduce(lambda a, b: binary("*", a, b), map(length, x.lengths))
     if x.times != 1:
