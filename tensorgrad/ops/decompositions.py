@@ -142,9 +142,8 @@ def _eig(g, out, _a):
     shapes = eig_shapes(_a)
     v, w = unpack_marked(out, shapes, RULE)
     gv, gw, marker = unpack(g, *shapes, (3,))
-    if (
-        _a.dtype.kind != "c"
-    ):  # the vector of a real value stays real, whatever dtype NumPy returns it in
+    # The vector of a real value stays real, whatever dtype NumPy returns it in.
+    if _a.dtype.kind != "c":
         gv = np.where(np.expand_dims(values(w).imag == 0, -2), np.real(gv), gv)
     inner = np.matmul(np.matrix_transpose(gv), v)
     along = np.diagonal(inner, 0, -2, -1)

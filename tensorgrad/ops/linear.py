@@ -105,9 +105,8 @@ def _einsum_call(*operands, optimize=False, out=None, dtype=None, order="K", cas
         )
     parts = [p.replace("...", dots[len(dots) - n :]) for p, n in zip(parts, ranks, strict=True)]
     output = output.replace("...", dots)
-    if len(parts) > 1 or set(parts[0]) != set(
-        output
-    ):  # else NumPy returns a view, whatever the dtype
+    # Else NumPy returns a view, whatever the dtype.
+    if len(parts) > 1 or set(parts[0]) != set(output):
         arrays = cast_operands(arrays, dtype, casting)
     return einsum(*arrays, subscripts=f"{','.join(parts)}->{output}")
 

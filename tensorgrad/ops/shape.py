@@ -80,9 +80,8 @@ for _function in (np.reshape, np.ravel):
 @composite(np.concatenate)
 def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     refuse_out("concatenate", out)
-    if (
-        axis is None and dtype is None
-    ):  # Python's numbers, possible only here, do not count for the dtype
+    # Python's numbers, possible only here, do not count for the dtype.
+    if axis is None and dtype is None:
         dtype = np.result_type(
             *(a if type(a) in (int, float, complex) else as_array(a).dtype for a in arrays)
         )
