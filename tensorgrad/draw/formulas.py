@@ -63,7 +63,8 @@ def formula(vertex: Vertex) -> dict[str, Any]:
     assert op is not None
     names = tuple(slot_name(op, slot) for slot in range(len(vertex.inputs)))
     call = CallShapes.of(vertex, names)
-    whole, *parts = _lines(op, call)
+    first, *parts = _lines(op, call)
+    whole = first or ""
     parts = [*parts, *[None] * (len(names) - len(parts))]
     return {
         "text": _titled("out", whole),
@@ -111,7 +112,7 @@ def _generic(op: Op, call: CallShapes) -> Sequence[str | None]:
     written = ", ".join([*call.names, *keywords])
     whole = f"{op.name}({written})"
     plain = not any(re.search(r":|\.\.\.|…|array of", text) for text in (*keywords, *call.texts))
-    rules = written_rules(op)
+    rules = list(written_rules(op))
     each = rules * len(call.names) if isinstance(op, EachOp) else rules
     lines = [None if r is None else _rule_source(r, call) for r in each]
     if not plain:
@@ -172,7 +173,7 @@ class Readable(ast.NodeTransformer):
         if name == "np":
             return ast.Name(node.attr)
         shape = self.call.shape_of(name) if node.attr == "shape" else None
-        return node if shape is None else ast.Constant(shape)
+        return node if shape is None else ast.parse(repr(shape), mode="eval").body
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         name = node.id.lstrip("_")
