@@ -26,14 +26,18 @@ ROOMS = {
 FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
-    "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "guards", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
-    "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special", "linalg", "densities", "stats", "sparse", "__init__"],
+    "tensorgrad/scipy": [
+        "families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
+        "linalg", "densities", "stats", "sparse",
+        "values", "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
+    ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",

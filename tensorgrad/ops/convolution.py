@@ -72,20 +72,27 @@ def columns(x, windows, groups):
 
     Shapes: x (N, L₁, …, Lₙ, C) -> (G, windows, K₁ ⋯ Kₙ C / G), valid until the next one is asked for.
     """
-    n, C, everything = len(x), x.shape[-1], slice(None)
+    C, everything = x.shape[-1], slice(None)
     items, seats = items_of(x, windows, groups)
     places, width = math.prod(seats.size), math.prod(windows.size) * (C // groups)
+    # Of numbers the windows of a place lie side by side, so that whole rows are copied.
+    single = width == places
     buffer, found = np.zeros(0), []
-    for samples, rows in blocks(n, windows.counts, width * groups * x.itemsize):
+    for samples, rows in blocks(len(x), windows.counts, width * groups * x.itemsize):
         heights = rows.stop - rows.start
-        shape = (groups, samples.stop - samples.start, heights, *windows.counts[1:], places)
+        shape = (samples.stop - samples.start, heights, *windows.counts[1:])
+        shape = (groups, places, *shape) if single else (groups, *shape, places)
         if buffer.shape[: len(shape)] != shape or heights < windows.counts[0]:
             # In which nothing is written to the padding.
             buffer = create(np.zeros, items, (*shape, *items.shape[x.ndim :]), items.dtype)
             found = list(stretches(seats, items.shape[2 : x.ndim], rows))
         for place, seen, at in found:
-            buffer[(everything, everything, *seen, place)] = items[(everything, samples, *at)]
-        yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, width)
+            to = (place, everything, *seen) if single else (everything, *seen, place)
+            buffer[(everything, *to)] = items[(everything, samples, *at)]
+        if single:
+            yield samples, rows, np.swapaxes(buffer.reshape(groups, width, -1), -1, -2)
+        else:
+            yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, width)
 
 
 def by_group(x, groups):

@@ -13,7 +13,7 @@ from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.copied import AS_ARRAYS, OF_KINDS, Renamed, definition, used_names
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.simplify import counted
+from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -48,7 +48,7 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        writer = LineWriter(self.constants, LocalNames())
+        writer = LineWriter(self.constants, LocalNames(self.objects_in(block)))
         writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
             v.name = writer.names.new(known.get(v) or base_of(v))
@@ -89,7 +89,7 @@ class Functions:
         for v in given:
             v.name = writer.names.new(branches.group.names.get(v) or v.name or "value")
             writer.texts[v] = Expr(v.name)
-        writer.uses = counted(branches.parts())
+        writer.uses = occurrences(branches.parts())
         try:
             lines = branch_lines(writer, branches.root, 4)
         finally:
@@ -98,6 +98,13 @@ class Functions:
         parameters = f"({', '.join(writer.texts[v].text for v in given)}):"
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
+
+    def objects_in(self, block: list[Step]) -> list[str]:
+        """Return the names of functions without text, which a variable of the block would hide."""
+        for step in block:
+            if step.form == "call":
+                self.constants.function(step.callee)
+        return [name for name, _ in self.constants.objects.values()]
 
     def define(self, name: str, body: str) -> str:
         """Return the name of a function with this text, which is defined if it is new."""
@@ -150,7 +157,7 @@ class Functions:
             if value.__name__ in sys.stdlib_module_names:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
-            return None
+            return self.constants.imported(value.__name__)
         if isinstance(value, (int, float, str, bool)):
             return repr(value)
         module = getattr(value, "__module__", None) or ""

@@ -10,26 +10,28 @@ from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.operands import as_ndarray, is_foreign, plain_array
 
-SCIPY = {  # a part of SciPy that converts a tensor, and what takes it as it is
+REMEDIES = {  # the part of a library that converts a tensor, and what to write there
     "scipy.sparse": "for A @ t with a sparse A, write tensorgrad.scipy.sparse.matmul(A, t), or "
     "t @ A for the product from the left; ",
     "scipy.special": "tensorgrad.scipy.special has this function for tensors, or the reason; ",
     "scipy.linalg": "tensorgrad.scipy.linalg has the functions that take tensors; ",
     "scipy.stats": "tensorgrad.scipy.stats has the distributions that take tensors; ",
+    "xarray": "in xarray, write xr.apply_ufunc with a NumPy function, such as np.interp; ",
 }
 
 
-def remedy_for_scipy() -> str:
-    """Return what to write if SciPy's code is what converts a tensor, found among the callers."""
+def calling_library() -> str | None:
+    """Return the library of REMEDIES whose code is running, found among the callers."""
     frame: Any = sys._getframe(2)
     for _ in range(8):
         if frame is None:
             break
-        module = ".".join(frame.f_globals.get("__name__", "").split(".")[:2])
-        if module in SCIPY:
-            return SCIPY[module]
+        parts = frame.f_globals.get("__name__", "").split(".")
+        for name in (parts[0], ".".join(parts[:2])):
+            if name in REMEDIES:
+                return name
         frame = frame.f_back
-    return ""
+    return None
 
 
 class Interop(TensorBase):
@@ -63,11 +65,11 @@ class Interop(TensorBase):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:
+            remedy = REMEDIES.get(calling_library() or "", "")
             raise TypeError(
                 "making an ndarray of a tensor that requires a gradient would lose the gradient; "
-                f"{remedy_for_scipy()}use .detach() or .data to do so on purpose, np.stack for a "
-                "list of tensors, and for ndarray[i] = tensor np.zeros_like(tensor) in the "
-                "ndarray's place"
+                f"{remedy}use .detach() or .data to do so on purpose, np.stack for a list of "
+                "tensors, and for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
             )
         return np.array(self._value, dtype, copy=copy)
 

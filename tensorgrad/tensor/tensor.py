@@ -30,6 +30,7 @@ from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.ops.writes import FILLING
 from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
 from tensorgrad.tensor.attributes import Attributes
+from tensorgrad.tensor.interop import calling_library
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
 from tensorgrad.tensor.words import Words
@@ -222,7 +223,8 @@ class Tensor(Attributes, Signatures, Words):
         return _rebuild(self.data, self.requires_grad, self.name, self.is_frozen)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
-        if not self.is_leaf:
+        # A DataArray copies its array deeply, also where it sorts: no new leaf is meant.
+        if not self.is_leaf or (self.node is not None and calling_library() == "xarray"):
             return np.copy(self)  # recorded
         return _rebuild(self.data.copy(), self.requires_grad, self.name, self.is_frozen)
 
