@@ -29,7 +29,8 @@ FILES = {
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
         "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
-        "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
+        "functions", "writing", "drawing", "onnx_sizes", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks",
+        "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
@@ -214,6 +215,7 @@ HEAVY = [
     "hypothesis",
     "jax",
     "matplotlib",
+    "onnx",
     "pooch",
     "safetensors",
     "threadpoolctl",

@@ -68,7 +68,8 @@ class StepRecorder:
         found = self.lifted(result, args, kwargs, step)
         step.outs = substituted_in(found, stored)
         given = set(variables((step.args, step.kwargs)))
-        if not step.writes and (step.outs is None or step.outs in given):
+        same = type(step.outs) is Var and step.outs in given
+        if not step.writes and (step.outs is None or same):
             return found  # as astype does that has nothing to do
         step.group, step.scope = self.group, STATE.get().scope
         name, rank, step.place = look_back()

@@ -1,6 +1,7 @@
 """Runner: a program together with how it is called."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, wrap
@@ -8,6 +9,7 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.keys import SWITCH, plan_of
+from tensorgrad.program.onnx_calls import Example, without_arrays
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import results_in, same_bits, wrapper_of
 from tensorgrad.program.steps import Var, hint
@@ -24,23 +26,14 @@ class Runner:
         shown = tuple(None if i in static else x for i, x in enumerate(args))
         leaves = leaves_of((shown, kwargs))
         arrays = [array_of(x) for x in leaves if is_array(x)]
-
-        def call(stand_ins: list[Any]) -> Any:
-            found = iter(stand_ins)
-
-            def stand_in(x: Any) -> Any:
-                if not is_array(x):
-                    return x
-                return wrap(next(found)) if isinstance(x, TensorBase) else next(found)
-
-            inputs = [x if i in static else tree_map(stand_in, x) for i, x in enumerate(args)]
-            return f(*inputs, **tree_map(stand_in, kwargs))
-
+        call = caller(f, args, kwargs, static)
         generators = [x for _, x in layout.static]
+        self.example = Example(call, f, generators)
         captured = Captured(call, f, arrays, generators)
         trace = captured.run()
         name_result(trace, f)
-        text = Text(trace, layout, layout.paths(shown, kwargs), captured.outside.names)
+        self.known = captured.outside.names
+        text = Text(trace, layout, layout.paths(shown, kwargs), self.known)
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text
@@ -116,6 +109,25 @@ class Runner:
             self.text.note(error)
             raise
         return result if self.finish is None else self.finish(result)
+
+
+def caller(f: Any, args: Any, kwargs: Any, static: Any) -> Callable[[list[Any]], Any]:
+    """Return a function that calls f with stand-ins in place of the arrays in its arguments."""
+    args = [x if i in static else without_arrays(x, is_array) for i, x in enumerate(args)]
+    kwargs = without_arrays(kwargs, is_array)
+
+    def call(stand_ins: list[Any]) -> Any:
+        found = iter(stand_ins)
+
+        def stand_in(x: Any) -> Any:
+            if not is_array(x):
+                return x
+            return wrap(next(found)) if isinstance(x, TensorBase) else next(found)
+
+        inputs = [x if i in static else tree_map(stand_in, x) for i, x in enumerate(args)]
+        return f(*inputs, **tree_map(stand_in, kwargs))
+
+    return call
 
 
 def name_result(trace: Any, f: Any) -> None:
