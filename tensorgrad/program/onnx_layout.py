@@ -85,21 +85,43 @@ def identity(first: list[int], second: list[int]) -> bool:
 
 
 def fits_before(g: OnnxGraph, reader: OnnxNode, name: str, perm: list[int]) -> bool:
-    """Return True if an operator can be applied before a transposition; transpose its constant."""
+    """Return True if an operator can be applied before a transposition, its other operand too."""
     if reader.op in ELEMENT_BY_ELEMENT:
         return True
     if reader.op not in PAIRS or len(reader.inputs) != 2 or reader.inputs.count(name) != 1:
         return False
     (other,) = (k for k in reader.inputs if k != name)
-    if other not in g.arrays or g.arrays[other].ndim > len(perm):
+    shape = g.arrays[other].shape if other in g.arrays else shapes_of(g).get(other)
+    if shape is None or len(shape) > len(perm) or sum(n != 1 for n in shape) > 1:
         return False
-    array = g.arrays[other]
-    if array.ndim:
-        if len(readers_of(g, other)) > 1:
-            return False
-        whole = array.reshape((1,) * (len(perm) - array.ndim) + array.shape)
-        g.arrays[other] = np.ascontiguousarray(whole.transpose(np.argsort(perm)))
+    if shape:
+        whole = (1,) * (len(perm) - len(shape)) + shape
+        reader.inputs[reader.inputs.index(other)] = column(
+            g, reader, other, tuple(whole[k] for k in np.argsort(perm))
+        )
     return True
+
+
+def shapes_of(g: OnnxGraph) -> dict[str, Any]:
+    """Return the shapes of the values that do not depend on the batch size."""
+    shapes = {name: g.shape(v) for v, name in g.values.items()}
+    return {k: shape for k, shape in shapes.items() if all(isinstance(n, int) for n in shape)}
+
+
+def column(g: OnnxGraph, reader: OnnxNode, name: str, shape: tuple[int, ...]) -> str:
+    """Return a vector in the shape that fits other axes, by a node before its reader."""
+    if name in g.arrays and len(readers_of(g, name)) == 1:
+        g.arrays[name] = np.ascontiguousarray(g.arrays[name].reshape(shape))
+        return name
+    key = ("column", name, shape)
+    if key not in g.known:
+        count = len(g.nodes)
+        g.known[key] = g.node("Reshape", name, g.shape_input(shape), dtype=g.dtypes[name])
+        made = g.nodes[count:]
+        del g.nodes[count:]
+        source = max((i for i, n in enumerate(g.nodes) if name in n.outputs), default=-1)
+        g.nodes[source + 1 : source + 1] = made
+    return g.known[key]
 
 
 def sink(g: OnnxGraph, node: OnnxNode, reader: OnnxNode) -> None:

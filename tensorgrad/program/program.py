@@ -11,6 +11,7 @@ import numpy as np
 from tensorgrad.files import write_file
 from tensorgrad.program.constants import SMALL
 from tensorgrad.program.onnx_export import onnx_bytes
+from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array, string
 from tensorgrad.program.writing import Text
@@ -50,7 +51,8 @@ class Program:
     @property
     def inputs(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """The shape and dtype of each array that the text takes, by its name."""
-        read = [v for source, v in self._text.trace.externals if source in self._text.read]
+        ids = set(map(id, self._text.read))  # tensors are not compared by ==
+        read = [v for source, v in self._text.trace.externals if id(source) in ids]
         return {v.name: (v.shape, v.dtype) for v in (*self._text.trace.inputs, *read)}
 
     @property
@@ -62,6 +64,12 @@ class Program:
     def constants(self) -> dict[str, np.ndarray]:
         """The arrays that are neither arguments nor tensors: part of the program, by name."""
         return dict(self._text.constants.arrays.values())
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The arrays of tensors from outside that the text takes, as they are now, by name."""
+        pairs = zip(self._text.parameters, self._text.read, strict=True)
+        return {name: source.read() for name, source in pairs if type(source) is not Fixed}
 
     @property
     def memory(self) -> int:
