@@ -1,11 +1,30 @@
 """Fixtures for every test and doctest."""
 
+import contextlib
+import importlib.util
+
 import pytest
 
-from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC, UNSUPPORTED
+from tensorgrad.rules import (
+    COMPOSITE,
+    LATER,
+    NONDIFFERENTIABLE,
+    RULES,
+    STATIC,
+    UNSUPPORTED,
+    load_tables,
+)
+
+# Loaded in the middle of a test, tables of other libraries would be undone below.
+for _library in list(LATER):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_library)
+load_tables()
 
 # A user's program, which the type checkers read: importing it for doctests would declare its rules.
 collect_ignore = ["tests/typing_sample.py"]
+if importlib.util.find_spec("scipy") is None:
+    collect_ignore += ["tensorgrad/scipy", "tests/scipy", "docs/scipy_functions.py"]
 
 
 @pytest.fixture(autouse=True)

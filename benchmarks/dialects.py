@@ -17,33 +17,53 @@ Formula = Callable[..., Any]
 Inputs = tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]  # leaves, constants
 
 
+OURS = SimpleNamespace(
+    tanh=np.tanh,
+    exp=np.exp,
+    relu=tg.relu,
+    linear=tg.linear,
+    cross_entropy=tg.softmax_cross_entropy,
+    logsumexp=tg.logsumexp,
+    max=np.max,
+    sum=np.sum,
+    mean=np.mean,
+    var=np.var,
+    rows=lambda x, index: x[index],
+)
+
+
 def _tensorgrad(formula: Formula, inputs: Inputs) -> Step:
     leaves = [tg.Tensor(x, requires_grad=True) for x in inputs[0]]
-    xp = SimpleNamespace(
-        tanh=np.tanh,
-        exp=np.exp,
-        relu=tg.relu,
-        linear=tg.linear,
-        cross_entropy=tg.softmax_cross_entropy,
-        logsumexp=tg.logsumexp,
-        max=np.max,
-        sum=np.sum,
-        mean=np.mean,
-        var=np.var,
-        rows=lambda x, index: x[index],
-    )
 
     def step() -> Any:
         for p in leaves:
             p.grad = None
-        out = formula(xp, *leaves, *inputs[1])
+        out = formula(OURS, *leaves, *inputs[1])
         out.backward()
         return out, *[p.grad for p in leaves]
 
     return step
 
 
-def _torch(formula: Formula, inputs: Inputs) -> Step:
+def _compiled(formula: Formula, inputs: Inputs) -> Step:
+    args = [*inputs[0], *inputs[1]]
+    f = compiled_gradient(formula, len(inputs[0]))
+    f.program(*args)  # traced now, so that the memory of a step is not that of tracing
+
+    def step() -> Any:
+        out, grads = f(*args)
+        return out, *grads
+
+    return step
+
+
+def compiled_gradient(formula: Formula, leaves: int) -> Any:
+    """Return the compiled function from the leaves and constants to the value and its gradients."""
+    value_and_grad = tg.value_and_grad(lambda *args: formula(OURS, *args), tuple(range(leaves)))
+    return tg.compile(value_and_grad)
+
+
+def _torch(formula: Formula, inputs: Inputs, compiled: bool = False) -> Step:
     import torch
     import torch.nn.functional as F
 
@@ -63,14 +83,24 @@ def _torch(formula: Formula, inputs: Inputs) -> Step:
         rows=lambda x, index: F.embedding(index, x),
     )
 
+    def value(*args: Any) -> Any:
+        return formula(xp, *args)
+
+    f = torch.compile(value) if compiled else value
+
     def step() -> Any:
         for p in leaves:
             p.grad = None
-        out = formula(xp, *leaves, *constants)
+        out = f(*leaves, *constants)
         out.backward()
         return out, *[p.grad for p in leaves]
 
     return step
+
+
+def torch_compiled(formula: Formula) -> Callable[[Inputs], Step]:
+    """Return the step of a formula by torch.compile, which takes a minute to compile the longer ones."""
+    return lambda inputs: _torch(formula, inputs, compiled=True)
 
 
 def _jax(formula: Formula, inputs: Inputs, jit: bool = True) -> Step:
@@ -166,6 +196,7 @@ def _mygrad(formula: Formula, inputs: Inputs) -> Step:
 
 DIALECTS = {
     "tensorgrad": _tensorgrad,
+    "compiled": _compiled,
     "torch": _torch,
     "jax": _jax,
     "jax eager": _jax_eager,

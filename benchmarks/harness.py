@@ -38,8 +38,8 @@ class Workload:
     """One row of the benchmarks: the work, each peer's implementation, and the goals.
 
     `inputs(quick)` makes the inputs of all peers; `ways` maps a peer to a function of them that returns its step or
-    Run. A time is divided by `count` and reported in `unit`. `goals` maps a peer to the largest ratio ours / theirs
-    to reach, `limit` is the largest value to reach.
+    Run. A time is divided by `count` and reported in `unit`. `goals` maps a peer, or a pair as in
+    `report.parse_goal`, to the largest ratio ours / theirs to reach; `limit` is the largest value to reach.
     """
 
     name: str
@@ -75,7 +75,7 @@ def measure(
 
     Raises: DisagreementError if a peer computes different answers.
     """
-    runs = dict(_set_up(workload, workload.inputs(quick), say))
+    runs = dict(_set_up(workload, workload.inputs(quick), quick, say))
     check_answers(workload, runs)
     entrants = [(p, n, run) for p, run in runs.items() for n in _threads(workload, p)]
     results = [Measured(p, n, []) for p, n, _ in entrants]
@@ -96,11 +96,13 @@ def measure(
 
 
 def _set_up(
-    workload: Workload, inputs: Any, say: Callable[[str], None]
+    workload: Workload, inputs: Any, quick: bool, say: Callable[[str], None]
 ) -> Iterator[tuple[str, Run]]:
     for peer, way in workload.ways.items():
         if package := missing(peer):
             say(f"{workload.name}: {PEERS[peer].title} omitted, because {package} is not installed")
+            continue
+        if quick and PEERS[peer].slow:
             continue
         run = way(inputs)
         yield peer, run if isinstance(run, Run) else Run(run)

@@ -3,6 +3,7 @@
 import datetime
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from benchmarks.harness import CORES, Measured, Workload
 from benchmarks.peers import PEERS
 
 VARIABLES = ("OPENBLAS_", "MKL_", "OMP_", "XLA_FLAGS", "ONEDNN_")
-PACKAGES = "numpy torch jax autograd mygrad micrograd threadpoolctl"
+PACKAGES = "numpy torch jax autograd mygrad micrograd tangent-ad threadpoolctl"
 
 
 def machine() -> dict[str, Any]:
@@ -57,6 +58,38 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def save(result: dict[str, Any], path: str) -> None:
+    """Write the report as JSON."""
+    Path(path).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def merged(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one report of several runs on one machine, in which later rows replace those of the same workload.
+
+    Each row keeps the time when it was measured; the report has the settings and the date of the last run.
+    Raises: ValueError if the machines or their settings differ, or some were quick.
+    """
+    last, rows = results[-1], {}
+    for result in results:
+        if different := _differences(result, last):
+            raise ValueError(
+                "only runs with the same machine and settings can be merged, but these differ in "
+                + ", ".join(different)
+            )
+        for row in result["rows"]:
+            rows[row["workload"]] = {"time": result["machine"]["date"]} | row
+    families = list(dict.fromkeys(row["family"] for row in rows.values()))
+    ordered = sorted(rows.values(), key=lambda row: families.index(row["family"]))
+    return last | {"rows": ordered}
+
+
+def _differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """List in what the settings of two runs differ; a package that only one of them had does not count."""
+    one, other = ({"quick": r["quick"]} | r["machine"] | r["machine"]["versions"] for r in (a, b))
+    names = (one.keys() & other.keys()) - {"date", "versions"}
+    return sorted(name for name in names if one[name] != other[name])
+
+
 def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, Any]:
     return {
         "family": family,
@@ -64,24 +97,31 @@ def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, 
         "unit": workload.unit,
         "goals": dict(workload.goals),
         "limit": workload.limit,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "measured": [vars(m) for m in measured],
     }
 
 
-def best(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return each peer's samples at its best number of threads."""
+def best(row: dict[str, Any], threads: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return each peer's samples at its best number of threads, or at the number given."""
     chosen: dict[str, dict[str, Any]] = {}
     for m in row["measured"]:
         peer = m["peer"]
+        if threads not in (None, m["threads"]):
+            continue
         if peer not in chosen or np.median(m["samples"]) < np.median(chosen[peer]["samples"]):
             chosen[peer] = m
     return chosen
 
 
-def ratios(row: dict[str, Any]) -> dict[str, np.ndarray]:
+def ratios(
+    row: dict[str, Any], mine: str = "tensorgrad", threads: int | None = None
+) -> dict[str, np.ndarray]:
     """Return the quartiles (lower, median, upper) of the ratios ours / theirs of the rounds."""
-    chosen = best(row)
-    ours = np.array(chosen.pop("tensorgrad")["samples"])
+    chosen = best(row, threads)
+    if mine not in chosen:
+        return {}
+    ours = np.array(chosen.pop(mine)["samples"])
     # Both times of a round were measured within about a second, under the same load.
     return {
         peer: np.percentile(ours / np.array(m["samples"]), [25, 50, 75])
@@ -133,22 +173,16 @@ def goals(rows: list[dict[str, Any]]) -> str:
     """Format each goal with its measurement, and the amount by which it is missed."""
     body = []
     for row in rows:
-        ratio = ratios(row)
-        for peer, goal in row["goals"].items():
+        for pair, goal in row["goals"].items():
+            mine, peer, threads = parse_goal(pair)
+            ratio = ratios(row, mine, threads)
             if peer in ratio:
                 low, median, high = ratio[peer]
+                name = row["workload"] + (", compiled" if mine == "compiled" else "")
+                title = PEERS[peer].title + _threads(best(row, threads)[peer], threads)
                 spread = f"{number(low)}–{number(high)}"
-                title = f"{PEERS[peer].title}{_threads(best(row)[peer])}"
-                body.append(
-                    [
-                        row["workload"],
-                        title,
-                        f"≤ {goal:g}",
-                        number(median),
-                        spread,
-                        _verdict(median, goal),
-                    ]
-                )
+                figures = [f"≤ {goal:g}", number(median), spread, _verdict(median, goal)]
+                body.append([name, title, *figures])
         if row["limit"] is not None:
             value = float(np.median(best(row)["tensorgrad"]["samples"]))
             limit = f"≤ {row['limit']:g} {row['unit']}"
@@ -158,7 +192,19 @@ def goals(rows: list[dict[str, Any]]) -> str:
     return table(["goal", "against", "at most", "median", "quartiles", ""], body) if body else ""
 
 
-def _threads(measured: dict[str, Any]) -> str:
+def parse_goal(text: str) -> tuple[str, str, int | None]:
+    """Return the two peers that a goal compares, and the threads that both have, or None for the best number of each.
+
+    The text is "theirs", "ours / theirs" or either of them with ", 1 thread".
+    """
+    pair, _, threads = text.partition(", ")
+    ours, _, theirs = pair.rpartition(" / ")
+    return ours or "tensorgrad", theirs, int(threads.split()[0]) if threads else None
+
+
+def _threads(measured: dict[str, Any], asked: int | None) -> str:
+    if asked:
+        return ", both 1 thread" if asked == 1 else f", both {asked} threads"
     return f", {measured['threads']} threads" if measured["threads"] > 1 else ""
 
 
@@ -167,12 +213,12 @@ def _verdict(value: float, goal: float) -> str:
 
 
 def setting(report: dict[str, Any]) -> str:
-    """Describe a run: its date, machine and versions."""
+    """Describe a run: its dates, machine and versions."""
     m = report["machine"]
+    dates = sorted({row.get("time", m["date"])[:10] for row in report["rows"]})
+    date = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
-    return (
-        f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
-    )
+    return f"{date}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
 
 
 def tables(report: dict[str, Any]) -> str:

@@ -107,9 +107,23 @@ def label(function: Function, names: list[str]) -> str:
 
 def family(function: Function) -> str:
     """Return the file of tensorgrad/ops that defines a function's rule or composite."""
+    return home(function).rpartition(".")[2]
+
+
+def is_numpys(function: Function) -> bool:
+    """Tell the functions of NumPy and of this library, and methods of ufuncs, from all others."""
+    owner = getattr(function, "__self__", None)
+    ufunc = owner if isinstance(owner, np.ufunc) else function
+    if isinstance(ufunc, np.ufunc):
+        return getattr(np, ufunc.__name__, None) is ufunc
+    return (getattr(function, "__module__", None) or "").startswith(("numpy", "tensorgrad"))
+
+
+def home(function: Function) -> str:
+    """Return the module that declares a function differentiable."""
     if function in COMPOSITE:
-        return COMPOSITE[function].__module__.rpartition(".")[2]
-    return next(r for r in RULES[function].rules if r).__module__.rpartition(".")[2]
+        return COMPOSITE[function].__module__
+    return next(r for r in RULES[function].rules if r).__module__
 
 
 def page() -> str:

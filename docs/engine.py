@@ -15,8 +15,8 @@ PAGE = Path(__file__).with_name("engine.md")
 # [`engine/record.py:123 apply`](../tensorgrad/engine/record.py#L123)
 REFERENCE = re.compile(r"\[`([\w/]+\.py):\d+ ([^`]+)`\]\(\.\./tensorgrad/[\w/]+\.py#L\d+\)")
 SIZES = re.compile(r"(?<=<!-- sizes -->\n).*?(?=<!-- end of sizes -->)", re.DOTALL)
-ENGINE = ("rules.py", "joint.py", "engine")
-LAYERS = ("ops", "tensor", "transforms", "debug", "draw", "program")
+ENGINE = ("rules.py", "engine")
+LAYERS = ("joint.py", "ops", "tensor", "transforms", "debug", "draw", "program", "scipy")
 LIMIT = 1000  # lines of code of the engine
 NOT_CODE = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
@@ -71,7 +71,7 @@ def sizes() -> str:
     rows += [row(file.relative_to(ROOT / "tensorgrad").as_posix(), [file]) for file in files]
     total = sum(map(lines_of_code, files))
     rows.append(f"| **the engine** | **{total:,}** | all of the above; at most {LIMIT:,} |\n")
-    rows += [row(f"{name}/", files_of(name)) for name in LAYERS]
+    rows += [row(name if name.endswith(".py") else f"{name}/", files_of(name)) for name in LAYERS]
     return "".join(rows)
 
 

@@ -17,7 +17,7 @@ import nn
 from examples.networks import cnn, mlp, pictures, scaled
 from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
-from examples.results import NAMES, draw_results, draw_step
+from examples.results import NAMES, draw_results, draw_step, write_step
 from examples.terminal import bar, run, say, silence
 from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
@@ -67,7 +67,7 @@ def train(args: argparse.Namespace) -> None:
     model = nn.Model.load(args.resume) if args.resume else build(args, steps)
     check_space(args.out, model)
     X, X_test = pictures(data.X_train), pictures(data.X_test)
-    if args.network == "mlp":
+    if isinstance(model.module[0], nn.Dense):  # which takes the pixels in a row
         X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
     print(model.summary(X.shape[1:]))
     # A resumed training continues with the order of samples of the file, as if not interrupted.
@@ -94,7 +94,9 @@ def train(args: argparse.Namespace) -> None:
     (args.out / CHECKPOINT).unlink(missing_ok=True)  # the model is at least as far
     try:
         draw_results(model, data, args.out)
-        draw_step(model, X[: args.batch_size], data.y_train[: args.batch_size], args.out)
+        batch = X[: args.batch_size], data.y_train[: args.batch_size]
+        draw_step(model, *batch, args.out)
+        write_step(model, *batch, args.out)
     except KeyboardInterrupt as error:
         error.add_note(f"the model is in {args.out / MODEL}; its pictures are not complete")
         raise
@@ -160,11 +162,18 @@ def augmented(
 ) -> nn.augment.AugmentedBatches:
     """Return batches of pictures, some of them mirrored, all moved by up to `--augment` pixels.
 
-    Shapes: X (N, 28, 28), y (N,).
+    Shapes: X (N, 28, 28) or (N, 784), y (N,).
     """
     shift = functools.partial(nn.augment.shift, pixels=args.augment, fill=-1.0)
-    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift]
-    return nn.augment.AugmentedBatches(X, y, changes, batch_size=args.batch_size, rng=args.seed)
+
+    def reshape(pictures: np.ndarray, rng: Any) -> np.ndarray:
+        return pictures.reshape(len(pictures), *X.shape[1:])
+
+    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift, reshape]
+    pictures = X.reshape(len(X), 28, 28)
+    return nn.augment.AugmentedBatches(
+        pictures, y, changes, batch_size=args.batch_size, rng=args.seed
+    )
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The results of a training on Fashion-MNIST, as pictures, and the graph of one of its steps."""
+"""The results of a training on Fashion-MNIST as pictures; one step as a graph and a program."""
 
 from pathlib import Path
 
@@ -76,3 +76,22 @@ def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
             print("wrote", drawing.save(out / name))
         except (ImportError, RuntimeError) as error:
             print(f"no {name}: {error}")
+
+
+def write_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
+    """Write the loss and gradients of a training step as a program that imports only NumPy."""
+
+    def step(pictures: np.ndarray, labels: np.ndarray) -> tg.Tensor:
+        loss = model.loss(model.module(pictures), labels)
+        if penalized:
+            loss = loss + model.module.regularization_loss()
+        loss.backward()
+        return loss.detach()
+
+    penalized = any(module.penalty() is not None for module in model.module.modules())
+    model.module.train().zero_grad()
+    try:
+        tg.compile(step).program(X, y).save(out / "step.py")
+        print("wrote", out / "step.py")
+    except tg.Untraceable as error:
+        print(f"no step.py: {error}")

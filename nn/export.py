@@ -163,6 +163,8 @@ def write_onnx(
     names = dict(module.named_parameters()) | dict(module.named_buffers())
     metadata = {"classes": json.dumps(list(classes))} if classes is not None else {}
     metadata |= {"preprocessing": preprocessing} if preprocessing else {}
+    fixed = [name for name, x in names.items() if not getattr(x, "requires_grad", False)]
+    metadata |= {"parameters": json.dumps(list(names)), "frozen": json.dumps(fixed)}
     function = predictions_of(module, len(samples))
     batch = list(signature(function).parameters)
     program = in_no_grad(tg.compile(function).program, *samples)

@@ -10,6 +10,7 @@ from nn.layers.init import (
     he_uniform,
     lecun,
     lecun_uniform,
+    normal,
     orthogonal,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "he_uniform",
     "lecun",
     "lecun_uniform",
+    "normal",
     "orthogonal",
 ]

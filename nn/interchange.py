@@ -74,13 +74,18 @@ def _torch_arrays(module: Module, names: Mapping[str, str] | None) -> Iterator[T
     """Iterate over the parameters and buffers of a module, with their names in PyTorch."""
     modules = dict(module.named_modules())
     for ours in module.state_dict():
-        owner = ours.rpartition(".")[0]
-        while owner not in modules:  # an array in a list or dict of its module
-            owner = owner.rpartition(".")[0]
-        attribute = ours.removeprefix(f"{owner}.") if owner else ours
+        owner, attribute = _owner(ours, modules)
         name, axes = modules[owner].torch_layout.get(attribute, (attribute, None))
         path = owner if names is None else names.get(owner, owner)
         yield TorchArray(ours, f"{path}.{name}" if path else name, axes)
+
+
+def _owner(name: str, modules: Mapping[str, Module]) -> tuple[str, str]:
+    """Split the name of an array at the outermost module whose layout has it, or at its own."""
+    parts = name.split(".")
+    splits = [(".".join(parts[:i]), ".".join(parts[i:])) for i in range(len(parts))]
+    splits = [pair for pair in splits if pair[0] in modules]
+    return next((pair for pair in splits if pair[1] in modules[pair[0]].torch_layout), splits[-1])
 
 
 def _array(value: Any) -> np.ndarray:

@@ -30,7 +30,7 @@ def integers(x: Any) -> list[int]:
     return [int(v) for v in np.asarray(x).reshape(-1)]
 
 
-def allowed(shape: Sequence[int]) -> tuple[int, ...]:
+def within_limit(shape: Sequence[int]) -> tuple[int, ...]:
     """Return a shape that a file asks for.
 
     Raises: ValueError, before memory is used, if it is larger than any network needs.
@@ -92,7 +92,7 @@ def selu(x: Any, alpha: float = 1.6732632, gamma: float = 1.050701) -> Any:
     return elu(x, alpha, gamma)
 
 
-def gelu(x: Any, approximate: str = "none") -> Any:
+def gelu_by(x: Any, approximate: str = "none") -> Any:
     """Return x Φ(x)."""
     if approximate == "tanh":
         return x * tg.sigmoid(2 * math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x)))
@@ -256,13 +256,13 @@ def scatter_nd(x: Any, indices: Any, updates: Any, reduction: str = "none") -> A
 
 def expand(x: Any, shape: Any) -> Any:
     """Return x repeated along axes of length 1."""
-    return np.broadcast_to(x, np.broadcast_shapes(x.shape, allowed(integers(shape))))
+    return np.broadcast_to(x, np.broadcast_shapes(x.shape, within_limit(integers(shape))))
 
 
 def tile(x: Any, repeats: Any) -> Any:
     """Return x several times along its axes."""
     counts = integers(repeats)
-    allowed([n * k for n, k in zip(x.shape, counts, strict=True)])
+    within_limit([n * k for n, k in zip(x.shape, counts, strict=True)])
     return np.tile(x, tuple(counts))
 
 
@@ -273,7 +273,7 @@ def pad(x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "
     pairs = [(0, 0)] * x.ndim
     for k, axis in enumerate(along):
         pairs[axis] = (amounts[k], amounts[k + len(amounts) // 2])
-    allowed([n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True)])
+    within_limit([n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True)])
     if mode != "constant":
         return np.pad(x, pairs, mode=mode)  # type: ignore[call-overload]
     fill = 0 if value is None else np.asarray(value).reshape(-1)[0]
@@ -283,13 +283,13 @@ def pad(x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "
 def filled(shape: Any, value: Any = None) -> Any:
     """Return an array of one value."""
     fill = np.zeros(1, np.float32) if value is None else np.asarray(value)
-    return np.full(allowed(integers(shape)), fill.reshape(-1)[0], fill.dtype)
+    return np.full(within_limit(integers(shape)), fill.reshape(-1)[0], fill.dtype)
 
 
 def stretch_of_numbers(start: Any, stop: Any, step: Any) -> Any:
     """Return numbers at equal distances."""
     start, stop, step = (np.asarray(v)[()] for v in (start, stop, step))
-    allowed([max(int(np.ceil((stop - start) / step)), 0)])
+    within_limit([max(int(np.ceil((stop - start) / step)), 0)])
     return np.arange(start, stop, step)
 
 
@@ -308,7 +308,7 @@ def one_hot(indices: Any, depth: Any, values: Any, axis: int = -1) -> Any:
     """Return arrays that are `values[1]` at an index and `values[0]` elsewhere."""
     (n,) = integers(depth)
     index = np.asarray(indices) % max(n, 1)
-    allowed([*index.shape, n])
+    within_limit([*index.shape, n])
     off, on = np.asarray(values)
     found = np.where(index[..., None] == np.arange(n), on, off)
     return np.moveaxis(found, -1, axis)

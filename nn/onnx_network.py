@@ -26,7 +26,8 @@ class Operation(NamedTuple):
 class OnnxNetwork(Module):
     """A network from an ONNX file: the nodes of its graph, one after another.
 
-    Its parameters have the names of the file. Running statistics are frozen.
+    Its parameters are those that the file names in its metadata, or else all arrays of
+    floating-point numbers. Running statistics are frozen.
     Shapes: as in the file, where pictures have their channels first.
     """
 
@@ -37,21 +38,20 @@ class OnnxNetwork(Module):
         arrays: dict[str, np.ndarray],
         inputs: list[str],
         outputs: list[str],
+        entries: dict[str, list[str]],
     ) -> None:
         self.path = str(path)
         self.input_names, self.output_names = tuple(inputs), tuple(outputs)
         self.operations = tuple(operations)
-        fixed = {
-            op.inputs[k]
-            for op in operations
-            for k in FIXED_INPUTS.get(op.op, ())
-            if k < len(op.inputs)
-        }
-        fixed |= {name for name in arrays if "running_" in name}
+        pairs = ((op.inputs, FIXED_INPUTS.get(op.op, ())) for op in operations)
+        fixed = {names[k] for names, places in pairs for k in places if k < len(names)}
+        fixed |= {*entries.get("frozen", ())}
+        known = entries.get("parameters")
         self.tensors: dict[str, tg.Tensor] = {}
         self.constants: dict[str, np.ndarray] = {}
         for name, array in arrays.items():
-            if array.dtype.kind == "f" and array.ndim:
+            learns = array.ndim > 0 if known is None else name in known
+            if array.dtype.kind == "f" and learns:
                 self.tensors[name] = tg.Tensor(array, requires_grad=True, name=name)
                 self.tensors[name].requires_grad = name not in fixed
             else:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorgrad as tg
 from nn import onnx_functions as f
 from nn import onnx_layers as layers
+from nn import onnx_sequences as sequences
 
 # Integers among the inputs decide about sizes, axes and places, and are no variables.
 # fmt: off
@@ -23,7 +24,7 @@ ONNX_OPERATORS: dict[str, Callable[..., Any]] = {
     "Einsum": lambda *x, equation: np.einsum(equation, *x), "Elu": f.elu, "Equal": np.equal,
     "Erf": lambda x: 2 * tg.ndtr(x * np.sqrt(2).astype(x.dtype)) - 1, "Exp": np.exp, "Expand": f.expand,
     "Flatten": f.flatten, "Floor": np.floor, "Gather": f.gather, "GatherElements": f.gather_elements,
-    "GatherND": f.gather_nd, "Gelu": f.gelu, "Gemm": f.gemm, "GlobalAveragePool": layers.global_pooling(np.mean),
+    "GatherND": f.gather_nd, "Gelu": f.gelu_by, "Gemm": f.gemm, "GlobalAveragePool": layers.global_pooling(np.mean),
     "GlobalMaxPool": layers.global_pooling(np.max), "Greater": np.greater, "GreaterOrEqual": np.greater_equal,
     "GroupNormalization": layers.group_normalization, "HardSigmoid": f.hard_sigmoid,
     "HardSwish": lambda x: x * f.hard_sigmoid(x, 1 / 6, 0.5), "Identity": lambda x: x,
@@ -47,6 +48,10 @@ ONNX_OPERATORS: dict[str, Callable[..., Any]] = {
     "Softsign": lambda x: x / (1 + np.abs(x)), "Split": f.parts_of, "Sqrt": np.sqrt, "Squeeze": f.squeeze,
     "Sub": np.subtract, "Sum": f.chained(np.add), "Tan": np.tan, "Tanh": np.tanh, "Tile": f.tile,
     "Transpose": f.transpose, "Trilu": f.triangle, "Unsqueeze": f.unsqueeze, "Where": np.where, "Xor": np.logical_xor,
+}
+ONNX_OPERATORS |= {
+    "GRU": sequences.recurrence(sequences.gru_states, 3), "LSTM": sequences.recurrence(sequences.lstm_states, 4),
+    "RNN": sequences.recurrence(sequences.rnn_states, 1),
 }
 LEARNING: dict[str, Callable[..., Any]] = {  # of the domain ai.onnx.ml
     "ArrayFeatureExtractor": layers.extract_features, "LinearClassifier": layers.linear_classification,

@@ -1,5 +1,6 @@
 """Reading ONNX files: a network trained elsewhere as a module, to draw, step through and train."""
 
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -91,7 +92,24 @@ def network_of(path: Path, model: Any, chosen: list[str]) -> OnnxNetwork:
         else:
             operations.append(operation_of(node, opset, path))
     check_order(operations, {*inputs, *arrays}, outputs)
-    return OnnxNetwork(path, operations, arrays, inputs, outputs)
+    entries = {
+        p.key: names_in(p) for p in model.metadata_props if p.key in ("parameters", "frozen")
+    }
+    return OnnxNetwork(path, operations, arrays, inputs, outputs, entries)
+
+
+def names_in(entry: Any) -> list[str]:
+    """Return the names in an entry of the metadata.
+
+    Raises: UnreadableError if it holds something else.
+    """
+    try:
+        names = json.loads(entry.value)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UnreadableError(f"its entry {entry.key!r} is no list of names")
+    return names
 
 
 def outputs_of_graph(graph: Any, chosen: list[str]) -> list[str]:

@@ -47,7 +47,7 @@ def predict({names}):
     return np.concatenate(parts)
 
 
-def checked(x, name):
+def checked_input(x, name):
     """Return samples as an array of the network's dtype, or say why they do not fit."""
     shape, dtype = INPUTS[name]
     x = np.asarray(x)
@@ -64,7 +64,7 @@ def checked(x, name):
     return x.astype(dtype)
 
 
-def loaded():
+def loaded_weights():
     """Return the weights from the file beside this one."""
     path = Path(__file__).with_suffix(".npz")
     try:
@@ -88,7 +88,7 @@ def loaded():
 {reader}
 
 
-def shown(row):
+def row_as_text(row):
     """Return one row of outputs as text: the likeliest classes, or the numbers."""
     if CLASSES is None or row.shape != (len(CLASSES),):
         return np.array2string(row, precision=4)
@@ -97,7 +97,7 @@ def shown(row):
     return ", ".join(f"{{CLASSES[k]}} {{row[k]:{{'.1%' if share else '.4g'}}}}" for k in best)
 
 
-def main(paths):
+def command_line(paths):
     """Print the outputs for files, {each}; return True if one could not be read."""
     if not paths:
         print(__doc__)
@@ -114,13 +114,13 @@ def main(paths):
             failed = True
             continue
         for row in rows:
-            print(f"{{' '.join(group)}}: {{shown(row)}}")
+            print(f"{{' '.join(group)}}: {{row_as_text(row)}}")
     return failed
 
 
-ARRAYS = loaded()
+ARRAYS = loaded_weights()
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command_line(sys.argv[1:]))
 '''
 
 
@@ -170,12 +170,22 @@ class StandaloneText(NamedTuple):
             inputs=literal(dict(self.inputs), "INPUTS = "), weights=literal(weights, "WEIGHTS = "),
             classes=literal(None if self.classes is None else list(self.classes), "CLASSES = "),
             batch=self.batch, functions=functions, main=self.main,
-            checks=", ".join(f'checked({name}, "{name}")' for name in self.inputs),
+            checks=", ".join(f'checked_input({name}, "{name}")' for name in self.inputs),
             given=", **ARRAYS" if self.weights else "",
             reader=reader, each="one for each" if len(self.inputs) == 1 else "one for each input",
         )  # fmt: skip
-        ast.parse(text)
+        check_names(text)
         return text
+
+
+def check_names(text: str) -> None:
+    """Raise TypeError if a file defines a name twice, as a reader named like another part would."""
+    defined = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    twice = sorted({name for name in defined if defined.count(name) > 1})
+    if twice:
+        raise TypeError(
+            f"the file has a function {twice[0]} already; give the reader's another name"
+        )
 
 
 def shown_shape(shape: tuple[int, ...]) -> str:

@@ -189,5 +189,7 @@ TORCH = {  # classes of torch.nn and torch.optim
     "BatchNorm1d":       "nn.BatchNorm",
     "BatchNorm2d":       "nn.BatchNorm",
     "Dropout2d":         "nn.SpatialDropout",
+    "TransformerEncoderLayer": "nn.TransformerBlock",
+    "MultiheadAttention": "nn.MultiHeadAttention",
 }
 # fmt: on

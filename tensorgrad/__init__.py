@@ -1,5 +1,7 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
+from tensorgrad import neighbours as _neighbours  # noqa: F401  # registers a backend in einops
+from tensorgrad import scipy as _scipy  # noqa: F401  # registers its tables
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
 from tensorgrad.debug.check import check_grads
 from tensorgrad.draw import draw, trace
@@ -9,8 +11,10 @@ from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
 from tensorgrad.joint import rule_all
+from tensorgrad.ops.attention import attention, attention_weights
 from tensorgrad.ops.common import check
 from tensorgrad.ops.convolution import conv, conv_input, conv_weights
+from tensorgrad.ops.lstm import lstm
 from tensorgrad.ops.neural import (
     dropout,
     leaky_relu,
@@ -23,12 +27,19 @@ from tensorgrad.ops.neural import (
     softmax_cross_entropy,
     softplus,
 )
-from tensorgrad.ops.normalization import batch_norm, channel_moments, shift_scale, standardize
+from tensorgrad.ops.normalization import (
+    batch_norm,
+    channel_moments,
+    layer_norm,
+    shift_scale,
+    standardize,
+)
 from tensorgrad.ops.pooling import average_pool, max_pool
+from tensorgrad.ops.recurrent import gru, rnn
 from tensorgrad.ops.reduce import logsumexp
-from tensorgrad.ops.special import ndtr
+from tensorgrad.ops.special import gelu, ndtr
 from tensorgrad.ops.windows import fold, windows
-from tensorgrad.program import Program, Untraceable, no_compile, onnx_row
+from tensorgrad.program import Program, Untraceable, Watched, no_compile, onnx_row
 from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
@@ -55,6 +66,9 @@ __all__ = [
     "Scope",
     "Tensor",
     "Untraceable",
+    "Watched",
+    "attention",
+    "attention_weights",
     "average_pool",
     "batch_norm",
     "channel_moments",
@@ -73,17 +87,21 @@ __all__ = [
     "elementwise_grad",
     "enable_grad",
     "fold",
+    "gelu",
     "grad",
+    "gru",
     "hessian",
     "hvp",
     "impure",
     "jacobian",
     "jvp",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
     "logits_of",
     "logsumexp",
+    "lstm",
     "max_pool",
     "ndtr",
     "no_compile",
@@ -92,6 +110,7 @@ __all__ = [
     "onnx_row",
     "primitive",
     "relu",
+    "rnn",
     "rule",
     "rule_all",
     "rule_each",

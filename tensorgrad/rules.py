@@ -13,7 +13,9 @@ direction of steepest ascent.
 """
 
 import functools
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -33,6 +35,7 @@ COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions th
 NONDIFFERENTIABLE: set[Function] = set()  # the result comes from values, but carries no gradient
 STATIC: set[Function] = set()  # the result comes from shapes and dtypes alone, not from values
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
+LATER: dict[str, str] = {}  # a library's module, and that which has the tables of its functions
 
 
 class SavedArguments:
@@ -265,6 +268,18 @@ def nondifferentiable(*functions: Function, static: bool = False) -> None:
 def unsupported(reason: str, *functions: Function) -> None:
     """Declare functions that raise for recorded tensors, with the reason and the alternative."""
     UNSUPPORTED.update(dict.fromkeys(functions, reason))
+
+
+def load_tables() -> bool:
+    """Load the tables of the libraries that are imported by now; return True if there were any.
+
+    A room registers its tables in LATER, so that `import tensorgrad` imports no other library.
+    """
+    ready = LATER.keys() & sys.modules.keys()
+    for library in ready:
+        importlib.import_module(LATER[library])
+        LATER.pop(library, None)  # not before, because another thread would not wait for it
+    return bool(ready)
 
 
 def primitive(function: F) -> F:

@@ -16,9 +16,9 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "__init__"],
+    "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "summary", "standalone", "export", "state", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -28,21 +28,24 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "steps", "names", "arrays", "traced_rules", "recording", "recorder", "outside", "sources", "capture", "simplify", "text", "constants", "expressions", "source",
-        "functions", "writing", "drawing", "onnx_sizes", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "capture",
+        "text", "constants", "expressions", "source", "copied",
+        "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",
         "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
+    "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special", "linalg", "densities", "stats", "sparse", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
-        "container", "__init__",
+        "container", "embedding", "recurrent", "attention", "__init__",
     ],
     "nn/losses": ["base", "classification", "regression", "__init__"],
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
-        "progress", "history", "interruptions", "bits", "position", "programs", "train_state", "callback", "resuming", "evaluation",
+        "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
         "saving", "checkpoint", "advice", "assembly", "model", "__init__",
     ],
@@ -113,6 +116,7 @@ def test_families_of_ops_do_not_import_each_other():
         "channels",
         "spatial",
         "spectral",
+        "recurrence",
     ]  # each sees only those before it
     for file in sources("tensorgrad", "ops"):
         if file.name != "__init__.py":
@@ -218,6 +222,7 @@ HEAVY = [
     "onnx",
     "pooch",
     "safetensors",
+    "scipy",
     "threadpoolctl",
     "torch",
     "tqdm",
@@ -269,6 +274,11 @@ def homes():
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_top_level_name_has_one_home(file, homes):
     shared = {name: files for name, files in homes.items() if file in files and len(files) > 1}
-    for name in ("__all__", "__getattr__", "Function"):  # the type of any function, and the layer
+    for name in (
+        "__all__",
+        "__getattr__",
+        "__dir__",
+        "Function",
+    ):  # the type of any function, and the layer
         shared.pop(name, None)
     assert not shared, f"a name has one home in tensorgrad and nn, but these have several: {shared}"

@@ -11,6 +11,7 @@ from benchmarks.workloads import (
     memory,
     mlp,
     optimizers,
+    programs,
     scalars,
 )
 
@@ -21,6 +22,7 @@ FAMILIES: dict[str, list[Workload]] = {
     "convolution": convolution.WORKLOADS,
     "fashion-mnist": fashion_mnist.WORKLOADS,
     "functional": functional.WORKLOADS,
+    "programs": programs.WORKLOADS,
     "optimizers": optimizers.WORKLOADS,
     "growth": growth.WORKLOADS,
     "memory": memory.WORKLOADS,

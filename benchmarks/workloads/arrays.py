@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.dialects import Inputs, ways
+from benchmarks.dialects import Inputs, torch_compiled, ways
 from benchmarks.harness import Workload
 
 F = np.float32
@@ -12,11 +12,17 @@ def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
     return np.random.default_rng(0).normal(scale=scale, size=shape).astype(F)
 
 
-# 64 x 64: ten times mul, add, tanh
+# 64 x 64: ten or a hundred times mul, add, tanh
 
 
 def small(xp, z, x, y):
     for _ in range(10):
+        z = xp.tanh(z * x + y)
+    return z.sum()
+
+
+def deep(xp, z, x, y):
+    for _ in range(100):
         z = xp.tanh(z * x + y)
     return z.sum()
 
@@ -96,9 +102,12 @@ def logits(N: int, C: int):
     return inputs
 
 
+DEEP = ways(deep, **{"torch compiled": torch_compiled(deep)})
+
 # fmt: off
 WORKLOADS = [
     Workload("64×64 graph: mul, add, tanh",      small_inputs,       ways(small),         "µs", 30, {"torch": 0.75}),
+    Workload("64×64 graph, 300 operations",      small_inputs,       DEEP,                "µs", 1, {"compiled / torch": 0.35}),
     Workload("10⁶ elements: mul, add, sub",      large_inputs,       ways(products),      "ms", 1, {"torch": 1.0}),
     Workload("10⁶ elements: mul, tanh, exp",     large_inputs,       ways(functions),     "ms", 1, {"torch": 1.0}),
     Workload("1000×1000: sum, mean",             square,             ways(sums),          "ms"),

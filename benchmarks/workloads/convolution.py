@@ -235,10 +235,18 @@ NORMALIZATIONS = {
 }
 STEPS = {"tensorgrad": our_step, "torch": torch_step(False), "torch last": torch_step(True)}
 
+STEP_GOALS = {
+    "torch": 1.3,
+    "torch last": 1.8,
+    "torch, 1 thread": 0.92,
+    "torch last, 1 thread": 1.5,
+}
+NORMALIZATION_GOALS = {"torch": 1.6, "torch, 1 thread": 1.0, "torch last, 1 thread": 1.7}
+
 # fmt: off
 WORKLOADS = [
-    Workload("CNN step, 28×28, 16/32 channels, batch 128", pictures, STEPS, "ms", 1, {"torch": 1.3, "torch last": 1.8}, products=True),
-    Workload("batch norm, 128×28×28×16",  normalization, NORMALIZATIONS, "ms", 1, {"torch": 1.6}),
+    Workload("CNN step, 28×28, 16/32 channels, batch 128", pictures, STEPS, "ms", 1, STEP_GOALS, products=True),
+    Workload("batch norm, 128×28×28×16",  normalization, NORMALIZATIONS, "ms", 1, NORMALIZATION_GOALS),
     Workload("convolution 3×3, 16→32, 32×14×14",  convolution(32, 14, 16, 32, 3), CONVOLUTIONS, "ms", 1, products=True),
     Workload("convolution 3×3, 64→64, 32×16×16",  convolution(32, 16, 64, 64, 3), CONVOLUTIONS, "ms", 1, products=True),
     Workload("convolution 3×3, 16→32, 32×32×32",  convolution(32, 32, 16, 32, 3), CONVOLUTIONS, "ms", 1, products=True),

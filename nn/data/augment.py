@@ -1,10 +1,12 @@
 """Augmentation: pictures changed at random in ways that leave their class as it is."""
 
-from collections.abc import Callable, Iterator, Sequence
+import reprlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nn.bits import generator_in, jsonable
 from nn.config import NUMBER, Seed, count
 from nn.seeding import generator
 
@@ -167,7 +169,8 @@ class AugmentedBatches:
 
     `augmentations` are functions `(X, rng=...) -> X`, such as `nn.augment.flip`, or a `partial` of
     one, which are applied in order. With `mixup`, its alpha, pairs of samples are mixed at the end.
-    The same `rng` gives the same batches. `nn.Model.train` takes it in place of X and y.
+    The same `rng` gives the same batches. `nn.Model.train` takes it in place of X and y, and a file
+    of the model holds its place and its random state, from which a resumed training goes on.
 
     Shapes: X (N, ...), y (N, ...) -> batches of (batch_size, ...), the last with the remainder.
     Raises: ValueError if X and y differ in length.
@@ -190,22 +193,58 @@ class AugmentedBatches:
         self.batch_size = count(batch_size, "batch_size")
         self.mixup = mixup
         self.rng = generator(rng)
+        self._began = self.rng.bit_generator.state  # from which the order of the epoch was drawn
+        self._batch = 0  # the next one of the epoch
+        self._start = 0  # the batch that the next iteration begins with
 
     def __len__(self) -> int:
         """Count the batches."""
         return -(-len(self.X) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Iterate over the batches of one epoch."""
-        order = self.rng.permutation(len(self.X))
-        for start in range(0, len(order), self.batch_size):
-            index = order[start : start + self.batch_size]
+        """Iterate over the batches of one epoch; after `load_state_dict`, over the rest of one."""
+        start, self._start = self._start, 0
+        if start == 0:
+            self._began = self.rng.bit_generator.state
+        rng = generator_in(jsonable(self._began)) if start else self.rng
+        order = rng.permutation(len(self.X))
+        for k in range(start, len(self)):
+            index = order[k * self.batch_size : (k + 1) * self.batch_size]
             X, y = self.X[index], self.y[index]
             for augmentation in self.augmentations:
                 X = augmentation(X, rng=self.rng)
             if self.mixup is not None:
                 X, y = mixup(X, y, alpha=self.mixup, n_classes=self._n_classes(), rng=self.rng)
+            self._batch = k + 1
             yield X, y
+        self._batch = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the epoch and the random states, in a form for JSON."""
+        return {
+            **self._sizes(),
+            "batch": self._batch,
+            "began": jsonable(self._began),
+            "random": jsonable(self.rng.bit_generator.state),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on, at the next iteration, from what `state_dict` returned.
+
+        Raises: ValueError if it is not of batches of as many samples, in this size.
+        """
+        for name, here in self._sizes().items():
+            if state.get(name) != here:
+                raise ValueError(f"its {name} is {reprlib.repr(state.get(name))}, but here {here}")
+        batch = state.get("batch")
+        if type(batch) is not int or not 0 <= batch <= len(self):
+            raise ValueError(f"its epoch has no batch {reprlib.repr(batch)}")
+        began, rng = generator_in(state.get("began")), generator_in(state.get("random"))
+        self._began, self.rng = began.bit_generator.state, rng
+        self._batch = self._start = batch
+
+    def _sizes(self) -> dict[str, int]:
+        return {"samples": len(self.X), "batch_size": self.batch_size}
 
     def _n_classes(self) -> int | None:
         """Return the number of classes, if the targets are class indices."""

@@ -248,6 +248,13 @@ class Batches:
         """Return inputs of the shapes and dtypes of a batch, without samples."""
         return each(lambda column: column.part(slice(0)), self._columns)
 
+    def state(self) -> None:
+        """Return None: the place in arrays is that of the training."""
+
+    def resume(self, saved: Any, inside: bool) -> bool:
+        """Return True: an epoch of arrays can be completed."""
+        return True
+
     def begin(self) -> None:
         """Begin an epoch."""
 

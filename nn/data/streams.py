@@ -1,6 +1,9 @@
 """Stream: batches from an iterable or a generator, each checked and converted when it comes."""
 
+import itertools
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,21 @@ from nn.data.batches import Batch, arrays_of, converted, each, pair
 FORM = "batches must be tuples (X, y) or (X, y, sample_weight) of arrays"
 
 
+@dataclass
+class SourceState:
+    """The state of the source of a stream, from which a resumed training goes on."""
+
+    kind: str  # the name of its class
+    state: dict[str, Any]
+    complete: bool = False  # the training ended in this process, whose source is as it left it
+
+
 class Stream:
     """Batches of an epoch from an iterable, or from a function that returns one.
 
     Without `steps`, each epoch iterates over it once. With `steps`, each epoch takes the next so
-    many batches; what can be iterated over again starts again at its end.
+    many batches; what can be iterated over again starts again at its end. Lists, tuples, and what
+    has the methods `state_dict` and `load_state_dict` can be resumed inside an epoch.
 
     Raises: TypeError if the source is not iterable, or a batch has another form; ValueError if it
     has no batch.
@@ -41,12 +54,14 @@ class Stream:
         self._first: list[Batch] = []  # the batch that was read to see its shape
         self._shapes: list[tuple[int, ...]] = []
         self._read = 0  # batches since the iterator was made
+        self._resumed = False  # the pass began in another process
         self._begin_pass()
         self._first = self._next(1)
         if not self._first:
             raise ValueError(f"{name} yielded no batch; {FORM}, at least one")
         self.X, self.y, self.weights = self._first[0]
         self.size = len(self.y)
+        self._at_begin = True  # of an epoch, whose pass has begun
 
     def no_samples(self) -> Any:
         """Return inputs of the shapes and dtypes of a batch, without samples."""
@@ -66,10 +81,62 @@ class Stream:
             yield from batches
             step += 1
 
+    def state(self) -> SourceState | None:
+        """Return the state of the source, or None if it has none."""
+        kind = type(self.source).__name__
+        if isinstance(self.source, list | tuple):
+            return SourceState(kind, {"batches": len(self.source), "read": self._read})
+        return SourceState(kind, self.source.state_dict()) if self._has_state() else None
+
+    def resume(self, saved: SourceState | None, inside: bool) -> bool:
+        """Go on from a state, inside an epoch or at its end; return True if that is possible.
+
+        A state that does not fit is left out, with a warning.
+        """
+        if saved is None or (saved.complete and not inside):
+            return False
+        if saved.kind != type(self.source).__name__:
+            return False
+        try:
+            start = self._load(saved.state)
+            start = 0 if self.steps is None and not inside else start
+        except (ValueError, TypeError, KeyError) as error:
+            warnings.warn(
+                f"{self.name} begins anew, because the saved state of {saved.kind} does not fit: "
+                f"{error}; give seed= to begin anew without this warning",
+                stacklevel=5,
+            )
+            return False
+        self._first, self._at_begin = [], True
+        self._begin_pass()
+        assert self._iterator is not None
+        self._read = len([*itertools.islice(self._iterator, start)])
+        self._resumed = True
+        return True
+
+    def _has_state(self) -> bool:
+        return all(hasattr(self.source, name) for name in ("state_dict", "load_state_dict"))
+
+    def _load(self, state: dict[str, Any]) -> int:
+        """Give the source its state; return the number of batches to leave out.
+
+        Raises: ValueError if it does not fit.
+        """
+        if not isinstance(self.source, list | tuple):
+            self.source.load_state_dict(state)
+            return 0
+        read, n = state.get("read"), len(self.source)
+        if state.get("batches") != n or type(read) is not int or not 0 <= read <= n:
+            raise ValueError(
+                f"it is after batch {read} of {state.get('batches')}, but has {n} here"
+            )
+        return read
+
     def begin(self) -> None:
         """Begin an epoch."""
-        if self.steps is None and not self._first:
+        if self.steps is None and not self._at_begin:
             self._begin_pass()
+        self._at_begin = False
 
     def ahead(self, step: int, n: int) -> Sequence[Any]:
         """Read the next `n` batches of the epoch, or fewer at its end.
@@ -98,13 +165,14 @@ class Stream:
         return list(ahead)
 
     def _can_begin_again(self) -> bool:
-        return self._read > 0 and (callable(self.source) or iter(self.source) is not self.source)
+        started = self._read > 0 or self._resumed
+        return started and (callable(self.source) or iter(self.source) is not self.source)
 
     def _begin_pass(self) -> None:
         source: Any = self.source
         if not isinstance(source, Iterable):
             source = source()
-        self._iterator, self._read = iter(source), 0
+        self._iterator, self._read, self._resumed = iter(source), 0, False
 
     def _next(self, n: int) -> list[Batch]:
         """Return the next `n` batches of the source, or fewer at its end.

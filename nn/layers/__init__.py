@@ -12,10 +12,12 @@ from nn.layers.activations import (
     Softplus,
     Tanh,
 )
+from nn.layers.attention import MultiHeadAttention, PositionalEncoding, TransformerBlock
 from nn.layers.container import Residual, Sequential
 from nn.layers.convolution import Conv1D, Conv2D, Conv2DTranspose
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, SpatialDropout
+from nn.layers.embedding import Embedding
 from nn.layers.normalization import BatchNorm, GroupNorm, LayerNorm, RMSNorm
 from nn.layers.pooling import (
     AveragePool1D,
@@ -25,11 +27,15 @@ from nn.layers.pooling import (
     MaxPool1D,
     MaxPool2D,
 )
+from nn.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from nn.layers.shape import Flatten, Function, Reshape
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "AveragePool1D",
     "AveragePool2D",
     "BatchNorm",
@@ -38,17 +44,23 @@ __all__ = [
     "Conv2DTranspose",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Function",
+    "GRUCell",
     "GlobalAveragePool1D",
     "GlobalAveragePool2D",
     "GroupNorm",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",
+    "MultiHeadAttention",
+    "PositionalEncoding",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "Reshape",
     "Residual",
@@ -59,4 +71,5 @@ __all__ = [
     "Softplus",
     "SpatialDropout",
     "Tanh",
+    "TransformerBlock",
 ]

@@ -97,7 +97,7 @@ class GELU(Module):
         Shapes: x (...) -> (...).
         """
         if not self.approximate:
-            return x * tg.ndtr(x)
+            return tg.gelu(x)
         # (1 + tanh(u)) / 2 is sigmoid(2 u), which loses no digits where tanh(u) is close to -1.
         u = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
         return x * tg.sigmoid(2 * u)

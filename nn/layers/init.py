@@ -18,6 +18,14 @@ def book(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return 0.01 * rng.standard_normal(shape)
 
 
+def normal(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw normal numbers with standard deviation 1, as for the rows of an embedding.
+
+    Shapes: -> `shape`.
+    """
+    return rng.standard_normal(shape)
+
+
 def he(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Draw normal numbers of variance 2 / D, which preserves magnitudes through ReLU layers.
 
@@ -113,7 +121,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "he":         he,      "he_normal":     he,             "he_uniform":     he_uniform,
     "glorot":     glorot,  "glorot_normal": glorot_normal,  "glorot_uniform": glorot,
     "lecun":      lecun,   "lecun_normal":  lecun,          "lecun_uniform":  lecun_uniform,
-    "orthogonal": orthogonal,
+    "normal":     normal,  "orthogonal":    orthogonal,
 }
 # fmt: on
 

@@ -113,8 +113,7 @@ class LayerNorm(Normalization):
         super().__init__(n_features, epsilon, bias, dtype)
 
     def _normalized(self, x: tg.Tensor) -> tg.Tensor:
-        out = tg.standardize(x, epsilon=self.epsilon) * self.weights
-        return out if self.biases is None else out + self.biases
+        return tg.layer_norm(x, self.weights, self.biases, epsilon=self.epsilon)
 
 
 @register

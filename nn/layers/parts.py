@@ -151,3 +151,19 @@ def activated(out: tg.Tensor, activation: Module | None) -> tg.Tensor:
     Shapes: out (...) -> (...).
     """
     return out if activation is None else activation(out)
+
+
+def check_mask(mask: Any, shape: tuple[int, ...], layer: Module) -> Any:
+    """Return a mask as booleans, True for the steps that count; None for all.
+
+    Shapes: mask `shape` -> `shape`.
+    Raises: ValueError if it has another shape.
+    """
+    if mask is None:
+        return None
+    if np.shape(mask) != shape:
+        raise ValueError(
+            f"{layer!r} takes a mask of shape {shape}, True for each step of a sample that counts, "
+            f"but got shape {np.shape(mask)}"
+        )
+    return np.not_equal(mask, 0)

@@ -12,12 +12,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class BlasThreads:
-    """The number of BLAS threads for products of a size: one for small ones.
+    """The number of BLAS threads during a step: the one given, or one for small products.
 
     It needs threadpoolctl. OpenBLAS's threads wait for each other in a busy loop. A second thread
     took a quarter off the time of Fashion-MNIST on an idle machine, but multiplied the time on a
-    busy one, and the last bits of a product depend on the number of threads. Set OMP_NUM_THREADS to
-    choose the number.
+    busy one, and the last bits of a product depend on the number of threads. OMP_NUM_THREADS takes
+    the place of the choice, but not of a number that is given.
     """
 
     # The number belongs to the process: the first of several callers sets it, the last restores it.
@@ -25,25 +25,33 @@ class BlasThreads:
     _callers: ClassVar[list["BlasThreads"]] = []
     _before: ClassVar[list[tuple[Any, int]]] = []  # libraries, and their numbers of threads
 
-    def __init__(self, multiplications: int) -> None:
+    def __init__(self, multiplications: int, number: int | None = None) -> None:
         chosen = any(name in os.environ for name in THREAD_VARIABLES)
+        self.number = number
         self._limited = multiplications < SINGLE_THREAD_BELOW and not chosen
 
     def set(self) -> None:
-        """Set the number of threads."""
-        if not self._limited:
+        """Set the number of threads.
+
+        Raises: ImportError if a number was given, but threadpoolctl is not installed.
+        """
+        if self.number is None and not self._limited:
             return
         try:
             from threadpoolctl import ThreadpoolController
-        except ImportError:
-            return
+        except ImportError as error:
+            if self.number is None:
+                return
+            raise ImportError(
+                f"threads={self.number} needs threadpoolctl: pip install threadpoolctl, or set "
+                "OMP_NUM_THREADS before Python starts"
+            ) from error
         with self._lock:
-            self._callers.append(self)
-            if len(self._callers) == 1:
+            if not self._callers:
                 libraries = ThreadpoolController().select(user_api="blas").lib_controllers
                 self._before[:] = [(library, library.num_threads) for library in libraries]
-                for library in libraries:
-                    library.set_num_threads(1)
+            self._callers.append(self)
+            self._apply()
 
     def restore(self) -> None:
         """Restore the number of threads, if this set it."""
@@ -51,10 +59,15 @@ class BlasThreads:
             if self not in self._callers:
                 return
             self._callers.remove(self)
+            self._apply()
             if not self._callers:
-                for library, number in self._before:
-                    library.set_num_threads(number)
                 self._before.clear()
+
+    def _apply(self) -> None:
+        """Set the number given last, or one if none was given, or the one from before."""
+        given = [caller.number for caller in self._callers if caller.number is not None]
+        for library, before in self._before:
+            library.set_num_threads([before, 1, *given][-1] if self._callers else before)
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import inspect
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +16,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.data.batches import Batch, Batches, converted, each, pair
+from nn.data.batches import Batch, Batches, arrays_of, converted, each, pair
 from nn.data.streams import Stream
 from nn.metrics import Mean
 from nn.module import Module
@@ -164,7 +165,7 @@ def first_output(module: Module, X: Any, name: str) -> np.ndarray:
     dtype = parameter_dtype(module)
     first = each(lambda array: converted(array[:1], dtype), X)
     shapes = each(lambda array: array.shape, X)
-    with _naming_errors(f"{name}, of shape {shapes},", lambda: _batch_hint(module, X, name)):
+    with _naming_errors(f"{name}, of shape {shapes},", lambda: _hint(module, X, name)):
         out = in_evaluation_mode(module, call_module, module, first)
     if not isinstance(out, tg.Tensor) or out.shape[:1] != (1,):
         raise TypeError(
@@ -174,8 +175,19 @@ def first_output(module: Module, X: Any, name: str) -> np.ndarray:
     return out.data
 
 
-def _batch_hint(module: Module, X: Any, name: str) -> str:
-    """Return what to write if the data, which do not fit a module, do as one sample, else ""."""
+def _hint(module: Module, X: Any, name: str) -> str:
+    """Return what to write if the data, which do not fit a module, do as one sample, else "".
+
+    The same for data that are other than as many arrays as the module takes.
+    """
+    signature = inspect.signature(module.forward)
+    try:
+        signature.bind(**X) if isinstance(X, dict) else signature.bind(*arrays_of(X))
+    except TypeError:
+        names = list(signature.parameters)
+        takes = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
+        given = "one array" if isinstance(X, np.ndarray) else f"a {type(X).__name__} of {len(X)}"
+        return f"{type(module).__name__} takes {takes}, and this is {given}; "
     try:
         sample = each(lambda array: converted(array[None], parameter_dtype(module)), X)
         in_evaluation_mode(module, call_module, module, sample)
@@ -247,9 +259,10 @@ def in_evaluation_mode(module: Module, function: Callable[..., T], *args: Any) -
         restore()
 
 
-def blas_threads(module: Module, batch_size: int) -> BlasThreads:
-    """Choose the BLAS threads for the largest matrix product of a step."""
-    return BlasThreads(batch_size * max((p.size for p in module.parameters()), default=0))
+def blas_threads(module: Module, batch_size: int, number: int | None = None) -> BlasThreads:
+    """Choose the BLAS threads, by the largest matrix product of a step unless a number is given."""
+    largest = max((p.size for p in module.parameters()), default=0)
+    return BlasThreads(batch_size * largest, number)
 
 
 def in_step_threads(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.training.bits import generator_in
+from nn.bits import generator_in
 from nn.training.train_state import TrainState
 
 

@@ -3,16 +3,28 @@
 import csv
 import math
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nn.training.callback import Callback, Run
 
 
+def _write_or_warn(path: str, what: str, write: Callable[[], None]) -> None:
+    """Write to a log, or warn that it cannot be written, because a training is worth more."""
+    try:
+        write()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        warnings.warn(f"{what} is not in {path}, which cannot be written: {reason}", stacklevel=3)
+
+
 class CSVLogger(Callback):
     """A CSV file with a row for each epoch, written when the epoch ends; NaN is an empty field.
 
-    With `append`, rows are added to a file that is there, whose columns must be the same.
+    With `append`, rows are added to a file that is there, whose columns must be the same. A row
+    that cannot be written is left out with a warning, and the training goes on.
 
     Raises: ValueError if they are not.
     """
@@ -42,17 +54,26 @@ class CSVLogger(Callback):
     def on_epoch_end(self, run: Run) -> None:
         """Add the row of an epoch."""
         numbers = (run.logs.get(name, math.nan) for name in run.names)
-        self._write("a", [run.epoch, *("" if math.isnan(x) else x for x in numbers)])
+        row = [run.epoch, *("" if math.isnan(x) else x for x in numbers)]
+        _write_or_warn(self.path, f"epoch {run.epoch}", lambda: self._write("a", row))
 
     def _write(self, mode: str, row: list[Any]) -> None:
-        with open(self.path, mode, newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(row)
+        """Write a row as a whole, or none of it."""
+        begin = os.path.getsize(self.path) if mode == "a" and os.path.exists(self.path) else 0
+        try:
+            with open(self.path, mode, newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(row)
+        except OSError:
+            if os.path.isfile(self.path):
+                os.truncate(self.path, begin)
+            raise
 
 
 class TensorBoard(Callback):
     """Files that TensorBoard opens: `tensorboard --logdir FOLDER` draws the numbers of the epochs.
 
     The numbers of the training and of the validation lie in two folders, so that they share axes.
+    Numbers that cannot be written are left out with a warning, and the training goes on.
 
     Raises: ImportError if tensorboardX is not installed.
     """
@@ -78,6 +99,9 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Write the numbers of an epoch."""
+        _write_or_warn(self.folder, f"epoch {run.epoch}", lambda: self._write(run))
+
+    def _write(self, run: Run) -> None:
         for name, value in run.logs.items():
             kind = "validation" if name.startswith("val_") else "training"
             if kind in self._writers and not math.isnan(value):
@@ -87,6 +111,6 @@ class TensorBoard(Callback):
 
     def on_train_end(self, run: Run) -> None:
         """Close the files."""
-        for writer in self._writers.values():
-            writer.close()
+        for name, writer in self._writers.items():
+            _write_or_warn(self.folder, f"the end of {name}", writer.close)
         self._writers = {}

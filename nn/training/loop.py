@@ -4,7 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class TrainPlan:
     accumulate: int = 1  # batches in a step
     callbacks: Sequence[Callback] = ()
     compile: Compile = "auto"
+    threads: int | None = None  # of BLAS
 
 
 def train(state: TrainState, plan: TrainPlan) -> None:
@@ -42,7 +43,7 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     Raises: the errors of `train_epoch`, unless a callback takes a divergence as the end.
     """
     restore_modes = modes_of(state.module)
-    threads = blas_threads(state.module, plan.batches.size)
+    threads = blas_threads(state.module, plan.batches.size, plan.threads)
     run = Run(state, plan.epochs, _measured_names(state, plan), _steps(plan))
 
     def learn() -> None:
@@ -74,6 +75,8 @@ def train(state: TrainState, plan: TrainPlan) -> None:
 def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train for the epochs of the plan, or until a callback stops the training."""
     saved, state.callbacks = saved_states(state.callbacks), plan.callbacks
+    if not plan.batches.resume(state.source, state.position is not None):
+        state.position = None
     try:
         call_hook(plan.callbacks, "on_train_begin", run)
         resume(plan.callbacks, saved, run)
@@ -88,6 +91,8 @@ def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
         state.callbacks = ()
         raise
     state.callbacks = ()
+    if state.source is not None:
+        state.source = replace(state.source, complete=True)
 
 
 def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
@@ -136,7 +141,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
             hook("on_validation_begin")
             checked = evaluate(state, plan.validation, plan.compile)
             progress.print(f"validation, {checked}")
-        state.guard.step(end_epoch, state, figures, position.seconds, checked)
+        state.guard.step(end_epoch, state, batches, figures, position.seconds, checked)
         run.logs = state.history.last_epoch()
         if checked is not None:
             hook("on_validation_end")
@@ -177,6 +182,7 @@ def take_step(
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
     began = time.perf_counter()
+    source = batches.state()
     if position.step == 0:
         for measure in state.measures().values():
             measure.reset()
@@ -198,7 +204,8 @@ def take_step(
     part = done / batches.steps if batches.steps else math.nan
     state.history.add_step(number, figures, seconds, part)
     position.step = done
-    state.position = position if isinstance(batches, Batches) else None
+    state.source = source
+    state.position = position if source or isinstance(batches, Batches) else None
     return figures, samples
 
 
@@ -259,9 +266,14 @@ def epoch_figures(state: TrainState, position: Position) -> Figures:
 
 
 def end_epoch(
-    state: TrainState, figures: Figures, seconds: float, checked: Evaluation | None
+    state: TrainState,
+    batches: Batches | Stream,
+    figures: Figures,
+    seconds: float,
+    checked: Evaluation | None,
 ) -> None:
     """Record a complete epoch."""
+    state.source = batches.state()
     state.history.add_epoch(figures, seconds, checked)
     state.position = None
 

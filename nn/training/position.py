@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from nn.bits import generator_in, jsonable
 from nn.data.batches import Batches
 from nn.data.streams import Stream
 from nn.metrics import Mean
-from nn.training.bits import generator_in, jsonable
 
 
 class Position:
@@ -68,7 +68,7 @@ class Position:
             if type(value) not in kinds or not low <= value < COUNT_LIMIT:
                 raise ValueError(f"the {name} of its epoch cannot be {value!r}")
             setattr(position, name, value)
-        if position.step > -(-position.samples // position.batch_size):
+        if position.samples and position.step > -(-position.samples // position.batch_size):
             raise ValueError(f"its epoch cannot have {position.step} steps")
         for name in POSITION_SUMS:
             sums = entry.get(name)
@@ -86,7 +86,7 @@ class Position:
 COUNT_LIMIT = 1 << 53  # beyond it a float, as in a learning rate, cannot count
 # The numbers of a position, with their types and lower bounds, and its sums.
 POSITION_NUMBERS = {
-    "samples": ((int,), 1),
+    "samples": ((int,), 0),
     "batch_size": ((int,), 1),
     "shuffle": ((bool,), 0),
     "step": ((int,), 1),

@@ -21,6 +21,7 @@ class Programs:
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}  # why there is no program
+        self.passing: dict[str, str] = {}  # why there is none for the time being
         self._made: dict[str, tuple[tuple[Any, ...], Callable[..., Any]]] = {}
         self._calls: dict[str, int] = {}
 
@@ -48,19 +49,23 @@ class Programs:
         if not mode or waits:
             return function.f(*args)  # type: ignore[union-attr]
         try:
-            return function(*args)  # type: ignore[misc]
+            found = (function if mode is True else function.by_program)(*args)  # type: ignore[union-attr, misc]
         except tg.Untraceable as error:
             if mode is True:
                 raise
-            self.reasons[name] = str(error).splitlines()[0]
+            reasons = self.passing if isinstance(error, tg.Watched) else self.reasons
+            reasons[name] = str(error).splitlines()[0]
             return function.f(*args)  # type: ignore[union-attr]
+        self.passing.pop(name, None)
+        return found
 
     def __str__(self) -> str:
-        lines = [f"{name} runs eagerly: {reason}" for name, reason in self.reasons.items()]
+        reasons = self.reasons | self.passing
+        lines = [f"{name} runs eagerly: {reason}" for name, reason in reasons.items()]
         made = [
             name
             for name, (_, f) in self._made.items()
-            if getattr(f, "programs", None) and name not in self.reasons
+            if getattr(f, "programs", None) and name not in reasons
         ]
         return "\n".join([*lines, *(f"{name} runs as a program" for name in made)])
 

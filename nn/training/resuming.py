@@ -75,7 +75,7 @@ def described_states(
     return described, arrays
 
 
-def waiting_states(described: Any, arrays: Mapping[str, np.ndarray]) -> list[Callback]:
+def waiting_states(described: Any, arrays: Mapping[str, np.ndarray]) -> list[Waiting]:
     """Return the states in a file as callbacks that wait for those that go on from them.
 
     Raises: ValueError if they have another form.

@@ -2,8 +2,8 @@
 
 The arrays of the parameters and buffers have names that begin with "parameters.", those of the
 optimizer's states with "optimizer.", those of the history with "history.", the sums of an epoch
-that is not complete with "epoch.", and the states of callbacks with "callbacks."; the rest is JSON
-in the header.
+that is not complete with "epoch.", the states of callbacks with "callbacks.", and that of the
+batches' source with "source."; the rest is JSON in the header.
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,18 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.archive import File, read_archive, warn_of_values, write_archive
+from nn.bits import jsonable
 from nn.config import build, build_within, describe
+from nn.data.streams import SourceState
 from nn.losses import Loss
 from nn.metrics import Accuracy, Metric
 from nn.module import Module
 from nn.optim.base import Optimizer
-from nn.training.bits import jsonable
 from nn.training.generators import generators, restore_generators
 from nn.training.history import History
 from nn.training.position import COUNT_LIMIT, Position
 from nn.training.rebuilding import check_rebuilt
-from nn.training.resuming import described_states, waiting_states
+from nn.training.resuming import Waiting, described_states, waiting_states
 from nn.training.train_state import TrainState
 
 
@@ -70,8 +71,10 @@ def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         metadata["epoch"] = state.position.description()
         sums = {name: measure._statistics for name, measure in state.measures().items()}
         arrays |= {f"epoch.{name}": array for name, array in sums.items() if array is not None}
-    metadata["callbacks"], states = described_states(state.callbacks)
-    arrays |= {f"callbacks.{name}": array for name, array in states.items()}
+    source = [] if state.source is None else [Waiting(state.source.kind, state.source.state)]
+    for name, parts in (("callbacks", state.callbacks), ("source", source)):
+        metadata[name], states = described_states(parts)
+        arrays |= {f"{name}.{key}": array for key, array in states.items()}
     return arrays, metadata
 
 
@@ -124,8 +127,10 @@ def _assemble(arrays: dict[str, np.ndarray], metadata: dict[str, Any]) -> TrainS
     if "epoch" in metadata:
         state.position = Position.described(metadata["epoch"])
         _load_sums(state, groups["epoch"])
-    # Older files have no such entry.
+    # Older files have no such entries.
     state.callbacks = waiting_states(metadata.get("callbacks", []), groups["callbacks"])
+    for source in waiting_states(metadata.get("source", []), groups["source"]):
+        state.source = SourceState(source.kind, source.state)
     return state
 
 
@@ -195,7 +200,7 @@ def _grouped(arrays: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     Raises: ValueError if a name begins with another word.
     """
     groups: dict[str, dict[str, np.ndarray]] = {
-        "parameters": {}, "history": {}, "optimizer": {}, "epoch": {}, "callbacks": {}
+        "parameters": {}, "history": {}, "optimizer": {}, "epoch": {}, "callbacks": {}, "source": {}
     }  # fmt: skip
     for name, array in arrays.items():
         group, _, rest = name.partition(".")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nn.data.streams import SourceState
 from nn.losses import Loss
 from nn.metrics import Accuracy, Metric
 from nn.module import Module
@@ -29,6 +30,7 @@ class TrainState:
     history: History = field(default_factory=History)
     rng: np.random.Generator = field(default_factory=generator)  # of the shuffling
     position: Position | None = None  # in an epoch that is not complete
+    source: SourceState | None = None  # of the batches, after the last step
     callbacks: Sequence[Any] = ()  # of a training that has not ended
     guard: StepGuard = field(default_factory=StepGuard)
     programs: Programs = field(default_factory=Programs)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensorgrad.draw.model import Event, Vertex
+from tensorgrad.draw.stats import Stats
 
 
 @dataclass(slots=True)
@@ -14,6 +15,14 @@ class GradientSum:
     g: Any  # None if no values are recorded
     last: Event
     count: int = 1
+
+    def share(self, stats: Stats) -> None:
+        """Let the last event have these statistics, with a histogram, if they equal its own."""
+        last = self.last
+        if last.accumulated == {k: v for k, v in stats.items() if k != "histogram"}:
+            if last.contribution is last.accumulated:
+                last.contribution = stats
+            last.accumulated = stats
 
 
 @dataclass(slots=True)
@@ -67,9 +76,14 @@ class Arrivals:
             sums[vertex] = GradientSum(g, event)
         return sums[vertex]
 
-    def remaining(self) -> dict[Vertex, GradientSum]:
-        """Return the gradients to which no rule was applied: those of leaves and targets."""
-        sums: dict[Vertex, GradientSum] = {}
+    def sum_of(self, vertex: Vertex) -> GradientSum | None:
+        """Return the gradient of a vertex to which no rule was applied, such as a leaf's."""
+        for part in reversed(self.passes):
+            if vertex in part.sums:
+                return part.sums[vertex]
+        return None
+
+    def forget(self, vertex: Vertex) -> None:
+        """Let the next contribution begin a new sum."""
         for part in self.passes:
-            sums |= part.sums
-        return sums
+            part.sums.pop(vertex, None)

@@ -5,6 +5,7 @@ are referred to by position or key, so that nothing is stored twice.
 """
 
 import json
+from collections import Counter
 from typing import Any
 
 from tensorgrad.draw.formulas import formula
@@ -48,7 +49,8 @@ class Writer:
         self.positions: dict[int, int] = {}  # by the identity of the stats, which the graph holds
         self.sources: dict[str, int] = {}
         self.formulas: dict[str, dict[str, Any]] = {}
-        self.keys: dict[Any, str] = {}
+        self.keys: dict[tuple[str | None, ...], str] = {}  # by the content of the formula
+        self.counts: Counter[str] = Counter()  # of formulas, by op
         self.modules: list[dict[str, Any]] = []
         self.places: dict[ScopePath, str] = {}
         for vertex in graph.vertices:  # operations only, because parameters are older than any call
@@ -93,6 +95,7 @@ class Writer:
             "contribution": self.statistics(event.contribution),
             "accumulated": self.statistics(event.accumulated),
             "grad": self.statistics(event.grad),
+            "value": self.statistics(event.value),
             "seconds": _microseconds(event.seconds),
         }
         required = {
@@ -114,17 +117,20 @@ class Writer:
         return None if source is None else self.sources.setdefault(source, len(self.sources))
 
     def formula(self, vertex: Vertex) -> str | None:
-        """Return the key of the formula of its op; two ops of the same name get different keys."""
-        op = vertex.op
-        if op is None:
+        """Return the key of the formula of a call: its op's name, and a number from the second on.
+
+        Calls of one op have several, because sums over broadcast axes are part of them.
+        """
+        if vertex.op is None:
             return None
-        if op not in self.keys:
-            key = op.name
-            while key in self.formulas:
-                key += "'"
-            self.keys[op] = key
-            self.formulas[key] = formula(op)
-        return self.keys[op]
+        written = formula(vertex)
+        content = written["text"], *written["operands"], *written["rules"]
+        if content not in self.keys:
+            same = self.counts[vertex.op.name]
+            self.counts[vertex.op.name] += 1
+            self.keys[content] = key = f"{vertex.op.name}{f' {same + 1}' if same else ''}"
+            self.formulas[key] = written
+        return self.keys[content]
 
     def module(self, place: ScopePath | None) -> str | None:
         if place is None:

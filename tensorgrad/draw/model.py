@@ -59,7 +59,7 @@ class Vertex:
 class Event:
     """A step of a traced run."""
 
-    type: str  # "forward", "seed", "backward", "leaf"
+    type: str  # "forward", "seed", "backward", "leaf" (.grad), "update" (values), "zero" (no .grad)
     vertex: Vertex
     live_bytes: int  # of the arrays made since the trace began that are alive after this step
     seconds: float | None = None
@@ -68,6 +68,7 @@ class Event:
     contribution: Stats | None = None
     accumulated: Stats | None = None  # the sum of the contributions, up to this one
     grad: Stats | None = None  # leaf: its .grad
+    value: Stats | None = None  # update: its new values
 
 
 @dataclass(slots=True, eq=False)

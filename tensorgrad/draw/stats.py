@@ -52,14 +52,16 @@ def _summary(x: np.ndarray, histogram: bool) -> Stats:
 SIGNED = ("min", "max", "mean", "std")  # included even if 0, which counts are not
 
 
-def plain_number(v: Any) -> int | float | str:
+def plain_number(v: Any) -> bool | int | float | str:
     """Convert a number for JSON: rounded to its precision; NaN, infinity and complex as strings."""
     v = v[()] if isinstance(v, np.ndarray) else v
     kind = np.asarray(v).dtype.kind
-    if kind in "biu":
+    if kind == "b":
+        return bool(v)
+    if kind in "iu":
         return int(v)
     if kind == "c":
-        return f"{v:.6g}"
+        return f"{v:.9g}"
     if not np.isfinite(v):
         return "nan" if np.isnan(v) else "inf" if v > 0 else "-inf"
     return float(str(v)) if np.asarray(v).dtype == np.float32 else float(f"{v:.9g}")

@@ -13,6 +13,7 @@ from tensorgrad.debug.frames import users_frame
 from tensorgrad.draw import Drawable
 from tensorgrad.draw.arrivals import Arrivals, GradientSum
 from tensorgrad.draw.drawing import tensors_in
+from tensorgrad.draw.leaves import Leaves
 from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
@@ -35,18 +36,18 @@ class Trace(Drawable, Observer):
         self.events: list[Event] = []
         self.unrecorded: list[Call] = []  # calls without a gradient
         self.memory = Memory()
-        self._leaves: dict[int, Node] = {}
+        self._leaves = Leaves(lambda: self._arrivals)
         self._nodes: list[weakref.ref[Node]] = []  # which can get names later
         self._computed: tuple[Call, list[Any]] | None = None
         self._arrivals = Arrivals()
         self._seeding = False  # between the seeds of one backward pass
         self._consumed = 0  # bytes of the sum that the current rules read
         self._clock = time.perf_counter()
-        self._ended: list[Event] | None = None
 
     # Called by the engine
 
     def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
+        self._look()
         given = list(values)
         for value in values:
             self.memory.ignore(value)
@@ -78,6 +79,8 @@ class Trace(Drawable, Observer):
         for parent in node.parents:
             if parent is not None:
                 self._vertex_of(parent)
+        for arg in args:
+            self._leaves.meet(arg)
         vertex = self.reader.vertex(node, given)
         self.reader.add_value(vertex, t._value)
         self._nodes.append(weakref.ref(node))
@@ -93,6 +96,7 @@ class Trace(Drawable, Observer):
         self.memory.add(g)
         if i is None:
             self._finish_call()
+            self._look()
             if not self._seeding:
                 self._arrivals.begin()
             event = Event("seed", vertex, 0)
@@ -105,6 +109,16 @@ class Trace(Drawable, Observer):
         event.live_bytes = self.memory.live
         self.events.append(event)
         self._clock = time.perf_counter()
+
+    def gradient(self, node: Node, t: Any) -> None:
+        super().gradient(node, t)
+        self._leaves.finish_pass(node)
+
+    def _look(self) -> None:
+        """Add the events of what happened to the leaves since the last look."""
+        for event in self._leaves.changes(self.values):
+            event.live_bytes = self.memory.live
+            self.events.append(event)
 
     def _accumulate(self, to: Vertex, g: Any, event: Event) -> None:
         if not self.values:
@@ -134,19 +148,15 @@ class Trace(Drawable, Observer):
         self._consumed = nbytes
 
     def _set_grad(self, vertex: Vertex, total: GradientSum, g: Any) -> None:
-        """Set the gradient with its histogram; the last event shares it if they are equal."""
+        """Set the gradient with its histogram."""
         vertex.grad = statistics(g)
-        last = total.last
-        if last.accumulated == {k: v for k, v in vertex.grad.items() if k != "histogram"}:
-            if last.contribution is last.accumulated:
-                last.contribution = vertex.grad
-            last.accumulated = vertex.grad
+        total.share(vertex.grad)
 
     def _vertex_of(self, node: Node) -> Vertex:
         vertex = self.reader.add(node)
         self._update_name(node)
         if node.op is None:
-            self._leaves[node.serial] = node
+            self._leaves.add(node, vertex)
         return vertex
 
     def _update_name(self, node: Node | None) -> None:
@@ -160,31 +170,21 @@ class Trace(Drawable, Observer):
             self._computed = None
 
     def end(self) -> None:
-        """Store the current names and gradients of the leaves, and release the leaves."""
+        """Store the current names and gradients, and release the leaves."""
         self._finish_call()
         self._consume(0)
-        self._ended = self._leaf_events()
-        self._leaves.clear()
+        self._catch_up()
+        self._leaves.known.clear()
         self._arrivals = Arrivals()
         self._nodes.clear()
 
-    def _leaf_events(self) -> list[Event]:
-        """Return the events that write the gradients of the leaves, the last of a run."""
-        if self._ended is not None:
-            return self._ended
+    def _catch_up(self) -> None:
+        """Look at the leaves, and at the names that tensors have by now."""
+        self._look()
         for reference in self._nodes:
             self._update_name(reference())
-        for leaf in self._leaves.values():
-            self._update_name(leaf)
-        events = []
-        for vertex, total in self._arrivals.remaining().items() if self.values else ():
-            node = self._leaves.get(vertex.serial)
-            # If a training step has reset .grad to None since, the gradient was the sum.
-            grad = None if node is None or node.extras is None else node.extras.grad
-            self._set_grad(vertex, total, total.g if grad is None else grad.data)
-            if node is not None:
-                events.append(Event("leaf", vertex, self.memory.live, grad=vertex.grad))
-        return sorted(events, key=lambda event: event.vertex.serial)
+        for leaf in self._leaves.known.values():
+            self._update_name(leaf.node)
 
     # Called by the user
 
@@ -205,8 +205,8 @@ class Trace(Drawable, Observer):
         return table(calls + self.unrecorded)
 
     def _graph(self, nodes: list[Node | None]) -> Graph:
-        events = self.events + self._leaf_events()
-        vertices = self.reader.vertices
+        self._catch_up()
+        events, vertices = self.events, self.reader.vertices
         unknown = [node for node in nodes if node is None or node.serial not in vertices]
         if unknown:
             raise ValueError(

@@ -31,6 +31,7 @@ from tensorgrad.rules import (
     Op,
     Plan,
     is_ours,
+    load_tables,
 )
 
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
@@ -70,6 +71,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             raise
     if function in STATIC:
         return function(*unwrap(args), **unwrap(kwargs))
+    if function not in NONDIFFERENTIABLE and function not in UNSUPPORTED and load_tables():
+        return dispatch(function, args, kwargs)
     if function not in NONDIFFERENTIABLE and records((args, kwargs)):
         name = name_of(function)
         if function in UNSUPPORTED:
@@ -128,7 +131,7 @@ def name_of(function: Function) -> str:
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"{owner.__name__}.{function.__name__}"
-    return getattr(function, "__qualname__", repr(function))
+    return str(getattr(function, "__qualname__", getattr(function, "__name__", function)))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tensorgrad.ops import common
-from tensorgrad.ops.common import as_array
+from tensorgrad.ops.common import as_array, zeros_of
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -22,7 +22,7 @@ def pad_constant(x, pad_width, constant_values=0):
 @primitive
 def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
     """Write v on the diagonal of an array of zeros of this shape: the adjoint of np.diagonal."""
-    out = np.zeros(shape, v.dtype)
+    out = zeros_of(v, shape)
     rows = np.moveaxis(out, (axis1, axis2), (-2, -1))
     down, right = max(-offset, 0), max(offset, 0)
     n = np.arange(max(min(rows.shape[-2] - down, rows.shape[-1] - right), 0))

@@ -60,11 +60,12 @@ def as_inexact(x: Any) -> Any:
     return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
-def zeros_of(v: Any, shape: Any) -> Any:
-    """Return zeros of another shape, of the same kind of array."""
-    if type(v) is np.ndarray:
+def zeros_of(v: Any, shape: Any, *others: Any) -> Any:
+    """Return zeros of another shape, of the kind of array that v is, or one of the others."""
+    like = next((x for x in (v, *others) if type(x) in FOREIGN), v)
+    if type(like) is np.ndarray:
         return np.zeros(shape, v.dtype)
-    return np.zeros_like(v, order="C", shape=shape)
+    return np.zeros_like(like, v.dtype, order="C", shape=shape)
 
 
 DECIDABLE = (np.ndarray, np.generic, int, float, complex)

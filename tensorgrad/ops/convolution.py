@@ -33,14 +33,34 @@ def blocks(n, counts, size):
             yield slice(i, i + 1), slice(j, min(j + some, rows))
 
 
-def pixels_of(x, groups):
-    """Return a view with the channels of each group as one item, which is copied faster than its numbers.
+def items_of(x, windows, groups):
+    """Return a view in which what lies together in columns is one item, and the windows over these items.
 
-    Shapes: x (N, L₁, …, Lₙ, C) -> (G, N, L₁, …, Lₙ).
+    Items are copied faster than their numbers: the K pixels of a window along the last axis or, if they do not lie
+    side by side, those of a group in one pixel. Windows of one channel are so short that their numbers are faster.
+    Shapes: x (N, L₁, …, Lₙ, C) -> (G, N, L₁, …, Lₙ - K + 1), with the padding, or (G, N, L₁, …, Lₙ).
     """
-    channels = x.shape[-1] // groups
-    items = x if channels == 1 else x.view(np.dtype((np.void, channels * x.itemsize)))
-    return np.moveaxis(items, -1, 0)
+    C, K = x.shape[-1] // groups, windows.size[-1]
+    if C == 1 or not x.size:
+        return np.moveaxis(x, -1, 0), windows
+    if groups > 1 or K == 1 or windows.dilation[-1] > 1:
+        return np.moveaxis(x.view(np.dtype((np.void, C * x.itemsize))), -1, 0), windows
+    x = padded(x, windows)
+    shape, item = (*x.shape[:-2], x.shape[-2] - K + 1), np.dtype((np.void, K * C * x.itemsize))
+    items = np.ndarray(shape, item, x.view(np.uint8), strides=x.strides[:-1])
+    first = windows._replace(size=(*windows.size[:-1], 1), before=(*windows.before[:-1], 0))
+    return items[None], first
+
+
+def padded(x, windows):
+    """Return x with the padding along the last axis in space, or as it is if there is none."""
+    low, length = windows.before[-1], x.shape[-2]
+    needed = windows.stride[-1] * (windows.counts[-1] - 1) + windows.size[-1]
+    if not low and needed <= length:
+        return x
+    out = np.zeros((*x.shape[:-2], max(needed, low + length), x.shape[-1]), x.dtype)
+    out[..., low : low + length, :] = x
+    return out
 
 
 def columns(x, windows, groups):
@@ -48,19 +68,19 @@ def columns(x, windows, groups):
 
     Shapes: x (N, L₁, …, Lₙ, C) -> (G, windows, K₁ ⋯ Kₙ C / G), valid until the next one is asked for.
     """
-    n, *lengths, C = x.shape
-    places, everything = math.prod(windows.size), slice(None)
-    pixels = pixels_of(x, groups)
+    n, C, everything = len(x), x.shape[-1], slice(None)
+    items, seats = items_of(x, windows, groups)
+    places, width = math.prod(seats.size), math.prod(windows.size) * (C // groups)
     buffer, found = np.zeros(0), []
-    for samples, rows in blocks(n, windows.counts, places * C * x.itemsize):
+    for samples, rows in blocks(n, windows.counts, width * groups * x.itemsize):
         heights = rows.stop - rows.start
         shape = (groups, samples.stop - samples.start, heights, *windows.counts[1:], places)
         if buffer.shape != shape or heights < windows.counts[0]:
-            buffer = np.zeros(shape, pixels.dtype)  # in which nothing is written to the padding
-            found = list(stretches(windows, lengths, rows))
+            buffer = np.zeros(shape, items.dtype)  # in which nothing is written to the padding
+            found = list(stretches(seats, items.shape[2:], rows))
         for place, seen, at in found:
-            buffer[(everything, everything, *seen, place)] = pixels[(everything, samples, *at)]
-        yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, places * (C // groups))
+            buffer[(everything, everything, *seen, place)] = items[(everything, samples, *at)]
+        yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, width)
 
 
 def by_group(x, groups):

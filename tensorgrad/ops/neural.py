@@ -164,14 +164,19 @@ def linear(x: Any, W: Array, b: Any) -> Array:
 
     Shapes: x (..., D), W (D, H), b (H,) -> (..., H).
     """
-    out = x.dot(W) if x.ndim == 2 else np.matmul(x, W)  # the same product; dot has less overhead
+    if x.ndim == 2:
+        out = x.dot(W)
+    else:  # one product of all rows, because NumPy would take one for each matrix in a stack
+        out = x.reshape(-1, x.shape[-1]).dot(W).reshape(*x.shape[:-1], W.shape[1])
     out += b
     return out
 
 
 def _linear_input(g, _out, _x, W, _b):
     """Return g Wᵀ."""
-    return g.dot(W.T) if g.ndim == 2 else np.matmul(g, W.T)
+    if g.ndim == 2:
+        return np.dot(g, W.T)
+    return np.reshape(np.dot(np.reshape(g, (-1, g.shape[-1])), W.T), _x.shape)
 
 
 def _linear_weights(g, _out, x, _W, _b):

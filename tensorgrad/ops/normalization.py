@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.joint import rule_all
 from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_channel, sum_channels
-from tensorgrad.ops.common import as_inexact
+from tensorgrad.ops.common import as_inexact, values
 from tensorgrad.rules import Array, nondifferentiable, primitive, rule
 
 LARGE = 8  # deviations
@@ -27,7 +27,7 @@ def like(g, x):
 def channel_moments(x: Array) -> np.ndarray:
     """Return mean and variance of each channel, over all axes but the last.
 
-    The squares are of deviations, so that no digits are lost where the mean is large.
+    Where a mean is larger than the deviation, the squares are those of deviations, so that no digits are lost.
     Shapes: x (..., C) -> (2, C).
     Raises: ValueError if there are no numbers.
     """
@@ -40,11 +40,17 @@ def channel_moments(x: Array) -> np.ndarray:
     for (part,) in in_blocks(rows):
         part = part.astype(precise, copy=False)
         n = len(part) * k
-        mean = per_channel(np.dot(np.ones(len(part), precise), part).astype(float), k) / n
-        near = mean.astype(precise)
-        deviations = part - np.tile(near, k)
-        found = per_channel(np.einsum("ij,ij->j", deviations, deviations).astype(float), k)
-        squares.append(found - n * np.square(mean - near))
+        ones = np.ones(len(part), precise)
+        mean = per_channel(np.dot(ones, part), k) / n
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = per_channel(np.dot(ones, part * part), k) - n * np.square(mean)
+        # Otherwise the difference has lost digits, or a square is too large.
+        if not np.all((n * np.square(mean) <= found) & (found < np.inf)):
+            near = mean.astype(precise)
+            deviations = part - np.tile(near, k)
+            deviations *= deviations
+            found = per_channel(np.dot(ones, deviations), k) - n * np.square(mean - near)
+        squares.append(found)
         means.append(mean)
         counts.append(n)
     # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
@@ -64,10 +70,11 @@ def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
     center, bias = merged(mean, bias, scale, k)
     scale = np.tile(scale, k)
     out = np.empty(rows.shape, np.result_type(x, center, scale, bias))
+    shifts = bias.any()
     for part, found in in_blocks(rows, out):
         np.subtract(part, center, out=found)
         found *= scale
-        if bias.any():
+        if shifts:
             found += bias
     return out.reshape(x.shape)
 
@@ -96,31 +103,39 @@ def blend(x, mean, ratio, g, shift, scale):
     center, rest = merged(mean, -shift, ratio, k)
     ratio, scale = np.tile(ratio, k), np.tile(scale, k)
     out = np.empty(rows.shape, np.result_type(x, center, ratio, g, rest, scale))
+    shifts = rest.any()
     for part, other, found in in_blocks(rows, others, out):
         np.subtract(part, center, out=found)
         found *= ratio
         found += other
-        if rest.any():
+        if shifts:
             found += rest
         found *= scale
     return out.reshape(x.shape)
 
 
 @primitive
-def mean_products(g, x, mean):
+def mean_products(g, x, mean, inverse):
     """Return the means of g and of g (x - mean), over all axes but the last.
 
-    Shapes: g and x (..., C), mean (C,) -> (2, C).
+    If 1 / deviations, `inverse`, tell that no mean is larger than its deviation, the second is that of g x, less that
+    of g times the mean: this saves a pass, and costs no digits.
+    Shapes: g and x (..., C), mean and inverse (C,) -> (2, C).
     """
     precise = np.promote_types(np.result_type(g, x), np.float32)
     rows, k = long_rows(channels_last(x, mean))
     others, _ = long_rows(like(g, x))
     center, total = np.tile(mean, k), np.zeros((2, rows.shape[1]), precise)
+    around_zero = np.all(np.abs(mean * inverse) <= 1)  # False for NaN
     for part, other in in_blocks(rows, others):
-        other = other.astype(precise, copy=False)
-        total[0] += np.dot(np.ones(len(other), precise), other)
-        total[1] += np.einsum("ij,ij->j", other, part - center)
-    means = np.add.reduce(total.reshape(2, k, -1), axis=1) / max(len(rows) * k, 1)
+        other, ones = other.astype(precise, copy=False), np.ones(len(other), precise)
+        if not around_zero:
+            part = np.subtract(part, center, dtype=precise)
+        total[0] += np.dot(ones, other)
+        total[1] += np.dot(ones, part * other)
+    means = np.stack([per_channel(row, k) for row in total]) / max(len(rows) * k, 1)
+    if around_zero:
+        means[1] -= mean * means[0]
     return means.astype(np.result_type(g, x))
 
 
@@ -154,7 +169,7 @@ def batch_norm(x: Array, gain: Any, bias: Any, moments: Any, epsilon: float = 1e
 def _batch_norm(g, center, x, gain, _bias, _moments, epsilon=1e-5):
     """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ normalized, and the sums of g x̂ and of g."""
     mean, inverse = center[0], center[1]
-    means = mean_products(g, x, mean)
+    means = mean_products(g, x, mean, values(inverse))
     n = math.prod(x.shape[:-1])
     step = blend(x, mean, -(inverse * inverse) * means[1], g, means[0], gain * inverse)
     return step, n * inverse * means[1], n * means[0], None
@@ -192,10 +207,68 @@ def _standardize(g, center, x, axis=-1, epsilon=1e-5):
     return (g - np.mean(g, axis=axis, keepdims=True) - out * along) * inverse
 
 
-def _mean_products(g, _out, h, x, mean):
+def check_features(x, *vectors):
+    """Raise ValueError if there is a vector without one number for each feature."""
+    for vector in vectors:
+        if vector is not None and vector.shape != x.shape[-1:]:
+            raise ValueError(
+                f"features of shape {x.shape} take a gain and a bias of shape {x.shape[-1:]}, not {vector.shape}"
+            )
+
+
+def layer_normalized(x, gain, bias, epsilon=1e-5):
+    """Return the layer norm, and the standardized x beside 1 / deviation, which the rule reads."""
+    x = as_inexact(x)
+    check_features(x, gain, bias)
+    rows = x.reshape(-1, x.shape[-1])
+    C = rows.shape[1]
+    kept = np.empty((len(rows), C + 1), x.dtype)
+    deviations = kept[:, :C]
+    np.subtract(
+        rows, (np.dot(rows, np.ones(C, x.dtype)) / x.dtype.type(C))[:, None], out=deviations
+    )
+    variance = np.einsum("ij,ij->i", deviations, deviations) / x.dtype.type(C)
+    np.divide(1, np.sqrt(variance + x.dtype.type(epsilon)), out=kept[:, C])
+    deviations *= kept[:, C:]
+    out = deviations * gain
+    if bias is not None:
+        out += bias
+    return out.reshape(x.shape), kept
+
+
+def standardized_again(x, gain, bias, epsilon=1e-5):
+    """Return the same, recorded."""
+    mean, inverse = over_axes(x, -1, epsilon)
+    both = np.concatenate([(x - mean) * inverse, inverse], axis=-1)
+    return np.reshape(both, (-1, x.shape[-1] + 1))
+
+
+@primitive
+def layer_norm(x: Array, gain: Any, bias: Any, epsilon: float = 1e-5) -> Array:
+    """Return (x - mean) / √(variance + epsilon) gain + bias (or None), with mean and variance along the last axis.
+
+    Shapes: x (..., C), gain and bias (C,) -> (..., C).
+    Raises: ValueError if the shapes do not fit each other.
+    Source: Ba, Kiros and Hinton (2016), arXiv:1607.06450, equation 4.
+    """
+    return layer_normalized(x, gain, bias, epsilon)[0]
+
+
+def _layer_norm(g, kept, _x, gain, _bias, epsilon=1e-5):
+    """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ standardized, and the sums of g x̂ and of g."""
+    C = _x.shape[-1]
+    rows, inverse = kept[:, :C], kept[:, C:]
+    g = np.reshape(g, (-1, C))
+    inner = g * gain
+    along = np.einsum("ij,ij->i", inner, rows)[:, None] / C
+    step = (inner - np.mean(inner, axis=1, keepdims=True) - rows * along) * inverse
+    return np.reshape(step, _x.shape), np.einsum("ij,ij->j", g, rows), np.sum(g, axis=0)
+
+
+def _mean_products(g, _out, h, x, mean, _inverse):
     """Give the means of h and of h (x - mean) their gradients: g[0] and g[1]."""
     g = g / max(math.prod(x.shape[:-1]), 1)
-    return g[0] + g[1] * (x - mean), g[1] * h, -g[1] * sum_channels(h)
+    return g[0] + g[1] * (x - mean), g[1] * h, -g[1] * sum_channels(h), None
 
 
 def _blend(g, _out, x, mean, ratio, h, shift, scale):
@@ -217,6 +290,7 @@ def _shift_scale(g, _out, x, mean, scale, _bias):
 rule_all(shift_scale,   _shift_scale)
 rule_all(blend,         _blend)
 rule_all(mean_products, _mean_products)
+rule_all(layer_norm,    _layer_norm,   residuals=(layer_normalized, standardized_again))
 rule_all(batch_norm,    _batch_norm,   residuals=(normalized, center_and_inverse))
 rule(standardize,       _standardize,  residuals=(standardized, lambda x, axis=-1, epsilon=1e-5: over_axes(x, axis, epsilon)))
 nondifferentiable(channel_moments)

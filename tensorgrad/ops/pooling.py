@@ -93,19 +93,23 @@ def max_pool(x: Array, size: Size, stride: Size | None = None, padding: Padding 
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     out = np.empty((len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
     wide = pools.wide(np.ascontiguousarray(x))
+    full = pools.tile(x)
     for samples in in_samples(x):
-        rows = np.full((*out[samples].shape[:-1], wide.shape[-1]), lowest, x.dtype)
-        for seen, at in pools.places:
-            here = rows[(slice(None), *seen)]
-            np.maximum(here, wide[(samples, *at)], out=here)
+        if full:
+            rows = functools.reduce(np.maximum, [wide[(samples, *at)] for _, at in pools.places])
+        else:
+            rows = np.full((*out[samples].shape[:-1], wide.shape[-1]), lowest, x.dtype)
+            for seen, at in pools.places:
+                here = rows[(slice(None), *seen)]
+                np.maximum(here, wide[(samples, *at)], out=here)
         out[samples] = functools.reduce(np.maximum, pools.parts(rows))
     return out
 
 
-def shares(x, out, pools):
-    """Return which pixels of each window have the maximum, and how many.
+def maxima(x, out, pools):
+    """Return which pixels of each window have the maximum.
 
-    Shapes: x as from `wide`, out (N, M₁, …, Mₙ, C) -> masks (N, M₁, …, Mₙ, k C) for each place, counts as out.
+    Shapes: x as from `wide`, out (N, M₁, …, Mₙ, C) -> masks (N, M₁, …, Mₙ, k C) for each place.
     """
     best = pools.repeated(out)
     masks = [
@@ -114,10 +118,16 @@ def shares(x, out, pools):
     if np.isnan(out).any():  # NaN is the maximum, and is not equal to itself
         pairs = zip(masks, pools.places, strict=True)
         masks = [mask | np.isnan(x[(slice(None), *at)]) for mask, (_, at) in pairs]
-    counts = np.zeros(best.shape, np.min_scalar_type(math.prod(pools.windows.size)))
+    return masks
+
+
+def counted(masks, shape, pools):
+    """Return how many pixels of each window have the maximum. Shapes: shape (N, M₁, …, Mₙ, C)."""
+    dtype = np.min_scalar_type(math.prod(pools.windows.size))
+    counts = np.zeros((*shape[:-1], shape[-1] * pools.k), dtype)
     for mask, (seen, _) in zip(masks, pools.places, strict=True):
         counts[(slice(None), *seen)] += mask
-    return masks, functools.reduce(np.add, pools.parts(counts))
+    return functools.reduce(np.add, pools.parts(counts))
 
 
 @primitive
@@ -131,8 +141,12 @@ def max_pool_input(g, x, out, size=None, stride=None, padding="valid"):
     found = (np.empty if once else np.zeros)(x.shape, g.dtype)
     wide, target = pools.wide(np.ascontiguousarray(x)), pools.wide(found)
     for samples in in_samples(x):
-        masks, counts = shares(wide[samples], out[samples], pools)
-        share = g[samples] if counts.max(initial=1) == 1 else g[samples] / counts.astype(g.dtype)
+        share = g[samples]
+        masks = maxima(wide[samples], out[samples], pools)
+        # Windows that are full have a maximum each, and so no two if there are as many as windows.
+        if not once or sum(map(np.count_nonzero, masks)) != share.size:
+            counts = counted(masks, share.shape, pools)
+            share = share if counts.max(initial=1) == 1 else share / counts.astype(g.dtype)
         share = pools.repeated(share)
         for mask, (seen, at) in zip(masks, pools.places, strict=True):
             step = share[(slice(None), *seen)]
@@ -153,7 +167,8 @@ def max_pool_output(g, x, out, size=None, stride=None, padding="valid"):
     found = np.empty(out.shape, g.dtype)
     wide, source = pools.wide(np.ascontiguousarray(x)), pools.wide(np.ascontiguousarray(g))
     for samples in in_samples(x):
-        masks, counts = shares(wide[samples], out[samples], pools)
+        masks = maxima(wide[samples], out[samples], pools)
+        counts = counted(masks, out[samples].shape, pools)
         total = np.zeros((*out[samples].shape[:-1], wide.shape[-1]), g.dtype)
         for mask, (seen, at) in zip(masks, pools.places, strict=True):
             total[(slice(None), *seen)] += source[(samples, *at)] * mask

@@ -22,6 +22,22 @@ ERFC = [  # for z up to the bound: numerator and denominator of a rational funct
 # fmt: on
 
 
+# Φ(-z) = (a₁ t + … + a₈ t⁸) exp(-z²/2) with t = 1 / (1 + 0.305 z), for z from 0 to 14, highest power first: fitted with
+# relative errors below 1e-7, that of float32.
+TAIL_32 = (
+    0.0366995003,
+    -0.152989625,
+    0.185719178,
+    -0.0379789634,
+    0.121022813,
+    0.103420525,
+    0.12246687,
+    0.121639729,
+)
+RATE_32 = 0.305
+PIECE = 1 << 14  # elements at a time, which stay in the cache
+
+
 @primitive
 def sinc(x, n=0):
     """Return the n-th derivative of sin(pi x) / (pi x), also at 0."""
@@ -112,7 +128,58 @@ def ndtr(x: Array) -> Array:
     return np.where(wide < 0, tail, 1 - tail).astype(x.dtype)[()]
 
 
+def gelu_of_piece(x):
+    """Return x Φ(x) and its derivative Φ(x) + x φ(x) of numbers of float32, with errors of about 1e-7."""
+    t = np.abs(x)
+    t *= RATE_32
+    t += 1
+    np.divide(1, t, out=t)
+    density = x * x
+    density *= -0.5
+    np.exp(density, out=density)
+    phi = horner(TAIL_32, t)
+    phi *= t
+    phi *= density
+    phi -= x > 0  # 1 - Φ(-x), or Φ(x) itself, with all digits, but for the sign
+    np.abs(phi, out=phi)
+    density *= x
+    density *= 1 / math.sqrt(2 * math.pi)
+    density += phi
+    phi *= x
+    return phi, density
+
+
+def gelu_and_slope(x):
+    """Return x Φ(x) and its derivative, which the rule reads."""
+    x = plain_array(x)
+    if x.dtype != np.float32:
+        return x * ndtr(x), gelu_slope(x)
+    out, slope = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    pairs, rest = (out.reshape(-1), slope.reshape(-1)), np.ascontiguousarray(x).reshape(-1)
+    for i in range(0, len(rest), PIECE):
+        part = slice(i, i + PIECE)
+        pairs[0][part], pairs[1][part] = gelu_of_piece(rest[part])
+    return out[()], slope[()]
+
+
+def gelu_slope(x):
+    """Return Φ(x) + x φ(x)."""
+    return ndtr(x) + x * np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+@primitive
+def gelu(x: Array) -> Array:
+    """Return x Φ(x), where Φ is the distribution function of the standard normal distribution.
+
+    Shapes: any -> the same.
+    Raises: TypeError if x is complex.
+    Source: Hendrycks and Gimpel (2016), arXiv:1606.08415, section 2.
+    """
+    return gelu_and_slope(x)[0]
+
+
 # fmt: off
+rule(gelu,    lambda g, slope, _x: g * slope, residuals=(gelu_and_slope, gelu_slope))
 rule(ndtr,    lambda g, _out, x: g * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
 rule(sinc,    lambda g, _out, x, n=0: g * sinc(x, n=n + 1))
 rule(bessel,  lambda g, _out, x, n=0: g * (bessel(x, n=abs(n - 1)) + bessel(x, n=n + 1)) / 2)

@@ -1,39 +1,21 @@
 """Capture: a function is run twice on stand-ins, and what both runs did alike becomes its steps."""
 
 import contextlib
-import linecache
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.program.arrays import TracedArray, Untraceable
+from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
+from tensorgrad.program.comparison import Comparison, compared, merge
 from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
 from tensorgrad.program.recorder import Recorder
+from tensorgrad.program.sizes import choices
 from tensorgrad.program.sources import BufferSource, GradSource, Source
-from tensorgrad.program.steps import Step, Var, substituted_in
-
-
-class Result(NamedTuple):
-    """One array in what a function returned, and what it is wrapped in."""
-
-    kind: str  # "array", "tensor", "recorded", or "same" for what is no array
-    value: Any  # a Var or a constant
-
-
-class Tracing(NamedTuple):
-    """The record of one run of a function."""
-
-    inputs: list[Var]
-    externals: list[tuple[Any, Var]]  # a source, and the variable of its value
-    steps: list[Step]
-    results: Any  # a tree of Result
-    gradients: list[tuple[Any, Var | None]]  # the leaves whose .grad changed
-    had_gradients: list[tuple[Any, bool]]  # the same leaves, and if they had one before
-    writes: list[tuple[Any, Var]]  # a source that was written to, and the variable
-    guards: Any
+from tensorgrad.program.steps import substituted_in
+from tensorgrad.program.tracing import Result, Tracing
 
 
 class Captured:
@@ -48,23 +30,56 @@ class Captured:
         self.tensors: dict[int, Any] = dict(self.outside.tensors)
         self.buffers = [BufferSource(*pair) for pair in self.outside.buffers]
         self.generators = [*self.outside.generators, *generators]
+        self.choices = choices(leaves, self.shapes())  # of axes with other lengths, still to try
 
     def run(self) -> Tracing:
-        """Trace until two runs agree.
+        """Trace until two runs agree, if possible on arguments of different lengths.
 
         Raises: Untraceable.
         """
         with self.put_back():
-            before, seen = self.once()
-            for _ in range(4):
-                trace, again = self.once()
-                both = {key: t for key, t in again.items() if key in seen}
+            for _ in range(5):
+                trace, seen = self.once(self.leaves)
+                if self.with_sizes(trace, seen):
+                    return trace
+                again, others = self.once(self.leaves)
+                both = {key: t for key, t in others.items() if key in seen}
                 if not both:  # no tensor that is not made inside
-                    different(before, trace)
+                    merge(trace, again, [])
                     return trace
                 self.tensors |= both
-                before, seen = self.once()
         raise Untraceable("each run of the function uses other tensors from outside")
+
+    def with_sizes(self, trace: Tracing, seen: dict[int, Any]) -> bool:
+        """Return True if the function does the same with longer arguments, and note the sizes."""
+        while self.choices:
+            choice = self.choices[0]
+            steps = [(step, step.args, step.kwargs) for step in trace.all_steps()]
+            results = trace.results
+            try:
+                longer, others = self.once(choice.changed(self.leaves, choice.more))
+                if others.keys() & seen.keys():
+                    return False  # a tensor that is not made inside
+                merge(trace, longer, choice.pairs(choice.more))
+                more = choice.more_at_check
+                longest, _ = self.once(choice.changed(self.leaves, more))
+                compared(trace, longest, Comparison(choice.pairs(more), known=True))
+            except Exception:  # of the user's code, which wants these lengths
+                self.choices.pop(0)
+                trace.results, trace.lengths = results, []
+                for v in (*trace.inputs, *trace.outputs):
+                    v.free = ()
+                for step, args, kwargs in steps:
+                    step.args, step.kwargs = args, kwargs
+                continue
+            return True
+        return False
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the tensors and arrays that the function uses from outside."""
+        return [t._value.shape for t in self.tensors.values()] + [
+            x.shape for x in self.outside.arrays
+        ]
 
     def guards(self) -> list[Guard]:
         """Return the guards of what a program is made for, also of what the first run has made."""
@@ -77,8 +92,8 @@ class Captured:
     def put_back(self) -> Iterator[None]:
         """Put back what the runs change: generators, numbers, arrays."""
         generators = [(g, generator_state(g)) for g in self.generators]
-        leaves = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
-        grads = [(node, node.extras and node.extras.grad) for node in leaves]
+        nodes = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
+        grads = [(node, node.extras and node.extras.grad) for node in nodes]
         constants: list[Any] = [Source(t) for t in self.tensors.values() if t.node is None]
         values = [(source, source.read()) for source in (*constants, *self.buffers)]
         legacy = np.random.get_state()
@@ -109,17 +124,21 @@ class Captured:
                     "make it a tensor, or pass it as an argument and return the new one"
                 )
 
-    def once(self) -> tuple[Tracing, dict[int, Any]]:
+    def once(self, leaves: list[Any]) -> tuple[Tracing, dict[int, Any]]:
         """Run the function on stand-ins; also return the tensors that are not known."""
         recorder = self.new_recorder()
-        inputs = [recorder.stand_in(x * 1.0 if type(x) is float else x) for x in self.leaves]
+        inputs = [recorder.stand_in(x * 1.0 if type(x) is float else x) for x in leaves]
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
         recorder.outside = {id(t): source for t, source in sources}
-        leaves = [t for t, source in sources if type(source) is Source and t.node is not None]
-        grads = [(t, t.node, t.grad) for t in leaves if t.is_leaf]
-        if any(node.extras is not None and node.extras.hooks for _, node, _ in grads):
-            raise Untraceable("a parameter has a hook, which a program would not call; remove it")
+        outside = [t for t, source in sources if type(source) is Source and t.node is not None]
+        grads = [(t, t.node, t.grad) for t in outside if t.is_leaf]
+        hooked = [node.extras for _, node, _ in grads if node.extras and node.extras.hooks]
+        if hooked:
+            raise Watched(
+                "a parameter has a hook, which a program would not call; remove it",
+                lambda: any(extras.hooks for extras in hooked),
+            )
         buffers = [(b, b.read(), recorder.stand_in(b.read().copy())) for b in self.buffers]
         try:
             for b, _, x in buffers:
@@ -127,7 +146,7 @@ class Captured:
             with watching([t for t, _ in sources]):
                 traced = STATE.get().inside(observer=recorder)
                 result = traced.run(self.call, (inputs,))
-                results = traced.run(results_of, (result,))
+                results = traced.run(results_of, (result, {id(x) for x in self.outside.arrays}))
             after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
@@ -144,10 +163,7 @@ class Captured:
             kept_outside = self.outside.restore()
             recorder.nodes.clear()
         if kept_outside:
-            raise Untraceable(
-                "the function keeps a traced value in a list, a dict or an attribute from outside, "
-                "which a program does not fill; return it instead"
-            )
+            raise recorder.refuse_kept(kept_outside[0])
         touched = {v.root for step in recorder.steps for v in step.writes}
         kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
         externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]
@@ -164,7 +180,6 @@ class Captured:
                 if any(t is leaf for leaf, _ in gradients)
             ],
             [*writes, *((b, x.variable) for b, x in after if id(x) not in kept)],
-            self.outside.guards,
         )
         recorder.forget()
         return trace, recorder.tensors
@@ -193,20 +208,22 @@ def watching(tensors: list[Any]) -> Iterator[None]:
             t.__class__ = kind
 
 
-def results_of(result: Any) -> Any:
-    """Return the tree of what a function returned."""
+def results_of(result: Any, outside: set[int]) -> Any:
+    """Return the tree of what a function returned; `outside` are arrays that it only hands on."""
 
     def leaf(x: Any) -> Result:
         if isinstance(x, TensorBase):
             value = x._value
-            kind = "tensor" if x.node is None else "recorded"
+            freed = x.node is None or x.node.parents is None  # by a backward inside the function
+            kind = "tensor" if freed else "recorded"
             if type(value) is TracedArray:
                 return Result(kind, value.variable)
             return Result("same", x)
         if type(x) is TracedArray:
             return Result("array", x.variable)
         if isinstance(x, (np.ndarray, *PLAIN_VALUES)):
-            return Result("same", x)
+            fresh = isinstance(x, np.ndarray) and id(x) not in outside
+            return Result("constant" if fresh else "same", x)
         raise Untraceable(
             f"the function returns a {type(x).__name__}; return arrays, in tuples, lists and dicts"
         )
@@ -227,70 +244,3 @@ def set_generator_state(generator: Any, state: Any) -> None:
         generator.set_state(state)
     else:
         generator.bit_generator.state = state
-
-
-class Comparison:
-    """Compares two traces, whose variables correspond in the order in which they are met."""
-
-    def __init__(self) -> None:
-        self.first: dict[Var, int] = {}
-        self.second: dict[Var, int] = {}
-
-    def alike(self, x: Any, y: Any) -> bool:
-        """Return True if two trees hold the same variables and constants."""
-        if type(x) is not type(y):
-            return False
-        if type(x) is Var:
-            a, b = self.first, self.second
-            return a.setdefault(x, len(a)) == b.setdefault(y, len(b))
-        if isinstance(x, (tuple, list)):
-            return len(x) == len(y) and all(map(self.alike, x, y))
-        if type(x) is dict:
-            return x.keys() == y.keys() and all(self.alike(x[k], y[k]) for k in x)
-        if type(x) is slice:
-            return self.alike((x.start, x.stop, x.step), (y.start, y.stop, y.step))
-        return x is y or self.alike_constants(x, y)
-
-    def alike_constants(self, x: Any, y: Any) -> bool:
-        if isinstance(x, (np.ndarray, np.generic)):
-            return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
-        if isinstance(x, TensorBase):
-            return self.alike(x._value, y._value)
-        code = getattr(x, "__code__", None)
-        if code is not None:  # of functions made by the same line
-            return code is getattr(y, "__code__", None)
-        return bool(x == y) or (x != x and y != y)
-
-    def alike_steps(self, a: Step, b: Step) -> bool:
-        return self.alike(
-            (a.form, a.callee, a.args, a.kwargs, a.outs),
-            (b.form, b.callee, b.args, b.kwargs, b.outs),
-        )
-
-
-def different(a: Tracing, b: Tracing) -> None:
-    """Compare two traces.
-
-    Raises: Untraceable with the line of the first difference.
-    """
-    compare = Comparison()
-    compare.alike((a.inputs, [v for _, v in a.externals]), (b.inputs, [v for _, v in b.externals]))
-    for step, other in zip(a.steps, b.steps, strict=False):
-        if not compare.alike_steps(step, other):
-            raise Untraceable(differs(step))
-    if len(a.steps) != len(b.steps) or not compare.alike(a.results, b.results):
-        steps = a.steps or b.steps
-        raise Untraceable(differs(steps[-1] if steps else None))
-
-
-def differs(step: Step | None) -> str:
-    """Return the message about a step that differs between two runs."""
-    text = (
-        "two runs of the function on the same arguments differ: it uses random numbers, the time, "
-        "or something that it changes; pass such values as arguments, or draw them in a function "
-        "declared by tg.impure"
-    )
-    if step is None or step.place is None:
-        return text
-    file, line = step.place
-    return f'{text}\n  File "{file}", line {line}\n    {linecache.getline(file, line).strip()}'

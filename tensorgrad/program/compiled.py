@@ -3,12 +3,15 @@
 import contextlib
 import functools
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from tensorgrad.engine.base import needs_grad
 from tensorgrad.engine.state import STATE
+from tensorgrad.program.arrays import Watched
 from tensorgrad.program.keys import SWITCH, hashable, kind_of
+from tensorgrad.program.outside import recorder_now
 from tensorgrad.program.program import Program
 from tensorgrad.program.runner import Runner
 
@@ -65,6 +68,8 @@ class Compiled:
         self.programs: dict[Any, list[Runner]] = {}
         self.lock = threading.RLock()
         self.recent: Runner | None = None
+        self.watched: Watched | None = None
+        self.said = False  # that it runs eagerly
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return the method of an instance, if a method was decorated."""
@@ -77,7 +82,26 @@ class Compiled:
             return recent(args, kwargs)
         if runs_eagerly(args, kwargs):
             return self.f(*args, **kwargs)
-        self.recent = runner = self.runner(args, kwargs)
+        try:
+            return self.by_program(*args, **kwargs)
+        except Watched as error:
+            if not self.said:
+                self.said = True
+                warnings.warn(f"{self.name} runs eagerly: {error}", RuntimeWarning, stacklevel=2)
+        return self.f(*args, **kwargs)
+
+    def by_program(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the function returns, by its program in any case.
+
+        Raises: Untraceable where a call would run eagerly, or there can be no program.
+        """
+        if self.watched is not None and self.watched.lasts():
+            raise Watched(str(self.watched), self.watched.lasts)
+        try:
+            self.recent = runner = self.runner(args, kwargs)
+        except Watched as error:
+            self.watched = error
+            raise
         return runner(args, kwargs)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
@@ -86,6 +110,9 @@ class Compiled:
 
     def runner(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Runner":
         """Return the program for the arguments, made now if there is none."""
+        if STATE.get().observer is not None:
+            text = "detect_anomaly or trace watches every call, and a program makes none"
+            raise Watched(text, lambda: False)
         key = self.key(args, kwargs)
         for runner in self.programs.get(key, ()):
             if runner.fits():
@@ -110,6 +137,11 @@ class Compiled:
         kinds.append(STATE.get().recording)
         return tuple(kinds)
 
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return getattr(self.f, "__name__", type(self.f).__name__)
+
     def __repr__(self) -> str:
         return f"<compiled {self.f!r}>"
 
@@ -117,6 +149,6 @@ class Compiled:
 def runs_eagerly(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return True where a program would lose something, and where programs are off."""
     state = STATE.get()
-    if state.observer is not None or SWITCH.off:
+    if recorder_now() is not None or SWITCH.off:
         return True
     return state.recording and (needs_grad(args) or (bool(kwargs) and needs_grad(kwargs)))

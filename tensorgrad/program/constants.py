@@ -24,6 +24,12 @@ def is_transposed(x: np.ndarray, whole: Any) -> bool:
     return same and x.__array_interface__["data"] == whole.__array_interface__["data"]
 
 
+def has_dtype(x: Any, dtype: np.dtype[Any]) -> bool:
+    """Return True if Python's numbers become numbers of this dtype where they meet x."""
+    typed = isinstance(x, (Var, np.ndarray, np.generic)) and not getattr(x, "weak", False)
+    return typed and x.dtype == dtype
+
+
 class Constants:
     """The names of what a program takes from outside: arrays, and functions without source text."""
 
@@ -35,7 +41,8 @@ class Constants:
         self.taken: Any = None
         self.warns = False
         self.generators: list[tuple[str, Any]] = []
-        self.in_checks: dict[int, str] = {}  # what stands for objects that only errors show
+        self.only_in_checks: set[int] = set()  # objects that only messages of errors show
+        self.alone: dict[str, str] = {}  # what a text without them has in place of these lines
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
@@ -44,8 +51,7 @@ class Constants:
         NumPy's number becomes Python's where it meets `weak_for`, which has its dtype.
         """
         if isinstance(x, np.generic):
-            near = weak_for if isinstance(weak_for, (Var, np.ndarray, np.generic)) else None
-            if near is not None and near.dtype == x.dtype and not getattr(near, "weak", False):
+            if has_dtype(weak_for, x.dtype):
                 return text.number(x.item())
             return text.typed_number(x)
         if isinstance(x, str):
@@ -66,7 +72,7 @@ class Constants:
 
     def other(self, x: Any, inner: Any) -> Expr:
         if isinstance(x, dict):
-            parts = ", ".join(f"{k!r}: {inner(v).text}" for k, v in x.items())
+            parts = ", ".join(f"{text.quoted(k)}: {inner(v).text}" for k, v in x.items())
             return Expr(f"{{{parts}}}")
         if isinstance(x, np.dtype):
             return Expr(text.dtype(x))

@@ -5,17 +5,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.engine.base import TensorBase, unwrap, wrap
+from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable
-from tensorgrad.program.capture import Captured, Tracing
+from tensorgrad.program.capture import Captured
+from tensorgrad.program.onnx_formulas import BODIES, WITH_RESIDUALS, WithoutResiduals
 from tensorgrad.program.onnx_sizes import Merging
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.steps import Var, substituted_in
+from tensorgrad.program.tracing import Tracing
 from tensorgrad.rules import COMPOSITE
-from tensorgrad.transforms.trees import tree_map
 
-NOTHING = np.zeros(0)
 BATCHES = (3, 5, 7)  # sizes at which a function is traced; two give a line, the third checks it
 RANDOM = (
     "{} draws random numbers, or reads what changes, at each call{}, which a file cannot do; "
@@ -32,9 +32,14 @@ class WholeCallRecorder(Recorder):
         self.expanding: list[Any] = []  # composites whose own calls are being recorded
 
     def grouped(self, name: str, function: Any, args: Any, kwargs: Any) -> Any:
-        """Call the body of a function, as one step if it has a row."""
-        if function in self.whole:
+        """Call the body of a function, as one step if it has a row; or the formula for it."""
+        without_mask = args and args[-1] is None
+        formula = WITH_RESIDUALS.get(function) or BODIES.get(function)
+        if function in self.whole and (formula is None or without_mask):
             return self.record("call", function, args, kwargs)
+        if formula is not None:
+            found = unwrap(formula(*substituted_in(args, as_tensor), **kwargs))
+            return (found, WithoutResiduals(name)) if function in WITH_RESIDUALS else found
         return super().grouped(name, function, args, kwargs)
 
     def record(
@@ -72,6 +77,7 @@ class WholeCalls(Captured):
     def __init__(self, whole: Any, *args: Any) -> None:
         super().__init__(*args)
         self.whole = whole
+        self.choices = []  # this is traced at several sizes by itself
 
     def new_recorder(self) -> Recorder:
         """Return the recorder of one run."""
@@ -120,8 +126,8 @@ def calls_of(example: Example, inputs: list[Var], axes: list[int], whole: Any) -
     merging = Merging(sizes)
     for parts in ("inputs", "externals", "results", "gradients", "writes"):
         merging.merged([of_variables(getattr(trace, parts)) for trace in traces])
-    steps = merging.steps([trace.steps for trace in traces])
-    return Calls(traces[0]._replace(steps=steps), merging.shapes, axes)
+    merging.steps([trace.steps for trace in traces])
+    return Calls(traces[0], merging.shapes, axes)
 
 
 def of_variables(tree: Any) -> Any:
@@ -148,17 +154,6 @@ def example_of(v: Var, shape: tuple[int, ...]) -> Any:
         return v.dtype.type(values).item()
     found = values.astype(v.dtype) if v.dtype.kind in "fc" else np.zeros(shape, v.dtype)
     return found[()] if v.scalar else found
-
-
-def without_arrays(tree: Any, is_array: Callable[[Any], bool]) -> Any:
-    """Return arguments with empty arrays in place of theirs, which would stay in memory."""
-
-    def light(x: Any) -> Any:
-        if not is_array(x):
-            return x
-        return wrap(NOTHING) if isinstance(x, TensorBase) else NOTHING
-
-    return tree_map(light, tree)
 
 
 def refuse_changes(trace: Tracing, known: dict[int, str]) -> None:

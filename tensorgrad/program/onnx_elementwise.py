@@ -102,12 +102,14 @@ def reduction(op: str, first: Any = None) -> Row:
     def row(
         g: OnnxGraph, x: Any, axis: Any = first, dtype: Any = None, *, keepdims: bool = False
     ) -> Any:
-        return reduced(g, op, x, reduced_axes(g, x, axis), keepdims, g.dtype)
+        return reduced_over(g, op, x, reduced_axes(g, x, axis), keepdims, g.dtype)
 
     return row
 
 
-def reduced(g: OnnxGraph, op: str, x: Any, axes: tuple[int, ...], keepdims: Any, dtype: Any) -> str:
+def reduced_over(
+    g: OnnxGraph, op: str, x: Any, axes: tuple[int, ...], keepdims: Any, dtype: Any
+) -> str:
     """Write a reduction over axes; over none, x itself."""
     value = g.value(x, dtype)
     if not axes:
@@ -122,7 +124,7 @@ def truth_reduction(op: str) -> Row:
 
     def row(g: OnnxGraph, x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         truths = g.converted(g.value(x, bool), np.dtype(np.int32))
-        found = reduced(g, op, truths, reduced_axes(g, x, axis), keepdims, np.int32)
+        found = reduced_over(g, op, truths, reduced_axes(g, x, axis), keepdims, np.int32)
         return g.converted(found, np.dtype(bool))
 
     return row
@@ -144,9 +146,9 @@ def write_variance(g: OnnxGraph, x: Any, axis: Any, ddof: float, keepdims: bool)
     """Write the mean of the squares of deviations."""
     axes = reduced_axes(g, x, axis)
     value = g.value(x, g.dtype)
-    center = reduced(g, "ReduceMean", value, axes, True, g.dtype)
+    center = reduced_over(g, "ReduceMean", value, axes, True, g.dtype)
     away = g.node("Sub", value, center)
-    square = reduced(g, "ReduceMean", g.node("Mul", away, away), axes, keepdims, g.dtype)
+    square = reduced_over(g, "ReduceMean", g.node("Mul", away, away), axes, keepdims, g.dtype)
     if not ddof:
         return square
     n = math.prod(g.lengths(x, slice(k, k + 1))[0] for k in axes)
@@ -170,9 +172,9 @@ def write_std(
 def write_logsumexp(g: OnnxGraph, x: Any, axis: Any = None, keepdims: bool = False) -> str:
     """Write max + log Σ exp(x - max)."""
     axes, value = reduced_axes(g, x, axis), g.value(x, g.dtype)
-    top = reduced(g, "ReduceMax", value, axes, True, g.dtype)
+    top = reduced_over(g, "ReduceMax", value, axes, True, g.dtype)
     e = g.node("Exp", g.node("Sub", value, top))
-    found = g.node("Add", top, g.node("Log", reduced(g, "ReduceSum", e, axes, True, g.dtype)))
+    found = g.node("Add", top, g.node("Log", reduced_over(g, "ReduceSum", e, axes, True, g.dtype)))
     return found if keepdims or not axes else g.node("Squeeze", found, g.integers(*axes))
 
 
@@ -182,12 +184,12 @@ def write_norm(
     """Write the root of the sum of squares, or the sum or maximum of absolute values."""
     value, axes = g.value(x, g.dtype), reduced_axes(g, x, axis)
     if ord == 1:
-        return reduced(g, "ReduceSum", g.node("Abs", value), axes, keepdims, g.dtype)
+        return reduced_over(g, "ReduceSum", g.node("Abs", value), axes, keepdims, g.dtype)
     if ord == np.inf:
-        return reduced(g, "ReduceMax", g.node("Abs", value), axes, keepdims, g.dtype)
+        return reduced_over(g, "ReduceMax", g.node("Abs", value), axes, keepdims, g.dtype)
     if ord not in (2, None):
         raise Untraceable(f"norms of the orders 1, 2 and inf have operators, not of {ord!r}")
-    return g.node("Sqrt", reduced(g, "ReduceSumSquare", value, axes, keepdims, g.dtype))
+    return g.node("Sqrt", reduced_over(g, "ReduceSumSquare", value, axes, keepdims, g.dtype))
 
 
 def write_cumsum(g: OnnxGraph, x: Any, axis: Any = None, dtype: Any = None) -> str:

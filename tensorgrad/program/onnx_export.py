@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.capture import Result, Tracing
 from tensorgrad.program.onnx_calls import Calls, Example, batched, calls_of, refuse_changes
 from tensorgrad.program.onnx_graph import OnnxGraph
 from tensorgrad.program.onnx_layout import simplify_graph
 from tensorgrad.program.onnx_sizes import BatchSize, Dim
 from tensorgrad.program.onnx_table import ROWS, write_call
-from tensorgrad.program.steps import Var
+from tensorgrad.program.steps import USERS, Var, resolved
+from tensorgrad.program.tracing import Result, Tracing, results_in
 
 OPSET, IR = 18, 8  # of 2022: onnxruntime reads them since 1.14
 LARGEST = 2**31 - 1  # bytes of a protocol buffer
@@ -146,26 +146,18 @@ def graph_of(source: Exported, axes: list[int]) -> tuple[Calls, OnnxGraph, list[
         write_call(graph, step)
     outputs: list[str] = []
     for result in results_of_trace(trace):
-        hint = getattr(result.value, "hint", None)
-        base = hint.name if hint is not None and hint.rank >= 3 else "output"
+        hint = resolved(result.value).hint if type(result.value) is Var else None
+        base = hint.name if hint is not None and hint.rank >= USERS else "output"
         outputs.append(as_output(graph, graph.value(result.value), base, outputs))
     return calls, graph, outputs
 
 
 def results_of_trace(trace: Tracing) -> list[Result]:
-    """Return the results of a trace, in order."""
-    found: list[Result] = []
+    """Return the results of a trace, in order.
 
-    def visit(tree: Any) -> None:
-        if type(tree) is Result:
-            found.append(tree)
-        elif isinstance(tree, (tuple, list)):
-            for x in tree:
-                visit(x)
-        elif isinstance(tree, dict):
-            visit(list(tree.values()))
-
-    visit(trace.results)
+    Raises: Untraceable if none depends on the arguments.
+    """
+    found = list(results_in(trace.results))
     if not any(type(r.value) is Var for r in found):
         raise Untraceable("the function returns nothing that depends on its arguments")
     return found

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.onnx_sizes import BatchSize, Dim, Pattern
-from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.steps import Step, Var, resolved
 
 INT64 = np.dtype(np.int64)
 ALIASED = (
@@ -66,8 +66,8 @@ class OnnxGraph:
 
     @property
     def out(self) -> Any:
-        """The variable that the current call makes, or the first of several."""
-        return self.outs[0]
+        """The variable that the current call makes, the first of several, or that it changes."""
+        return self.step.args[0] if self.step.outs is None else self.outs[0]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -107,10 +107,11 @@ class OnnxGraph:
 
     def value(self, x: Any, dtype: Any = None) -> str:
         """Return the name of a variable, a constant or a size, converted to a dtype."""
-        if isinstance(x, str):
+        if isinstance(x, str):  # a name, or "" for an input that is left out
             return x
         dtype = None if dtype is None else np.dtype(dtype)
         if type(x) is Var:
+            x = resolved(x)
             if x not in self.values:
                 raise Untraceable(ALIASED)
             return self.converted(self.values[x], dtype)
@@ -210,7 +211,8 @@ class OnnxGraph:
         the others. `dtype` is that of the result, without it that of the call's.
         """
         dtype = self.dtype if dtype is None else np.dtype(dtype)
-        known = (self.dtypes[self.value(x)] for x in inputs if not isinstance(x, (int, float)))
+        given = [x for x in inputs if not isinstance(x, (int, float)) and (type(x) is not str or x)]
+        known = (self.dtypes[self.value(x)] for x in given)
         of_numbers = next(known, dtype)
         names = [self.value(x, of_numbers if isinstance(x, (int, float)) else None) for x in inputs]
         base = name or op.lower()

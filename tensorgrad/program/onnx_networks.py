@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.ops.spatial import per_axis, windows_of
-from tensorgrad.program.onnx_elementwise import reduced
+from tensorgrad.program.onnx_elementwise import reduced_over
 from tensorgrad.program.onnx_graph import OnnxGraph
 
 
@@ -142,8 +142,8 @@ def write_cross_entropy_and_softmax(g: OnnxGraph, z: Any, y: Any) -> tuple[str, 
         classes = g.value(y, np.int64)
         return g.node("SoftmaxCrossEntropyLoss", value, classes, reduction="mean"), p
     products = g.node("Mul", g.node("LogSoftmax", value, axis=1), g.value(y, dtype))
-    sums = reduced(g, "ReduceSum", products, (1,), False, dtype)
-    return g.node("Neg", reduced(g, "ReduceMean", sums, (0,), False, dtype)), p
+    sums = reduced_over(g, "ReduceSum", products, (1,), False, dtype)
+    return g.node("Neg", reduced_over(g, "ReduceMean", sums, (0,), False, dtype)), p
 
 
 def write_shift_scale(g: OnnxGraph, x: Any, mean: Any, scale: Any, bias: Any) -> str:
@@ -159,9 +159,9 @@ def write_standardized(
     n, dtype = g.rank(x), g.dtype
     axes = tuple(k % n for k in (axis if isinstance(axis, tuple) else (axis,)))
     value = g.value(x, dtype)
-    mean = reduced(g, "ReduceMean", value, axes, True, dtype)
+    mean = reduced_over(g, "ReduceMean", value, axes, True, dtype)
     away = g.node("Sub", value, mean)
-    variance = reduced(g, "ReduceMean", g.node("Mul", away, away), axes, True, dtype)
+    variance = reduced_over(g, "ReduceMean", g.node("Mul", away, away), axes, True, dtype)
     inverse = g.node("Reciprocal", g.node("Sqrt", g.node("Add", variance, float(epsilon))))
     first = g.integers(0)
     both = [g.node("Unsqueeze", part, first) for part in (mean, inverse)]

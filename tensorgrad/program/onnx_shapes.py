@@ -45,10 +45,10 @@ def write_transpose(g: OnnxGraph, x: Any, *order: Any, axes: Any = None) -> str:
     return g.transposed(x, tuple(int(k) % n for k in order), g.dtype)
 
 
-def write_swapaxes(g: OnnxGraph, x: Any, a: int, b: int) -> str:
+def write_swapaxes(g: OnnxGraph, x: Any, axis1: int, axis2: int) -> str:
     """Write x with two axes exchanged."""
     order = list(range(g.rank(x)))
-    order[a], order[b] = order[b], order[a]
+    order[axis1], order[axis2] = order[axis2], order[axis1]
     return g.transposed(x, tuple(order), g.dtype)
 
 

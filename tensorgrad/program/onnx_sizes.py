@@ -36,8 +36,8 @@ class Merging:
         self.sizes = sizes
         self.shapes: dict[Var, tuple[Dim, ...]] = {}
 
-    def steps(self, runs: list[list[Step]]) -> list[Step]:
-        """Return the steps of the first run, with numbers that depend on N as sizes.
+    def steps(self, runs: list[list[Step]]) -> None:
+        """Write sizes into the steps of the first run, in place of numbers that depend on N.
 
         Raises: Untraceable if the runs differ in anything else.
         """
@@ -49,7 +49,6 @@ class Merging:
             step.args = self.merged([s.args for s in (step, *others)])
             step.kwargs = self.merged([s.kwargs for s in (step, *others)])
             self.merged([s.outs for s in (step, *others)])
-        return runs[0]
 
     def merged(self, items: list[Any]) -> Any:
         """Return the tree that corresponding trees have in common."""

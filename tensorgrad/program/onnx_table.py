@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.ops import convolution, elementwise, index, neural, normalization, pooling, special
+from tensorgrad.ops import (
+    convolution,
+    elementwise,
+    index,
+    lstm,
+    neural,
+    normalization,
+    pooling,
+    recurrent,
+    special,
+)
 from tensorgrad.ops import reduce as reductions
 from tensorgrad.ops import shape as shape_ops
 from tensorgrad.ops.arrange import pad_constant
@@ -27,7 +37,8 @@ from tensorgrad.program.onnx_elementwise import (
 )
 from tensorgrad.program.onnx_graph import OnnxGraph
 from tensorgrad.program.onnx_networks import alone
-from tensorgrad.program.steps import Step, variables
+from tensorgrad.program.onnx_recurrent import write_gru, write_lstm, write_rnn
+from tensorgrad.program.steps import Step, resolved, variables
 
 UFUNC_OF_SIGN = {symbol: ufunc for ufunc, symbol in UNARY_SYMBOLS.items()}
 ATTRIBUTES = {"T": np.transpose, "mT": np.matrix_transpose}
@@ -36,6 +47,20 @@ ATTRIBUTES = {"T": np.transpose, "mT": np.matrix_transpose}
 def body(function: Any) -> Any:
     """Return the function that computes a primitive, or the function itself."""
     return getattr(function, "compute", function)
+
+
+UPDATE = "x[index] += value"  # and the like, in place
+
+
+def write_update(g: OnnxGraph, symbol: str, x: Any, at: Any, value: Any) -> str:
+    """Write a copy of x in which x[index] is changed by an operator."""
+    dtype = np.dtype(g.dtype_of(x))
+    before = onnx_index.write_item(g, x, at)
+    op = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}.get(symbol)
+    if op is None:
+        raise Untraceable(f"x[index] {symbol}= value has no operator; write x[index] = ...")
+    changed = g.node(op, before, g.value(value, dtype), dtype=dtype)
+    return onnx_index.write_assign(g, x, at, changed)
 
 
 # fmt: off
@@ -52,6 +77,12 @@ ROWS: dict[Any, Row] = ELEMENTWISE_ROWS | shapes.SHAPE_ROWS | {
         (neural.sigmoid_cross_entropy,     networks.write_sigmoid_cross_entropy),
         (neural.linear,                    networks.write_linear),
         (special.ndtr,                     networks.write_ndtr),
+        (recurrent.rnn,                    alone(write_rnn)),
+        (recurrent.gru,                    alone(write_gru)),
+        (lstm.lstm,                        alone(write_lstm)),
+        (recurrent.rnn_run,                write_rnn),
+        (recurrent.gru_run,                write_gru),
+        (lstm.lstm_run,                    write_lstm),
         (convolution.conv,                 networks.write_conv),
         (convolution.conv_input,           networks.write_conv_input),
         (pooling.max_pool,                 networks.pool_row("MaxPool")),
@@ -66,6 +97,7 @@ ROWS: dict[Any, Row] = ELEMENTWISE_ROWS | shapes.SHAPE_ROWS | {
         (pad_constant,                     shapes.write_pad_constant),
         (index.take,                       onnx_index.write_item),
         (index.assign,                     onnx_index.write_assign),
+        (UPDATE,                           write_update),
         (einsum,                           shapes.write_einsum),
         (reductions.var,                   write_var),
         (reductions.std,                   write_std),
@@ -111,7 +143,7 @@ def write_call(g: OnnxGraph, step: Step) -> None:
     except Untraceable as error:
         raise Untraceable(f"{error}{line_of(step)}") from None
     if step.outs is None:  # x[index] = value
-        g.values[step.args[0]] = found
+        g.values[resolved(step.args[0])] = found
     else:
         for v, name in zip(g.outs, found if isinstance(found, tuple) else (found,), strict=True):
             g.values[v] = name
@@ -137,6 +169,8 @@ def called(step: Step) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         return body(index.take), step.args, {}
     if form == "set item":
         return body(index.assign), step.args, {}
+    if form == "update item":
+        return UPDATE, (callee, *step.args), {}
     if form == "attribute":
         return ATTRIBUTES.get(callee), step.args, {}
     if form == "method":
@@ -149,6 +183,8 @@ NUMPY_NAMES = {"flatten": "ravel", "conjugate": "conj"}
 
 def callee_name(step: Step) -> str:
     """Return what messages call the function of a step."""
+    if step.form == "branch":
+        return "a choice by values, if"
     if step.form in ("item", "set item"):
         return "x[index]" if step.form == "item" else "an assignment x[index] = value"
     callee = step.callee

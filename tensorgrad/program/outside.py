@@ -3,6 +3,7 @@
 import functools
 import sys
 import types
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from tensorgrad.program.names import is_library
 from tensorgrad.program.recorder import Recorder
 
 PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
+CONTAINERS_OF_VALUES = (dict, list, set, deque)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 SLOT = TensorBase.__dict__["_value"]
 MOST_OBJECTS = 20_000  # objects that are looked at
@@ -82,9 +84,13 @@ class ClassGuard(Guard):
 
 
 class SizeGuard(Guard):
-    """The number of items of a dict or list."""
+    """The number of items of a dict, list, set or deque."""
 
     __slots__ = ()
+
+    def now(self) -> int:
+        """Return the number of items."""
+        return len(self.where)
 
     def holds(self) -> bool:
         """Return True if there are as many as before."""
@@ -106,6 +112,8 @@ class Outside:
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
         self.containers: list[tuple[Any, Any]] = []  # and copies of them
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
+        self.owners: dict[int, str] = {}  # the names of objects
+        self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
         self.seen: dict[int, Any] = {}
         stack = [f]
         while stack and len(self.seen) < MOST_OBJECTS:
@@ -117,6 +125,8 @@ class Outside:
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
         if isinstance(x, TensorBase):
+            if isinstance(getattr(type(x), "node", None), property):  # a result without a graph
+                return
             self.tensors[id(x)] = x
         elif isinstance(x, np.ndarray):
             self.arrays.append(x)
@@ -124,23 +134,32 @@ class Outside:
             self.generators.append(x)
         elif isinstance(x, FUNCTIONS):
             yield from self.function(x)
-        elif isinstance(x, (dict, list)):
-            self.containers.append((x, x.copy()))
-            self.guards.append(SizeGuard(x, "", len(x)))
-            items = x.items() if isinstance(x, dict) else enumerate(x)
-            yield from (self.guarded(x, key, value) for key, value in items)
-        elif isinstance(x, (tuple, set, frozenset)):
+        elif isinstance(x, CONTAINERS_OF_VALUES):
+            yield from self.container(x)
+        elif isinstance(x, (tuple, frozenset)):
             yield from x
         elif is_object(x):
             yield from self.object(x)
         elif isinstance(x, type):
             yield from methods_of(x)
 
+    def container(self, x: Any) -> Iterator[Any]:
+        """Yield the items of a container."""
+        self.containers.append((x, x.copy()))
+        self.guards.append(SizeGuard(x, "", len(x)))
+        if isinstance(x, (set, deque)):
+            yield from x
+        else:
+            items = x.items() if isinstance(x, dict) else enumerate(x)
+            yield from (self.guarded(x, key, value) for key, value in items)
+
     def object(self, x: Any) -> Iterator[Any]:
         """Yield the attributes of an object, and its class."""
         buffers = getattr(x, "_buffers", ())
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
+        if id(x) in self.owners:
+            self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
             if key not in buffers:
                 yield self.guarded(vars(x), key, value)
@@ -151,18 +170,32 @@ class Outside:
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
         self.guards.append(Guard(where, key, value))
-        if isinstance(value, (TensorBase, np.ndarray)) and isinstance(key, str):
-            self.names.setdefault(id(value), key)
+        if isinstance(key, str):
+            self.named_after(key, value, self.owned.get(id(where)))
         return value
 
-    def restore(self) -> bool:
-        """Take out of containers what holds stand-ins; return True if there was anything."""
-        found = False
+    def named_after(self, key: str, value: Any, owner: str | None = None) -> None:
+        """Note the name of a value."""
+        whole = f"{owner}.{key}" if owner else key
+        if isinstance(value, (TensorBase, np.ndarray)):
+            self.names.setdefault(id(value), key)
+            self.owned.setdefault(id(value), whole)
+        elif is_object(value):
+            self.owners.setdefault(id(value), whole)
+
+    def restore(self) -> list[Any]:
+        """Take stand-ins out of the containers and variables that hold them, and return them."""
+        found: list[Any] = []
         for container, copy in self.containers:
-            if any(map(is_stand_in, values_of(container))):
-                found = True
+            held = [x for x in values_of(container) if is_stand_in(x)]
+            if held:
+                found += held
                 container.clear()
-                (container.update if isinstance(container, dict) else container.extend)(copy)
+                (container.update if isinstance(container, (dict, set)) else container.extend)(copy)
+        for guard in self.guards:
+            if not guard.holds() and is_stand_in(x := guard.now()):
+                found.append(x)
+                guard.put_back()
         return found
 
     def function(self, f: Any) -> Iterator[Any]:
@@ -181,7 +214,7 @@ class Outside:
                 except ValueError:  # not yet set
                     continue
                 if isinstance(value, (TensorBase, np.ndarray)):
-                    self.names.setdefault(id(value), name)
+                    self.named_after(name, value)
                 yield value
                 yield from self.of_module(value, names)
             yield f.__defaults__ or ()

@@ -13,7 +13,7 @@ from tensorgrad.program.constants import SMALL
 from tensorgrad.program.onnx_export import onnx_bytes
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
-from tensorgrad.program.text import defined_array, string
+from tensorgrad.program.text import defined_array
 from tensorgrad.program.writing import Text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Program:
     @property
     def source(self) -> str:
         """The text. It runs without tensorgrad, if no note in it says otherwise."""
-        return self._text.text(constants=constant_lines(self._text))
+        return self._text.alone(constant_lines(self._text))
 
     def __str__(self) -> str:
         return self.source
@@ -54,6 +54,20 @@ class Program:
         ids = set(map(id, self._text.read))  # tensors are not compared by ==
         read = [v for source, v in self._text.trace.externals if id(source) in ids]
         return {v.name: (v.shape, v.dtype) for v in (*self._text.trace.inputs, *read)}
+
+    @property
+    def free_axes(self) -> dict[str, tuple[int, ...]]:
+        """The axes along which the text serves every length, by the names of its arguments.
+
+        Axes of equal length here are to have equal lengths in each call.
+        """
+        found = {v.name: free_axes_of(v) for v in self._text.trace.inputs}
+        return {name: axes for name, axes in found.items() if axes}
+
+    @property
+    def free_axes_of_outputs(self) -> list[tuple[int, ...]]:
+        """The axes of each returned array that follow those of the arguments."""
+        return [free_axes_of(v) for v in self._text.outputs]
 
     @property
     def outputs(self) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
@@ -139,6 +153,11 @@ class Program:
         return ProgramGraph(self._text).draw(**options)
 
 
+def free_axes_of(v: Var) -> tuple[int, ...]:
+    """Return the axes of a variable whose length follows those of the arguments."""
+    return tuple(axis for axis, number in enumerate(v.free) if number is not None)
+
+
 def constant_lines(text: Text) -> list[str]:
     """Return the definitions of the constants, and notes about what has no text."""
     lines = []
@@ -149,9 +168,7 @@ def constant_lines(text: Text) -> list[str]:
             file = f'np.load(__file__.removesuffix(".py") + ".npz")["{name}"]'
             lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
     for name, x in text.constants.objects.values():
-        if id(x) in text.constants.in_checks:
-            shown = text.constants.in_checks[id(x)]
-            lines.append(f"{name} = {string(shown)}" + ".format" * (shown != repr(x)))
-        elif name not in (*text.layout.positional, *text.parameters):
+        known = name in (*text.layout.positional, *text.parameters)
+        if not known and id(x) not in text.constants.only_in_checks:
             lines.append(f"# {name}: {x!r} has no source text, so this text does not stand alone")
     return lines

@@ -7,44 +7,72 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase, wrap
 from tensorgrad.engine.gradients import ACCUMULATING, read_only
-from tensorgrad.engine.node import Node
-from tensorgrad.engine.record import remember
-from tensorgrad.engine.state import NO_KEYWORDS, State
-from tensorgrad.program.capture import Result, Tracing
-from tensorgrad.program.steps import Var
-from tensorgrad.rules import Op
+from tensorgrad.engine.state import STATE
+from tensorgrad.program.sizes import ArgumentSize
+from tensorgrad.program.tracing import Result, Tracing, results_in
+from tensorgrad.tensor.tensor import Tensor
 
 
-def without_graph(x: Any) -> Any:
-    """Return a result of a compiled function, through which no gradient flows."""
-    return x
+class WithoutGraph(Tensor):
+    """A result of a compiled function that eager would have recorded: its values only.
 
+    To calculate with it would lose a gradient, so each recorded use raises.
+    """
 
-def refuse_gradient(_g: Any, _out: Any, _x: Any) -> Any:
-    """Raise, because a program has no graph."""
-    raise RuntimeError(
-        "this tensor comes from a compiled function that closes over parameters, and has no graph; "
-        "compile the gradient, as tg.compile(tg.value_and_grad(f)), or a step function that calls "
-        "loss.backward() inside"
-    )
+    __slots__ = ()
 
+    @property
+    def node(self) -> Any:  # type: ignore[override]
+        """Nothing where nothing is recorded.
 
-WITHOUT_GRAPH = Op(without_graph, [refuse_gradient])
+        Raises: RuntimeError elsewhere.
+        """
+        if STATE.get().recording:
+            raise RuntimeError(
+                "this tensor comes from a compiled function that uses parameters, and has no "
+                "graph; compile the gradient, as tg.compile(tg.value_and_grad(f)), or a step "
+                "function that calls loss.backward() inside, or use the values only, by .detach()"
+            )
+        return None
+
+    @property  # type: ignore[misc]
+    def requires_grad(self) -> bool:
+        """True, as of what the function itself returns."""
+        return True
+
+    @property
+    def is_leaf(self) -> bool:
+        """False."""
+        return False
+
+    @property  # type: ignore[misc]
+    def name(self) -> None:
+        """None."""
+
+    @property  # type: ignore[misc]
+    def grad(self) -> None:
+        """None."""
+
+    def detach(self) -> Tensor:
+        """Return the same value as a constant that shares the array."""
+        return wrap(self._value)
+
+    def __repr__(self) -> str:
+        return f"{repr(self.detach())[:-1]}, without a graph)"
 
 
 def without_gradient(value: Any) -> Any:
-    """Return a tensor whose backward raises, and says what to write."""
-    source = Node(value.shape, value.dtype)
-    plan = WITHOUT_GRAPH.plan(1, 1)
-    node = remember(WITHOUT_GRAPH, plan, (source,), (source,), NO_KEYWORDS, value, None, State())
-    return wrap(value, node)
+    """Return a tensor that raises, and says what to write, where a gradient would be lost."""
+    t = TensorBase.__new__(WithoutGraph)
+    t._value = value
+    return t
 
 
 def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     """Return what makes of a program's result that of the function; None if it is the same."""
-    kinds = {type(r.value) is Var and r.kind for r in results_in(trace.results)}
+    kinds = {r.kind for r in results_in(trace.results)}
     changes = bool(trace.gradients or trace.writes)
-    if not changes and kinds <= {"array"}:
+    if not changes and kinds <= {"array", "constant"}:
         return None
     gradients = trace.gradients
     writes = trace.writes
@@ -65,20 +93,12 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     return finish
 
 
-def results_in(tree: Any) -> list[Result]:
-    """Return the results in a tree."""
-    if type(tree) is Result:
-        return [tree]
-    items = tree.values() if isinstance(tree, dict) else tree
-    return [x for item in items for x in results_in(item)]
-
-
 def rewrapped(tree: Any, found: Any) -> Any:
     """Return the results in the kinds that the function returned."""
     if type(tree) is Result:
-        if type(tree.value) is not Var:
+        if tree.kind == "same" and type(tree.value) is not ArgumentSize:
             return tree.value
-        if tree.kind == "array":
+        if tree.kind in ("array", "constant", "same"):
             return found
         return wrap(found) if tree.kind == "tensor" else without_gradient(found)
     if isinstance(tree, dict):

@@ -1,7 +1,6 @@
 """Runner: a program together with how it is called."""
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, wrap
@@ -9,10 +8,12 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.keys import SWITCH, plan_of
-from tensorgrad.program.onnx_calls import Example, without_arrays
+from tensorgrad.program.onnx_calls import Example
 from tensorgrad.program.program import Program
-from tensorgrad.program.results import results_in, same_bits, wrapper_of
-from tensorgrad.program.steps import Var, hint
+from tensorgrad.program.results import same_bits, wrapper_of
+from tensorgrad.program.sizes import Choice
+from tensorgrad.program.steps import OF_RESULT, Var, hint, resolved
+from tensorgrad.program.tracing import results_in
 from tensorgrad.program.writing import Layout, Text, is_array
 from tensorgrad.transforms.trees import leaves_of, tree_map
 
@@ -25,46 +26,82 @@ class Runner:
         layout = Layout(f, args, kwargs)
         shown = tuple(None if i in static else x for i, x in enumerate(args))
         leaves = leaves_of((shown, kwargs))
+
+        def build(arrays: list[Any]) -> Any:
+            found = iter(arrays)
+
+            def of(x: Any) -> Any:
+                if not is_array(x):
+                    return x
+                return wrap(next(found)) if isinstance(x, TensorBase) else next(found)
+
+            inputs = [x if i in static else tree_map(of, x) for i, x in enumerate(args)]
+            return tuple(inputs), tree_map(of, kwargs)
+
+        self.f, self.build = f, build
+        self.recording = STATE.get().recording
+        self.plan = None if kwargs or static else plan_of(args)
+        self.plain = not any(isinstance(x, TensorBase) for x in leaves)
+        self.after = layout.extra
+        paths = layout.paths(shown, kwargs)
         arrays = [array_of(x) for x in leaves if is_array(x)]
-        call = caller(f, args, kwargs, static)
         generators = [x for _, x in layout.static]
-        self.example = Example(call, f, generators)
-        captured = Captured(call, f, arrays, generators)
+        self.example = Example(self.run_eagerly, f, generators)
+        captured = Captured(self.run_eagerly, f, arrays, generators)
+        self.write(captured, layout, paths)
+        while self.text.trace.lengths and not self.serves(captured, captured.choices[0]):
+            captured.choices.pop(0)
+            self.write(captured, layout, paths)
+        self.check(captured, arrays)
+
+    def run_eagerly(self, arrays: list[Any]) -> Any:
+        """Return what the function returns for other arrays."""
+        args, kwargs = self.build(arrays)
+        return self.f(*args, **kwargs)
+
+    def write(self, captured: Captured, layout: Layout, paths: Any) -> None:
+        """Trace the function, and write its program."""
         trace = captured.run()
-        name_result(trace, f)
+        name_result(trace, self.f)
         self.known = captured.outside.names
-        text = Text(trace, layout, layout.paths(shown, kwargs), self.known)
+        text = Text(trace, layout, paths, self.known, captured.outside.owned)
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text
         self.guards = captured.guards()
         self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
-        self.recording = STATE.get().recording
-        self.plan = None if kwargs or static else plan_of(args)
-        self.plain = not any(isinstance(x, TensorBase) for x in leaves)
         self.finish = wrapper_of(trace)
-        self.after = layout.extra
         self.written = [source for source, _ in trace.writes]
-        self.check(captured, f, args, kwargs)
 
-    def check(self, captured: Captured, f: Any, args: Any, kwargs: Any) -> None:
+    def check(self, captured: Captured, arrays: list[Any]) -> None:
         """Compare the program with the function itself, to the bit.
 
         Raises: TypeError if they differ.
         """
-        found = []
-        for run in (lambda: f(*args, **kwargs), lambda: self(args, kwargs)):
-            with captured.put_back():
-                result = run()
-                leaves = [leaf.grad for leaf, _ in self.had_gradients]
-                found.append((result, leaves, [source.read() for source in self.written]))
-        if not same_bits(*found):
+        if not self.is_right(captured, arrays):
             raise Untraceable(
                 f"the program of {self.name} gives other bits than the function "
                 "itself, because the function does something else for stand-ins than for arrays, "
                 "as by isinstance(x, np.ndarray); leave it out of what is compiled"
             )
+
+    def is_right(self, captured: Captured, arrays: list[Any]) -> bool:
+        """Return True if the program gives the bits of the function itself."""
+        found = []
+        for run in (self.run_eagerly, lambda arrays: self(*self.build(arrays))):
+            with captured.put_back():
+                result = run(arrays)
+                leaves = [leaf.grad for leaf, _ in self.had_gradients]
+                found.append((result, leaves, [source.read() for source in self.written]))
+        return same_bits(*found)
+
+    def serves(self, captured: Captured, choice: Choice) -> bool:
+        """Return True if the program is right also for lengths at which it was not traced."""
+        try:
+            return self.is_right(captured, choice.changed(captured.leaves, choice.more_at_check))
+        except Exception:  # the program is then made for one length
+            return False
 
     def accepts(self, args: tuple[Any, ...]) -> bool:
         """Return True if this is the program for the arguments, as far as a short look can tell."""
@@ -111,32 +148,14 @@ class Runner:
         return result if self.finish is None else self.finish(result)
 
 
-def caller(f: Any, args: Any, kwargs: Any, static: Any) -> Callable[[list[Any]], Any]:
-    """Return a function that calls f with stand-ins in place of the arrays in its arguments."""
-    args = [x if i in static else without_arrays(x, is_array) for i, x in enumerate(args)]
-    kwargs = without_arrays(kwargs, is_array)
-
-    def call(stand_ins: list[Any]) -> Any:
-        found = iter(stand_ins)
-
-        def stand_in(x: Any) -> Any:
-            if not is_array(x):
-                return x
-            return wrap(next(found)) if isinstance(x, TensorBase) else next(found)
-
-        inputs = [x if i in static else tree_map(stand_in, x) for i, x in enumerate(args)]
-        return f(*inputs, **tree_map(stand_in, kwargs))
-
-    return call
-
-
 def name_result(trace: Any, f: Any) -> None:
     """Name the first result after the function that returned it."""
     name = getattr(inspect.unwrap(f), "__name__", "")
     first = next((r.value for r in results_in(trace.results) if type(r.value) is Var), None)
     taken = getattr(f, "__name__", "")  # by the program itself
+    first = first and resolved(first)
     if first is not None and first.gradient_of is None and name.isidentifier() and name != taken:
-        hint(first, name, 2)
+        hint(first, name, OF_RESULT)
 
 
 def array_of(x: Any) -> Any:

@@ -1,12 +1,16 @@
 """Expressions as text, with the precedence that says where parentheses are needed."""
 
+import functools
 import json
 import math
 import re
+from collections.abc import Callable
 from string import Formatter
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tensorgrad.program.sizes import ArgumentSize, SizedArray, Whole
 
 WIDTH = 100  # of the text's lines
 ATOM, POWER, SIGN, COMPARISON, LOOSE = 14, 12, 11, 4, 0
@@ -23,6 +27,11 @@ SIMPLE = re.compile(r"-?[\w.]+")
 def string(x: str) -> str:
     """Return a string in double quotes, as formatters write it."""
     return json.dumps(x, ensure_ascii=False)
+
+
+def quoted(key: Any) -> str:
+    """Return the key of a dict."""
+    return string(key) if isinstance(key, str) else repr(key)
 
 
 def broken(function: str, parts: list[str], before: int) -> str:
@@ -93,7 +102,10 @@ def sequence(items: list[Expr], brackets: str) -> Expr:
 def number(x: Any) -> Expr:
     """Return Python's number."""
     if isinstance(x, complex):
-        return Expr(repr(x)) if np.isfinite(x) else Expr(f"complex({x.real!r}, {x.imag!r})")
+        parts = x.real, x.imag
+        if all(math.isfinite(p) and (p or math.copysign(1, p) > 0) for p in parts):
+            return Expr(repr(x))  # whose sum has no place for the sign of a zero
+        return Expr(f"complex({', '.join(number(p).text for p in parts)})")
     if isinstance(x, float) and not math.isfinite(x):
         return Expr("np.nan") if x != x else Expr("np.inf") if x > 0 else Expr("-np.inf", SIGN)
     text = repr(x)
@@ -110,6 +122,8 @@ def typed_number(x: np.generic) -> Expr:
 def dtype(x: np.dtype[Any]) -> str:
     """Return a dtype."""
     name = x.type.__name__
+    if x == np.bool_:
+        return "bool"
     return (
         f"np.{name}" if getattr(np, name, None) is x.type and x.isnative else f"np.dtype({x.str!r})"
     )
@@ -131,6 +145,52 @@ def regular_array(x: np.ndarray) -> Expr | None:
     items = nested(x.tolist())
     typed = "" if x.dtype in (np.float64, np.intp, np.bool_) else f", {dtype(x.dtype)}"
     return Expr(f"np.array({items}{typed})")
+
+
+def size_text(x: ArgumentSize, length: Callable[[int], Expr]) -> Expr:
+    """Return a number that follows the lengths of arguments, as 1 / len(x)."""
+    count = whole_text(x.whole, length)
+    if x.form == "ratio":
+        return binary("/", number(x.number), count)
+    if x.form == "multiple":
+        return binary("*", number(x.number), count)
+    if x.form == "unbiased":
+        less = binary("-", count, number(1))
+        return binary("/", binary("*", number(x.number), count), less)
+    return call("np.sqrt", [count], {}) if x.form == "root" else count
+
+
+def whole_text(x: Whole, length: Callable[[int], Expr]) -> Expr:
+    """Return an integer that follows the lengths of arguments, as 2 * len(x) - 1."""
+    found = functools.reduce(lambda a, b: binary("*", a, b), map(length, x.lengths))
+    if x.times != 1:
+        found = unary("-", found) if x.times == -1 else binary("*", number(x.times), found)
+    if x.plus:
+        found = binary("+-"[x.plus < 0], found, number(abs(x.plus)))
+    return found._replace(operations=0)
+
+
+def array_text(x: SizedArray, inner: Callable[[Any], Expr]) -> Expr:
+    """Return an array that follows the lengths of arguments, as np.arange(len(x))."""
+    kind = dtype(x.like.dtype)
+    if x.kind == "eye":
+        return call("np.eye", [inner(n) for n in x.shape], {"dtype": Expr(kind)})
+    if x.kind == "rows":
+        (axis,) = (i for i, n in enumerate(x.shape) if type(n) is ArgumentSize)
+        return call("np.repeat", [inner(x.fill), inner(x.shape[axis])], {"axis": number(axis)})
+    if x.kind == "arange":
+        start, stop, step = x.fill
+        ends = [stop] if start == 0 and step == 1 else [start, stop, step][: 2 + (step != 1)]
+        typed = {} if x.like.dtype == np.intp else {"dtype": Expr(kind)}
+        found = call("np.arange", [inner(n) for n in ends], typed)
+        return found if len(x.shape) == 1 else Expr(f"{found.text}.reshape({inner(x.shape).text})")
+    shape = inner(x.shape[0] if len(x.shape) == 1 else x.shape)
+    plain = isinstance(x.fill, np.generic)
+    if plain and x.fill == 0 and not (x.fill.dtype.kind in "fc" and np.signbit(x.fill.real)):
+        return call("np.zeros", [shape, Expr(kind)], {})
+    if plain and x.fill == 1:
+        return call("np.ones", [shape, Expr(kind)], {})
+    return call("np.full", [shape, inner(x.fill)], {})
 
 
 def nested(x: Any) -> str:

@@ -1,6 +1,7 @@
 """Conversions of a tensor by other code: to an array, a number, or shared memory."""
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,27 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.operands import plain_array
+
+SCIPY = {  # a part of SciPy that converts a tensor, and what takes it as it is
+    "scipy.sparse": "for A @ t with a sparse A, write tensorgrad.scipy.sparse.matmul(A, t), or "
+    "t @ A for the product from the left; ",
+    "scipy.special": "tensorgrad.scipy.special has this function for tensors, or the reason; ",
+    "scipy.linalg": "tensorgrad.scipy.linalg has the functions that take tensors; ",
+    "scipy.stats": "tensorgrad.scipy.stats has the distributions that take tensors; ",
+}
+
+
+def remedy_for_scipy() -> str:
+    """Return what to write if SciPy's code is what converts a tensor, found among the callers."""
+    frame: Any = sys._getframe(2)
+    for _ in range(8):
+        if frame is None:
+            break
+        module = ".".join(frame.f_globals.get("__name__", "").split(".")[:2])
+        if module in SCIPY:
+            return SCIPY[module]
+        frame = frame.f_back
+    return ""
 
 
 class Interop(TensorBase):
@@ -36,8 +58,9 @@ class Interop(TensorBase):
         if self.node is not None and STATE.get().recording:
             raise TypeError(
                 "making an ndarray of a tensor that requires a gradient would lose the gradient; "
-                "use .detach() or .data to do so on purpose, np.stack for a list of tensors, and "
-                "for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
+                f"{remedy_for_scipy()}use .detach() or .data to do so on purpose, np.stack for a "
+                "list of tensors, and for ndarray[i] = tensor np.zeros_like(tensor) in the "
+                "ndarray's place"
             )
         return np.array(self._value, dtype, copy=copy)
 

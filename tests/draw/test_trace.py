@@ -190,7 +190,8 @@ def test_a_backward_pass_inside_a_rule_is_not_counted_twice():
     arrived = [e for e in events(t, "backward") if e.to is not None and e.to.name == "w"]
     np.testing.assert_allclose(numbers(arrived[-3].accumulated), first, rtol=1e-8)
     np.testing.assert_allclose(numbers(arrived[-1].accumulated), w.grad.data, rtol=1e-8)
-    np.testing.assert_allclose(numbers(events(t, "leaf")[0].grad), w.grad.data, rtol=1e-8)
+    written = [numbers(event.grad) for event in events(t, "leaf")]
+    np.testing.assert_allclose(written, [first, w.grad.data], rtol=1e-8)
 
 
 def test_hooks_change_the_gradients_below():
@@ -208,7 +209,8 @@ def test_a_gradient_of_a_gradient():
         y = x**3
         y.backward(create_graph=True)
         x.grad.backward()
-    assert numbers(events(t, "leaf")[0].grad) == [x.grad.item()] == [24.0]
+    assert [numbers(event.grad) for event in events(t, "leaf")] == [[12.0], [24.0]]
+    assert x.grad.item() == 24.0
     assert len(events(t, "seed")) == 2
     assert t.draw(y).graph.roots[0].op.name == "power"
 
@@ -227,6 +229,41 @@ def test_a_traced_training_step_that_clears_the_gradients_shows_them():
         np.sum(x * x).backward()
         x.zero_grad()
     assert numbers(events(t, "leaf")[0].grad) == [2.0, 4.0]
+
+
+def test_training_steps_are_kept_apart():
+    w = leaf(3.0, name="w")
+    with tg.trace() as t:
+        for _ in range(2):
+            (w * w).backward()
+            w.data -= 0.1 * w.grad.data
+            w.zero_grad()
+    assert kinds(t) == 2 * ["forward", "seed", "backward", "backward", "leaf", "update", "zero"]
+    arrived = [numbers(event.accumulated) for event in events(t, "backward")]
+    assert arrived == [[3.0], [6.0], [2.4], [4.8]]
+    assert [numbers(event.grad) for event in events(t, "leaf")] == [[6.0], [4.8]]
+    assert [numbers(event.value) for event in events(t, "update")] == [[2.4], [1.92]]
+    assert numbers(events(t, "leaf")[0].vertex.value) == [3.0]
+
+
+def test_an_optimizers_steps_are_events():
+    net = nn.Dense(2, 2, rng=np.random.default_rng(0))
+    optimizer = nn.SGD(net.parameters(), learning_rate=0.1)
+    with tg.trace() as t:
+        for _ in range(2):
+            optimizer.zero_grad()
+            np.sum(net(np.ones((1, 2), "f4"))).backward()
+            optimizer.step()
+    assert kinds(t).count("update") == kinds(t).count("leaf") == 4
+    assert kinds(t).count("zero") == 2
+    (_, last) = [e for e in events(t, "update") if e.vertex.name == "biases"]
+    np.testing.assert_allclose(numbers(last.value), net.biases.data, rtol=1e-6)
+
+
+def test_gradients_that_functions_return_are_written_nowhere():
+    with tg.trace() as t:
+        tg.grad(lambda x: x * x)(3.0)
+    assert set(kinds(t)) == {"forward", "seed", "backward"}
 
 
 def test_an_earlier_gradient_is_no_event():
@@ -260,7 +297,7 @@ def test_a_part_of_a_trace():
         y.backward()
     part = t.draw(y).graph
     assert [v.op.name for v in part.vertices if v.op] == ["multiply"]
-    assert [e.type for e in part.events] == ["forward", "seed", "backward", "leaf"]
+    assert [e.type for e in part.events] == ["forward", "leaf", "seed", "backward", "leaf"]
     assert len(t.draw([y, z]).graph.roots) == 2
     for stranger in (x * 2, tg.Tensor(1.0)):
         with pytest.raises(ValueError, match="not part of the trace"):
@@ -294,7 +331,7 @@ def test_drawing_inside_the_trace():
         y.backward()
     assert numbers(next(v for v in half_way.graph.vertices if not v.op).grad)
     assert len(half_way.graph.events) == 4
-    assert numbers(events(t, "leaf")[0].grad) == [6.0]
+    assert [numbers(event.grad) for event in events(t, "leaf")] == [[3.0], [6.0]]
 
 
 def test_unused_parameters_can_be_drawn():
@@ -420,7 +457,7 @@ def test_a_trace_keeps_no_array_alive():
             watched.append(weakref.ref(dropped.data))
             del dropped
             assert watched[-1]() is None
-        assert len(t.events) == 9
+        assert len(t.events) == 10
     finally:
         gc.enable()
 
@@ -471,8 +508,8 @@ def test_traces_nest_and_each_sees_everything():
         with tg.trace() as inner:
             z = np.exp(y)
             z.backward()
-    assert len(inner.events) == 4
-    assert len(outer.events) == 5
+    assert len(inner.events) == 5
+    assert len(outer.events) == 6
     assert outer.draw().dot == inner.draw().dot
 
 
@@ -498,5 +535,5 @@ def test_a_chain_of_5000_operations_is_traced_without_recursion():
         for _ in range(5000):
             y = y + x
         y.backward()
-    assert len(t.events) == 5000 + 1 + 10_000
+    assert len(t.events) == 5000 + 1 + 10_000 + 1
     assert numbers(events(t, "leaf")[0].grad) == [5001.0]

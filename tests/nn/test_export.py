@@ -152,6 +152,16 @@ def read_text(path: str) -> np.ndarray:
     return doubled(np.loadtxt(path, dtype=np.float32))
 
 
+def predict(x):
+    """Return x, under a name that the file has."""
+    return x
+
+
+def read_by_predict(path):
+    """Read an array."""
+    return predict(np.load(path))
+
+
 def test_a_reader_is_written_into_the_file(tmp_path):
     small().export(tmp_path / "net.py", reader=read_text, classes=["cat", "dog", "owl"])
     np.savetxt(tmp_path / "x.txt", [1, 2, 3, 4])
@@ -176,6 +186,7 @@ def test_readers_that_cannot_stand_alone_are_refused(tmp_path):
         return tg.relu(np.load(path))
 
     for reader, message in [
+        (read_by_predict, "the file has a function predict already"),
         (closure, "a function defined by def at the top of a file"),
         (lambda path: path, "a function defined by def at the top of a file"),
         (library, "library uses tensorgrad, which may not be installed"),
@@ -282,6 +293,8 @@ def test_a_network_of_two_inputs(tmp_path):
     assert session.get_modelmeta().custom_metadata_map == {
         "classes": '["a", "b", "c"]',
         "preprocessing": "none",
+        "parameters": '["dense.weights", "dense.biases"]',
+        "frozen": "[]",
     }
     found = session.run(None, {"features": features, "index": index})[0]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

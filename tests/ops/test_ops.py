@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from docs.coverage import home
 from tensorgrad.engine.backward import toposort, unbroadcast
 from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC
 from tests.cases import Call
@@ -131,7 +132,8 @@ def assert_same(found: list[Any], right: list[Any], what: str) -> None:
 
 
 def test_every_rule_and_every_composed_function_has_a_row():
-    assert CASES.keys() == RULES.keys() | COMPOSITE.keys()
+    known = RULES.keys() | COMPOSITE.keys()
+    assert {f for f in known if not home(f).startswith("tensorgrad.scipy")} == CASES.keys()
 
 
 def test_every_function_is_in_one_table():

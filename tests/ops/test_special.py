@@ -29,3 +29,19 @@ def test_ndtr_at_its_limits():
 def test_ndtr_of_complex_numbers_is_refused():
     with pytest.raises(TypeError, match=r"ndtr takes real numbers, but got .* complex128"):
         tg.ndtr(np.array([1j]))
+
+
+def test_gelu_of_float32_is_that_of_float64():
+    x = np.concatenate([np.linspace(-40, 40, 40_001), [0, 1e-30]])
+    small = x.astype(np.float32)
+    found, slope = tg.gelu(small), tg.elementwise_grad(tg.gelu)(small)
+    exact, right = (
+        tg.gelu(small.astype(float)),
+        tg.elementwise_grad(tg.gelu)(small.astype(float)),
+    )
+    assert found.dtype == slope.dtype == np.float32
+    np.testing.assert_allclose(found, exact, rtol=3e-7, atol=4e-7)
+    np.testing.assert_allclose(slope, right, atol=6e-7)
+    assert np.isnan(tg.gelu(np.float32([np.nan]))).all()
+    with pytest.raises(TypeError, match="ndtr takes real numbers"):
+        tg.gelu(np.array([1j]))

@@ -1,5 +1,6 @@
 """Compiled functions: the same bits as eager ones, and what comes back."""
 
+import collections
 import os
 import subprocess
 import sys
@@ -139,11 +140,55 @@ def test_parameters_are_read_at_each_call():
     assert f(x).item() == np.sum(x * W.data)
 
 
-def test_a_result_of_parameters_has_no_graph_and_says_so():
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda t: t.backward(),
+        lambda t: t * 2,
+        lambda t: 2 - t,
+        lambda t: tg.Tensor(1.0) * t,
+        lambda t: np.ones(2) * t,
+        lambda t: -t,
+        lambda t: np.sin(t),
+        lambda t: tg.softmax(t),
+        lambda t: np.stack([t, t]),
+        lambda t: tg.Tensor(np.zeros(2)).__setitem__(0, t),
+        lambda t: tg.grad(lambda w: w * t)(2.0),
+        lambda t: tg.compile(lambda x: x * t)(np.ones(2)),
+        lambda t: tg.draw(t),
+    ],
+)
+def test_a_result_of_parameters_has_no_graph_and_says_so_at_its_use(use):
     W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
-    f = tg.compile(lambda x: np.sum(x * W))
+    t = tg.compile(lambda x: np.sum(x * W))(np.ones(4))
     with pytest.raises(RuntimeError, match=r"compile the gradient, as tg.compile\(tg.value_and"):
-        (f(np.ones(4)) * 2).backward()
+        use(t)
+
+
+def test_the_values_of_a_result_without_a_graph_can_be_used():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+    t = tg.compile(lambda x: np.sum(x * W))(np.ones(4))
+    assert t.requires_grad
+    assert t.item() == t.data == np.sum(W.data)
+    assert f"{t:.3f}" == f"{t.item():.3f}"
+    assert repr(t).endswith("dtype=float64, without a graph)")
+    assert (t < 3) == (t.item() < 3)
+    assert (t.detach() * 2).item() == 2 * t.item()
+    with tg.no_grad():
+        assert (t * 2).item() == 2 * t.item()
+
+
+def test_a_result_whose_graph_backward_has_freed_is_a_constant():
+    W = tg.Tensor(drawn(4, dtype=float), requires_grad=True)
+
+    @tg.compile
+    def step(x):
+        loss = np.sum(x * W)
+        loss.backward()
+        return loss
+
+    total = step(np.ones(4)) + step(np.ones(4))
+    assert total.item() == 2 * np.sum(W.data)
 
 
 def test_recorded_arguments_run_eagerly():
@@ -254,19 +299,81 @@ def test_what_cannot_be_a_program_is_refused_with_the_line(f, words):
         tg.compile(f)(np.array([1.0, 2.0]))
 
 
-def test_a_value_that_is_kept_outside_is_refused():
-    kept = []
+kept_in_a_global = None
+
+
+def keepers():
+    """Yield functions that keep a value, and how to look at what they keep."""
+    items, named, unique, queue = [], {}, set(), collections.deque()
+    holder = types.SimpleNamespace(value=None)
+    local = None
+
+    def in_a_list(x):
+        items.append(x * 2)  # kept
+
+    def in_a_dict(x):
+        named["a"] = x * 2  # kept
+
+    def in_a_set(x):
+        unique.add(x * 2)  # kept
+
+    def in_a_deque(x):
+        queue.append(x * 2)  # kept
+
+    def in_an_attribute(x):
+        holder.value = x * 2  # kept
+
+    def in_a_global(x):
+        global kept_in_a_global
+        kept_in_a_global = x * 2  # kept
+
+    def in_a_closure(x):
+        nonlocal local
+        local = x * 2  # kept
+
+    yield in_a_list, lambda: items
+    yield in_a_dict, lambda: named
+    yield in_a_set, lambda: unique
+    yield in_a_deque, lambda: queue
+    yield in_an_attribute, lambda: holder.value
+    yield in_a_global, lambda: kept_in_a_global
+    yield in_a_closure, lambda: local
+
+
+@pytest.mark.parametrize(("keep", "kept"), list(keepers()), ids=lambda f: f.__name__)
+def test_a_value_that_is_kept_outside_is_refused(keep, kept):
+    def f(x):
+        keep(x)
+        return np.sum(x)
+
+    with pytest.raises(TypeError, match=r"keeps a traced value in a variable(.|\n)*# kept"):
+        tg.compile(f)(np.ones(2))
+    assert not kept()
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_an_optimizers_step_inside_is_refused_with_what_to_write(kind):
+    net = nn.Dense(2, 1, rng=0)
+    optimizer = getattr(nn, kind)(net.parameters())
+    before = [p.data.copy() for p in net.parameters()]
 
     def f(x):
-        kept.append(x * 2)
-        return np.sum(kept[-1])
+        loss = np.sum(net(x))
+        loss.backward()
+        optimizer.step()  # this line
+        return loss
 
-    with pytest.raises(TypeError, match="keeps a traced value in a list"):
-        tg.compile(f)(np.ones(2))
-    assert kept == []
+    words = (
+        r"take it after the call, as in loss = step\(X, y\); optimizer.step\(\)(.|\n)*# this line"
+    )
+    with pytest.raises(tg.Untraceable, match=words):
+        tg.compile(f)(np.ones((3, 2), np.float32))
+    for p, array in zip(net.parameters(), before, strict=True):
+        assert same(p.data, array)
+        assert p.grad is None
 
 
-def test_a_hook_of_a_parameter_is_refused_also_later():
+def test_a_hook_of_a_parameter_switches_programs_off_and_says_so_once():
     W = tg.Tensor(np.ones(2), requires_grad=True)
 
     @tg.compile
@@ -275,11 +382,31 @@ def test_a_hook_of_a_parameter_is_refused_also_later():
 
     step(np.ones(2))
     remove = W.register_hook(lambda g: g * 2)
-    with pytest.raises(TypeError, match="a parameter has a hook"):
+    with pytest.warns(RuntimeWarning, match="step runs eagerly: a parameter has a hook"):
         step(np.ones(2))
-    remove()
     step(np.ones(2))
-    assert W.grad.data.tolist() == [2, 2]
+    assert W.grad.data.tolist() == [5, 5]
+    with pytest.raises(tg.Watched, match="a parameter has a hook"):
+        step.by_program(np.ones(2))
+    remove()
+    step.by_program(np.ones(2))
+    assert W.grad.data.tolist() == [6, 6]
+
+
+@pytest.mark.parametrize("watching", [tg.detect_anomaly, tg.trace])
+def test_what_watches_every_call_switches_programs_off_and_says_so_once(watching):
+    def inverse(x):
+        return 1 / x
+
+    f = tg.compile(inverse)
+    x = np.ones(2)
+    with watching(), pytest.warns(RuntimeWarning, match="inverse runs eagerly: detect_anomaly or"):
+        f(x)
+    with watching():
+        assert f(x).tolist() == [1, 1]
+        with pytest.raises(tg.Watched):
+            f.program(x)
+    f.by_program(x)
 
 
 def test_an_optimizers_step_inside_is_refused_and_nothing_is_left_behind():
@@ -351,6 +478,36 @@ def test_an_error_in_a_program_shows_its_line_and_the_users():
     shown = "".join(traceback.format_exception(error.value))
     assert "inverse = np.linalg.inv(x)\n" in shown.partition("recorded by")[0]
     assert "inverse = np.linalg.inv(x)  # the user's line" in shown.partition("recorded by")[2]
+
+
+def inverse_of(x):
+    return np.linalg.inv(x)  # a line inside
+
+
+def test_an_error_in_a_line_of_several_shows_all_their_lines():
+    def f(x):
+        y = inverse_of(x) * 2  # the line around it
+        return np.sum(y)
+
+    compiled = tg.compile(f)
+    compiled(np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        compiled(np.zeros((2, 2)))
+    (note,) = error.value.__notes__
+    assert note.index("# a line inside") < note.index("# the line around it")
+
+
+def test_an_error_in_the_line_that_returns_shows_the_users_line():
+    def f(x):
+        z = np.exp(x)
+        return np.sum(np.log(z - 1))  # whose rule divides
+
+    compiled = tg.compile(tg.grad(f))
+    compiled(np.ones(2))
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError) as error:
+        compiled(np.zeros(2))
+    assert "# whose rule divides" in error.value.__notes__[0]
+    assert compiled.program(np.ones(2)).source.endswith("    return 1.0 / (z - 1) * z\n")
 
 
 def test_random_numbers_of_a_declared_function_are_drawn_at_each_call():

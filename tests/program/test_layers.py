@@ -42,6 +42,15 @@ LAYERS = {
     "GlobalAveragePool2D": (nn.GlobalAveragePool2D, IMAGES),
     "Residual": (lambda: nn.Residual(nn.Sequential(nn.Dense(4, 4, rng=0), nn.Tanh())), ROWS),
     "Sequential": (lambda: nn.Sequential(nn.Dense(4, 3, rng=0), nn.ReLU()), ROWS),
+    "RNN": (lambda: nn.RNN(3, 4, rng=0), SERIES),
+    "GRU": (lambda: nn.GRU(3, 4, bidirectional=True, rng=0), SERIES),
+    "LSTM": (lambda: nn.LSTM(3, 4, return_sequences=True, rng=0), SERIES),
+    "MultiHeadAttention": (lambda: nn.MultiHeadAttention(3, 3, dropout=0.2, rng=0), SERIES),
+    "TransformerBlock": (
+        lambda: nn.TransformerBlock(3, 1, dropout=0.2, causal=True, rng=0),
+        SERIES,
+    ),
+    "PositionalEncoding": (lambda: nn.PositionalEncoding(3, dropout=0.2, rng=0), SERIES),
     "Function": (lambda: nn.Function(np.tanh), ROWS),
 }
 PROBABILITIES = np.clip(drawn(5, 3) * 0.2 + 0.5, 0.1, 0.9)

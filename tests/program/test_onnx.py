@@ -56,11 +56,12 @@ def test_layers_of_other_batch_sizes(name, tmp_path):
         layer.load_state_dict({key: np.abs(array + 0.1 * drawn(*array.shape, seed=4))}, False)
     names = dict(layer.named_parameters()) | dict(layer.named_buffers())
     model, session = exported(layer, (x,), tmp_path / "x.onnx", names=names)
-    assert free_inputs(model) == ["args_0"]
+    (given,) = [i.name for i in model.graph.input]
+    assert free_inputs(model) == [given] == ["args_0" if name == "Function" else "x"]
     assert {key for key in names if key not in initializers(model)} == set()
     for n in SIZES:
         batch = drawn(n, *x.shape[1:], seed=n)
-        assert_equal(session.run(None, {"args_0": batch}), [layer(tg.Tensor(batch)).data])
+        assert_equal(session.run(None, {given: batch}), [layer(tg.Tensor(batch)).data])
 
 
 def initializers(model):
@@ -207,7 +208,7 @@ def test_transpositions_between_layers_cancel(tmp_path):
         "Reshape", "Transpose", "Conv", "MaxPool", "Relu", "Conv", "Tanh", "AveragePool", "Transpose",
         "Reshape", "Gemm", "Softmax",
     ]  # fmt: skip
-    assert_equal(session.run(None, {"args_0": x}), [network(x).data])
+    assert_equal(session.run(None, {"x": x}), [network(x).data])
 
 
 def test_a_file_that_older_runtimes_read_with_metadata(tmp_path):

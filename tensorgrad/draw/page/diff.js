@@ -82,7 +82,7 @@ function changesBetween(old, now) {
   if (old.dtype !== now.dtype) changes.push(["type", old.dtype, now.dtype]);
   for (const kind of ["value", "grad"]) {
     if (old[kind] && now[kind] && !sameStats(old[kind], now[kind])) {
-      changes.push([kind, statsText(old[kind], 7), statsText(now[kind], 7)]);
+      changes.push([kind, statsText(old[kind], old.shape), statsText(now[kind], now.shape)]);
     }
   }
   return changes;

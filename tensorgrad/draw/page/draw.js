@@ -134,7 +134,7 @@ function drawRing(pen, shape, x, y, w, h) {
 function drawGlow(pen, app, { x, y, w, h }) {
   pen.globalAlpha = 0.4;
   outline(pen, "round", x - 3, y - 3, w + 6, h + 6, 10);
-  pen.strokeStyle = app.state.step > app.graph.backwardAt ? colours.gradient : colours.leaf;
+  pen.strokeStyle = app.graph.events[app.state.step - 1]?.type !== "forward" ? colours.gradient : colours.leaf;
   pen.lineWidth = 7;
   pen.stroke();
 }
@@ -151,12 +151,12 @@ function drawNodeText(pen, app, item, look, node) {
   pen.textAlign = "left";
   let row = y + HEAD + 9;
   if (hasValueRow(node)) {
-    const text = look.ghost ? "·" : (app.heat.text(item) ?? statsText(node.value));
+    const text = look.ghost ? "·" : (app.heat.text(item) ?? statsText(valueAt(app.graph, item.of, app.state.step), node.shape));
     label(pen, text, x + inset, row, "number", colours.ink);
     row += ROW;
   }
   if (!hasGradRow(app.graph, item.of)) return;
-  const text = look.gradient ? statsText(look.gradient) : "·";
+  const text = look.gradient ? statsText(look.gradient, node.shape) : "·";
   const colour = look.heat === undefined ? colours.gradient : colours.ink; // readable on any heat colour
   label(pen, "∂", x + inset, row, "number", colour);
   label(pen, text, x + inset + 12, row, "number", look.gradient ? colour : colours.muted);

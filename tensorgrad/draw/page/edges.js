@@ -96,7 +96,7 @@ function drawEdgeLabels(pen, app, seen) {
     if (e < 0) continue;
     const edge = scene.edges[e];
     const [x, middle] = pointOn(edge.path, 0.5);
-    const text = `∂ ${statsText(graph.events[k].contribution, 4)}`;
+    const text = `∂ ${statsText(graph.events[k].contribution, graph.nodes[graph.index.get(graph.events[k].to)].shape)}`;
     const half = textWidth(text, "number") / 2 + 8;
     const ends = [scene.items[edge.from], scene.items[edge.to]];
     const hides = (y) =>

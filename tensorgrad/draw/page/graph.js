@@ -43,20 +43,30 @@ function addModules(graph, modules) {
   Object.assign(graph, { tree: { parent, depth, order, path, children, members, total } });
 }
 
-// Add the position of each node's forward event, of its gradient's contributions, and of the write to `.grad`.
+// Add the positions of each node's events: its forward event, its gradient's contributions, all that its gradient is
+// after them (also writes to `.grad`), and the writes of new values. A step is a forward pass with all that follows it.
 function addEvents(graph, events) {
   const forwardAt = new Int32Array(graph.nodes.length).fill(-1);
-  const leafAt = new Int32Array(graph.nodes.length).fill(-1);
-  const arrivals = graph.nodes.map(() => []);
-  let backwardAt = events.length;
+  const stepOf = new Int32Array(events.length);
+  const [arrivals, grads, updates] = [0, 1, 2].map(() => graph.nodes.map(() => []));
+  let [backwardAt, steps, used] = [events.length, 1, false];
   events.forEach((event, k) => {
     const node = graph.index.get(event.node);
-    if (event.type === "forward") forwardAt[node] = k;
-    else if (event.type === "leaf") leafAt[node] = k;
-    else arrivals[event.type === "seed" ? node : graph.index.get(event.to)]?.push(k);
-    if (event.type !== "forward") backwardAt = Math.min(backwardAt, k);
+    if (event.type === "forward") {
+      forwardAt[node] = k;
+      if (used) steps++;
+      used = false;
+    } else {
+      used = used || event.type === "leaf" || event.type === "update";
+      backwardAt = Math.min(backwardAt, k);
+      const at = event.type === "backward" ? graph.index.get(event.to) : node;
+      if (event.type === "update") updates[at]?.push(k);
+      else grads[at]?.push(k);
+      if (event.type === "seed" || event.type === "backward") arrivals[at]?.push(k);
+    }
+    stepOf[k] = steps;
   });
-  Object.assign(graph, { events, forwardAt, leafAt, arrivals, backwardAt });
+  Object.assign(graph, { events, forwardAt, arrivals, grads, updates, backwardAt, stepOf, steps });
 }
 
 // Count the numbers of a sorted array that are below a bound.
@@ -73,16 +83,41 @@ function countBelow(numbers, bound) {
 
 // Return the gradient accumulated in a node after the first `step` events; without a trace, the document's.
 function gradientAt(graph, i, step) {
-  if (graph.leafAt[i] >= 0 && graph.leafAt[i] < step) return graph.events[graph.leafAt[i]].grad;
-  const arrived = countBelow(graph.arrivals[i], step);
-  if (arrived) return graph.events[graph.arrivals[i][arrived - 1]].accumulated;
-  const traced = graph.arrivals[i].length > 0;
+  const k = lastBefore(graph.grads[i], step);
+  if (k >= 0) return graph.events[k].grad ?? graph.events[k].accumulated;
+  const traced = graph.grads[i].length > 0;
   const started = graph.isRoot.has(i) && step > graph.backwardAt;
   return !traced && (step >= graph.events.length || started) ? graph.nodes[i].grad : null;
 }
 
+// Return a node's value after the first `step` events: optimizers give parameters new ones.
+function valueAt(graph, i, step) {
+  const k = lastBefore(graph.updates[i], step);
+  return k < 0 ? graph.nodes[i].value : graph.events[k].value;
+}
+
+const lastBefore = (numbers, bound) => numbers[countBelow(numbers, bound) - 1] ?? -1;
+const isWritten = (graph, i, step) =>
+  graph.events[lastBefore(graph.grads[i], step)]?.type === "leaf";
+
+// Return the contributions of one sum: those from its first to the step, and the number of all.
 function contributionsAt(graph, i, step) {
-  return graph.arrivals[i].filter((k) => k < step).map((k) => ({ k, ...graph.events[k] }));
+  const arrived = graph.arrivals[i];
+  const begins = (k) => {
+    const { contribution, accumulated } = graph.events[k];
+    return !contribution || contribution === accumulated;
+  };
+  const end = countBelow(arrived, step);
+  if (graph.events[lastBefore(graph.grads[i], step)]?.type === "zero") return { rows: [], all: 0 };
+  const values = arrived.length && graph.events[arrived[0]].contribution;
+  let start = Math.max(0, end - 1);
+  while (start > 0 && !(values && begins(arrived[start]))) start--;
+  let last = Math.max(end, Math.min(1, arrived.length));
+  while (last < arrived.length && !(values && begins(arrived[last]))) last++;
+  return {
+    rows: arrived.slice(start, end).map((k) => ({ k, ...graph.events[k] })),
+    all: last - start,
+  };
 }
 
 // Return a mask of all nodes that can be reached from the starting nodes in one direction.

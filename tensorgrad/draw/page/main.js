@@ -54,7 +54,7 @@ function addTools() {
   on("play", "click", play);
   on("back", "click", () => stepTo(app.state.step - 1));
   on("forward", "click", () => stepTo(app.state.step + 1));
-  on("to-backward", "click", () => stepTo(app.graph.backwardAt));
+  on("to-backward", "click", toBackward);
   document.addEventListener("keydown", handleKey);
   window.addEventListener("hashchange", followLink);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
@@ -148,11 +148,22 @@ window.tg = {
       })),
       modules: modulePath(app.graph, i).map((m) => app.graph.modules[m].id),
       gradient: gradientAt(app.graph, i, step),
-      written: app.graph.leafAt[i] >= 0 && app.graph.leafAt[i] < step,
-      contributions: contributionsAt(app.graph, i, step),
+      value: valueAt(app.graph, i, step),
+      written: isWritten(app.graph, i, step),
+      contributions: contributionsAt(app.graph, i, step).rows,
       visible: app.scene.items[app.scene.itemOfNode[i]].kind === NODE,
       troubles: app.health.byNode.get(i) ?? [],
     };
+  },
+  // The equations of a node's local rule, each as its lines of text: the formula, and what it is equal to.
+  equations(id) {
+    const i = app.graph.index.get(id);
+    return equationsOf(i, app.graph.nodes[i]).map(({ name, formula, lines }) => ({
+      name,
+      formula,
+      lines: lines.map((parts) => parts.map((part) => part.text ?? part).join("")),
+      exact: lines.map((parts) => parts.map((part) => part.title ?? part).join("")),
+    }));
   },
   step(k) {
     stepTo(k);

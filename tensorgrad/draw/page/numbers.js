@@ -1,16 +1,36 @@
 // Numbers, shapes, sizes and statistics as text, and the histogram.
 
+// Write a number with 4 significant digits, or more on request. Every number on the page is rounded alike.
 function short(x, digits = 4) {
   if (x === null || x === undefined) return "–";
-  if (typeof x === "string") return { inf: "∞", "-inf": "−∞", nan: "NaN" }[x] ?? x;
+  if (typeof x === "boolean") return x ? "True" : "False";
+  if (typeof x === "string") return wordNumber(x);
   if (x === 0 || (Number.isInteger(x) && Math.abs(x) < 1e6)) return String(x).replace("-", "−");
   const size = Math.abs(x);
-  const places = digits > 4 ? digits - 1 : digits - 2; // leaves room for the exponent in short labels
-  const text = size >= 1e6 || size < 1e-3 ? x.toExponential(places) : x.toPrecision(digits);
+  const text = size >= 1e6 || size < 1e-3 ? x.toExponential(digits - 1) : x.toPrecision(digits);
   const [body, power] = text.split("e");
   const plain = body.includes(".") ? body.replace(/\.?0+$/, "") : body;
   return (plain + (power ? `e${power.replace("+", "")}` : "")).replaceAll("-", "−");
 }
+
+// Write what JSON has no number for: infinity, NaN, and complex numbers.
+function wordNumber(text) {
+  const known = { inf: "∞", "-inf": "−∞", nan: "NaN" }[text];
+  if (known) return known;
+  const parts = text.match(/^([+-]?[\d.e+-]*?\d)([+-][\d.e+-]*)j$/i);
+  if (!parts) return text;
+  const sign = parts[2].startsWith("-") ? "−" : "+";
+  return `${short(Number(parts[1]))}${sign}${short(Math.abs(Number(parts[2])))}j`;
+}
+
+// Return a number as text and, if it was rounded, as an element that shows it in full under the pointer.
+function exact(x) {
+  const text = short(x);
+  const full = /\d/.test(x) ? String(x).replaceAll("-", "−") : text;
+  return text === full ? text : { text, title: full };
+}
+
+const shown = (part) => (part.title ? h("span", { class: "exact", title: part.title }, part.text) : part);
 
 const shapeText = (shape) => (shape.length ? shape.join("×") : "scalar");
 
@@ -30,28 +50,41 @@ function secondsText(s) {
 
 const counted = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
-// Describe a value in one line: the number itself, or mean ± standard deviation, and the number of NaN and ∞.
-function statsText(stats, digits = 4) {
+// Describe a value in one line: its numbers if they are at most `most`, else mean ± standard deviation, and the number
+// of NaN and ∞.
+function statsText(stats, shape = null, most = 4) {
   if (!stats) return "–";
-  if (stats.size === 1 && stats.numbers) return short(stats.numbers[0], digits);
+  if (stats.numbers && stats.size && (stats.size === 1 || (shape && stats.size <= most)))
+    return stats.size === 1 ? short(stats.numbers[0]) : valueText(stats, shape);
   const bad = [stats.nan && `${stats.nan} NaN`, stats.inf && `${stats.inf} ∞`].filter(Boolean);
-  const body = stats.mean === null ? "" : `${short(stats.mean, 3)} ± ${short(stats.std, 3)}`;
+  const body =
+    stats.mean === null
+      ? ""
+      : stats.min === stats.max
+        ? `all ${short(stats.min)}`
+        : `${short(stats.mean)} ± ${short(stats.std)}`;
   return [body, ...bad].filter(Boolean).join(", ") || "empty";
 }
 
-// Write the numbers of a small tensor in nested brackets, or the statistics of a larger one.
-function valueText(stats, shape, limit = 16) {
-  if (!stats || !stats.numbers || stats.size > limit) return statsText(stats);
-  if (!shape.length) return short(stats.numbers[0]);
-  let parts = stats.numbers.map((x) => short(x));
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    const grouped = [];
-    const size = shape[axis];
-    for (let k = 0; k < parts.length; k += size)
-      grouped.push(`[${parts.slice(k, k + size).join(", ")}]`);
-    parts = grouped;
-  }
-  return parts.join(", ");
+const valueText = (stats, shape) =>
+  valueParts(stats, shape)
+    .map((part) => part.text ?? part)
+    .join("");
+
+// Write the numbers of a tensor in nested brackets, as texts and exact numbers.
+function valueParts(stats, shape) {
+  const { numbers } = stats;
+  if (!shape.length) return [exact(numbers[0])];
+  const parts = [];
+  let size = 1;
+  const steps = [...shape].reverse().map((n) => (size *= n)); // innermost first
+  numbers.forEach((x, k) => {
+    const opened = steps.filter((step) => k % step === 0).length;
+    const closed = steps.filter((step) => k && k % step === 0).length;
+    parts.push("]".repeat(closed) + (k ? ", " : "") + "[".repeat(opened), exact(x));
+  });
+  parts.push("]".repeat(steps.length));
+  return parts;
 }
 
 function statsTable(stats) {

@@ -54,17 +54,11 @@ function nodePanel(i) {
       ["Backward", node.backward_seconds != null ? secondsText(node.backward_seconds) : null],
     ]),
     node.formula && section("Local rule", ...rulePanel(i, node)),
-    node.value && section("Value", ...statsPanel(node.value, node.shape, "value")),
+    valuePanel(i, node),
     gradientPanel(i, node),
+    node.inputs.length ? section(`Inputs (${node.inputs.length})`, inputList(i, node)) : null,
     section(
-      "Inputs",
-      linkList(
-        graph.inputs[i].filter((j) => j >= 0),
-        node.kind === "op" ? "constants only" : "none",
-      ),
-    ),
-    section(
-      "Used by",
+      `Used by (${graph.consumers[i].length})`,
       linkList(
         graph.consumers[i].map((use) => use.node),
         "nothing",
@@ -88,6 +82,22 @@ function savedText(node) {
   return node.kind === "op" ? saved.join(", ") || "nothing" : null;
 }
 
+// List every operand with its letter: a node, or a number, index or shape as text.
+function inputList(i, node) {
+  const rows = node.inputs.slice(0, 40).map((input, slot) => {
+    const j = app.graph.inputs[i][slot];
+    const letter = node.formula?.operands[slot];
+    return h(
+      "li",
+      {},
+      letter ? h("code", {}, `${letter} `) : null,
+      ...(j < 0 ? [input.text ?? ""] : [nodeLink(j), ` ${shapeText(app.graph.nodes[j].shape)}`]),
+    );
+  });
+  if (node.inputs.length > 40) rows.push(h("li", {}, `and ${node.inputs.length - 40} more`));
+  return h("ul", {}, ...rows);
+}
+
 function linkList(nodes, none) {
   if (!nodes.length) return h("p", { class: "kind" }, none);
   const shown = nodes
@@ -97,73 +107,16 @@ function linkList(nodes, none) {
   return h("ul", {}, ...shown);
 }
 
-// Show the formula, then the same formula with this node's numbers in place of the letters.
-function rulePanel(i, node) {
-  const { formula } = node;
-  const letters = formulaLetters(i, node);
-  const lines = [formulaLine(formula.text, letters, letters.get("out"))];
-  node.inputs.forEach((_, slot) => {
-    const rule = formula.rules[Math.min(slot, formula.rules.length - 1)];
-    if (!rule || graphless(i, slot)) return;
-    const sent = app.graph.events.findIndex(
-      (event, k) =>
-        k < app.state.step &&
-        event.type === "backward" &&
-        event.node === node.id &&
-        event.slot === slot,
-    );
-    const result = sent < 0 ? null : statsText(app.graph.events[sent].contribution);
-    lines.push(formulaLine(rule, letters, result));
-  });
-  return [h("div", { class: "formula" }, ...lines)];
-}
-
-// True for constants, which receive no gradient.
-const graphless = (i, slot) => {
-  const j = app.graph.inputs[i][slot];
-  return j < 0 || app.graph.nodes[j].kind === "constant";
-};
-
-function formulaLetters(i, node) {
-  const { graph } = app;
-  const { formula } = node;
-  const letters = new Map();
-  const show = (stats, shape, name) =>
-    stats?.numbers && stats.size <= 6
-      ? valueText(stats, shape)
-      : stats || !name
-        ? `${name}[${shapeText(shape)}]`
-        : name;
-  formula.operands.forEach((letter, slot) => {
-    const j = graph.inputs[i][slot];
-    if (node.inputs[slot]?.text) letters.set(letter, node.inputs[slot].text);
-    else if (j >= 0)
-      letters.set(
-        letter,
-        show(graph.nodes[j].value, graph.nodes[j].shape, graph.nodes[j].name ?? letter),
-      );
-  });
-  const out = show(node.value, node.shape, node.name ?? "out");
-  letters.set("out", out);
-  const g = gradientAt(graph, i, app.state.step);
-  if (g) letters.set("g", show(g, node.shape, "g"));
-  return letters;
-}
-
-function formulaLine(text, letters, result) {
-  const at = text.indexOf(" = ");
-  const right = at < 0 ? text : text.slice(at + 3);
-  const filled = right.replace(/[A-Za-z_]\w*/g, (word) => letters.get(word) ?? word);
-  const numbers = filled === right ? [] : [h("span", { class: "numbers" }, `= ${filled}`)];
-  if (result && result !== filled)
-    numbers.push(h("span", { class: "numbers result" }, `= ${result}`));
-  return h("p", {}, h("code", {}, text), ...numbers);
+function valuePanel(i, node) {
+  const { graph, state } = app;
+  if (!node.value || graph.forwardAt[i] >= state.step) return null;
+  return section("Value", ...statsPanel(valueAt(graph, i, state.step), node.shape, "value"));
 }
 
 function statsPanel(stats, shape, kind) {
-  const small = stats.numbers && stats.size <= 64 && stats.size > 0;
+  const small = stats.numbers && stats.size > 0;
   return [
-    h("p", { class: `value ${kind}` }, small ? valueText(stats, shape, 64) : statsText(stats)),
+    h("p", { class: `value ${kind}` }, ...(small ? valueParts(stats, shape).map(shown) : [statsText(stats)])),
     stats.size > 1 || !stats.numbers ? statsTable(stats) : null,
     stats.histogram && stats.size > 1 ? histogram(stats, kind) : null,
   ];
@@ -173,11 +126,8 @@ function statsPanel(stats, shape, kind) {
 function gradientPanel(i, node) {
   const { graph, state } = app;
   if (!hasGradRow(graph, i)) return null;
-  const shown = gradientAt(graph, i, state.step);
-  const written = graph.leafAt[i] >= 0 && graph.leafAt[i] < state.step;
-  const arrived = contributionsAt(graph, i, state.step);
-  const all = graph.arrivals[i].length;
-  const complete = shown && arrived.length === all && !shown.histogram && node.grad;
+  const now = gradientAt(graph, i, state.step);
+  const { rows: arrived, all } = contributionsAt(graph, i, state.step);
   const rows = arrived.map((event) =>
     h(
       "tr",
@@ -188,19 +138,13 @@ function gradientPanel(i, node) {
         event.type === "seed" ? "start" : linkTo(event.node, labelOf(event.node)),
         event.type === "seed" ? "" : ` slot ${event.slot}`,
       ),
-      h("td", {}, statsText(event.contribution ?? event.accumulated)),
+      h("td", {}, statsText(event.contribution ?? event.accumulated, node.shape)),
     ),
   );
   return section(
-    written ? "Gradient (.grad)" : "Gradient",
-    shown ? null : h("p", { class: "kind" }, "no contribution has arrived yet"),
-    ...(shown
-      ? statsPanel(
-          complete ? { ...node.grad, ...shown, histogram: node.grad.histogram } : shown,
-          node.shape,
-          "gradient",
-        )
-      : []),
+    isWritten(graph, i, state.step) ? "Gradient (.grad)" : "Gradient",
+    now ? null : h("p", { class: "kind" }, "no contribution has arrived yet"),
+    ...(now ? statsPanel(now, node.shape, "gradient") : []),
     rows.length
       ? h(
           "table",
@@ -211,7 +155,7 @@ function gradientPanel(i, node) {
             ? h(
                 "tfoot",
                 {},
-                h("tr", {}, h("th", { scope: "row" }, "sum"), h("td", {}, statsText(shown))),
+                h("tr", {}, h("th", { scope: "row" }, "sum"), h("td", {}, statsText(now, node.shape))),
               )
             : null,
         )

@@ -33,6 +33,7 @@ function readDocument(raw) {
       contribution: at(event.contribution),
       accumulated: at(event.accumulated),
       grad: at(event.grad),
+      value: at(event.value),
     })),
   };
 }

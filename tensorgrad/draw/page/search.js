@@ -35,7 +35,7 @@ function holds(stats, word) {
   if (word === "nan") return stats.nan > 0;
   if (word === "inf") return stats.inf > 0;
   if (word === "zero") return stats.zeros === stats.size;
-  return valueText(stats, [stats.size]).includes(word);
+  return statsText(stats, [stats.size], 64).includes(word);
 }
 
 function matches(query) {

@@ -31,6 +31,25 @@ function pause() {
 
 const labelOf = (id) => nodeTitle(app.graph.nodes[app.graph.index.get(id)]);
 
+// Return the name of a leaf with that of its module, as in 0.weights.
+function fullName(id) {
+  const { graph } = app;
+  const i = graph.index.get(id);
+  const path = graph.tree.path[graph.moduleOf[i]];
+  return [path, graph.nodes[i].name ?? graph.nodes[i].kind].filter(Boolean).join(".");
+}
+
+// The part of a training step that an event belongs to.
+const PHASES = { forward: "forward", update: "update", zero: "update" };
+const phaseOf = (event) => (event ? (PHASES[event.type] ?? "backward") : "forward");
+
+// Go to the next start of a backward pass, or to the first.
+function toBackward() {
+  const { events, backwardAt } = app.graph;
+  const next = events.findIndex((event, k) => k > app.state.step && event.type === "seed" && events[k - 1]?.type !== "seed");
+  stepTo(next < 0 ? backwardAt : next);
+}
+
 function eventText(step) {
   const { events } = app.graph;
   if (!events.length) return "";
@@ -38,12 +57,16 @@ function eventText(step) {
   if (!event) return "Before the first operation";
   if (event.type === "forward") return `Forward: ${labelOf(event.node)} is computed`;
   if (event.type === "seed") return `Backward starts at ${labelOf(event.node)}`;
-  if (event.type === "leaf") return `${labelOf(event.node)}.grad is written`;
-  return `Backward: ${labelOf(event.node)} sends ${statsText(event.contribution)} to ${labelOf(event.to)}`;
+  const { shape } = app.graph.nodes[app.graph.index.get(event.to ?? event.node)];
+  const name = fullName(event.node);
+  if (event.type === "leaf") return `${name}.grad is written: ${statsText(event.grad, shape)}`;
+  if (event.type === "update") return `Update: ${name} gets new values: ${statsText(event.value, shape)}`;
+  if (event.type === "zero") return `zero_grad: ${name}.grad is cleared`;
+  return `Backward: ${labelOf(event.node)} sends ${statsText(event.contribution, shape)} to ${labelOf(event.to)}`;
 }
 
 function refreshStepper() {
-  const { events, backwardAt } = app.graph;
+  const { events } = app.graph;
   $("stepper").hidden = !events.length;
   if (!events.length) return;
   const { step } = app.state;
@@ -54,15 +77,18 @@ function refreshStepper() {
   $("play").textContent = player ? "❚❚" : "▶";
   $("play").setAttribute("aria-label", player ? "Pause" : "Play");
   $("event").textContent = eventText(step);
-  $("count").textContent = `${step} / ${events.length}`;
-  $("phase").textContent = step > backwardAt ? "backward" : "forward";
-  $("phase").className = step > backwardAt ? "gradient" : "";
+  const { steps, stepOf } = app.graph;
+  const of = steps > 1 ? ` · step ${stepOf[Math.max(0, step - 1)]} of ${steps}` : "";
+  $("count").textContent = `${step} / ${events.length}${of}`;
+  const phase = phaseOf(events[step - 1]);
+  $("phase").textContent = phase;
+  $("phase").className = phase === "backward" ? "gradient" : "";
   drawMemory();
 }
 
 // Draw the live memory over the events, with its peak and the current step.
 function drawMemory() {
-  const { events, backwardAt } = app.graph;
+  const { events } = app.graph;
   const canvas = $("memory");
   const ratio = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -85,8 +111,12 @@ function drawMemory() {
     pen.fillStyle = colour;
     pen.fill();
   };
-  area(0, Math.min(backwardAt, events.length), colours.faint);
-  area(Math.min(backwardAt, events.length), events.length, colours["gradient-card"]);
+  for (let from = 0, k = 1; k <= events.length; k++) {
+    const phase = phaseOf(events[from]);
+    if (k < events.length && phaseOf(events[k]) === phase) continue;
+    area(from, k, { forward: colours.faint, backward: colours["gradient-card"], update: colours["parameter-card"] }[phase]);
+    from = k;
+  }
   if (memory.peak) {
     const px = x(memory.at + 1);
     pen.fillStyle = colours.ink;

@@ -30,6 +30,13 @@ LAYERS = [  # layer, shape of a sample, shape of its output
     (lambda: nn.Reshape(5, -1),                                   (5, 2, 3),    (5, 6)),
     (lambda: nn.Function(np.tanh),                                (3, 2),       (3, 2)),
     (lambda: nn.SpatialDropout(0.5, rng=0),                       (3, 2),       (3, 2)),
+    (lambda: nn.RNN(2, 3),                                        (5, 2),       (3,)),
+    (lambda: nn.GRU(2, 3, return_sequences=True),                 (5, 2),       (5, 3)),
+    (lambda: nn.LSTM(2, 3, return_sequences=True, bidirectional=True), (5, 2),  (5, 6)),
+    (lambda: nn.MultiHeadAttention(4, 2),                         (5, 4),       (5, 4)),
+    (lambda: nn.TransformerBlock(4, 2, n_hidden=3, dropout=0.3, causal=True, rng=0), (5, 4), (5, 4)),
+    (lambda: nn.PositionalEncoding(4),                            (5, 4),       (5, 4)),
+    (lambda: nn.GRUCell(2, 3),                                    (2,),         (3,)),
 ]
 # fmt: on
 every_layer = pytest.mark.parametrize(

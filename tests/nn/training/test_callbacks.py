@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.training import logs
 from nn.training.callback import HOOKS
 
 X, y = nn.datasets.spiral(30, 3, rng=0)
@@ -319,6 +320,42 @@ def test_a_csv_has_a_row_for_each_epoch(tmp_path):
         np.testing.assert_array_equal(numbers, made.history.epochs[name])
     with pytest.raises(ValueError, match=r"log.csv has the columns .* write to another file"):
         train(made, nn.CSVLogger(path, append=True), epochs=1)
+
+
+def test_a_log_on_a_full_disk_is_a_warning_and_the_training_goes_on(tmp_path, monkeypatch):
+    path, made = tmp_path / "log.csv", model()
+
+    class Full:
+        """A writer to a disk that has no more space in the second epoch."""
+
+        def __init__(self, file):
+            self.file = file
+
+        def writerow(self, row):
+            self.file.write(",".join(map(str, row))[: 8 if row[0] == 2 else None] + "\n")
+            if row[0] == 2:
+                self.file.flush()
+                raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(logs.csv, "writer", Full)
+    with pytest.warns(UserWarning, match=r"^epoch 2 is not in .*log\.csv, which .*: No space left"):
+        train(made, nn.CSVLogger(path), epochs=3)
+    assert [row.split(",")[0] for row in path.read_text().splitlines()] == ["epoch", "1", "3"]
+    assert len(made.history) == 3
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tensorboard_on_a_full_disk_is_a_warning(tmp_path, monkeypatch):
+    tensorboard = pytest.importorskip("tensorboardX")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    made = model()
+    monkeypatch.setattr(tensorboard.SummaryWriter, "flush", full)
+    with pytest.warns(UserWarning, match=r"^epoch 1 is not in .*board, which .*: No space left"):
+        train(made, nn.TensorBoard(tmp_path / "board"), epochs=1)
+    assert len(made.history) == 1
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -196,11 +196,12 @@ def test_a_killed_training_resumes_bit_for_bit(tmp_path):
 
 @posix
 @pytest.mark.long
-def test_100_killed_trainings_resume_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("part", range(10))
+def test_100_killed_trainings_resume_bit_for_bit(part, tmp_path):
     kills = 0
-    for seed in range(100):
+    for seed in range(10 * part, 10 * part + 10):
         folder = tmp_path / str(seed)
         folder.mkdir()
         kills += resumed_until_complete(folder / "m", [signal.SIGKILL], seed, shortest=2)
         assert_equals_uninterrupted(folder / "m")
-    assert kills > 100
+    assert kills > 10

@@ -59,8 +59,18 @@ def test_several_inputs(pack):
     assert "left" in str(made.draw(pack(X[:2], kinds[:2])).dot)
     with pytest.raises(ValueError, match=r"inputs in X have \[60, 59\] samples"):
         train(made, (X, kinds[:59]), y)
-    with pytest.raises(TypeError, match="does not fit the model"):
+    with pytest.raises(
+        TypeError, match=r"Pair takes 2 inputs \(x, kind\), and this is a dict of 2"
+    ):
         train(made, {"x": X, "kinds": kinds}, y)
+    with pytest.raises(
+        TypeError, match=r"not fit the model: Pair takes 2 .*, and this is one array"
+    ):
+        train(made, X, y)
+    with pytest.raises(
+        TypeError, match=r"Sequential takes 1 input \(x\), and this is a tuple of 2"
+    ):
+        train(model(), (X, X), y)
 
 
 # Weights

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import gc
 import hashlib
 import signal
 import sys
@@ -23,6 +24,7 @@ pytest.importorskip("safetensors", reason="the models are saved")
 ROOT = Path(nn.__file__).parents[1]
 START = STATE.get()
 SAMPLE = 40  # of the lines, of which the long tests take all
+PARTS = 8  # of the longest test
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(24, 5)).astype(np.float32), np.arange(24) % 3
 
@@ -121,41 +123,62 @@ def undoing(file: str) -> set[int]:
     return lines
 
 
-def is_library(frame) -> bool:
-    file = frame.f_code.co_filename
+@functools.cache
+def is_library(file: str) -> bool:
     return file.startswith((str(ROOT / "nn"), str(ROOT / "tensorgrad")))
 
 
 def is_undoing(frame) -> bool:
     """Return True in a `finally` or an `__exit__` of the library, and in what these call."""
     while frame is not None:
-        if is_library(frame) and frame.f_lineno in undoing(frame.f_code.co_filename):
+        file = frame.f_code.co_filename
+        if is_library(file) and frame.f_lineno in undoing(file):
             return True
         frame = frame.f_back
     return False
 
 
 class At:
-    """A trace function that acts when a line of the library is about to run for the n-th time."""
+    """A trace function that acts when a line of the library is about to run for the n-th time.
 
-    def __init__(self, action, line=None, count=1, *, also_undoing=False):
+    With `between_bytecodes`, lines are places between two bytecodes.
+    """
+
+    def __init__(self, action, line=None, count=1, *, also_undoing=False, between_bytecodes=False):
         self.action, self.line, self.left = action, line, count
-        self.also_undoing = also_undoing
+        self.also_undoing, self.between_bytecodes = also_undoing, between_bytecodes
         self.lines = {}  # (file, line) -> how often it ran
 
     def __call__(self, frame, event, _):
-        if not is_library(frame) or (self.line and frame.f_code.co_filename != self.line[0]):
+        file = frame.f_code.co_filename
+        if not is_library(file) or (self.line and file != self.line[0]):
             return None
-        if event == "line":
-            line = frame.f_code.co_filename, frame.f_lineno
-            if self.line is None:
-                if self.also_undoing or not is_undoing(frame):
-                    self.lines[line] = self.lines.get(line, 0) + 1
-            elif line == self.line and (self.also_undoing or not is_undoing(frame)):
-                self.left -= 1
-                if self.left == 0:
-                    self.action()
-        return self
+        # Once for each call, because who called it does not go on meanwhile.
+        excluded = set() if self.also_undoing else undoing(file)
+        if excluded and is_undoing(frame.f_back):
+            return None
+        if self.between_bytecodes:
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+
+        def reached(frame, event, _):
+            if event in ("line", "opcode") and frame.f_lineno not in excluded:
+                self.reach((file, self._place(frame)))
+            return reached
+
+        return reached
+
+    def _place(self, frame):
+        if self.between_bytecodes:
+            return frame.f_code.co_qualname, frame.f_code.co_firstlineno, frame.f_lasti
+        return frame.f_lineno
+
+    def reach(self, line) -> None:
+        if self.line is None:
+            self.lines[line] = self.lines.get(line, 0) + 1
+        elif line == self.line:
+            self.left -= 1
+            if self.left == 0:
+                self.action()
 
     def run(self, function):
         sys.settrace(self)
@@ -172,6 +195,13 @@ class Stop(BaseException):
 # Raised in the callback of a weak reference, it can only be reported; and a file of the system that
 # was open at the moment is closed by the garbage collection.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """Collect the garbage of each test here, so that no warning comes in one of another file."""
+    yield
+    gc.collect()
 
 
 def stop():
@@ -233,19 +263,22 @@ ACTIONS = {
 }
 
 
-def lines_of(action, *, also_undoing=False) -> dict:
-    probe = At(None, also_undoing=also_undoing)
+def lines_of(action, **options) -> dict:
+    probe = At(None, **options)
     made = model()
     probe.run(lambda: action(made))
     return probe.lines
 
 
-def places(action, every: bool, *, also_undoing=False):
-    """Yield lines, with the number of the time: all times, or for a sample of lines the first."""
-    lines = lines_of(action, also_undoing=also_undoing)
-    for k, (line, count) in enumerate(lines.items()):
+def places(action, every: bool, **options):
+    """Yield lines, with the number of the time.
+
+    These are all lines, each at its first two times, one in the middle and the last; or a sample
+    of lines at the first time.
+    """
+    for k, (line, count) in enumerate(lines_of(action, **options).items()):
         if every:
-            yield from ((line, n + 1) for n in range(count))
+            yield from ((line, n) for n in sorted({1, min(2, count), (count + 1) // 2, count}))
         elif k % SAMPLE == 0:
             yield line, 1
 
@@ -276,14 +309,14 @@ def test_what_is_switched_off_is_on_again_after_an_error_at_all_lines(name):
     assert raised_at_every_line(name, every=True) > 100
 
 
-def interrupted_at_every_line(every: bool) -> int:
-    """Send Ctrl-C at each line, `finally` included, and compare the model with the reference."""
+def interrupted(places, **options) -> int:
+    """Send Ctrl-C at each place, and compare the model with the reference."""
     train(model())
     table, hits = reference(), 0
-    for k, (line, count) in enumerate(places(train, every, also_undoing=True)):
+    for k, (line, count) in enumerate(places):
         made = model()
         before = switches(made)
-        at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, also_undoing=True)
+        at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, **options)
         try:
             at.run(lambda m=made: train(m))
         except KeyboardInterrupt:
@@ -298,46 +331,64 @@ def interrupted_at_every_line(every: bool) -> int:
     return hits
 
 
+LINES = {"also_undoing": True}  # `finally` included
+BYTECODES = LINES | {"between_bytecodes": True}
+
+
 def test_a_signal_at_any_line_leaves_a_whole_step():
-    assert interrupted_at_every_line(every=False) > 10
+    assert interrupted(places(train, False, **LINES), **LINES) > 10
+
+
+def test_a_signal_between_two_bytecodes_leaves_a_whole_step():
+    sample = [*places(train, True, **BYTECODES)][:: 10 * SAMPLE]
+    assert interrupted(sample, **BYTECODES) > 10
 
 
 @pytest.mark.long
-def test_a_signal_at_any_time_of_any_line_leaves_a_whole_step():
-    assert interrupted_at_every_line(every=True) > 2000
+def test_a_signal_at_all_lines_leaves_a_whole_step():
+    assert interrupted(places(train, True, **LINES), **LINES) > 2000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_signal_between_any_two_bytecodes_leaves_a_whole_step(part):
+    every = [*places(train, True, **BYTECODES)]
+    assert interrupted(every[part::PARTS], **BYTECODES) > 1000
 
 
 # At random moments
 
 
 def randomly_interrupted(times: int) -> int:
-    """Stop trainings by a real signal of a timer; return how many left half a step."""
-    table, torn, hits = reference(), 0, 0
+    """Stop so many trainings by a real signal of a timer; return how many left half a step."""
+    table, torn, hits, tries = reference(), 0, 0, 0
     moments = np.random.default_rng(3)
-    began = time.perf_counter()
-    train(model())
-    duration = time.perf_counter() - began
+    duration = 0.05  # of a training, in seconds, measured at each that was not stopped
 
     def handle(*_):
         raise Stop
 
     old = signal.signal(signal.SIGALRM, handle)
     try:
-        for _ in range(times):
+        while hits < times:
+            tries += 1
+            assert tries < 10 * times
             made = model()
             before = switches(made)
+            began = time.perf_counter()
             try:
-                signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-4, 1.2 * duration))
-                train(made)
-            except Stop:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-4, 1.2 * duration))
+                    train(made)
+                    duration = time.perf_counter() - began
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except Stop:  # also one that came in the last line
                 hits += 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
             torn += digest(made) != table[made.optimizer.iterations]
             assert_switched_on(made, before)
     finally:
         signal.signal(signal.SIGALRM, old)
-    assert hits > times / 3
     return torn
 
 
@@ -469,24 +520,27 @@ def test_ctrl_c_before_the_first_step_leaves_the_model():
 
 def test_a_file_saved_while_another_thread_trains_is_of_one_step(tmp_path):
     made = model()
-    done = threading.Event()
+    enough = threading.Event()
 
     def run():
-        for _ in range(150):
+        while not enough.is_set():
             train(made, 1)
-        done.set()
 
     thread = threading.Thread(target=run)
     thread.start()
-    saved = 0
-    while not done.is_set():
-        made.save(tmp_path / "m")
-        arrays, metadata = archive.read_archive(tmp_path / "m")
-        steps = len(arrays["history.steps.loss"])
-        assert steps == metadata["iterations"] == arrays["parameters.1.seen"] / 8
-        saved += 1
-    thread.join()
-    assert saved > 3
+    seen = set()
+    try:
+        while len(seen) < 20 and thread.is_alive():  # however fast each of the two is
+            made.save(tmp_path / "m")
+            arrays, metadata = archive.read_archive(tmp_path / "m")
+            steps = len(arrays["history.steps.loss"])
+            assert steps == metadata["iterations"] == arrays["parameters.1.seen"] / 8
+            seen.add(steps)
+    finally:
+        enough.set()
+        thread.join()
+    assert len(seen) >= 20
+    assert any(steps % 3 for steps in seen)  # inside an epoch
 
 
 def test_blas_threads_come_back_after_trainings_in_several_threads():

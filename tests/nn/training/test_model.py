@@ -500,6 +500,50 @@ def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypa
     assert model.module[3].seen == [before if chosen else [1] * len(before)]
 
 
+@pytest.mark.parametrize("chosen", [None, "1"])
+def test_train_takes_the_number_of_blas_threads_and_restores_it(chosen, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    for name in threads.THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    if chosen:
+        monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+
+    def blas() -> list[int]:
+        info = threadpoolctl.threadpool_info()
+        return [pool["num_threads"] for pool in info if pool["user_api"] == "blas"]
+
+    class Validating(nn.Callback):
+        def on_step_end(self, run):
+            run.model.evaluate(X, y, verbose=False)
+            seen.append(blas())
+
+    seen: list[list[int]] = []
+    model = classifier(*layers(), Watching(blas), nn.Softmax())
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        before = blas()
+        model.train(X, y, print_every=0, threads=2, callbacks=[Validating()])
+        assert blas() == before
+        assert seen == model.module[3].seen == [[2] * len(before)]
+        failing = classifier(*layers(), Failing(RuntimeError("stop"), at=0), nn.Softmax())
+        with pytest.raises(RuntimeError, match="stop"):
+            failing.train(X, y, print_every=0, threads=2)
+        assert blas() == before
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        model.train(X, y, print_every=0, threads=1)
+    assert model.module[3].seen[1:] == [[1] * len(before)]
+
+
+def test_the_number_of_threads_is_checked(monkeypatch):
+    model = classifier(*layers(), nn.Softmax())
+    for wrong in (0, 1.5, "2"):
+        with pytest.raises((TypeError, ValueError), match="threads"):
+            model.train(X, y, threads=wrong)
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    with pytest.raises(ImportError, match="threads=2 needs threadpoolctl: pip install"):
+        model.train(X, y, threads=2)
+    model.train(X, y, print_every=0)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_loss_that_is_not_finite_stops_before_the_step():
     model = nn.Model(nn.Dense(4, 1))

@@ -63,6 +63,23 @@ def test_a_module_that_decides_by_values_runs_eagerly_and_the_summary_says_why()
         m.train(X, Y, epochs=1, batch_size=30, print_every=None, compile=True)
 
 
+def test_what_switches_programs_off_for_a_time_is_said_in_the_summary():
+    m = model()
+
+    def train(**options):
+        m.train(X, Y, epochs=4, batch_size=30, print_every=None, **options)
+        return m.summary()
+
+    assert "train runs as a program" in train()
+    with tg.detect_anomaly():
+        assert "train runs eagerly: detect_anomaly or trace watches every call" in train()
+    assert "train runs as a program" in train()
+    remove = next(iter(m.module.parameters())).register_hook(lambda g: g * 0.5)
+    assert "train runs eagerly: a parameter has a hook" in train()
+    remove()
+    assert "train runs as a program" in train(compile=True)
+
+
 def test_compile_is_one_of_three():
     with pytest.raises(ValueError, match="compile is \"auto\", True or False, not 'yes'"):
         model().train(X, Y, compile="yes")

@@ -11,9 +11,8 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn import archive
+from nn import archive, bits
 from nn.config import KINDS
-from nn.training import bits
 
 pytest.importorskip("safetensors")
 

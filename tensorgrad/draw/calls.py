@@ -1,0 +1,131 @@
+"""What a formula says of one call: its shapes and keywords, and the sums that undo broadcasting."""
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tensorgrad.draw.model import Vertex
+
+Shape = tuple[int, ...]
+
+
+class Words(str):
+    """A description in words, in which no letter stands for a number."""
+
+    __slots__ = ()
+
+
+@dataclass
+class Call:
+    """The shapes, plain arguments and keywords of one call."""
+
+    names: tuple[str, ...]
+    shape: Shape
+    shapes: list[Shape]  # () for a number or another plain argument
+    texts: list[str]  # of plain arguments, "" for tensors
+    keywords: dict[str, str]
+    complex: bool
+    dtypes: list[str]
+
+    @classmethod
+    def of(cls, vertex: Vertex, names: tuple[str, ...]) -> "Call":
+        """Read a call off its vertex."""
+        sources = [operand.source for operand in vertex.inputs]
+        dtypes = [vertex.dtype if s is None else s.dtype for s in sources]
+        return cls(
+            names,
+            vertex.shape,
+            [() if s is None else s.shape for s in sources],
+            [operand.text for operand in vertex.inputs],
+            vertex.keywords,
+            any(d.kind == "c" for d in (vertex.dtype, *dtypes)),
+            [str(d) for d in dtypes],
+        )
+
+    def shape_of(self, name: str) -> Shape | None:
+        """Return the shape of the operand of this name."""
+        return self.shapes[self.names.index(name)] if name in self.names else None
+
+    def keyword(self, name: str, default: Any = None) -> Any:
+        """Return the value of a keyword.
+
+        Raises: ValueError if its text is not that of a plain value.
+        """
+        if name not in self.keywords:
+            return default
+        try:
+            return ast.literal_eval(self.keywords[name])
+        except SyntaxError as error:  # it was too long, and was cut
+            raise ValueError(f"{name}={self.keywords[name]} is no plain value") from error
+
+    def fill(self, part: str) -> str:
+        """Put keywords in place of names in braces."""
+        known = {"slope": "0.01", "k": "0", "dtype_of_x": self.dtypes[0]} | self.keywords
+        part = part.replace("log(a)", "log(a + 0j)") if self.complex else part
+        return re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], found[1]), part)
+
+    def axes(self, shape: Shape, default: Any = None) -> tuple[int, ...]:
+        """Return the axes of a reduction, counted from 0."""
+        axis = self.keyword("axis", default)
+        chosen = (
+            range(len(shape))
+            if axis is None
+            else axis
+            if isinstance(axis, (tuple, list))
+            else (axis,)
+        )
+        return tuple(a % len(shape) for a in chosen)
+
+
+def over(axes: Sequence[int]) -> str:
+    """Return the words for the axes of a sum."""
+    return f" over {'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
+
+
+def reduced(word: str, text: str, axes: Sequence[int], shape: Shape) -> str:
+    """Write a sum or a mean of an expression over some axes of its shape."""
+    simple = re.fullmatch(r"\w+(\([^()]*\))?", text)
+    where = over(axes) if 0 < len(axes) < len(shape) or len(shape) == 1 else ""
+    return f"{word} {text if simple else f'({text})'}{where}" if axes else text
+
+
+def repeats(small: Shape, large: Shape) -> tuple[int, ...]:
+    """Return the axes along which broadcasting repeats an array."""
+    extra = len(large) - len(small)
+    if extra < 0 or any(n not in (1, large[extra + k]) for k, n in enumerate(small)):
+        return ()  # not broadcast at all
+    return tuple(
+        axis
+        for axis, n in enumerate(large)
+        if axis < extra or (small[axis - extra] == 1 and n != 1)
+    )
+
+
+def summed(part: str, call: Call, slot: int) -> str:
+    """Add to the gradient of an operand the sum over the axes along which it was broadcast."""
+    axes = () if call.texts[slot] else repeats(call.shapes[slot], call.shape)
+    if not axes:
+        return part
+    return (
+        Words(f"{part}, added up{over(axes)}")
+        if isinstance(part, Words)
+        else reduced("Σ", part, axes, call.shape)
+    )
+
+
+def conjugated(part: str, call: Call, slot: int) -> str:
+    """Conjugate a complex rule at either end, as the engine does; real operands get a real part.
+
+    Rules are transposed; users see the direction of steepest ascent.
+    """
+    if not call.complex or isinstance(part, Words):
+        return part
+    real = not call.dtypes[slot].startswith("complex")
+    others = any(
+        re.search(rf"(?<!\w){name}(?![a-zA-Z0-9_])", part)
+        for name in {*call.names, "out"} - {"index"}
+    )
+    inner = re.sub(r"(?<!\w)g(?![a-zA-Z0-9_])", "conj(g)", part) if others else part
+    return f"real({inner})" if real else f"conj({inner})" if others else inner

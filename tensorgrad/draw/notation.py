@@ -1,0 +1,290 @@
+"""The formulas that depend on the shapes and keywords of a call: sums, products, other shapes."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+from tensorgrad.draw.calls import Call, Shape, Words, reduced, repeats
+
+Lines = Sequence[str | None] | None  # the formula, then the gradient of each operand
+MANY = 6  # a call of more operands is described in words
+
+
+def ones(shape: Shape) -> str:
+    return f"ones({', '.join(map(str, shape))})"
+
+
+def index_of(axes: Sequence[int], ndim: int) -> str:
+    """Write the index that inserts the axes that a reduction removed."""
+    return f"[{', '.join('newaxis' if axis in axes else ':' for axis in range(ndim))}]"
+
+
+def _kept(name: str, axes: Sequence[int], call: Call) -> str:
+    """Write a reduction's result with the axes that it removed."""
+    ndim = len(call.shapes[0])
+    if call.keyword("keepdims", False) or len(axes) == ndim:
+        return name
+    return name + index_of(axes, ndim)
+
+
+def _sum(call: Call) -> Lines:
+    axes = call.axes(call.shapes[0])
+    whole = reduced("Σ", "x", axes, call.shapes[0])
+    return [whole, f"{_kept('g', axes, call)} · {ones(call.shapes[0])}" if call.shapes[0] else "g"]
+
+
+def _mean(call: Call) -> Lines:
+    shape = call.shapes[0]
+    axes = call.axes(shape)
+    n = math.prod(shape[a] for a in axes)
+    return [
+        f"({reduced('Σ', 'x', axes, shape)}) / {n}",
+        f"{_kept('g', axes, call)} / {n} · {ones(shape)}" if shape else "g",
+    ]
+
+
+def _var(call: Call, root: bool = False) -> Lines:
+    if call.complex:
+        return None
+    shape = call.shapes[0]
+    axes = call.axes(shape)
+    n = math.prod(shape[a] for a in axes) - call.keyword("ddof", 0)
+    centred = f"x − ({reduced('mean', 'x', axes, shape)})"
+    whole = f"({reduced('Σ', f'({centred}) ^ 2', axes, shape)}) / {n}"
+    g, out = _kept("g", axes, call), _kept("out", axes, call)
+    if root:
+        return [f"sqrt({whole})", f"{g} · ({centred}) / ({n} · {out})"]
+    return [whole, f"{g} · 2 · ({centred}) / {n}"]
+
+
+def _std(call: Call) -> Lines:
+    return _var(call, root=True)
+
+
+def _softmax(call: Call) -> Lines:
+    shape = call.shapes[0]
+    axes = call.axes(shape, -1)
+    total = reduced("Σ", "exp(x)", axes, shape)
+    return [f"exp(x) / ({total})", f"out · (g − ({reduced('Σ', 'out · g', axes, shape)}))"]
+
+
+def _log_softmax(call: Call) -> Lines:
+    shape = call.shapes[0]
+    axes = call.axes(shape, -1)
+    total = reduced("Σ", "exp(x)", axes, shape)
+    return [f"x − log({total})", f"g − exp(out) · ({reduced('Σ', 'g', axes, shape)})"]
+
+
+def _logsumexp(call: Call) -> Lines:
+    shape = call.shapes[0]
+    axes = call.axes(shape)
+    g, out = _kept("g", axes, call), _kept("out", axes, call)
+    return [f"log({reduced('Σ', 'exp(x)', axes, shape)})", f"{g} · exp(x − {out})"]
+
+
+def _cross_entropy(call: Call) -> Lines:
+    rows = call.shapes[0][0]
+    if len(call.shapes[1]) == 1:
+        return [
+            Words("the mean of −log softmax(z) at the classes y"),
+            f"g · (softmax(z) − onehot(y, {call.shapes[0][1]})) / {rows}",
+        ]
+    return [
+        f"(Σ (−y · log(softmax(z)))) / {rows}",
+        f"g · (softmax(z) · (Σ y over axis 1) − y) / {rows}",
+        f"−g · log(softmax(z)) / {rows}",
+    ]
+
+
+def _matmul(call: Call) -> Lines:
+    a, b = call.shapes
+    if len(a) == len(b) == 1:
+        return ["a @ b", "g · b", "g · a"]
+    if len(a) == 1:
+        return ["a @ b", "b @ g", "a[:, newaxis] · g"] if len(b) == 2 else None
+    if len(b) == 1:
+        return ["a @ b", "g[:, newaxis] · b", "aᵀ @ g"] if len(a) == 2 else None
+    of_a, of_b = (a[:-2], b[:-2])
+    whole = call.shape[:-2]
+    sum_a, sum_b = repeats(of_a, whole), repeats(of_b, whole)
+    return [
+        "a @ b",
+        reduced("Σ", "g @ bᵀ", sum_a, call.shape),
+        reduced("Σ", "aᵀ @ g", sum_b, call.shape),
+    ]
+
+
+def _linear(call: Call) -> Lines:
+    x, _, b = call.shapes
+    if len(x) < 2:
+        return ["x @ W + b", "W @ g", "x[:, newaxis] · g", "g"]
+    leading = tuple(range(len(x) - 1))
+    outer = leading[:-1]
+    bias = reduced("Σ", "g", leading, call.shape) if len(b) == 1 else None
+    return ["x @ W + b", "g @ Wᵀ", reduced("Σ", "xᵀ @ g", outer, call.shape), bias]
+
+
+def _reshape(call: Call) -> Lines:
+    return [f"reshape(x, {call.shape})", f"reshape(g, {call.shapes[0]})"]
+
+
+def _transpose(call: Call) -> Lines:
+    ndim = len(call.shape)
+    axes = call.keyword("axes")
+    order = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim for a in axes)
+    if order == tuple(range(ndim)):
+        return ["x", "g"]
+    if ndim == 2:
+        return ["xᵀ", "gᵀ"]
+    back = tuple(order.index(axis) for axis in range(ndim))
+    return [f"transpose(x, {order})", f"transpose(g, {back})"]
+
+
+def _swapaxes(call: Call) -> Lines:
+    axes = f"{call.keyword('axis1', 0)}, {call.keyword('axis2', 1)}"
+    return [f"swapaxes(x, {axes})", f"swapaxes(g, {axes})"]
+
+
+def _moveaxis(call: Call) -> Lines:
+    a, b = (
+        tuple(axes) if isinstance(axes, list) else axes
+        for axes in (call.keyword("source"), call.keyword("destination"))
+    )
+    return [f"moveaxis(x, {a}, {b})", f"moveaxis(g, {b}, {a})"]
+
+
+def _matrix_transpose(_: Call) -> Lines:
+    return ["xᵀ", "gᵀ"]
+
+
+def _broadcast_to(call: Call) -> Lines:
+    (x,) = call.shapes
+    return [f"x · {ones(call.shape)}", reduced("Σ", "g", repeats(x, call.shape), call.shape)]
+
+
+def _concatenate(call: Call) -> Lines:
+    if len(call.names) > MANY:
+        return None
+    axis = call.keyword("axis", 0)
+    if axis is None or call.keywords.keys() - {"axis"}:
+        return None
+    axis %= len(call.shape)
+    ends = list(itertools.accumulate((s[axis] for s in call.shapes), initial=0))
+    lead = ":, " * axis
+    parts = [f"g[{lead}{a}:{b}]" for a, b in itertools.pairwise(ends)]
+    return [f"concatenate(({', '.join(call.names)},), {axis})", *parts]
+
+
+def _index(call: Call, slot: int) -> str | None:
+    """Write an index as in brackets; None if it holds arrays that have no name."""
+    text = call.texts[slot]
+    if not text:
+        return call.names[slot]
+    if "array" in text or "…" in text or text == "()":
+        return None
+    bare = text[1:-1].rstrip(",") if text.startswith("(") else text
+    return bare.replace("None", "newaxis")
+
+
+def _take(call: Call) -> Lines:
+    index = _index(call, 1)
+    if index is None:
+        return [Words("x[index]"), Words("g at index, 0 elsewhere; places taken twice add up")]
+    return [f"x[{index}]", f"zeros{call.shapes[0]} with g added at [{index}]"]
+
+
+def _put(call: Call) -> Lines:
+    index = _index(call, 1)
+    if index is None:
+        return [Words("v at index, 0 elsewhere; places named twice add up"), Words("g[index]")]
+    return [f"zeros{call.shape} with v added at [{index}]", f"g[{index}]"]
+
+
+def _einsum(call: Call) -> Lines:
+    """Swap roles: g replaces an operand, whose letters become the output."""
+    subscripts = call.keywords["subscripts"]
+    inputs, _, output = subscripts.partition("->")
+    parts = inputs.split(",")
+    if len(parts) != len(call.names) or "…" in subscripts:
+        return None
+    lines: list[str | None] = [f"einsum('{subscripts}', {', '.join(call.names)})"]
+    for i, own in enumerate(parts):
+        others = [(p, n) for k, (p, n) in enumerate(zip(parts, call.names, strict=True)) if k != i]
+        known = set(output).union(*(p for p, _ in others))
+        sizes = _sizes(parts, call.shapes)
+        if len(set(own)) < len(own) or not set(own) <= known or sizes is None:
+            lines.append(
+                Words(
+                    "einsum of g and the other operands, with this operand's subscripts as output"
+                )
+            )
+            continue
+        terms = ",".join([output, *(p for p, _ in others)])
+        lines.append(f"einsum('{terms}->{own}', {', '.join(['g', *(n for _, n in others)])})")
+    return lines
+
+
+def _sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int] | None:
+    """Return the length of each subscript; None if an operand is broadcast."""
+    sizes: dict[str, int] = {}
+    for part, shape in zip(parts, shapes, strict=True):
+        for letter, n in zip(part, shape, strict=True):
+            if sizes.setdefault(letter, n) != n:
+                return None
+    return sizes
+
+
+def _cumsum(call: Call) -> Lines:
+    if len(call.shapes[0]) != 1:
+        return [
+            Words("the cumulative sum of x"),
+            Words("the sum of g from each element to the end"),
+        ]
+    return ["cumsum(x)", "cumsum(g[::-1])[::-1]"]
+
+
+def _guarded(build: Callable[[Call], Lines], keywords: Sequence[str]) -> Callable[[Call], Lines]:
+    """Return a builder that returns None for a call with other keywords, or with cut ones."""
+
+    def lines(call: Call) -> Lines:
+        given = {name for name, text in call.keywords.items() if text not in ("None", "False", "C")}
+        if not given <= {*keywords}:
+            return None
+        try:
+            return build(call)
+        except (ValueError, TypeError, LookupError):
+            return None
+
+    return lines
+
+
+REDUCE = ("axis", "keepdims")
+NOTATION: dict[str, Callable[[Call], Lines]] = {
+    name: _guarded(build, keywords)
+    for name, build, keywords in [
+        ("sum", _sum, REDUCE),
+        ("mean", _mean, REDUCE),
+        ("var", _var, (*REDUCE, "ddof")),
+        ("std", _std, (*REDUCE, "ddof")),
+        ("softmax", _softmax, ("axis",)),
+        ("log_softmax", _log_softmax, ("axis",)),
+        ("logsumexp", _logsumexp, REDUCE),
+        ("softmax_cross_entropy", _cross_entropy, ()),
+        ("matmul", _matmul, ()),
+        ("linear", _linear, ()),
+        ("reshape", _reshape, ("shape",)),
+        ("ravel", _reshape, ()),
+        ("squeeze", _reshape, ("axis",)),
+        ("expand_dims", _reshape, ("axis",)),
+        ("transpose", _transpose, ("axes",)),
+        ("matrix_transpose", _matrix_transpose, ()),
+        ("swapaxes", _swapaxes, ("axis1", "axis2")),
+        ("moveaxis", _moveaxis, ("source", "destination")),
+        ("broadcast_to", _broadcast_to, ("shape",)),
+        ("concatenate", _concatenate, ("axis",)),
+        ("take", _take, ()),
+        ("put", _put, ("shape",)),
+        ("einsum", _einsum, ("subscripts",)),
+        ("cumsum", _cumsum, ()),
+    ]
+}

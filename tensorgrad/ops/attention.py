@@ -1,0 +1,190 @@
+"""Attention of several heads as one node, and its weights as a function of functions that have gradients.
+
+The scores of a few samples at a time stay in the cache; of all that is computed, the weights alone are saved.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.joint import rule_all
+from tensorgrad.ops.common import is_plain
+from tensorgrad.rules import Array, primitive
+
+SCORES = 1 << 17  # elements of a block of scores, which stay in the cache
+
+
+def heads_of(x, heads):
+    """Return a view with the heads before the steps. Shapes: x (N, T, heads d) -> (N, heads, T, d)."""
+    return np.swapaxes(np.reshape(x, (*x.shape[:2], heads, x.shape[2] // heads)), 1, 2)
+
+
+def side_by_side(x):
+    """Put the heads side by side. Shapes: x (N, heads, T, d) -> (N, T, heads d)."""
+    x = np.swapaxes(x, 1, 2)
+    return np.reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
+
+
+def check_attention(q, k, v, mask, heads, causal):
+    """Raise ValueError if the shapes of queries, keys and values do not fit each other."""
+    shapes = q.shape, k.shape, v.shape
+    fits = all(len(shape) == 3 and shape[0] == len(q) for shape in shapes) and heads > 0
+    fits = fits and q.shape[2] == k.shape[2] and k.shape[1] == v.shape[1]
+    if (
+        not fits
+        or q.shape[2] % heads
+        or v.shape[2] % heads
+        or (causal and q.shape[1] != k.shape[1])
+    ):
+        raise ValueError(
+            f"attention of {heads} heads takes queries (N, T, D), keys (N, S, D) and values (N, S, E), with D and E "
+            f"that {heads} divides, and T = S if causal, but got shapes {', '.join(map(str, shapes))}"
+        )
+    found, goal = () if mask is None else mask.shape, (len(q), heads, q.shape[1], k.shape[1])
+    if mask is not None and (
+        len(found) != 4 or any(n not in (1, m) for n, m in zip(found, goal, strict=True))
+    ):
+        raise ValueError(
+            f"a mask of shape {found} does not fit scores (N, heads, T, S) of shape {goal}"
+        )
+
+
+def allowed(mask, T, causal):
+    """Return where a step may look, from the mask and, if causal, to no later step; None for everywhere."""
+    if not causal:
+        return mask
+    before = np.tri(T, dtype=bool)[None, None]
+    return before if mask is None else np.logical_and(mask, before)
+
+
+def attention_weights(
+    q: Array, k: Any, mask: Any = None, *, heads: int = 1, causal: bool = False
+) -> Array:
+    """Return the weights of attention: the softmax of q kᵀ / √d over the steps that the mask allows.
+
+    Where it allows none, the weights are 0.
+    Shapes: q (N, T, D), k (N, S, D), mask (N, heads, T, S), or 1 in place of a length -> (N, heads, T, S).
+    Raises: ValueError if the shapes do not fit each other.
+    """
+    check_attention(q, k, k, mask, heads, causal)
+    q, k, mask = heads_of(q, heads), heads_of(k, heads), allowed(mask, q.shape[1], causal)
+    scores = np.matmul(q * (1 / math.sqrt(q.shape[-1])), np.swapaxes(k, -1, -2))
+    if mask is None:
+        e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+        return e / np.sum(e, axis=-1, keepdims=True)
+    # The inner `where` prevents an overflow, whose gradient would be 0 times infinity.
+    least = np.min(scores, axis=-1, keepdims=True)
+    shifted = scores - np.max(np.where(mask, scores, least), axis=-1, keepdims=True)
+    e = np.where(mask, np.exp(np.where(mask, shifted, 0)), 0)
+    total = np.sum(e, axis=-1, keepdims=True)
+    return e / np.where(np.greater(total, 0), total, 1)
+
+
+def blocks_of(n, size):
+    """Yield slices of samples, of which each has so many scores."""
+    several = max(SCORES // max(size, 1), 1)
+    yield from (slice(i, i + several) for i in range(0, n, several))
+
+
+def softmax_in_place(scores, mask):
+    """Replace scores by their softmax along the axis before the last, 0 where the mask is False."""
+    if mask is not None:
+        np.copyto(scores, -np.inf, where=np.logical_not(mask))
+    top = np.maximum.reduce(scores, axis=-2, keepdims=True)
+    if mask is not None:
+        np.copyto(top, 0, where=np.isneginf(top))  # of a step that may look nowhere
+    scores -= top
+    np.exp(scores, out=scores)
+    total = np.add.reduce(scores, axis=-2, keepdims=True)
+    if mask is not None:
+        np.copyto(total, 1, where=total == 0)
+    scores /= total
+
+
+def attended(q, k, v, mask, dropped, heads=1, causal=False):
+    """Return the output of attention and its weights, which the rule reads.
+
+    They are computed in the order (N, heads, S, T), because NumPy sums columns several times faster than rows.
+    """
+    check_attention(q, k, v, mask, heads, causal)
+    dtype = np.result_type(q, k, v)
+    scaled, k, v = (np.asarray(a, dtype) for a in (q * (1 / math.sqrt(q.shape[2] // heads)), k, v))
+    out = np.empty((*q.shape[:2], v.shape[2]), dtype)
+    mask = allowed(mask, q.shape[1], causal)
+    mask = mask if mask is None else np.swapaxes(mask, -1, -2)
+    q, k, v, parts = (heads_of(a, heads) for a in (scaled, k, v, out))
+    turned = np.empty((*k.shape[:3], q.shape[2]), dtype)
+    for n in blocks_of(len(q), math.prod(turned.shape[1:])):
+        block = turned[n]
+        np.matmul(k[n], q[n].swapaxes(-1, -2), out=block)
+        softmax_in_place(block, mask if mask is None or len(mask) == 1 else mask[n])
+        used = block if dropped is None else block * dropped[n].swapaxes(-1, -2)
+        np.matmul(used.swapaxes(-1, -2), v[n], out=parts[n])
+    return out, turned.swapaxes(-1, -2)
+
+
+def weights_again(q, k, v, mask, dropped, heads=1, causal=False):
+    """Return the weights, recorded."""
+    return attention_weights(q, k, mask, heads=heads, causal=causal)
+
+
+@primitive
+def attention(
+    q: Array, k: Any, v: Any, mask: Any, dropped: Any, heads: int = 1, causal: bool = False
+) -> Array:
+    """Return the sums of values by the weights softmax(q kᵀ / √d), each head with its own share d of the features.
+
+    The mask is True where a step of q may look at one of k; if causal, only at those up to its own. Where it may look
+    at none, the output is 0. `dropped` multiplies the weights, as the mask of a dropout does.
+    Shapes: q (N, T, D), k (N, S, D), v (N, S, E), mask (N, heads, T, S), or 1 in place of a length, or None, dropped
+    (N, heads, T, S) or None -> (N, T, E).
+    Raises: ValueError if the shapes do not fit each other.
+    Source: Vaswani et al. (2017), arXiv:1706.03762, equation 1.
+    """
+    return attended(q, k, v, mask, dropped, heads, causal)[0]
+
+
+def _attention(g, weights, q, k, v, _mask, dropped, heads=1, causal=False):
+    """Go back through the softmax: weights times the deviations of the gradients from their mean by the weights."""
+    if is_plain(g):
+        return attention_back(g, weights, q, k, v, dropped, heads)
+    scale = 1 / math.sqrt(q.shape[2] // heads)
+    g, q, k, v = (heads_of(x, heads) for x in (g, q, k, v))
+    used = weights if dropped is None else weights * dropped
+    d = np.matmul(g, np.swapaxes(v, -1, -2))
+    d = d if dropped is None else d * dropped
+    d = weights * (d - np.sum(d * weights, axis=-1, keepdims=True)) * scale
+    dq, dk = np.matmul(d, k), np.matmul(np.swapaxes(d, -1, -2), q)
+    return (
+        side_by_side(dq),
+        side_by_side(dk),
+        side_by_side(np.matmul(np.swapaxes(used, -1, -2), g)),
+        None,
+        None,
+    )
+
+
+def attention_back(g, weights, q, k, v, dropped, heads):
+    """Return the same gradients of arrays, a few samples at a time."""
+    scale = 1 / math.sqrt(q.shape[2] // heads)
+    found = [np.empty(x.shape, g.dtype) for x in (q, k, v)]
+    dq, dk, dv = (heads_of(x, heads) for x in found)
+    g, q, k, v = (heads_of(x, heads) for x in (g, q, k, v))
+    turned = weights.swapaxes(-1, -2)
+    for n in blocks_of(len(g), math.prod(weights.shape[1:])):
+        block, part = turned[n], None if dropped is None else dropped[n].swapaxes(-1, -2)
+        d = np.matmul(v[n], g[n].swapaxes(-1, -2))
+        used = block if part is None else block * part
+        np.matmul(used, g[n], out=dv[n])
+        if part is not None:
+            d *= part
+        d -= np.add.reduce(d * block, axis=-2, keepdims=True)
+        d *= block
+        d *= scale
+        np.matmul(d.swapaxes(-1, -2), k[n], out=dq[n])
+        np.matmul(d, q[n], out=dk[n])
+    return *found, None, None
+
+
+rule_all(attention, _attention, residuals=(attended, weights_again))

@@ -1,0 +1,55 @@
+"""Tracing: what one run of a function does, as steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tensorgrad.program.simplify import simplified
+from tensorgrad.program.sizes import Length
+from tensorgrad.program.steps import Step, Var
+
+
+class Result(NamedTuple):
+    """One array in what a function returned, and what it is wrapped in."""
+
+    kind: str  # "array", "tensor", "recorded", "constant" if made at the trace, or else "same"
+    value: Any  # a Var or a constant
+
+
+@dataclass
+class Tracing:
+    """The record of one run of a function."""
+
+    inputs: list[Var]
+    externals: list[tuple[Any, Var]]  # a source, and the variable of its value
+    steps: list[Step]  # those that the outputs need
+    results: Any  # a tree of Result
+    gradients: list[tuple[Any, Var | None]]  # the leaves whose .grad changed
+    had_gradients: list[tuple[Any, bool]]  # the same leaves, and if they had one before
+    writes: list[tuple[Any, Var]]  # a source that was written to, and the variable
+    outputs: list[Var] = field(init=False)  # the variables of results, gradients and writes
+    lengths: list[Length] = field(default_factory=list)  # of the axes that may have others
+
+    def __post_init__(self) -> None:
+        outputs = [r.value for r in results_in(self.results) if type(r.value) is Var]
+        outputs += [v for _, v in self.gradients if v is not None]
+        outputs += [v for _, v in self.writes]
+        given = {*self.inputs, *(v for _, v in self.externals)}
+        self.steps = simplified(self.steps, outputs, given)
+        self.outputs = outputs
+
+    def all_steps(self) -> Iterator[Step]:
+        """Yield the steps, and those in their branches."""
+        for step in self.steps:
+            yield step
+            if step.form == "branch":
+                yield from (inner for branch in step.callee.root.walk() for inner in branch.steps)
+
+
+def results_in(tree: Any) -> Iterator[Result]:
+    """Yield the results in a tree."""
+    if type(tree) is Result:
+        yield tree
+    elif tree is not None:
+        for x in tree.values() if isinstance(tree, dict) else tree:
+            yield from results_in(x)
