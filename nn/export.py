@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from inspect import Parameter, Signature, isfunction, signature
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.standalone import StandaloneText
+from nn.standalone import StandaloneText, split_imports
 from nn.summary import first_input_shape
 from tensorgrad.files import check_output, write_file
 
@@ -202,6 +203,13 @@ def write_standalone(
 
 def refuse_references(source: str) -> None:
     """Raise Untraceable if a program's text names what stands outside of it."""
+    for line in split_imports(source)[0]:
+        package = line.split()[1].partition(".")[0]
+        if package != "numpy" and package not in sys.stdlib_module_names:
+            raise tg.Untraceable(
+                f"its text needs {package}, which may not be installed where the file runs; write "
+                "it in NumPy's functions"
+            )
     notes = [line for line in source.splitlines() if "does not stand alone" in line]
     if notes:
         raise tg.Untraceable(

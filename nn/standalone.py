@@ -88,6 +88,15 @@ def loaded_weights():
 {reader}
 
 
+def as_samples(x, name):
+    """Return what a file holds as samples: one, or several, also in another shape of their size."""
+    shape, _ = INPUTS[name]
+    x, size = np.asarray(x), int(np.prod(shape))
+    if x.size == size:
+        return x.reshape(1, *shape)
+    return x.reshape(len(x), *shape) if x.ndim and x[:1].size == size else x
+
+
 def row_as_text(row):
     """Return one row of outputs as text: the likeliest classes, or the numbers."""
     if CLASSES is None or row.shape != (len(CLASSES),):
@@ -107,8 +116,7 @@ def command_line(paths):
         group = paths[i : i + len(INPUTS)]
         try:
             given = [read(path) for path in group]
-            pairs = zip(given, INPUTS.values())
-            rows = predict(*(x[None] if x.shape == shape else x for x, (shape, _) in pairs))
+            rows = predict(*map(as_samples, given, INPUTS))
         except (OSError, ValueError, TypeError, ImportError) as error:
             print(f"{{' '.join(group)}}: error: {{error}}", file=sys.stderr)
             failed = True

@@ -26,7 +26,7 @@ ROOMS = {
 FILES = {
     "tensorgrad/engine": ["node", "backward", "state", "base", "record", "gradients", "views", "walk", "__init__"],
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
-    "tensorgrad/transforms": ["trees", "call", "functional", "custom", "__init__"],
+    "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
         "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
         "capture",
@@ -34,7 +34,11 @@ FILES = {
         "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",
         "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
-    "tensorgrad/scipy": ["families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special", "linalg", "densities", "stats", "sparse", "__init__"],
+    "tensorgrad/scipy": [
+        "families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
+        "linalg", "densities", "stats", "sparse",
+        "values", "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
+    ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",

@@ -15,7 +15,8 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
     """Compute size, numbers, range, mean, standard deviation and histogram.
 
     NaN and infinity are counted, and take no part in the rest. Complex arrays are described by
-    their absolute values. A single number has no statistics but itself.
+    their absolute values. A single number has no statistics but itself. `dead` counts the units,
+    the positions on the last axis, that are 0 throughout.
     """
     x = np.asarray(value)
     stats: Stats = {"size": x.size}
@@ -24,6 +25,8 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
     if x.size > 1:
         with np.errstate(all="ignore"):
             stats |= _summary(np.abs(x) if x.dtype.kind == "c" else x, histogram)
+    if x.ndim > 1 and len(x) > 1 and (dead := int(np.sum(~np.any(x, tuple(range(x.ndim - 1)))))):
+        stats["dead"] = dead
     return stats
 
 

@@ -127,6 +127,11 @@ def _trapezoid(y, x=None, dx=1.0, axis=-1):
     return np.sum(d * pairs / 2.0, axis=axis)
 
 
+def elements_at(a, positions):
+    """Return a[positions], also where an observer follows the positions, and not a."""
+    return np.reshape(np.take_along_axis(a, np.ravel(positions), 0), np.shape(positions))
+
+
 @valued_by_numpy(np.interp)
 def _interp(x, xp, fp, left=None, right=None, period=None):
     """Linear between the two neighbours; beyond the ends `left` and `right`, or the values there."""
@@ -148,14 +153,14 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
         inside = np.broadcast_to(fp[0], x.shape)
     else:
         i = np.clip(np.searchsorted(values(xp), values(x), "right") - 1, 0, n - 2)
-        start, low = xp[i], fp[i]
-        end = xp[i + 1]
+        start, low = elements_at(xp, i), elements_at(fp, i)
+        end = elements_at(xp, i + 1)
         gap = end - start
         finite = np.isfinite(gap) & np.isfinite(x - start) & np.not_equal(gap, 0)
         # Nearer to the finite one of two abscissas; if both are infinite, the ordinates share the gradient.
         limit = np.where(np.isfinite(start), 0, np.where(np.isfinite(end), 1, 0.5))
         way = np.where(finite, (x - start) / np.where(finite, gap, 1), limit)
-        inside = (1 - way) * low + way * fp[i + 1]
+        inside = (1 - way) * low + way * elements_at(fp, i + 1)
     inside = np.where(np.less(x, xp[0]), fp[0] if left is None else left, inside)
     last = np.where(np.equal(x, xp[-1]), fp[-1], inside)
     return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, last)

@@ -48,7 +48,7 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        writer = LineWriter(self.constants, LocalNames())
+        writer = LineWriter(self.constants, LocalNames(self.objects_in(block)))
         writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
             v.name = writer.names.new(known.get(v) or base_of(v))
@@ -98,6 +98,13 @@ class Functions:
         parameters = f"({', '.join(writer.texts[v].text for v in given)}):"
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
+
+    def objects_in(self, block: list[Step]) -> list[str]:
+        """Return the names of functions without text, which a variable of the block would hide."""
+        for step in block:
+            if step.form == "call":
+                self.constants.function(step.callee)
+        return [name for name, _ in self.constants.objects.values()]
 
     def define(self, name: str, body: str) -> str:
         """Return the name of a function with this text, which is defined if it is new."""
@@ -150,7 +157,7 @@ class Functions:
             if value.__name__ in sys.stdlib_module_names:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
-            return None
+            return self.constants.imported(value.__name__)
         if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
@@ -184,8 +191,10 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     condition = writer.expr_of(branch.decision).text
     lines = [*indented(without_comments(writer, start), margin), f"{space}if {condition}:"]
     state = dict(writer.pending), dict(writer.texts), set(writer.names.taken)
+    numbers = dict(writer.names.last)
     lines += branch_lines(writer, branch.branches[0], margin + 4)
     writer.pending, writer.texts, writer.names.taken = state
+    writer.names.last = numbers
     return lines + branch_lines(writer, branch.branches[1], margin)
 
 

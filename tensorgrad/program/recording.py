@@ -71,7 +71,7 @@ class StepRecorder:
         self, form: str, callee: Any, args: Any, kwargs: Any = NO_KEYWORDS, written: Any = ()
     ) -> Any:
         """Run one call with the arrays themselves, and write it down with their variables."""
-        self.check(written)
+        errors = self.check(written)
         values, keywords = substituted_in(args, value_of), substituted_in(kwargs, value_of)
         self.running = True
         try:
@@ -82,12 +82,9 @@ class StepRecorder:
         step.writes = tuple(x.variable for x in written)
         found = self.lifted(result, args, kwargs, step)
         step.outs = substituted_in(found, stored)
-        given = set(variables((step.args, step.kwargs)))
-        same = type(step.outs) is Var and step.outs in given
-        if not step.writes and (step.outs is None or same):
+        if not step.writes and (result is None or is_given(result, step)):
             return found  # as astype does that has nothing to do
         self.placed(step)
-        errors = np.geterr()
         step.errors = None if errors == self.errors else errors
         self.steps.append(step)
         return found
@@ -102,16 +99,18 @@ class StepRecorder:
         if name is not None and type(step.outs) is Var:
             hint(step.outs, name, rank)
 
-    def check(self, written: Any) -> None:
-        """Raise where a call cannot be a step."""
+    def check(self, written: Any) -> dict[str, str]:
+        """Raise where a call cannot be a step; return which of NumPy's warnings are on."""
         if any(x.variable.root in self.arguments for x in written if type(x) is TracedArray):
             raise self.refuse("the function writes into its argument; write into a copy, as x * 1")
         if self.running:
             raise self.refuse(CALLBACK)
         if any(type(x) is not TracedArray for x in written):
             raise self.refuse(INTO_NDARRAY)
-        if "raise" in np.geterr().values() and np.geterr() != self.errors:
+        errors = np.geterr()
+        if errors != self.errors and "raise" in errors.values():
             raise self.refuse("a decision is made by np.errstate(... 'raise'); write np.where")
+        return errors
 
     def lifted(self, result: Any, args: Any, kwargs: Any, step: Step) -> Any:
         """Return stand-ins for the arrays in a result."""
@@ -263,6 +262,11 @@ class StepRecorder:
         step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
         step.pure, step.group, step.place = False, self.group, look_back()[2]
         self.steps.append(step)
+
+
+def is_given(result: Any, step: Step) -> bool:
+    """Return True if the result of a call is one of its arguments."""
+    return isinstance(result, np.ndarray) and step.outs in set(step.reads())
 
 
 def with_line(message: str, place: tuple[str, int] | None) -> str:

@@ -19,7 +19,7 @@ WORDS = {
     "item": "part", "astype": "cast", "broadcast_to": "spread", "swapaxes": "transposed",
     "T": "transposed",
 }  # fmt: skip
-RESERVED = {*keyword.kwlist, *dir(builtins), "np"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "scipy"}
 
 
 class Line(NamedTuple):
@@ -48,18 +48,21 @@ def comment_of(step: Step, modules: list[str]) -> str:
 
 
 class LocalNames:
-    """LocalNames of one function's variables, each given once."""
+    """The names of one function's variables, each given once."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = {*RESERVED, *taken}
+        self.last: dict[str, int] = {}  # the highest number behind each word
 
     def new(self, base: str) -> str:
         """Return a name that nobody has yet, like this one."""
         base = "".join(c if c.isalnum() or c == "_" else "_" for c in base) or "value"
         base = f"_{base}" if base[0].isdigit() else base
-        name, k = base, 2
+        name, k = base, self.last.get(base, 1)
         while name in self.taken:
-            name, k = f"{base}_{k}", k + 1
+            k += 1
+            name = f"{base}_{k}"
+        self.last[base] = k
         self.taken.add(name)
         return name
 

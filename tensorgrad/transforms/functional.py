@@ -17,6 +17,7 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.rules import Function, nondifferentiable, primitive
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import Argnums, RecordedCall
+from tensorgrad.transforms.colouring import sparse_jacobian
 from tensorgrad.transforms.trees import (
     in_kind_of,
     leaves_of,
@@ -165,12 +166,18 @@ def tangent_of(x: Any, v: Any) -> Any:
 
 
 def jacobian(
-    f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+    f: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    sparsity: Any = None,
 ) -> Function:
     """Return a function that computes the Jacobian of `f` for its positional arguments `argnums`.
 
     It runs backward once for each number in the output, or for each number in the arguments if
-    these are far fewer.
+    these are far fewer. With `sparsity`, an array or sparse matrix that is nonzero where a
+    derivative may be, it runs once for each group of rows, or columns, that have no place in
+    common, and returns a scipy.sparse.csr_array, of shape (size of the output, of the argument).
     Shapes: the shape of the output, followed by the shape of the argument.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -181,6 +188,9 @@ def jacobian(
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         call = RecordedCall(f, args, kwargs, argnums, has_aux)
         call.check("jacobian", holomorphic)
+        if sparsity is not None:
+            matrix = sparse_jacobian(call, sparsity)
+            return (matrix, call.results(call.aux)) if has_aux else matrix
         outputs = [y for y in leaves_of(call.y) if call.recorded_here(y)]
         height, width = sum(y.size for y in outputs), sum(x.size for x in call.variables)
         real = all(x.dtype.kind == "f" for x in call.variables)

@@ -540,3 +540,13 @@ def test_results_are_not_overwritten_and_threads_do_not_meet():
     for k, results in found.items():
         want = f.f(NETWORK[0] * k, *NETWORK[1:])
         assert all(same(want, got) for got in results)
+
+
+@pytest.mark.parametrize("transform", [tg.value_and_grad, tg.grad])
+def test_an_interpolation_in_a_table_of_constants(transform):
+    table = np.array([-1.0, 0.0, 2.0]), np.array([0.0, 1.0, 0.5])
+
+    def f(x):
+        return np.sum(np.interp(x, *table) ** 2)
+
+    assert_same(transform(f), *[(drawn(6, dtype=float, seed=i),) for i in range(3)])
