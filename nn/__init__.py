@@ -72,6 +72,7 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
+from nn.onnx_reader import from_onnx
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.seeding import manual_seed
 from nn.training.advice import LearningWarning
@@ -171,6 +172,7 @@ __all__ = [
     "confusion_matrix",
     "datasets",
     "describe",
+    "from_onnx",
     "from_torch",
     "init",
     "manual_seed",

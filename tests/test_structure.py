@@ -18,7 +18,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "bits", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -31,7 +31,8 @@ FILES = {
         "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "guards", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
-        "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
+        "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",
+        "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/scipy": [
         "families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
@@ -222,6 +223,7 @@ HEAVY = [
     "hypothesis",
     "jax",
     "matplotlib",
+    "onnx",
     "pooch",
     "safetensors",
     "scipy",

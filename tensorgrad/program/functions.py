@@ -158,7 +158,7 @@ class Functions:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
             return self.constants.imported(value.__name__)
-        if isinstance(value, (int, float, str, bool)):
+        if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
@@ -168,6 +168,13 @@ class Functions:
         if callable(value):
             return self.with_source(getattr(value, "compute", value), "<>")
         return None
+
+
+def is_literal(value: Any) -> bool:
+    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_literal, value))
+    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
 
 
 def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:

@@ -52,6 +52,7 @@ def trained(garments, tmp_path_factory):
 def test_the_main_job_leaves_all_that_it_promises(trained):
     assert {p.name for p in trained.iterdir()} >= {
         "model.safetensors", "history.png", "predictions.png", "confusion.png", "graph.dot", "graph.html", "step.py",
+        "predict.py", "predict.npz",
     }  # fmt: skip
     for picture in ("history.png", "predictions.png", "confusion.png"):
         assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
@@ -95,7 +96,7 @@ def convolutional(garments, tmp_path_factory):
 def test_a_convolutional_network_leaves_its_filters_and_maps_too(convolutional):
     assert {p.name for p in convolutional.iterdir()} >= {
         "model.safetensors", "history.png", "predictions.png", "confusion.png", "filters.png", "maps.png",
-        "graph.dot", "graph.html", "step.py",
+        "graph.dot", "graph.html", "step.py", "predict.py", "predict.npz",
     }  # fmt: skip
     for picture in ("filters.png", "maps.png"):
         assert cv2.imread(str(convolutional / picture)).std() > 10
