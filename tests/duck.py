@@ -125,7 +125,7 @@ def inside(x: Any) -> Any:
     """
     if isinstance(x, Duck):
         return x.array
-    if isinstance(x, np.ndarray) and x.ndim or (type(x) is list and floats_in(x)):
+    if (isinstance(x, np.ndarray) and x.ndim) or (type(x) is list and floats_in(x)):
         raise TypeError("an ndarray is not converted to a Duck without being asked")
     if type(x) in (tuple, list):
         return type(x)(map(inside, x))

@@ -44,14 +44,14 @@ FILES = {
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
         "container", "embedding", "recurrent", "attention", "__init__",
     ],
-    "nn/losses": ["base", "classification", "regression", "__init__"],
-    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
+    "nn/losses": ["base", "rows", "classification", "regression", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "perplexity", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
+    "nn/data": ["sequences", "batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
-        "saving", "checkpoint", "advice", "assembly", "model", "__init__",
+        "saving", "checkpoint", "advice", "assembly", "model", "generation", "__init__",
     ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
