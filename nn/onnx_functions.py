@@ -266,7 +266,9 @@ def tile(x: Any, repeats: Any) -> Any:
     return np.tile(x, tuple(counts))
 
 
-def pad(x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
+def padded_by(
+    x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant"
+) -> Any:
     """Return x between constants, or its own values."""
     amounts = axes_list(pads)
     along = range(x.ndim) if axes is None else axes_list(axes)
