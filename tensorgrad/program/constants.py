@@ -120,13 +120,22 @@ class Constants:
         name = text.function_name(kind)
         return self.object(kind).text if name is None else name
 
+    def imported(self, module: str, name: str = "") -> Any:
+        """Return the name of a module or of its function; None if a program does not import it."""
+        if module == text.SPECIAL and self.functions is not None:
+            self.functions.imports.add(f"import {module}")
+        elif not name:
+            return None
+        return f"{module}.{name}" if name else module
+
     def function(self, x: Any) -> str:
         """Return the name of a function of NumPy, of one defined above, or of one from outside."""
         if type(x) is Defined:
             return x
         name = text.function_name(x)
         if name is not None:
-            return name
+            scipys = name.startswith(text.SPECIAL)
+            return self.imported(*name.rsplit(".", 1)) if scipys else name
         if self.functions is not None and isinstance(x, (types.FunctionType, types.LambdaType)):
             name = self.functions.with_source(x)
             if name is not None:

@@ -11,7 +11,14 @@ from tensorgrad.operands import FOREIGN
 from tensorgrad.program import text
 from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
-from tensorgrad.program.copied import AS_ARRAYS, Renamed, definition, double_quoted, used_names
+from tensorgrad.program.copied import (
+    AS_ARRAYS,
+    OF_KINDS,
+    Renamed,
+    definition,
+    double_quoted,
+    used_names,
+)
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
@@ -48,7 +55,7 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        writer = LineWriter(self.constants, LocalNames())
+        writer = LineWriter(self.constants, LocalNames(self.objects_in(block)))
         writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
             v.name = writer.names.new(known.get(v) or base_of(v))
@@ -99,6 +106,13 @@ class Functions:
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
 
+    def objects_in(self, block: list[Step]) -> list[str]:
+        """Return the names of functions without text, which a variable of the block would hide."""
+        for step in block:
+            if step.form == "call":
+                self.constants.function(step.callee)
+        return [name for name, _ in self.constants.objects.values()]
+
     def define(self, name: str, body: str) -> str:
         """Return the name of a function with this text, which is defined if it is new."""
         if body not in self.by_body:
@@ -126,7 +140,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - {"is_plain", *AS_ARRAYS}):
+        for used in sorted(used_names(node) - AS_ARRAYS - OF_KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -150,8 +164,8 @@ class Functions:
             if value.__name__ in sys.stdlib_module_names:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
-            return None
-        if isinstance(value, (int, float, str, bool)):
+            return self.constants.imported(value.__name__)
+        if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
@@ -161,6 +175,13 @@ class Functions:
         if callable(value):
             return self.with_source(getattr(value, "compute", value), "<>")
         return None
+
+
+def is_literal(value: Any) -> bool:
+    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_literal, value))
+    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
 
 
 def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:

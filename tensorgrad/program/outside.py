@@ -221,7 +221,7 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
 def recorder_now() -> Recorder | None:
     """Return the recorder that is making a program in this thread, or None."""
     observer = STATE.get().observer
-    return observer if type(observer) is Recorder else None
+    return observer if isinstance(observer, Recorder) else None
 
 
 @functools.cache

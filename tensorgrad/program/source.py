@@ -19,7 +19,7 @@ WORDS = {
     "item": "part", "astype": "cast", "broadcast_to": "spread", "swapaxes": "transposed",
     "T": "transposed",
 }  # fmt: skip
-RESERVED = {*keyword.kwlist, *dir(builtins), "np"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "scipy"}
 
 
 class Line(NamedTuple):

@@ -4,6 +4,7 @@ import functools
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from string import Formatter
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 
 from tensorgrad.program.sizes import ArgumentSize, SizedArray, Whole
 
+SPECIAL = "scipy.special"  # whose ufuncs a program imports
 WIDTH = 100  # of the text's lines
 ATOM, POWER, SIGN, COMPARISON, LOOSE = 14, 12, 11, 4, 0
 PRECEDENCE = {
@@ -218,7 +220,7 @@ def listing(x: Any, indent: int) -> str:
 
 
 def function_name(function: Any) -> str | None:
-    """Return the name by which NumPy or Python knows a function, or None."""
+    """Return the name by which NumPy, Python or SciPy knows a function, or None."""
     name = getattr(function, "__name__", "")
     if getattr(__builtins__, name, None) is function or function in (abs, divmod, round, pow):
         return name
@@ -234,4 +236,6 @@ def function_name(function: Any) -> str | None:
         owner = getattr(owner, part, None)
     if module.partition(".")[0] == "numpy" and getattr(owner, name, None) is function:
         return f"np{module[5:]}.{name}"
+    if isinstance(function, np.ufunc) and getattr(sys.modules.get(SPECIAL), name, None) is function:
+        return f"{SPECIAL}.{name}"
     return None

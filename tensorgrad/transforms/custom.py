@@ -157,7 +157,7 @@ def checkpoint(f: Function) -> Function:
 
         def pull(g: Any, out: Any, *_args: Any) -> Sequence[Any]:
             create_graph = isinstance(g, Tensor)
-            refuse_written(name, parents, began)
+            refuse_written(f"checkpoint cannot run {name} again", parents, began)
             recording = STATE.get().inside(recording=True)
             since, _, recorded_here = recording.run(run)
             y = recording.run(joined, [recorded_here]) if recorded_here else Tensor(np.empty(0))
@@ -188,13 +188,13 @@ def checkpoint(f: Function) -> Function:
     return call
 
 
-def refuse_written(name: str, leaves: list[Node], began: int) -> None:
+def refuse_written(refusal: str, leaves: list[Node], began: int) -> None:
     """Raise if one of the nodes is a leaf that was given other values after a serial number."""
     for leaf in leaves:
         if leaf.extras is not None and leaf.extras.version > began:
             called = f" {NAMES.get(leaf)!r}" if NAMES.get(leaf) else ""
             raise RuntimeError(
-                f"checkpoint cannot run {name} again, because the leaf{called} of shape "
+                f"{refusal}, because the leaf{called} of shape "
                 f"{leaf.shape} was written to after the call; run backward before writing to it, "
                 "as an optimizer's step does, or write to a copy"
             )
