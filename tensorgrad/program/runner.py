@@ -8,6 +8,7 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.keys import SWITCH, plan_of
+from tensorgrad.program.onnx_calls import Example
 from tensorgrad.program.outside import Guard
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
@@ -45,7 +46,9 @@ class Runner:
         self.after = layout.extra
         paths = layout.paths(shown, kwargs)
         arrays = [array_of(x) for x in leaves if is_array(x)]
-        captured = Captured(self.run_eagerly, f, arrays, [x for _, x in layout.static])
+        generators = [x for _, x in layout.static]
+        self.example = Example(self.run_eagerly, f, generators)
+        captured = Captured(self.run_eagerly, f, arrays, generators)
         self.write(captured, layout, paths)
         while self.text.trace.lengths and not self.serves(captured, captured.choices[0]):
             captured.choices.pop(0)
@@ -61,7 +64,8 @@ class Runner:
         """Trace the function, and write its program."""
         trace = captured.run()
         name_result(trace, self.f)
-        text = Text(trace, layout, paths, captured.outside.names, captured.outside.owned)
+        self.known = captured.outside.names
+        text = Text(trace, layout, paths, self.known, captured.outside.owned)
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text
