@@ -48,6 +48,12 @@ def test_the_page_of_programs():
     assert run_blocks(ROOT / "docs" / "programs.md") >= 5
 
 
+def test_the_page_of_shipping(tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "shipping.md") >= 5
+
+
 def test_a_block_that_prints_something_else_is_noticed(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")
