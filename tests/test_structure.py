@@ -28,7 +28,7 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "guards", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",
@@ -44,14 +44,14 @@ FILES = {
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
         "container", "embedding", "recurrent", "attention", "__init__",
     ],
-    "nn/losses": ["base", "classification", "regression", "__init__"],
-    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
+    "nn/losses": ["base", "rows", "classification", "regression", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "perplexity", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
+    "nn/data": ["sequences", "batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
-        "saving", "checkpoint", "advice", "assembly", "model", "__init__",
+        "saving", "checkpoint", "advice", "assembly", "model", "generation", "__init__",
     ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]

@@ -10,7 +10,8 @@ from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
 from tensorgrad.program.comparison import Comparison, compared, merge
-from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
+from tensorgrad.program.guards import PLAIN_VALUES, Guard
+from tensorgrad.program.outside import Outside, watched
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.sizes import choices
 from tensorgrad.program.sources import BufferSource, GradSource, Source
