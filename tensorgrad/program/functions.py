@@ -98,6 +98,7 @@ class Functions:
         parameters = f"({', '.join(writer.texts[v].text for v in given)}):"
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
+
     def objects_in(self, block: list[Step]) -> list[str]:
         """Return the names of functions without text, which a variable of the block would hide."""
         for step in block:
