@@ -138,7 +138,7 @@ def test_the_namespace_is_scipys():
     assert type(tsp.special.logsumexp(P)) is type(sp.logsumexp(P))
     with pytest.raises(AttributeError, match="no attribute 'errf'"):
         _ = tsp.special.errf
-    with pytest.raises(AttributeError, match="has fft, .*, special, stats, but not ndimage"):
+    with pytest.raises(AttributeError, match=r"has fft, .*, special, stats, but not ndimage"):
         _ = tsp.ndimage
 
 
