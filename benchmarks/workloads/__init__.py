@@ -13,6 +13,7 @@ from benchmarks.workloads import (
     optimizers,
     programs,
     scalars,
+    sequences,
 )
 
 FAMILIES: dict[str, list[Workload]] = {
@@ -20,6 +21,7 @@ FAMILIES: dict[str, list[Workload]] = {
     "arrays": arrays.WORKLOADS,
     "mlp": mlp.WORKLOADS,
     "convolution": convolution.WORKLOADS,
+    "sequences": sequences.WORKLOADS,
     "fashion-mnist": fashion_mnist.WORKLOADS,
     "functional": functional.WORKLOADS,
     "programs": programs.WORKLOADS,

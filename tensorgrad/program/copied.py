@@ -10,6 +10,8 @@ import textwrap
 from typing import Any
 
 AS_ARRAYS = {"plain_array", "as_array", "numbers"}  # functions that check what a user gave
+# Functions that ask for the kind of an array, because a program has NumPy's only.
+OF_KINDS = {"is_plain", "is_foreign", "has_foreign", "create", "reduction"}
 
 
 def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
@@ -88,13 +90,17 @@ class Renamed(ast.NodeTransformer):
         return node.value if node.attr == "compute" else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Read `is_plain(x)` as True, and `plain_array(x)` as np.asarray(x)."""
+        """Decide what asks for the kind of an array, and read `plain_array(x)` as np.asarray(x)."""
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name == "is_plain":
-            return ast.Constant(True)
+        if name in ("is_plain", "is_foreign", "has_foreign"):
+            return ast.Constant(name == "is_plain")
+        if name == "reduction":
+            return ast.Attribute(node.args[0], "reduce", ast.Load())
+        if name == "create":
+            return ast.Call(node.args[0], node.args[2:], node.keywords)
         if name in AS_ARRAYS:
-            node.func = ast.parse("np.asarray", mode="eval").body
+            node.func, node.args = ast.parse("np.asarray", mode="eval").body, node.args[:1]
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:

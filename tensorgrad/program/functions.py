@@ -11,9 +11,9 @@ from tensorgrad.operands import FOREIGN
 from tensorgrad.program import text
 from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
-from tensorgrad.program.copied import AS_ARRAYS, Renamed, definition, used_names
+from tensorgrad.program.copied import AS_ARRAYS, OF_KINDS, Renamed, definition, used_names
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.simplify import counted
+from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -89,7 +89,7 @@ class Functions:
         for v in given:
             v.name = writer.names.new(branches.group.names.get(v) or v.name or "value")
             writer.texts[v] = Expr(v.name)
-        writer.uses = counted(branches.parts())
+        writer.uses = occurrences(branches.parts())
         try:
             lines = branch_lines(writer, branches.root, 4)
         finally:
@@ -133,7 +133,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - {"is_plain", *AS_ARRAYS}):
+        for used in sorted(used_names(node) - AS_ARRAYS - OF_KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -158,7 +158,7 @@ class Functions:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
             return self.constants.imported(value.__name__)
-        if isinstance(value, (int, float, str, bool)):
+        if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
@@ -168,6 +168,13 @@ class Functions:
         if callable(value):
             return self.with_source(getattr(value, "compute", value), "<>")
         return None
+
+
+def is_literal(value: Any) -> bool:
+    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_literal, value))
+    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
 
 
 def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:

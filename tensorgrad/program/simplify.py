@@ -8,7 +8,7 @@ import numpy as np
 from tensorgrad.program.steps import Step, Var, substituted_in, variables
 
 EMPTY = ()
-ELEMENTWISE = {"+", "-", "*", "/"}
+OF_ELEMENTS = {"+", "-", "*", "/"}
 
 
 def simplified(steps: list[Step], outputs: list[Var], given: set[Var]) -> list[Step]:
@@ -191,7 +191,7 @@ def without_broadcasts(steps: list[Step]) -> list[Step]:
     """Leave out np.broadcast_to of a number before arithmetic with an array of that shape."""
     numbers: dict[Var, Any] = {}
     for step in steps:
-        if step.form == "binary" and step.callee in ELEMENTWISE:
+        if step.form == "binary" and step.callee in OF_ELEMENTS:
             a, b = step.args
             if type(a) is Var and a in numbers and shape_of(b) == a.shape:
                 step.args = (numbers[a], b)
@@ -221,10 +221,10 @@ def shape_of(x: Any) -> Any:
 
 def uses_of(steps: list[Step], outputs: list[Var]) -> dict[Var, int]:
     """Count how often each variable is read."""
-    return counted([v for step in steps for v in step.reads()] + list(variables(outputs)))
+    return occurrences([v for step in steps for v in step.reads()] + list(variables(outputs)))
 
 
-def counted(read: list[Var]) -> dict[Var, int]:
+def occurrences(read: list[Var]) -> dict[Var, int]:
     """Count how often each variable occurs."""
     found: dict[Var, int] = {}
     for v in read:

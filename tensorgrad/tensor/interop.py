@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import as_ndarray, is_foreign, plain_array
 
 REMEDIES = {  # the part of a library that converts a tensor, and what to write there
     f"scipy.{name}": f"tensorgrad.scipy.{name} has the functions that take tensors; "
@@ -50,20 +50,27 @@ class Interop(TensorBase):
     __pandas_priority__ = 5000  # above a DataFrame's: pandas leaves `series * tensor` to Tensor
 
     def numpy(self) -> np.ndarray:
-        """Return the array itself; a tensor that is part of a graph needs `.detach()` first."""
-        return self.__array__()
+        """Return the array itself, or that of another library's array brought to NumPy.
+
+        A tensor that is part of a graph needs `.detach()` first.
+        """
+        return as_ndarray(self._value) if self.node is None else self.__array__()
 
     def item(self, *index: Any) -> Any:
         """Return the only number, or the one at an index, as Python's own type."""
-        return self._value.item(*index)
+        return self._here().item(*index)
 
     def tobytes(self, order: Any = "C") -> bytes:
         """Return the bytes of the numbers."""
-        return self._value.tobytes(order)
+        return self._here().tobytes(order)
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
-        return self._value.tolist()
+        return self._here().tolist()
+
+    def _here(self) -> Any:
+        """Return the value as NumPy's."""
+        return as_ndarray(self._value) if is_foreign(type(self._value)) else self._value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:

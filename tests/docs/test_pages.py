@@ -65,6 +65,11 @@ def test_the_page_of_programs():
     assert run_blocks(ROOT / "docs" / "programs.md") >= 5
 
 
+def test_the_page_of_other_arrays():
+    pytest.importorskip("dask")
+    assert run_blocks(ROOT / "docs" / "arrays.md") >= 1
+
+
 def test_a_block_that_prints_something_else_is_noticed(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")

@@ -20,7 +20,7 @@ from tensorgrad.draw import dot as dot_file
 from tensorgrad.draw import drawing as drawing_file
 from tensorgrad.draw import fold, model
 from tensorgrad.draw.drawing import Drawing
-from tensorgrad.draw.formula_tables import ELEMENTWISE, IN_WORDS
+from tensorgrad.draw.formula_tables import ELEMENTWISE_FORMULAS, PROSE_FORMULAS
 from tensorgrad.draw.formulas import formula, slot_name
 from tensorgrad.draw.notation import NOTATION
 from tensorgrad.draw.stats import statistics, stats_text
@@ -738,7 +738,7 @@ def call_of(op):
 
 def test_every_formula_belongs_to_an_op():
     names = {op.name for op in RULES.values()}
-    assert ELEMENTWISE.keys() | IN_WORDS.keys() | NOTATION.keys() <= names
+    assert ELEMENTWISE_FORMULAS.keys() | PROSE_FORMULAS.keys() | NOTATION.keys() <= names
 
 
 @pytest.mark.parametrize("op", RULES.values(), ids=lambda op: op.name)
@@ -756,7 +756,9 @@ def test_every_op_has_a_formula(op):
 UFUNCS = [
     op
     for op in RULES.values()
-    if op.name in ELEMENTWISE and isinstance(op.function, np.ufunc) and is_numpys(op.function)
+    if op.name in ELEMENTWISE_FORMULAS
+    and isinstance(op.function, np.ufunc)
+    and is_numpys(op.function)
 ] + [RULES[f] for f in (tg.relu, tg.sigmoid, tg.softplus, tg.sigmoid_cross_entropy, where)]
 
 
