@@ -78,9 +78,8 @@ def student_density(df: Array, t: Array) -> Array:
 
 def student_by_df(df: Array, t: Array) -> Array:
     """Return the derivative of Student's distribution function by its degrees of freedom."""
-    tiny = (
-        float(np.finfo(t.dtype).tiny) ** 0.4
-    )  # in place of 0, where the formula is 0 times infinity
+    dtype = getattr(t, "dtype", np.float64)  # Python's number has none
+    tiny = float(np.finfo(dtype).tiny) ** 0.4  # in place of 0, where it is 0 times infinity
     t = t + tiny * np.equal(t, 0)
     total = df + t * t
     y = t * t / total
