@@ -44,7 +44,8 @@ def check_classes(y: Any, N: int, C: int) -> Any:
             f"targets of shape {y.shape} are class indices and must be integers, but have dtype "
             f"{y.dtype}; if they are whole numbers, write y.astype(int)"
         )
-    low, high = np.minimum.reduce(y), np.maximum.reduce(y)  # faster than np.min and np.max
+    low = np.minimum.reduce(y)  # faster than np.min and np.max
+    high = np.maximum.reduce(y)
     message = "the predictions have {} classes, 0 to {}, but the targets go from {} to {}"
     tg.check((low >= 0) & (high < C), ValueError, message, C, C - 1, low, high)
     return y

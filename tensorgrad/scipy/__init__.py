@@ -9,9 +9,20 @@ from typing import Any
 
 from tensorgrad.rules import LATER
 
-__all__ = ["linalg", "sparse", "special", "stats"]  # imported at first use
+__all__ = [  # imported at first use
+    "fft",
+    "integrate",
+    "interpolate",
+    "linalg",
+    "optimize",
+    "signal",
+    "sparse",
+    "special",
+    "stats",
+]
 
 LATER["scipy.special"] = "tensorgrad.scipy.tables"
+LATER["scipy.sparse"] = "tensorgrad.scipy.sparse"
 
 
 def __getattr__(name: str) -> Any:

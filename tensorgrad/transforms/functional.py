@@ -14,9 +14,11 @@ import numpy as np
 
 from tensorgrad.engine.gradients import conjugated
 from tensorgrad.engine.state import STATE
+from tensorgrad.ops.common import create
 from tensorgrad.rules import Function, nondifferentiable, primitive
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import Argnums, RecordedCall
+from tensorgrad.transforms.colouring import sparse_jacobian
 from tensorgrad.transforms.trees import (
     in_kind_of,
     leaves_of,
@@ -38,7 +40,7 @@ def single_number(call: RecordedCall) -> Any:
             f"grad needs {call.name} to return a single number, but it returned a "
             f"{type(call.y).__name__}; return (value, aux) with has_aux=True to return more"
         )
-    if np.size(call.y) != 1:
+    if getattr(call.y, "size", 1) != 1:
         raise ValueError(
             f"grad needs {call.name} to return a single number, but it returned shape "
             f"{np.shape(call.y)}; reduce it, with np.sum or np.mean, or use jacobian or "
@@ -165,12 +167,18 @@ def tangent_of(x: Any, v: Any) -> Any:
 
 
 def jacobian(
-    f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+    f: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    sparsity: Any = None,
 ) -> Function:
     """Return a function that computes the Jacobian of `f` for its positional arguments `argnums`.
 
     It runs backward once for each number in the output, or for each number in the arguments if
-    these are far fewer.
+    these are far fewer. With `sparsity`, an array or sparse matrix that is nonzero where a
+    derivative may be, it runs once for each group of rows, or columns, that have no place in
+    common, and returns a scipy.sparse.csr_array, of shape (size of the output, of the argument).
     Shapes: the shape of the output, followed by the shape of the argument.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -181,6 +189,9 @@ def jacobian(
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         call = RecordedCall(f, args, kwargs, argnums, has_aux)
         call.check("jacobian", holomorphic)
+        if sparsity is not None:
+            matrix = sparse_jacobian(call, sparsity)
+            return (matrix, call.results(call.aux)) if has_aux else matrix
         outputs = [y for y in leaves_of(call.y) if call.recorded_here(y)]
         height, width = sum(y.size for y in outputs), sum(x.size for x in call.variables)
         real = all(x.dtype.kind == "f" for x in call.variables)
@@ -216,7 +227,7 @@ def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list
     """Yield each output's derivative by each variable, with a push per number in the variables."""
     push, n = call.pusher(), len(call.variables)
     found = [
-        [push([one if i == k else None for i in range(n)]) for one in units(x)]
+        [push([one if i == k else None for i in range(n)]) for one in units(call.foreign.get(x, x))]
         for k, x in enumerate(call.variables)
     ]
     for i, y in enumerate(outputs):
@@ -225,14 +236,15 @@ def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list
 
 def units(spec: Any) -> np.ndarray:
     """Return, for each position of such an array, the array that is 1 there and 0 elsewhere."""
-    return np.eye(spec.size, dtype=spec.dtype).reshape(spec.size, *spec.shape)
+    eye = create(np.eye, spec, spec.size, dtype=spec.dtype)
+    return eye.reshape(spec.size, *spec.shape)
 
 
 def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
     """Stack the derivative of y by x from its rows (axis 0) or columns (axis -1)."""
     shape = (*np.shape(y), *x.shape)
     if not parts:
-        return Tensor(np.zeros(shape, x.dtype))
+        return Tensor(create(np.zeros, y, shape, x.dtype))
     stacked = np.stack(parts, axis) if any(map(recorded, parts)) else stack_constants(axis, *parts)
     whole = np.reshape(stacked, shape)
     whole = whole if isinstance(whole, Tensor) else Tensor(whole)

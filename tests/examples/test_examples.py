@@ -60,11 +60,37 @@ def trained(garments, tmp_path_factory):
 
 def test_the_main_job_leaves_all_that_it_promises(trained):
     assert {p.name for p in trained.iterdir()} >= {
-        "model.safetensors", "history.png", "predictions.png", "confusion.png", "graph.dot", "graph.html",
+        "model.safetensors", "history.png", "predictions.png", "confusion.png", "graph.dot", "graph.html", "step.py",
+        "predict.py", "predict.npz",
     }  # fmt: skip
     for picture in ("history.png", "predictions.png", "confusion.png"):
         assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
     assert "softmax_cross_entropy" in (trained / "graph.dot").read_text()
+
+
+def test_the_training_step_of_the_main_job_runs_alone(trained, tmp_path):
+    model = nn.Model.load(trained / "model.safetensors")
+    parameters = {"".join(name.split(".")): p for name, p in model.module.named_parameters()}
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, size=(5, 784)).astype(np.float32), rng.integers(10, size=5)
+    np.savez(tmp_path / "given.npz", X=X, y=y, **{name: p.data for name, p in parameters.items()})
+    (tmp_path / "step.py").write_text((trained / "step.py").read_text())
+    code = (
+        "import sys; sys.modules.update(tensorgrad=None, nn=None)\n"
+        "import numpy as np; from step import step\n"
+        "given = np.load('given.npz'); loss, gradients = step(*(given[name] for name in given))\n"
+        "np.savez('found.npz', loss, *gradients)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    loss = model.loss(model.module(X), y)
+    loss.backward()
+    with np.load(tmp_path / "found.npz") as found:
+        found_loss, *gradients = [found[name] for name in found]
+    assert found_loss == pytest.approx(loss.item(), rel=1e-6)
+    for p in model.module.parameters():
+        at = [i for i, g in enumerate(gradients) if g.shape == p.shape]
+        assert any(np.allclose(gradients[i], p.grad.data, atol=1e-7) for i in at)
+    assert len(gradients) == len(parameters)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +105,7 @@ def convolutional(garments, tmp_path_factory):
 def test_a_convolutional_network_leaves_its_filters_and_maps_too(convolutional):
     assert {p.name for p in convolutional.iterdir()} >= {
         "model.safetensors", "history.png", "predictions.png", "confusion.png", "filters.png", "maps.png",
-        "graph.dot", "graph.html",
+        "graph.dot", "graph.html", "step.py", "predict.py", "predict.npz",
     }  # fmt: skip
     for picture in ("filters.png", "maps.png"):
         assert cv2.imread(str(convolutional / picture)).std() > 10
