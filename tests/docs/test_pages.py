@@ -40,6 +40,11 @@ def test_the_page_of_scikit_learn():
     assert run_blocks(ROOT / "docs" / "sklearn.md") >= 1
 
 
+def test_the_page_of_science():
+    pytest.importorskip("scipy")
+    assert run_blocks(ROOT / "docs" / "science.md") >= 5
+
+
 def test_the_page_of_the_engine():
     assert run_blocks(ROOT / "docs" / "engine.md") >= 4
 
