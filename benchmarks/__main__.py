@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, help=f"number of times that all peers are timed in turn ({ROUNDS}; quick {QUICK_ROUNDS})")
     parser.add_argument("--json", metavar="PATH", help="file for all measurements")
     parser.add_argument("--plot", metavar="PATH", help="file for a picture of the ratios (.png, .svg, .pdf)")
-    parser.add_argument("--from", metavar="PATH", dest="source", help="measure nothing; make the tables and the picture from this JSON file")
+    parser.add_argument("--from", metavar="PATH", dest="sources", action="append", help="measure nothing; make the tables and the picture from this JSON file; rows of later ones replace those of earlier ones")
     parser.add_argument("--pages", action="store_true", help="update the tables in README.md and benchmarks/README.md")
     parser.add_argument("--list", action="store_true", help="list the workloads and exit")
     # fmt: on
@@ -30,14 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = list(_chosen(options.only, options.quick))
     if not chosen:
         parser.error(f"--only {' '.join(options.only)} matches no workload; --list shows them all")
-    if options.pages and not options.source and (options.only or options.quick):
+    if options.pages and not options.sources and (options.only or options.quick):
         parser.error("--pages requires a complete run: omit --only and --quick, or give --from")
     if options.list:
         for family, workload in chosen:
             print(f"{family:14} {workload.name}")
         return 0
-    if options.source:
-        result, refused = json.loads(Path(options.source).read_text()), 0
+    if options.sources:
+        result, refused = (
+            report.merged([json.loads(Path(p).read_text()) for p in options.sources]),
+            0,
+        )
+        if options.json:
+            report.save(result, options.json)
     else:
         result, refused = run(chosen, quick=options.quick, rounds=options.rounds, file=options.json)
     if result["rows"]:
@@ -78,7 +83,7 @@ def run(
             continue
         result["rows"].append(report.row(family, workload, measured))
         if file:
-            Path(file).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+            report.save(result, file)
     return result, refused
 
 

@@ -3,6 +3,7 @@
 import datetime
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from benchmarks.harness import CORES, Measured, Workload
 from benchmarks.peers import PEERS
 
 VARIABLES = ("OPENBLAS_", "MKL_", "OMP_", "XLA_FLAGS", "ONEDNN_")
-PACKAGES = "numpy torch jax autograd mygrad micrograd threadpoolctl"
+PACKAGES = "numpy torch jax autograd mygrad micrograd tangent-ad threadpoolctl"
 
 
 def machine() -> dict[str, Any]:
@@ -57,6 +58,38 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def save(result: dict[str, Any], path: str) -> None:
+    """Write the report as JSON."""
+    Path(path).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def merged(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one report of several runs on one machine, in which later rows replace those of the same workload.
+
+    Each row keeps the time when it was measured; the report has the settings and the date of the last run.
+    Raises: ValueError if the machines or their settings differ, or some were quick.
+    """
+    last, rows = results[-1], {}
+    for result in results:
+        if different := _differences(result, last):
+            raise ValueError(
+                "only runs with the same machine and settings can be merged, but these differ in "
+                + ", ".join(different)
+            )
+        for row in result["rows"]:
+            rows[row["workload"]] = {"time": result["machine"]["date"]} | row
+    families = list(dict.fromkeys(row["family"] for row in rows.values()))
+    ordered = sorted(rows.values(), key=lambda row: families.index(row["family"]))
+    return last | {"rows": ordered}
+
+
+def _differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """List in what the settings of two runs differ; a package that only one of them had does not count."""
+    one, other = ({"quick": r["quick"]} | r["machine"] | r["machine"]["versions"] for r in (a, b))
+    names = (one.keys() & other.keys()) - {"date", "versions"}
+    return sorted(name for name in names if one[name] != other[name])
+
+
 def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, Any]:
     return {
         "family": family,
@@ -64,6 +97,7 @@ def row(family: str, workload: Workload, measured: list[Measured]) -> dict[str, 
         "unit": workload.unit,
         "goals": dict(workload.goals),
         "limit": workload.limit,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "measured": [vars(m) for m in measured],
     }
 
@@ -179,12 +213,12 @@ def _verdict(value: float, goal: float) -> str:
 
 
 def setting(report: dict[str, Any]) -> str:
-    """Describe a run: its date, machine and versions."""
+    """Describe a run: its dates, machine and versions."""
     m = report["machine"]
+    dates = sorted({row.get("time", m["date"])[:10] for row in report["rows"]})
+    date = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
-    return (
-        f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
-    )
+    return f"{date}, {m['processor']}, {m['cores']} cores, {m['system']}; {m['blas']}; {versions}"
 
 
 def tables(report: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The results of a training on Fashion-MNIST, as pictures, and the graph of one of its steps."""
+"""The results of a training on Fashion-MNIST as pictures; one step as a graph and a program."""
 
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from examples.pictures import (
     predictions_figure,
     save_figure,
 )
+from examples.reading import PREPROCESSING, read_picture
 
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
 
@@ -75,4 +76,35 @@ def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
         try:
             print("wrote", drawing.save(out / name))
         except (ImportError, RuntimeError) as error:
+            print(f"no {name}: {error}")
+
+
+def write_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
+    """Write the loss and gradients of a training step as a program that imports only NumPy."""
+
+    def step(pictures: np.ndarray, labels: np.ndarray) -> tg.Tensor:
+        loss = model.loss(model.module(pictures), labels)
+        if penalized:
+            loss = loss + model.module.regularization_loss()
+        loss.backward()
+        return loss.detach()
+
+    penalized = any(module.penalty() is not None for module in model.module.modules())
+    model.module.train().zero_grad()
+    try:
+        tg.compile(step).program(X, y).save(out / "step.py")
+        print("wrote", out / "step.py")
+    except tg.Untraceable as error:
+        print(f"no step.py: {error}")
+
+
+def write_predictor(model: nn.Model, out: Path) -> None:
+    """Write the predictions as a file that needs NumPy alone, and as an ONNX model."""
+    for name in ("predict.py", "model.onnx"):
+        try:
+            path = model.export(
+                out / name, classes=NAMES, preprocessing=PREPROCESSING, reader=read_picture
+            )
+            print("wrote", path)
+        except (ImportError, TypeError) as error:
             print(f"no {name}: {error}")

@@ -14,6 +14,7 @@ from benchmarks.workloads import (
     programs,
     scalars,
     science,
+    sequences,
 )
 
 FAMILIES: dict[str, list[Workload]] = {
@@ -21,6 +22,7 @@ FAMILIES: dict[str, list[Workload]] = {
     "arrays": arrays.WORKLOADS,
     "mlp": mlp.WORKLOADS,
     "convolution": convolution.WORKLOADS,
+    "sequences": sequences.WORKLOADS,
     "fashion-mnist": fashion_mnist.WORKLOADS,
     "functional": functional.WORKLOADS,
     "programs": programs.WORKLOADS,

@@ -121,7 +121,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "he":         he,      "he_normal":     he,             "he_uniform":     he_uniform,
     "glorot":     glorot,  "glorot_normal": glorot_normal,  "glorot_uniform": glorot,
     "lecun":      lecun,   "lecun_normal":  lecun,          "lecun_uniform":  lecun_uniform,
-    "orthogonal": orthogonal, "normal":      normal,
+    "normal":     normal,  "orthogonal":    orthogonal,
 }
 # fmt: on
 

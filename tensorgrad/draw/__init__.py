@@ -34,6 +34,7 @@ class Drawable:
         max_nodes: int = 200,
         title: str | None = None,
         parameters: Iterable[Any] = (),
+        display: str | None = None,
     ) -> "Drawing":
         """Draw the graph under a tensor, or under several in a list or dict.
 
@@ -43,13 +44,15 @@ class Drawable:
         for backward, and there are no sources; a `trace` has all values and the lines of the
         program, and its `draw` needs no tensors: then it draws everything that was recorded. Graphs
         of more than `max_nodes` nodes are folded. `parameters` are drawn even if nothing uses them.
+        A notebook displays a traced run as a page and other graphs as a still picture, or what
+        `display` asks for: "page" or "svg".
         Raises: TypeError for anything but tensors, ValueError for a tensor unknown to the trace.
         """
         from tensorgrad.draw.drawing import Drawing
 
         show = (show,) if isinstance(show, str) else tuple(show)
         graph = self.read(tensors, parameters, show)
-        return Drawing(graph, depth, show, direction, max_nodes, title)
+        return Drawing(graph, depth, show, direction, max_nodes, title, display)
 
 
 class RecordedGraph(Drawable):

@@ -67,6 +67,8 @@ class Writer:
             "out_saved": vertex.out_saved and not vertex.saves_residuals,
             "residuals_saved": vertex.out_saved and vertex.saves_residuals,
             "freed": vertex.freed,
+            "path": vertex.path,
+            "in_backward": vertex.in_backward,
             "formula": self.formula(vertex),
             "source": self.source(vertex.source),
             "value": self.statistics(vertex.value),

@@ -1,10 +1,12 @@
 """Drawing: a graph that notebooks display and that is saved as a picture, a page, or text."""
 
+import contextlib
 import functools
 import html
 import itertools
 import os
 import re
+import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator, Mapping
@@ -26,6 +28,8 @@ INSTALL = (
     "install it with `apt install graphviz`, `brew install graphviz`, `conda install graphviz` or "
     "from graphviz.org, or save as .html, .dot or .json, which need no other program"
 )
+DISPLAYS = (None, "page", "svg")
+LARGEST = 200_000  # characters of a page as the output of a notebook's cell
 drawings = itertools.count()
 
 
@@ -33,26 +37,30 @@ drawings = itertools.count()
 class Drawing:
     """A picture of a graph at the moment of drawing; `tensorgrad.draw` returns one.
 
-    A notebook displays it as the last expression of a cell. `save` writes a file, `view` opens the
-    browser.
+    A notebook displays it as the last expression of a cell, or where `show` is called: a traced run
+    as a page, other graphs as a still picture, unless `display` is "page" or "svg". `save` writes a
+    file, `view` opens the browser.
     Raises: ValueError for an invalid option.
     """
 
     graph: Graph
     depth: int | None
-    show: tuple[str, ...]
+    details: tuple[str, ...]
     direction: str
     max_nodes: int
     title: str | None
+    display: str | None = None
 
     def __post_init__(self) -> None:
-        for word in self.show:
+        for word in self.details:
             if word not in SHOW:
                 raise ValueError(f"show accepts {', '.join(SHOW)}, but not {word!r}")
         if self.direction not in DIRECTIONS:
             raise ValueError(
                 f"direction must be one of {', '.join(DIRECTIONS)}, but is {self.direction!r}"
             )
+        if self.display not in DISPLAYS:
+            raise ValueError(f'display must be "page", "svg" or None, but is {self.display!r}')
         if self.depth is not None and self.depth < 0:
             raise ValueError(
                 f"depth must be a number of levels of modules, 0 or more, but is {self.depth}"
@@ -73,7 +81,7 @@ class Drawing:
     @functools.cached_property
     def dot(self) -> str:
         """The graph in Graphviz's language."""
-        return dot(self.graph, self.folded, self.show, self.direction, self.title)
+        return dot(self.graph, self.folded, self.details, self.direction, self.title)
 
     @functools.cached_property
     def document(self) -> dict[str, Any]:
@@ -153,18 +161,40 @@ class Drawing:
         n = sum(vertex.kind == "op" for vertex in self.graph.vertices)
         return f"<Drawing of {n:,} operation{'s' * (n != 1)}; .save('graph.html'), .view()>"
 
+    def show(self) -> None:
+        """Display the drawing below the running cell of a notebook; elsewhere, open the browser."""
+        ipython = sys.modules.get("IPython")
+        if ipython is not None and ipython.get_ipython() is not None:
+            ipython.display.display(self)
+        else:
+            self.view()
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """Return the picture for a notebook, or the page if `dot` cannot draw the graph."""
+        """Return the page of a traced run, or the still picture of another graph.
+
+        Where one cannot be made, such as the picture without `dot`, it is the other.
+        """
         bundle = {"text/plain": repr(self)}
-        try:
-            if len(self.graph.vertices) <= self.max_nodes:
-                return bundle | {"image/svg+xml": self._svg()}
-        except Exception:  # `dot` is missing or fails: the page does not need it
-            pass
+        page_first = self.display == "page" or (self.display is None and bool(self.graph.events))
+        kinds = [self._page_output, self._picture_output]
+        for output in kinds if page_first else reversed(kinds):
+            with contextlib.suppress(Exception):  # a notebook would show a traceback in its place
+                if found := output():
+                    return bundle | found
         try:
             return bundle | {"text/html": self._frame()}
-        except Exception as error:  # or the notebook would show a traceback in place of a picture
+        except Exception as error:
             return {"text/plain": f"{self!r}, which cannot be displayed here: {error}"}
+
+    def _page_output(self) -> dict[str, str]:
+        """Return the page, unless it is too large to be stored in a notebook."""
+        frame = self._frame()
+        return {"text/html": frame} if len(frame) <= LARGEST else {}
+
+    def _picture_output(self) -> dict[str, str]:
+        """Return the still picture, unless the graph is too large for it."""
+        few = len(self.graph.vertices) <= self.max_nodes
+        return {"image/svg+xml": self._svg()} if few or self.display == "svg" else {}
 
     def _svg(self) -> str:
         """Return the picture with unique ids, so that two in one notebook do not clash."""
@@ -175,11 +205,14 @@ class Drawing:
 
     def _frame(self) -> str:
         """Return the page in a sandbox, where it can neither read nor change the notebook."""
+        page = self.page().replace("&", "&amp;").replace("'", "&#39;")
+        count = len(self.graph.vertices)
+        height = 480 if count <= 4 else 560 if count <= 12 else 640
         return (
             f'<iframe title="{html.escape(self.title or "computation graph")}" '
-            'sandbox="allow-scripts allow-downloads" '
-            'style="width:100%;height:640px;border:1px solid #bbb" '
-            f'srcdoc="{html.escape(self.page())}"></iframe>'
+            'sandbox="allow-scripts allow-downloads" loading="lazy" '
+            f'style="width:100%;height:{height}px;border:1px solid #bbb" '
+            f"srcdoc='{page}'></iframe>"
         )
 
 

@@ -42,6 +42,8 @@ class Vertex:
     value: Stats | None = None
     grad: Stats | None = None
     source: str | None = None
+    path: str = ""  # of a parameter that several calls of a module share: the module's
+    in_backward: bool = False  # recorded by the rules of a backward pass
     forward_seconds: float | None = None
     backward_seconds: float | None = None
 
@@ -214,6 +216,7 @@ def place_leaves(vertices: Iterable[Vertex]) -> None:
     Uses outside any module, such as a penalty on the weights, do not count.
     """
     users: dict[Vertex, list[ScopePath]] = {}
+    homes: dict[Vertex, set[tuple[tuple[str, str], ...]]] = {}
     for vertex in vertices:
         if vertex.scope is None:
             continue
@@ -222,9 +225,13 @@ def place_leaves(vertices: Iterable[Vertex]) -> None:
             leaf = operand.source
             if leaf is not None and leaf.name and leaf.kind in ("leaf", "parameter"):
                 users[leaf] = _common(users[leaf], path) if leaf in users else path
+                homes.setdefault(leaf, set()).add(tuple((p.name, p.kind) for p in path))
     for leaf, shared in users.items():
         if shared:
             leaf.kind, leaf.scope = "parameter", shared[-1]
+        elif len(homes[leaf]) == 1:  # its module was called several times
+            (home,) = homes[leaf]
+            leaf.kind, leaf.path = "parameter", ".".join(name or kind for name, kind in home)
 
 
 def _common(a: list[ScopePath], b: list[ScopePath]) -> list[ScopePath]:

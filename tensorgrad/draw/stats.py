@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import as_ndarray
+
 LISTED = 64  # the largest size of an array whose numbers are listed
 BINS = 32
 
@@ -15,15 +17,18 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
     """Compute size, numbers, range, mean, standard deviation and histogram.
 
     NaN and infinity are counted, and take no part in the rest. Complex arrays are described by
-    their absolute values. A single number has no statistics but itself.
+    their absolute values. A single number has no statistics but itself. `dead` counts the units,
+    the positions on the last axis, that are 0 throughout.
     """
-    x = np.asarray(value)
+    x = as_ndarray(value)
     stats: Stats = {"size": x.size}
     if x.size <= LISTED:
         stats["numbers"] = [plain_number(v) for v in x.ravel()]
     if x.size > 1:
         with np.errstate(all="ignore"):
             stats |= _summary(np.abs(x) if x.dtype.kind == "c" else x, histogram)
+    if x.ndim > 1 and len(x) > 1 and (dead := int(np.sum(~np.any(x, tuple(range(x.ndim - 1)))))):
+        stats["dead"] = dead
     return stats
 
 
@@ -55,7 +60,7 @@ SIGNED = ("min", "max", "mean", "std")  # included even if 0, which counts are n
 def plain_number(v: Any) -> bool | int | float | str:
     """Convert a number for JSON: rounded to its precision; NaN, infinity and complex as strings."""
     v = v[()] if isinstance(v, np.ndarray) else v
-    kind = np.asarray(v).dtype.kind
+    kind = as_ndarray(v).dtype.kind
     if kind == "b":
         return bool(v)
     if kind in "iu":

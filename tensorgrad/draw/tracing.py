@@ -19,6 +19,7 @@ from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
 from tensorgrad.engine.node import KEPT, NAMES, Node
 from tensorgrad.engine.state import STATE, Observer
+from tensorgrad.operands import as_ndarray
 from tensorgrad.rules import Op
 
 
@@ -62,7 +63,7 @@ class Trace(Drawable, Observer):
         if op.residuals is not None:
             self.memory.add(computed[1])
         self._computed = (
-            Call(op.name, STATE.get().scope, seconds, 0.0, np.asarray(out).nbytes),
+            Call(op.name, STATE.get().scope, seconds, 0.0, as_ndarray(out).nbytes),
             given,
         )
         return computed
@@ -85,7 +86,7 @@ class Trace(Drawable, Observer):
         self.reader.add_value(vertex, t._value)
         self._nodes.append(weakref.ref(node))
         vertex.forward_seconds = call.forward
-        vertex.source = _line()
+        vertex.source, vertex.in_backward = _line()
         self.events.append(Event("forward", vertex, self.memory.live, call.forward))
 
     def backward(self, node: Node, i: int | None, given: Any, contribution: Any) -> None:
@@ -272,11 +273,11 @@ def _under(roots: list[Vertex]) -> set[Vertex]:
     return found
 
 
-def _line() -> str | None:
-    """Return the line of the user's program that is running."""
-    frame, _ = users_frame()
+def _line() -> tuple[str | None, bool]:
+    """Return the line of the user's program that is running, and if a backward pass runs it."""
+    frame, in_backward = users_frame()
     if frame is None:
-        return None
+        return None, in_backward
     file, number = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, number, frame.f_globals).strip()
-    return f"{os.path.basename(file)}:{number}: {text}".rstrip(": ")
+    return f"{os.path.basename(file)}:{number}: {text}".rstrip(": "), in_backward

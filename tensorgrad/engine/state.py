@@ -36,13 +36,9 @@ class State:
 
     def inside(self, **changes: Any) -> "State":
         """Return this state with changes, to be entered from it."""
-        get = changes.get
-        return State(
-            get("recording", self.recording),
-            get("scope", self.scope),
-            get("observer", self.observer),
-            self,
-        )
+        names = ("recording", "scope", "observer")
+        now = {name: getattr(self, name) for name in names}
+        return State(**now | changes, outer=self)
 
     def run(self, function: Callable[..., Any], args: Any = (), kwargs: Any = NO_KEYWORDS) -> Any:
         """Call the function under this state: faster than `with`, and safe from interruptions.
@@ -76,8 +72,12 @@ class with_state:  # noqa: N801, used as a verb
     def __init__(self, **changes: Any) -> None:
         self.changes = changes
 
+    def inside(self) -> State:
+        """Return the state to enter from the current one."""
+        return STATE.get().inside(**self.changes)
+
     def __enter__(self) -> None:
-        STATE.get().inside(**self.changes).__enter__()
+        self.inside().__enter__()
 
     def __exit__(self, *exc: object) -> None:
         STATE.get().__exit__(*exc)
@@ -105,7 +105,7 @@ class with_state:  # noqa: N801, used as a verb
 
             @functools.wraps(function)
             def call(*args: Any, **kwargs: Any) -> Any:
-                return STATE.get().inside(**self.changes).run(function, args, kwargs)
+                return self.inside().run(function, args, kwargs)
 
         return cast(F, call)
 
@@ -114,7 +114,7 @@ class with_state:  # noqa: N801, used as a verb
         step, sent = generator.send, None
         while True:
             try:
-                item = STATE.get().inside(**self.changes).run(step, (sent,))
+                item = self.inside().run(step, (sent,))
             except StopIteration as stop:
                 return stop.value
             try:
@@ -225,19 +225,29 @@ class ScopePath:
         )
 
 
-class Scope:
+class Scope(with_state):
     """A named part of a program, such as a layer, whose calls are drawn together.
 
     `name` is its name in the part around it ("0", "encoder", or "" at the top), `kind` its type
-    ("Dense").
-    """
+    ("Dense"). Enter it by `with`, decorate a function with it, or `call` a function inside it.
 
-    __slots__ = ("_inside", "kind", "name")
+    >>> import numpy as np
+    >>> import tensorgrad as tg
+    >>> with tg.Scope("Encoder", "first"):
+    ...     y = np.exp(tg.Tensor(1.0, requires_grad=True))
+    >>> y.node.module_path
+    'first'
+    """
 
     def __init__(self, kind: str, name: str = "") -> None:
         self.kind = kind
         self.name = name
         self._inside: tuple[State | None, State | None] = (None, None)
+
+    def inside(self) -> State:
+        """Return the current state with this part in its scope."""
+        now = STATE.get()
+        return now.inside(scope=ScopePath(self.name, self.kind, now.scope))
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call the function inside this scope."""
@@ -248,7 +258,7 @@ class Scope:
         now = STATE.get()
         around, inner = self._inside
         if around is not now or inner is None:
-            inner = now.inside(scope=ScopePath(self.name, self.kind, now.scope))
+            inner = self.inside()
             if now.observer is None:  # which would be kept alive
                 self._inside = (now, inner)  # and met again at every step of a training loop
         try:  # as State.run does, without one more call, of which a small network has many

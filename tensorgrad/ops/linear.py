@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, numpys
+from tensorgrad.ops.common import as_array, create, numpys
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule, rule_each
 
 LETTERS = (
@@ -61,12 +61,12 @@ def _einsum(g, _out, i, *operands, subscripts):
     for letter, n in zip(parts[i], operands[i].shape, strict=True):
         if letter in target:
             twin = next(free)
-            others.append((letter + twin, np.eye(n, dtype=g.dtype)))
+            others.append((letter + twin, create(np.eye, g, n, dtype=g.dtype)))
             target += twin
         else:
             target += letter
         if (letter, n) not in known and not (n == 1 and any(letter == k for k, _ in known)):
-            others.append((letter, np.ones(n, g.dtype)))
+            others.append((letter, create(np.ones, g, n, g.dtype)))
             known.add((letter, n))
     terms = ",".join([output, *(p for p, _ in others)])
     return einsum(g, *(x for _, x in others), subscripts=f"{terms}->{target}")
@@ -273,7 +273,7 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if not {2, 3}.issuperset(sizes):
         raise ValueError(f"a cross product takes vectors of 2 or 3 components, not of {sizes}")
     a, b = (
-        np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
+        np.concatenate([x, create(np.zeros, x, (*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
         for x, n in zip((a, b), sizes, strict=True)
     )
     (a0, a1, a2), (b0, b1, b2) = (np.moveaxis(x, -1, 0) for x in (a, b))

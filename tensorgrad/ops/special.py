@@ -22,13 +22,19 @@ ERFC = [  # for z up to the bound: numerator and denominator of a rational funct
 # fmt: on
 
 
-# Numerator and denominator of erf(x) / x in x², highest power first; for float32, |x| up to 4.
-# Source: the function generic_fast_erf_float of the library Eigen.
-ERF_32 = (
-    (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04,
-     -2.95459980854025e-03, -1.60960333262415e-02),
-    (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02),
-)  # fmt: skip
+# Φ(-z) = (a₁ t + … + a₈ t⁸) exp(-z²/2) with t = 1 / (1 + 0.305 z), for z from 0 to 14, highest power first: fitted with
+# relative errors below 1e-7, that of float32.
+TAIL_32 = (
+    0.0366995003,
+    -0.152989625,
+    0.185719178,
+    -0.0379789634,
+    0.121022813,
+    0.103420525,
+    0.12246687,
+    0.121639729,
+)
+RATE_32 = 0.305
 PIECE = 1 << 14  # elements at a time, which stay in the cache
 
 
@@ -122,27 +128,43 @@ def ndtr(x: Array) -> Array:
     return np.where(wide < 0, tail, 1 - tail).astype(x.dtype)[()]
 
 
-def fast_ndtr(x):
-    """Return ndtr of numbers of float32, with an error of at most 2e-7, several times faster."""
-    out = np.empty(x.shape, np.float32)
-    flat, rest = out.reshape(-1), np.ascontiguousarray(x).reshape(-1)
-    numerator, denominator = ERF_32
-    for i in range(0, len(flat), PIECE):
-        z = rest[i : i + PIECE] * np.float32(math.sqrt(0.5))
-        np.clip(z, -4, 4, out=z)
-        square = z * z
-        z *= horner(numerator, square)
-        z /= horner(denominator, square)
-        z *= 0.5
-        np.add(z, 0.5, out=flat[i : i + PIECE])
-    return out
+def gelu_of_piece(x):
+    """Return x Φ(x) and its derivative Φ(x) + x φ(x) of numbers of float32, with errors of about 1e-7."""
+    t = np.abs(x)
+    t *= RATE_32
+    t += 1
+    np.divide(1, t, out=t)
+    density = x * x
+    density *= -0.5
+    np.exp(density, out=density)
+    phi = horner(TAIL_32, t)
+    phi *= t
+    phi *= density
+    phi -= x > 0  # 1 - Φ(-x), or Φ(x) itself, with all digits, but for the sign
+    np.abs(phi, out=phi)
+    density *= x
+    density *= 1 / math.sqrt(2 * math.pi)
+    density += phi
+    phi *= x
+    return phi, density
 
 
-def gelu_and_ndtr(x):
-    """Return x Φ(x), and Φ(x), which the rule reads."""
+def gelu_and_slope(x):
+    """Return x Φ(x) and its derivative, which the rule reads."""
     x = plain_array(x)
-    phi = fast_ndtr(x) if x.dtype == np.float32 and x.ndim else ndtr(x)
-    return x * phi, phi
+    if x.dtype != np.float32:
+        return x * ndtr(x), gelu_slope(x)
+    out, slope = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+    pairs, rest = (out.reshape(-1), slope.reshape(-1)), np.ascontiguousarray(x).reshape(-1)
+    for i in range(0, len(rest), PIECE):
+        part = slice(i, i + PIECE)
+        pairs[0][part], pairs[1][part] = gelu_of_piece(rest[part])
+    return out[()], slope[()]
+
+
+def gelu_slope(x):
+    """Return Φ(x) + x φ(x)."""
+    return ndtr(x) + x * np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
 @primitive
@@ -153,11 +175,11 @@ def gelu(x: Array) -> Array:
     Raises: TypeError if x is complex.
     Source: Hendrycks and Gimpel (2016), arXiv:1606.08415, section 2.
     """
-    return gelu_and_ndtr(x)[0]
+    return gelu_and_slope(x)[0]
 
 
 # fmt: off
-rule(gelu,    lambda g, phi, x: g * (phi + x * np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))), residuals=(gelu_and_ndtr, ndtr))
+rule(gelu,    lambda g, slope, _x: g * slope, residuals=(gelu_and_slope, gelu_slope))
 rule(ndtr,    lambda g, _out, x: g * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
 rule(sinc,    lambda g, _out, x, n=0: g * sinc(x, n=n + 1))
 rule(bessel,  lambda g, _out, x, n=0: g * (bessel(x, n=abs(n - 1)) + bessel(x, n=n + 1)) / 2)

@@ -39,13 +39,10 @@ CONVERSIONS = (
     "flat"
 )
 # fmt: on
-TRUTH = (
-    "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
-)
 AS_ARRAY = (
     "a traced value is converted to an ndarray, as by np.asarray, .data or a write into one; use "
-    "NumPy's functions of it, or tg.Tensor of the ndarray; an optimizer's step belongs after the "
-    "call of the compiled function"
+    "NumPy's functions of it, or tg.Tensor of the ndarray; a step of an optimizer belongs after "
+    "the call of the compiled function"
 )
 AS_NUMBER = (
     "a traced value is converted to Python's numbers, by {}; use NumPy's functions of it, or pass "
@@ -69,6 +66,7 @@ class TracedArray:
     """An array whose calls are recorded; it has a shape and a dtype, and shows no numbers."""
 
     __slots__ = ("__weakref__", "recorder", "value", "variable")
+    takes_primitives = True
     __hash__ = object.__hash__
 
     def __init__(self, recorder: Any, value: Any, variable: Var) -> None:
@@ -172,8 +170,8 @@ class TracedArray:
         self.recorder.record("set item", None, (self, index, value), written=(self,))
 
     def is_plain(self) -> bool:
-        """Return False, because values may not decide; raise in a rule of arrays, where they do."""
-        return self.recorder.group is not None and self.__bool__()
+        """Return True in a rule of arrays, where values may decide, and False elsewhere."""
+        return self.recorder.group is not None
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -194,7 +192,7 @@ class TracedArray:
         return self.recorder.record("method", "astype", (self, np.dtype(dtype), *args), kwargs)
 
     def __bool__(self) -> bool:
-        raise self.recorder.refuse(TRUTH)
+        return self.recorder.decide(self)
 
     def __contains__(self, _item: Any) -> bool:
         return self.__bool__()

@@ -9,8 +9,9 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
-from tensorgrad.program.comparison import merge
-from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
+from tensorgrad.program.comparison import Comparison, compared, merge
+from tensorgrad.program.guards import PLAIN_VALUES, Guard
+from tensorgrad.program.outside import Outside, watched
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.sizes import choices
 from tensorgrad.program.sources import BufferSource, GradSource, Source
@@ -45,7 +46,7 @@ class Captured:
                 again, others = self.once(self.leaves)
                 both = {key: t for key, t in others.items() if key in seen}
                 if not both:  # no tensor that is not made inside
-                    merge(trace, again)
+                    merge(trace, again, [])
                     return trace
                 self.tensors |= both
         raise Untraceable("each run of the function uses other tensors from outside")
@@ -54,15 +55,24 @@ class Captured:
         """Return True if the function does the same with longer arguments, and note the sizes."""
         while self.choices:
             choice = self.choices[0]
+            steps = [(step, step.args, step.kwargs) for step in trace.all_steps()]
+            results = trace.results
             try:
                 longer, others = self.once(choice.changed(self.leaves, choice.more))
                 if others.keys() & seen.keys():
                     return False  # a tensor that is not made inside
                 merge(trace, longer, choice.pairs(choice.more))
+                more = choice.more_at_check
+                longest, _ = self.once(choice.changed(self.leaves, more))
+                compared(trace, longest, Comparison(choice.pairs(more), known=True))
             except Exception:  # of the user's code, which wants these lengths
                 self.choices.pop(0)
+                trace.results, trace.lengths = results, []
+                for v in (*trace.inputs, *trace.outputs):
+                    v.free = ()
+                for step, args, kwargs in steps:
+                    step.args, step.kwargs = args, kwargs
                 continue
-            trace.lengths = choice.pairs(choice.more)
             return True
         return False
 
@@ -117,7 +127,7 @@ class Captured:
 
     def once(self, leaves: list[Any]) -> tuple[Tracing, dict[int, Any]]:
         """Run the function on stand-ins; also return the tensors that are not known."""
-        recorder = Recorder(STATE.get().observer)
+        recorder = self.new_recorder()
         inputs = [recorder.stand_in(x * 1.0 if type(x) is float else x) for x in leaves]
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
@@ -154,10 +164,7 @@ class Captured:
             kept_outside = self.outside.restore()
             recorder.nodes.clear()
         if kept_outside:
-            raise Untraceable(
-                "the function keeps a traced value in a list, a dict or an attribute from outside, "
-                "which a program does not fill; return it instead"
-            )
+            raise recorder.refuse_kept(kept_outside[0])
         touched = {v.root for step in recorder.steps for v in step.writes}
         kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
         externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]
@@ -177,6 +184,10 @@ class Captured:
         )
         recorder.forget()
         return trace, recorder.tensors
+
+    def new_recorder(self) -> Recorder:
+        """Return the recorder of one run."""
+        return Recorder(STATE.get().observer)
 
     def sources(self) -> list[tuple[Any, Any]]:
         """Return the tensors from outside, and their gradients, each with its source."""

@@ -1,30 +1,37 @@
 """The comparison of two traces: they differ by sizes that follow the arguments, or by mistake."""
 
-import linecache
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.sizes import Length, Unexplained, explained
+from tensorgrad.program.branches import Branches
+from tensorgrad.program.recording import with_line
+from tensorgrad.program.sizes import ArgumentSize, Length, SizedArray, Unexplained, explained
 from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.tracing import Tracing
 
 
 class Comparison:
     """Compares two traces, whose variables correspond in the order in which they are met."""
 
-    def __init__(self, lengths: list[Length] = ()) -> None:  # type: ignore[assignment]
+    def __init__(self, lengths: list[Length], known: bool = False) -> None:
         self.lengths = lengths
+        self.known = known  # if the first has its sizes
         self.first: dict[Var, Var] = {}
         self.second: dict[Var, Var] = {}
         self.free: dict[Var, tuple[int | None, ...]] = {}
+        self.found: list[tuple[Step, Any, Any]] = []  # the steps with their arguments
+        self.last: Step | None = None  # that was compared
 
     def merged(self, x: Any, y: Any) -> Any:
         """Return the first tree, with ArgumentSizes where the second follows other lengths.
 
         Raises: Unexplained if they differ otherwise.
         """
+        if type(x) in (ArgumentSize, SizedArray):
+            return self.sized(x, y)
         if type(x) is not type(y):
             raise Unexplained
         if type(x) is Var:
@@ -39,7 +46,16 @@ class Comparison:
             return slice(*self.merged((x.start, x.stop, x.step), (y.start, y.stop, y.step)))
         if x is y or self.alike_constants(x, y):
             return x
+        if self.known:
+            raise Unexplained
         return explained(x, y, self.lengths)
+
+    def sized(self, x: Any, y: Any) -> Any:
+        """Return a size that the first has, if it is the second's."""
+        value = x.value([length.second for length in self.lengths])
+        if type(value) is not type(y) or not self.alike_constants(value, y):
+            raise Unexplained
+        return x
 
     def sequence(self, x: Any, y: Any) -> Any:
         if len(x) != len(y):
@@ -85,36 +101,61 @@ class Comparison:
             for a, b in pairs
         )
 
-    def step(self, a: Step, b: Step) -> tuple[Any, Any]:
-        """Return the arguments of two steps that are the same call."""
+    def step(self, a: Step, b: Step) -> None:
+        """Note the arguments of two steps that are the same call."""
         if a.form != b.form or a.errors != b.errors:
             raise Unexplained
-        self.merged((a.callee, a.outs, a.writes), (b.callee, b.outs, b.writes))
-        return self.merged(a.args, b.args), self.merged(a.kwargs, b.kwargs)
+        args, kwargs = self.merged(a.args, b.args), self.merged(a.kwargs, b.kwargs)
+        if a.form == "branch":
+            self.branches(a.callee, b.callee)
+        else:
+            self.merged(a.callee, b.callee)
+        self.merged((a.outs, a.writes), (b.outs, b.writes))
+        self.found.append((a, args, kwargs))
+
+    def branches(self, a: Branches, b: Branches) -> None:
+        """Compare all ways through two functions."""
+        self.merged(a.parameters, b.parameters)
+        for x, y in zip(a.root.walk(), b.root.walk(), strict=True):
+            self.steps(x.steps, y.steps)
+            self.merged((x.decision, x.result), (y.decision, y.result))
+
+    def steps(self, first: list[Step], second: list[Step]) -> None:
+        """Compare lists of steps."""
+        for self.last, other in zip(first, second, strict=False):
+            self.step(self.last, other)
+        if len(first) != len(second):
+            raise Unexplained
 
 
-def merge(a: Any, b: Any, lengths: list[Length] = ()) -> None:  # type: ignore[assignment]
-    """Write the ArgumentSizes, by which two traces on other lengths differ, into the first.
+def merge(a: Tracing, b: Tracing, lengths: list[Length]) -> None:
+    """Write the sizes, by which two traces on other lengths differ, into the first.
 
     Raises: Untraceable with the line of the first other difference.
     """
-    compare, found = Comparison(lengths), []
-    step = None
+    compare, results = compared(a, b, Comparison(lengths))
+    for step, args, kwargs in compare.found:
+        step.args, step.kwargs = args, kwargs
+    a.results, a.lengths = results, lengths
+    for v, axes in compare.free.items():
+        v.free = axes
+
+
+def compared(a: Tracing, b: Tracing, compare: Comparison) -> tuple[Comparison, Any]:
+    """Compare two traces, and return the results of the first, with sizes.
+
+    Raises: Untraceable with the line of the first difference.
+    """
     try:
         compare.merged(
             (a.inputs, [v for _, v in a.externals]), (b.inputs, [v for _, v in b.externals])
         )
-        for step, other in zip(a.steps, b.steps, strict=False):
-            found.append(compare.step(step, other))
-        if len(a.steps) != len(b.steps):
-            raise Unexplained
+        compare.steps(a.steps, b.steps)
         results = compare.merged(a.results, b.results)
         compare.merged(a.outputs, b.outputs)
     except Unexplained:
-        raise Untraceable(differs(step)) from None
-    a.replace(found, results)
-    for v, axes in compare.free.items():
-        v.free = axes
+        raise Untraceable(differs(compare.last)) from None
+    return compare, results
 
 
 def differs(step: Step | None) -> str:
@@ -124,7 +165,4 @@ def differs(step: Step | None) -> str:
         "or something that it changes; pass such values as arguments, or draw them in a function "
         "declared by tg.impure"
     )
-    if step is None or step.place is None:
-        return text
-    file, line = step.place
-    return f'{text}\n  File "{file}", line {line}\n    {linecache.getline(file, line).strip()}'
+    return with_line(text, None if step is None else step.place)

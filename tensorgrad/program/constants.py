@@ -41,7 +41,8 @@ class Constants:
         self.taken: Any = None
         self.warns = False
         self.generators: list[tuple[str, Any]] = []
-        self.in_checks: dict[int, str] = {}  # what stands for objects that only errors show
+        self.only_in_checks: set[int] = set()  # objects that only messages of errors show
+        self.alone: dict[str, str] = {}  # what a text without them has in place of these lines
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
@@ -71,7 +72,7 @@ class Constants:
 
     def other(self, x: Any, inner: Any) -> Expr:
         if isinstance(x, dict):
-            parts = ", ".join(f"{k!r}: {inner(v).text}" for k, v in x.items())
+            parts = ", ".join(f"{text.quoted(k)}: {inner(v).text}" for k, v in x.items())
             return Expr(f"{{{parts}}}")
         if isinstance(x, np.dtype):
             return Expr(text.dtype(x))
@@ -119,13 +120,22 @@ class Constants:
         name = text.function_name(kind)
         return self.object(kind).text if name is None else name
 
+    def imported(self, module: str, name: str = "") -> Any:
+        """Return the name of a module or of its function; None if a program does not import it."""
+        if module == text.SPECIAL and self.functions is not None:
+            self.functions.imports.add(f"import {module}")
+        elif not name:
+            return None
+        return f"{module}.{name}" if name else module
+
     def function(self, x: Any) -> str:
         """Return the name of a function of NumPy, of one defined above, or of one from outside."""
         if type(x) is Defined:
             return x
         name = text.function_name(x)
         if name is not None:
-            return name
+            scipys = name.startswith(text.SPECIAL)
+            return self.imported(*name.rsplit(".", 1)) if scipys else name
         if self.functions is not None and isinstance(x, (types.FunctionType, types.LambdaType)):
             name = self.functions.with_source(x)
             if name is not None:

@@ -10,6 +10,14 @@ from tensorgrad.program.sizes import ArgumentSize, SizedArray
 from tensorgrad.program.steps import Step, Var
 from tensorgrad.program.text import Expr
 
+# The methods that do the same as these methods of ufuncs.
+METHODS_OF = {
+    np.add.reduce: "sum",
+    np.multiply.reduce: "prod",
+    np.maximum.reduce: "max",
+    np.minimum.reduce: "min",
+}
+
 
 class Pending(NamedTuple):
     """An expression that waits for its only use."""
@@ -18,6 +26,17 @@ class Pending(NamedTuple):
     step: Step
     read: set[Var]
     modules: list[str]  # whose calls are in it
+    places: list[tuple[str, int] | None]  # the user's lines that are in it
+
+
+def is_vector(x: Any) -> bool:
+    """Return True for an array with axes."""
+    return isinstance(x, SizedArray) or len(getattr(x, "shape", ())) > 0
+
+
+def swaps(axis1: int, axis2: int) -> bool:
+    """Return True if the two axes of a matrix change places."""
+    return {axis1 % 2, axis2 % 2} == {0, 1}
 
 
 class NoArgument(Exception):
@@ -93,34 +112,44 @@ class ExpressionWriter:
             return Expr(
                 f"{self.expr_of(args[0]).text} {step.callee}= {self.expr_of(args[1], args[0]).text}"
             )
+        if form == "branch":
+            name = self.constants.functions.branching(step.callee)
+            return text.call(name, [self.expr_of(x) for x in args], {})
         if form == "check":
             return self.check(step.callee, *args)
         return self.call(step, args, kwargs)
 
     def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
         """Return a statement that raises, or warns, unless a condition holds."""
+        condition, short = self.condition(holds)
         parts = [self.expr_of(x).text for x in shown]
         if isinstance(message, str):
             said = text.f_string(message, parts) if shown else text.string(message)
         else:
-            self.constants.in_checks |= {id(x): repr(x) for x in shown}
-            self.constants.in_checks[id(message)] = "a value is not as it must be"
+            self.constants.only_in_checks |= {id(x) for x in (message, *shown)}
             said = f"{self.constants.object(message).text}({', '.join(parts)})"
         name = self.constants.error(error)
-        condition = self.condition(holds)
+        found = self.raised(error, condition, name, said)
+        if not isinstance(message, str):  # a function, which only a running program has
+            self.constants.alone[found] = self.raised(error, condition, name, text.string(short))
+        return Expr(found)
+
+    def raised(self, error: Any, condition: str, name: str, said: str) -> str:
+        """Return a statement that raises an error, or warns, under a condition."""
         if issubclass(error, Warning):
             self.constants.warns = True
-            return Expr(f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)")
+            return f"if {condition}:\n    warnings.warn({said}, {name}, stacklevel=2)"
         raised = text.broken(f"raise {name}", [said], 8).replace("\n", "\n    ")
-        return Expr(f"if {condition}:\n    {raised}")
+        return f"if {condition}:\n    {raised}"
 
-    def condition(self, holds: Any) -> str:
-        """Return that a condition does not hold; `not x == x` is np.isnan(x)."""
+    def condition(self, holds: Any) -> tuple[str, str]:
+        """Return that a condition does not hold, and so in words; not x == x is np.isnan(x)."""
         step = self.pending[holds].step if holds in self.pending else None
         if step is not None and step.callee == "==" and step.args[0] is step.args[1]:
             del self.pending[holds]
-            return f"np.isnan({self.expr_of(step.args[0]).text})"
-        return text.unary("not ", self.expr_of(holds)).text
+            value = self.expr_of(step.args[0]).text
+            return f"np.isnan({value})", f"{value} is NaN"
+        return text.unary("not ", self.expr_of(holds)).text, "a value is not as it must be"
 
     def suffix(self, x: Any, ending: str) -> Expr:
         inner = self.expr_of(x)
@@ -168,13 +197,19 @@ class ExpressionWriter:
     def special(self, step: Step, args: Any, kwargs: Any) -> Expr | None:
         """Return what a person writes for a call, if that is shorter and has the same bits."""
         function, x = step.callee, args[0] if args else None
+        if function is np.dot and len(args) == 2 and not kwargs and is_vector(x):
+            return self.method("dot", x, args[1:], {})
         if type(x) is not Var:
             return None
-        if function is np.dot and len(args) == 2 and not x.scalar and not kwargs:
-            return self.method("dot", x, args[1:], {})
-        if function is np.swapaxes and len(x.shape) == 2 and {k % 2 for k in args[1:]} == {0, 1}:
+        if function is np.zeros_like and kwargs.get("shape") is not None:
+            made = [self.expr_of(kwargs["shape"]), Expr(text.dtype(step.outs.dtype))]
+            return text.call("np.zeros", made, {})
+        if function is np.transpose and len(x.shape) == 2 and len(args) == 1 and not kwargs:
             return self.suffix(x, ".T")
-        if function == np.add.reduce and "out" not in kwargs and not x.scalar and len(args) == 1:
+        if function is np.swapaxes and len(x.shape) == 2:
+            return self.suffix(x, ".T") if swaps(*args[1:], **kwargs) else None
+        method = METHODS_OF.get(function) if hasattr(function, "__self__") else None
+        if method is not None and "out" not in kwargs and not x.scalar and len(args) == 1:
             axis = kwargs.get("axis", 0)
             axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
             if set(kwargs) <= {"axis", "keepdims", "dtype"}:
@@ -184,5 +219,5 @@ class ExpressionWriter:
                     if len(x.shape) == 1 and axis == 0 and not shown
                     else {"axis": self.expr_of(axis)}
                 )
-                return self.method("sum", x, [], first | shown)
+                return self.method(method, x, [], first | shown)
         return None

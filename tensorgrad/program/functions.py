@@ -1,20 +1,19 @@
 """The functions above a program: longer blocks of steps, and copied source text."""
 
 import ast
-import builtins
-import copy
-import functools
 import inspect
-import linecache
 import sys
-import textwrap
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.operands import FOREIGN
+from tensorgrad.program import text
+from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
+from tensorgrad.program.copied import AS_ARRAYS, OF_KINDS, Renamed, definition, used_names
 from tensorgrad.program.expressions import NoArgument
+from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -49,7 +48,7 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        writer = LineWriter(self.constants, LocalNames())
+        writer = LineWriter(self.constants, LocalNames(self.objects_in(block)))
         writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
             v.name = writer.names.new(known.get(v) or base_of(v))
@@ -67,7 +66,7 @@ class Functions:
         body = "\n".join(
             [
                 "",
-                *indented([x._replace(comment="") for x in writer.lines]),
+                *indented(without_comments(writer, 0)),
                 f"    return {returned}",
             ]
         )
@@ -79,6 +78,33 @@ class Functions:
         step.place, step.scope = block[0].place, block[0].scope
         step.backward = block[0].backward
         return step
+
+    def branching(self, branches: Branches) -> str:
+        """Return the name of a function with branches."""
+        writer = LineWriter(self.constants, LocalNames())
+        writer.inline_results, writer.users_names = True, False
+        writer.arguments = given = list(branches.parameters)
+        parts = [*given, *branches.parts(), *branches.made()]
+        before = {v: v.name for v in parts}
+        for v in given:
+            v.name = writer.names.new(branches.group.names.get(v) or v.name or "value")
+            writer.texts[v] = Expr(v.name)
+        writer.uses = occurrences(branches.parts())
+        try:
+            lines = branch_lines(writer, branches.root, 4)
+        finally:
+            for v, name in before.items():
+                v.name = name
+        parameters = f"({', '.join(writer.texts[v].text for v in given)}):"
+        body = "\n".join([parameters + docstring(branches.group.doc), *lines])
+        return self.define(group_name(branches.group), body)
+
+    def objects_in(self, block: list[Step]) -> list[str]:
+        """Return the names of functions without text, which a variable of the block would hide."""
+        for step in block:
+            if step.form == "call":
+                self.constants.function(step.callee)
+        return [name for name, _ in self.constants.objects.values()]
 
     def define(self, name: str, body: str) -> str:
         """Return the name of a function with this text, which is defined if it is new."""
@@ -107,7 +133,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - {"is_plain"}):
+        for used in sorted(used_names(node) - AS_ARRAYS - OF_KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -131,8 +157,8 @@ class Functions:
             if value.__name__ in sys.stdlib_module_names:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
-            return None
-        if isinstance(value, (int, float, str, bool)):
+            return self.constants.imported(value.__name__)
+        if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
@@ -144,128 +170,37 @@ class Functions:
         return None
 
 
-def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
-    """Return the syntax of a function without decorators and hints, or of a class, or None."""
-    if getattr(function, "__name__", "") == "<lambda>":
-        return lambda_definition(function)
-    try:
-        lines = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(lines)
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return None
-    node = tree.body[0]
-    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return None
-    if isinstance(node, ast.FunctionDef):
-        node.decorator_list = []
-    for part in ast.walk(node):
-        if isinstance(part, ast.FunctionDef):
-            part.returns = None
-        elif isinstance(part, ast.arg):
-            part.annotation = None
-        elif isinstance(part, ast.AnnAssign) and isinstance(node, ast.ClassDef):
-            part.annotation = ast.Name("object", ast.Load())
-    return node
+def is_literal(value: Any) -> bool:
+    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_literal, value))
+    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
 
 
-def lambda_definition(function: Any) -> ast.FunctionDef | None:
-    """Return the syntax of a function with the body of a lambda, found by its place in the file."""
-    code = function.__code__
-    begins = {(line, column) for line, _, column, _ in code.co_positions()}
-    for node in lambdas_in(code.co_filename):
-        if (node.body.lineno, node.body.col_offset) in begins:
-            made = ast.parse("def rule():\n    pass").body[0]
-            assert isinstance(made, ast.FunctionDef)
-            made.args, made.body = node.args, [ast.Return(node.body)]
-            return copy.deepcopy(ast.fix_missing_locations(made))
-    return None
+def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
+    """Return the lines of a branch, which ends with what it returns."""
+    start, writer.width, space = len(writer.lines), text.WIDTH - margin, " " * margin
+    for step in branch.steps:
+        writer.step(step)
+    if branch.decision is None:
+        returned = ", ".join(writer.expr_of(x).text for x in flat(branch.result))
+        return [
+            *indented(without_comments(writer, start), margin),
+            f"{' ' * margin}return {returned}",
+        ]
+    condition = writer.expr_of(branch.decision).text
+    lines = [*indented(without_comments(writer, start), margin), f"{space}if {condition}:"]
+    state = dict(writer.pending), dict(writer.texts), set(writer.names.taken)
+    numbers = dict(writer.names.last)
+    lines += branch_lines(writer, branch.branches[0], margin + 4)
+    writer.pending, writer.texts, writer.names.taken = state
+    writer.names.last = numbers
+    return lines + branch_lines(writer, branch.branches[1], margin)
 
 
-@functools.lru_cache(maxsize=64)
-def lambdas_in(file: str) -> list[ast.Lambda]:
-    """Return the lambdas in a file; none in what was typed at a prompt."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except SyntaxError:
-        return []
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-
-
-def used_names(node: ast.AST) -> set[str]:
-    """Return the names that are read in a piece of syntax."""
-    return {
-        n.id
-        for n in ast.walk(node)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and not hasattr(builtins, n.id)
-    }
-
-
-class Renamed(ast.NodeTransformer):
-    """A rewriting of names, without the hints of variables."""
-
-    def __init__(self, changes: dict[str, str]) -> None:
-        self.changes = changes
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        new = self.changes.get(node.id)
-        if new is None:
-            return node
-        return (
-            ast.parse(new, mode="eval").body if not new.isidentifier() else ast.Name(new, node.ctx)
-        )
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Read `primitive.compute`, the body of a primitive, as the function that is copied."""
-        self.generic_visit(node)
-        return node.value if node.attr == "compute" else node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Read `is_plain(x)` as True, because a program has arrays only."""
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "is_plain":
-            return ast.Constant(True)
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Constant):
-            return ast.Constant(not node.operand.value)
-        return node
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        """Leave out what does not decide: True in `and`, False in `or`."""
-        self.generic_visit(node)
-        idle = isinstance(node.op, ast.And)
-        values = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value is idle)]
-        if len(values) == len(node.values):
-            return node
-        return values[0] if len(values) == 1 else ast.BoolOp(node.op, values)
-
-    def visit_If(self, node: ast.If) -> Any:
-        """Leave out the branch that is never taken."""
-        self.generic_visit(node)
-        if isinstance(node.test, ast.Constant):
-            return (node.body if node.test.value else node.orelse) or None
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Leave out what follows a return."""
-        self.generic_visit(node)
-        ends = [i for i, x in enumerate(node.body) if isinstance(x, (ast.Return, ast.Raise))]
-        node.body = node.body[: ends[0] + 1] if ends else node.body
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Keep the fields of a class."""
-        node.bases = [self.visit(x) for x in node.bases]
-        node.body = [x if isinstance(x, ast.AnnAssign) else self.visit(x) for x in node.body]
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        self.generic_visit(node)
-        if node.value is None:
-            return ast.Pass()
-        return ast.copy_location(ast.Assign([node.target], node.value), node)
+def without_comments(writer: LineWriter, start: int) -> list[Line]:
+    """Return a function's lines, in which no comments about modules stand."""
+    return [line._replace(comment="") for line in writer.lines[start:]]
 
 
 def group_name(group: Any) -> str:

@@ -3,15 +3,18 @@
 import dis
 import functools
 import sys
+import threading
 from types import CodeType, FrameType
 from typing import Any
+
+from tensorgrad.program.steps import LIBRARYS, USERS, Var, hint
 
 # Frames between the user's line and the recorder.
 BETWEEN = (
     "tensorgrad.program", "tensorgrad.engine", "tensorgrad.tensor", "tensorgrad.rules",
     "tensorgrad.transforms", "numpy", "contextlib", "functools",
 )  # fmt: skip
-LIBRARIES = ("tensorgrad", "nn", "numpy", "contextlib", "functools")
+LIBRARIES = ("tensorgrad", "nn", "numpy", "scipy", "contextlib", "functools")
 CAPTURE = "tensorgrad.program.capture"
 STORES = {"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"}
 RETURNS = {"RETURN_VALUE"}
@@ -21,7 +24,7 @@ RETURNS = {"RETURN_VALUE"}
 def following(code: CodeType) -> dict[int, str]:
     """Map each instruction to the variable that its result is assigned to; "" for a return."""
     found: dict[int, str] = {}
-    before = 0
+    before, last = 0, ""
     for instruction in dis.get_instructions(code):
         name, variable = instruction.opname, None
         if name.startswith("STORE_FAST_"):  # two instructions in one, of Python 3.13
@@ -32,7 +35,9 @@ def following(code: CodeType) -> dict[int, str]:
             variable = ""
         if variable is not None:  # the caches behind an instruction count as it
             found |= dict.fromkeys(range(before, instruction.offset, 2), variable)
-        before = instruction.offset
+        if (last, name) != ("PRECALL", "CALL"):  # of Python 3.11, whose first may call already
+            before = instruction.offset
+        last = name
     return found
 
 
@@ -49,8 +54,7 @@ def is_library(module: str) -> bool:
 def look_back() -> tuple[str | None, int, tuple[str, int] | None]:
     """Return the variable that takes the result of the running call, its rank, and the user's line.
 
-    Neither is looked for outside of the function that is traced. The rank is 3 for a variable of
-    the user's code, 1 for one of the library's.
+    Neither is looked for outside of the function that is traced.
     """
     frame: FrameType | None = sys._getframe(2)
     name, rank, looking = None, 0, True
@@ -62,11 +66,46 @@ def look_back() -> tuple[str | None, int, tuple[str, int] | None]:
             variable = following(frame.f_code).get(frame.f_lasti)
             if variable != "":
                 looking, name = False, variable
-                rank = 1 if is_library(module) else 3
+                rank = LIBRARYS if is_library(module) else USERS
         if not is_library(module):
+            name_locals(frame)
             return name, rank, (frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return name, rank, None
+
+
+def in_a_step() -> bool:
+    """Return True in the method `step` of one of the library's objects, as optimizers have it."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module == CAPTURE:
+            return False
+        if frame.f_code.co_name == "step" and "self" in frame.f_locals and is_library(module):
+            return True
+        frame = frame.f_back
+    return False
+
+
+class Seen(threading.local):
+    """The last instruction of a user's frame whose variables were looked at, for each thread."""
+
+    frame: tuple[int, int] | None = None
+
+
+SEEN = Seen()
+
+
+def name_locals(frame: FrameType) -> None:
+    """Name values after the user's variables that hold them, as results of the library's calls."""
+    here = id(frame), frame.f_lasti
+    if here == SEEN.frame or frame.f_code.co_name == "<module>":
+        return
+    SEEN.frame = here
+    for name, x in frame.f_locals.items():
+        variable = getattr(getattr(x, "_value", x), "variable", None)
+        if type(variable) is Var:
+            hint(variable, name, USERS)
 
 
 def parameters_of(function: Any, args: Any) -> dict[Any, str]:

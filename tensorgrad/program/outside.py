@@ -3,6 +3,7 @@
 import functools
 import sys
 import types
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,88 +12,15 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray
+from tensorgrad.program.guards import PLAIN_VALUES, ClassGuard, Guard, SizeGuard
 from tensorgrad.program.names import is_library
 from tensorgrad.program.recorder import Recorder
 
-PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
+CONTAINERS_OF_VALUES = (dict, list, set, deque)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+FOUND_VALUES = (TensorBase, np.ndarray, np.random.Generator, np.random.RandomState)
 SLOT = TensorBase.__dict__["_value"]
 MOST_OBJECTS = 20_000  # objects that are looked at
-
-
-class Guard:
-    """A value that a function uses from outside, in a dict, a list or a closure's cell."""
-
-    __slots__ = ("key", "value", "where")
-
-    def __init__(self, where: Any, key: Any, value: Any) -> None:
-        self.where, self.key, self.value = where, key, value
-
-    def now(self) -> Any:
-        """Return the value that the function would find now."""
-        return self.where.cell_contents if self.key is None else self.where[self.key]
-
-    def holds(self) -> bool:
-        """Return True if the value is as it was."""
-        try:  # as in `now`, without its call: this is asked at each run of a program
-            now = self.where.cell_contents if self.key is None else self.where[self.key]
-        except (ValueError, KeyError, IndexError):
-            return False
-        if now is self.value:
-            return True
-        return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
-
-    def has_changed_value(self) -> bool:
-        """Return True if a plain value has become another; one that was None may be made lazily."""
-        if not isinstance(self.value, PLAIN_VALUES) or self.holds():
-            return False
-        return self.value is not None or isinstance(self.now(), PLAIN_VALUES)
-
-    def matters(self) -> bool:
-        """Return True for what a program is made for; tensors are read at each call."""
-        return not isinstance(self.value, (types.ModuleType, types.BuiltinFunctionType, type))
-
-    def put_back(self) -> None:
-        """Put the value back."""
-        if self.key is None:
-            self.where.cell_contents = self.value
-        else:
-            self.where[self.key] = self.value
-
-    def __repr__(self) -> str:
-        return f"{self.key or 'a variable of the closure'} = {self.value!r}"
-
-
-class ClassGuard(Guard):
-    """A plain value that an object has from its class, until someone assigns one of its own."""
-
-    __slots__ = ()
-
-    def now(self) -> Any:
-        """Return the value, the object's own if it has one."""
-        return getattr(self.where, self.key)
-
-    def holds(self) -> bool:
-        """Return True if the object has no value of its own, and its class the same."""
-        return self.key not in vars(self.where) and self.now() is self.value
-
-    def put_back(self) -> None:
-        """Take the object's own value away."""
-        vars(self.where).pop(self.key, None)
-
-
-class SizeGuard(Guard):
-    """The number of items of a dict or list."""
-
-    __slots__ = ()
-
-    def holds(self) -> bool:
-        """Return True if there are as many as before."""
-        return len(self.where) == self.value
-
-    def has_changed_value(self) -> bool:
-        """Return False, because what is added outside is found by other means."""
-        return False
 
 
 class Outside:
@@ -106,6 +34,8 @@ class Outside:
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
         self.containers: list[tuple[Any, Any]] = []  # and copies of them
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
+        self.owners: dict[int, str] = {}  # the names of objects
+        self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
         self.seen: dict[int, Any] = {}
         stack = [f]
         while stack and len(self.seen) < MOST_OBJECTS:
@@ -116,33 +46,47 @@ class Outside:
 
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
-        if isinstance(x, TensorBase):
-            if isinstance(getattr(type(x), "node", None), property):  # a result without a graph
-                return
-            self.tensors[id(x)] = x
-        elif isinstance(x, np.ndarray):
-            self.arrays.append(x)
-        elif isinstance(x, (np.random.Generator, np.random.RandomState)):
-            self.generators.append(x)
+        if isinstance(x, FOUND_VALUES):
+            self.value(x)
         elif isinstance(x, FUNCTIONS):
             yield from self.function(x)
-        elif isinstance(x, (dict, list)):
-            self.containers.append((x, x.copy()))
-            self.guards.append(SizeGuard(x, "", len(x)))
-            items = x.items() if isinstance(x, dict) else enumerate(x)
-            yield from (self.guarded(x, key, value) for key, value in items)
-        elif isinstance(x, (tuple, set, frozenset)):
+        elif isinstance(x, CONTAINERS_OF_VALUES):
+            yield from self.container(x)
+        elif "__wrapped__" in getattr(x, "__dict__", ()):  # as compiled functions have it
+            yield x.__wrapped__
+        elif isinstance(x, (tuple, frozenset)):
             yield from x
         elif is_object(x):
             yield from self.object(x)
         elif isinstance(x, type):
             yield from methods_of(x)
 
+    def value(self, x: Any) -> None:
+        """Note a tensor, an array or a generator."""
+        if isinstance(x, np.ndarray):
+            self.arrays.append(x)
+        elif not isinstance(x, TensorBase):
+            self.generators.append(x)
+        elif not isinstance(getattr(type(x), "node", None), property):  # a result without a graph
+            self.tensors[id(x)] = x
+
+    def container(self, x: Any) -> Iterator[Any]:
+        """Yield the items of a container."""
+        self.containers.append((x, x.copy()))
+        self.guards.append(SizeGuard(x, "", len(x)))
+        if isinstance(x, (set, deque)):
+            yield from x
+        else:
+            items = x.items() if isinstance(x, dict) else enumerate(x)
+            yield from (self.guarded(x, key, value) for key, value in items)
+
     def object(self, x: Any) -> Iterator[Any]:
         """Yield the attributes of an object, and its class."""
         buffers = getattr(x, "_buffers", ())
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
+        if id(x) in self.owners:
+            self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
             if key not in buffers:
                 yield self.guarded(vars(x), key, value)
@@ -153,18 +97,32 @@ class Outside:
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
         self.guards.append(Guard(where, key, value))
-        if isinstance(value, (TensorBase, np.ndarray)) and isinstance(key, str):
-            self.names.setdefault(id(value), key)
+        if isinstance(key, str):
+            self.named_after(key, value, self.owned.get(id(where)))
         return value
 
-    def restore(self) -> bool:
-        """Take out of containers what holds stand-ins; return True if there was anything."""
-        found = False
+    def named_after(self, key: str, value: Any, owner: str | None = None) -> None:
+        """Note the name of a value."""
+        whole = f"{owner}.{key}" if owner else key
+        if isinstance(value, (TensorBase, np.ndarray)):
+            self.names.setdefault(id(value), key)
+            self.owned.setdefault(id(value), whole)
+        elif is_object(value):
+            self.owners.setdefault(id(value), whole)
+
+    def restore(self) -> list[Any]:
+        """Take stand-ins out of the containers and variables that hold them, and return them."""
+        found: list[Any] = []
         for container, copy in self.containers:
-            if any(map(is_stand_in, values_of(container))):
-                found = True
+            held = [x for x in values_of(container) if is_stand_in(x)]
+            if held:
+                found += held
                 container.clear()
-                (container.update if isinstance(container, dict) else container.extend)(copy)
+                (container.update if isinstance(container, (dict, set)) else container.extend)(copy)
+        for guard in self.guards:
+            if not guard.holds() and is_stand_in(x := guard.now()):
+                found.append(x)
+                guard.put_back()
         return found
 
     def function(self, f: Any) -> Iterator[Any]:
@@ -183,7 +141,7 @@ class Outside:
                 except ValueError:  # not yet set
                     continue
                 if isinstance(value, (TensorBase, np.ndarray)):
-                    self.names.setdefault(id(value), name)
+                    self.named_after(name, value)
                 yield value
                 yield from self.of_module(value, names)
             yield f.__defaults__ or ()
@@ -263,7 +221,7 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
 def recorder_now() -> Recorder | None:
     """Return the recorder that is making a program in this thread, or None."""
     observer = STATE.get().observer
-    return observer if type(observer) is Recorder else None
+    return observer if isinstance(observer, Recorder) else None
 
 
 @functools.cache

@@ -12,10 +12,7 @@ from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray
 from tensorgrad.program.names import look_back
 from tensorgrad.program.recording import StepRecorder, stand_ins_in
-from tensorgrad.program.steps import (
-    gradient_hint,
-    hint,
-)
+from tensorgrad.program.steps import OPERATIONS_OWN, gradient_hint, hint
 from tensorgrad.program.traced_rules import traced_op
 from tensorgrad.rules import Op
 
@@ -66,6 +63,8 @@ class Recorder(StepRecorder, Observer):
         name, rank, _ = look_back()
         if name is not None:
             hint(t._value.variable, name, rank)
+        if hasattr(op.function, "compute"):  # a primitive, whose name says more than x or out
+            hint(t._value.variable, op.name.strip("_"), OPERATIONS_OWN)
         if node is not None:
             self.nodes[node] = t._value
             node.op = traced_op(op, self, t._value.variable)

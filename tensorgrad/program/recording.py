@@ -1,5 +1,6 @@
 """Recording: NumPy's calls on stand-ins, run and written down as steps."""
 
+import contextlib
 import copy
 import linecache
 from typing import Any
@@ -10,7 +11,8 @@ from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray, Untraceable
-from tensorgrad.program.names import look_back, parameters_of
+from tensorgrad.program.branches import Branches, Unequal, Way, all_ways
+from tensorgrad.program.names import in_a_step, look_back, parameters_of
 from tensorgrad.program.steps import (
     RUN,
     CallGroup,
@@ -23,7 +25,18 @@ from tensorgrad.program.steps import (
 from tensorgrad.rules import Function
 
 BODY_OF_CHECK: Any = check_step.compute  # type: ignore[attr-defined]
+TRUTH = (
+    "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
+)
 CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
+KEPT_OUTSIDE = (
+    "the function keeps a traced value in a variable, a container or an attribute from outside, "
+    "which a program does not fill; return it instead"
+)
+STEP_INSIDE = (
+    "an optimizer's step is taken inside the compiled function; take it after the call, as in "
+    "loss = step(X, y); optimizer.step()"
+)
 INTO_NDARRAY = (
     "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
     "np.where or np.stack"
@@ -42,6 +55,8 @@ class StepRecorder:
         self.generators: dict[int, tuple[Any, Any]] = {}  # and their states before the trace
         self.running = False
         self.arguments: set[Var] = set()
+        self.forced: list[bool] | None = None  # decisions, while a function's ways are traced
+        self.decisions: list[bool] = []
 
     # Steps
 
@@ -56,7 +71,7 @@ class StepRecorder:
         self, form: str, callee: Any, args: Any, kwargs: Any = NO_KEYWORDS, written: Any = ()
     ) -> Any:
         """Run one call with the arrays themselves, and write it down with their variables."""
-        self.check(written)
+        errors = self.check(written)
         values, keywords = substituted_in(args, value_of), substituted_in(kwargs, value_of)
         self.running = True
         try:
@@ -67,9 +82,15 @@ class StepRecorder:
         step.writes = tuple(x.variable for x in written)
         found = self.lifted(result, args, kwargs, step)
         step.outs = substituted_in(found, stored)
-        given = set(variables((step.args, step.kwargs)))
-        if not step.writes and (step.outs is None or step.outs in given):
+        if not step.writes and (result is None or is_given(result, step)):
             return found  # as astype does that has nothing to do
+        self.placed(step)
+        step.errors = None if errors == self.errors else errors
+        self.steps.append(step)
+        return found
+
+    def placed(self, step: Step) -> None:
+        """Note where a step comes from, and the name that the user's line gives its result."""
         step.group, step.scope = self.group, STATE.get().scope
         name, rank, step.place = look_back()
         if self.forward is not None:
@@ -77,21 +98,19 @@ class StepRecorder:
             step.backward, step.place = True, place or step.place
         if name is not None and type(step.outs) is Var:
             hint(step.outs, name, rank)
-        errors = np.geterr()
-        step.errors = None if errors == self.errors else errors
-        self.steps.append(step)
-        return found
 
-    def check(self, written: Any) -> None:
-        """Raise where a call cannot be a step."""
+    def check(self, written: Any) -> dict[str, str]:
+        """Raise where a call cannot be a step; return which of NumPy's warnings are on."""
         if any(x.variable.root in self.arguments for x in written if type(x) is TracedArray):
             raise self.refuse("the function writes into its argument; write into a copy, as x * 1")
         if self.running:
             raise self.refuse(CALLBACK)
         if any(type(x) is not TracedArray for x in written):
             raise self.refuse(INTO_NDARRAY)
-        if "raise" in np.geterr().values() and np.geterr() != self.errors:
+        errors = np.geterr()
+        if errors != self.errors and "raise" in errors.values():
             raise self.refuse("a decision is made by np.errstate(... 'raise'); write np.where")
+        return errors
 
     def lifted(self, result: Any, args: Any, kwargs: Any, step: Step) -> Any:
         """Return stand-ins for the arrays in a result."""
@@ -110,18 +129,23 @@ class StepRecorder:
         for x in known:
             if x.value is result:
                 return x
-        root = None
-        if result.base is not None:
-            root = next((x for x in known if np.may_share_memory(x.value, result)), None)
-        return self.stand_in(result, None if root is None else root.variable.root)
+        if result.base is None:
+            return self.stand_in(result)
+        root = next((x for x in known if np.may_share_memory(x.value, result)), None)
+        found = self.stand_in(result, None if root is None else root.variable.root)
+        if root is not None and is_same_view(root.value, result):
+            found.variable.alias = root.variable
+        return found
 
     def refuse(self, message: str) -> Untraceable:
         """Return the error about what cannot be part of a program, with the user's line."""
-        _, _, where = look_back()
-        if where is None:
-            return Untraceable(message)
-        text = linecache.getline(*where).strip()
-        return Untraceable(f'{message}\n  File "{where[0]}", line {where[1]}\n    {text}')
+        return Untraceable(with_line(STEP_INSIDE if in_a_step() else message, look_back()[2]))
+
+    def refuse_kept(self, x: Any) -> Untraceable:
+        """Return the error about a stand-in that is kept, with the line that made it."""
+        variable = stored(getattr(x, "_value", x))
+        places = (step.place for step in self.steps if variable in step.made())
+        return Untraceable(with_line(KEPT_OUTSIDE, next(places, None)))
 
     # Calls of primitives and rules
 
@@ -140,7 +164,7 @@ class StepRecorder:
     def grouped(self, name: str, function: Function, args: Any, kwargs: Any) -> Any:
         """Call the body of a function, whose steps belong together.
 
-        If it asks for values, the whole call is one step.
+        If it decides by values, all ways through it are one step; if it asks for more, the call is.
         """
         outer, start = self.group, len(self.steps)
         if outer is None:
@@ -154,7 +178,57 @@ class StepRecorder:
             self.undo(start)
         finally:
             self.group = outer
+        if self.forced is None:
+            with contextlib.suppress(Exception):  # of a way that the values at hand do not allow
+                return self.branched(name, function, args, kwargs)
         return self.record("call", function, args, kwargs)
+
+    def decide(self, x: TracedArray) -> bool:
+        """Return the truth of a value while the ways through a function are traced.
+
+        Raises: Untraceable at other times.
+        """
+        if self.forced is None:
+            raise self.refuse(TRUTH)
+        k = len(self.decisions)
+        answer = self.forced[k] if k < len(self.forced) else bool(x.value)
+        self.decisions.append(answer)
+        step = Step("decide", None, (x.variable,), {})
+        step.pure = False
+        self.steps.append(step)
+        return answer
+
+    def branched(self, name: str, function: Function, args: Any, kwargs: Any) -> Any:
+        """Call a function that decides by values; write down all ways through it as one step.
+
+        Raises: an exception if they cannot be traced.
+        """
+        start, outer, errors, results = len(self.steps), self.group, self.errors, []
+
+        def run(forced: list[bool]) -> Way:
+            self.forced, self.decisions = forced, []
+            result = function(*args, **kwargs)
+            results.append(result)
+            steps = self.steps[start:]
+            self.undo(start)
+            return Way(self.decisions, steps, substituted_in(result, stored))
+
+        group = CallGroup(name, function, parameters_of(function, args))
+        self.group = outer or group
+        try:
+            with np.errstate(all="ignore"):
+                self.errors = np.geterr()
+                branches = Branches(all_ways(run), group)
+        finally:
+            del self.steps[start:]
+            self.group, self.errors, self.forced = outer, errors, None
+        step = Step("branch", branches, branches.parameters, {})
+        step.outs = substituted_in(results[0], stored)
+        if not branches.makes(step.outs):
+            raise Unequal
+        self.placed(step)
+        self.steps.append(step)
+        return results[0]
 
     def undo(self, start: int) -> None:
         """Forget the last steps.
@@ -188,6 +262,26 @@ class StepRecorder:
         step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
         step.pure, step.group, step.place = False, self.group, look_back()[2]
         self.steps.append(step)
+
+
+def is_given(result: Any, step: Step) -> bool:
+    """Return True if the result of a call is one of its arguments."""
+    return isinstance(result, np.ndarray) and step.outs in set(step.reads())
+
+
+def with_line(message: str, place: tuple[str, int] | None) -> str:
+    """Return a message, and under it a line of the user's code."""
+    if place is None:
+        return message
+    text = linecache.getline(*place).strip()
+    return f'{message}\n  File "{place[0]}", line {place[1]}\n    {text}'
+
+
+def is_same_view(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return True if two arrays show the same elements, which lie in memory alike."""
+    if a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
+        return False
+    return bool(a.__array_interface__["data"] == b.__array_interface__["data"])
 
 
 def value_of(x: Any) -> Any:

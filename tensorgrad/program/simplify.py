@@ -8,7 +8,7 @@ import numpy as np
 from tensorgrad.program.steps import Step, Var, substituted_in, variables
 
 EMPTY = ()
-ELEMENTWISE = {"+", "-", "*", "/"}
+OF_ELEMENTS = {"+", "-", "*", "/"}
 
 
 def simplified(steps: list[Step], outputs: list[Var], given: set[Var]) -> list[Step]:
@@ -42,7 +42,7 @@ def needed(steps: list[Step], outputs: list[Var]) -> list[Step]:
 
 def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> list[Step]:
     """Leave out copies of arrays that nobody writes to."""
-    written = {v.root for step in steps for v in step.writes}
+    written = {v.root: i for i, step in enumerate(steps) for v in step.writes}  # at last
     same: dict[Var, Var] = {}
     returned = list(outputs)
     found: list[Step] = []
@@ -50,12 +50,12 @@ def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> li
     def resolve(x: Any) -> Any:
         return same.get(x, x) if type(x) is Var else x
 
-    for step in steps:
+    for i, step in enumerate(steps):
         step.args = substituted_in(step.args, resolve)
         step.kwargs = substituted_in(step.kwargs, resolve)
         source = copied(step, found)
         out = step.outs
-        if source is None or source.root in written or out.root in written:
+        if source is None or written.get(source.root, -1) > i or out.root in written:
             found.append(step)
             continue
         if out in returned:
@@ -99,6 +99,8 @@ def copied(step: Step, before: list[Step]) -> Var | None:
     if not step.args or type(step.args[0]) is not Var or type(step.outs) is not Var:
         return None
     x, out = step.args[0], step.outs
+    if out.alias is not None and step.form in ("call", "method", "item", "attribute"):
+        return x
     if step.form == "item" and step.args[1] is EMPTY:
         if x.shape:
             return x
@@ -189,7 +191,7 @@ def without_broadcasts(steps: list[Step]) -> list[Step]:
     """Leave out np.broadcast_to of a number before arithmetic with an array of that shape."""
     numbers: dict[Var, Any] = {}
     for step in steps:
-        if step.form == "binary" and step.callee in ELEMENTWISE:
+        if step.form == "binary" and step.callee in OF_ELEMENTS:
             a, b = step.args
             if type(a) is Var and a in numbers and shape_of(b) == a.shape:
                 step.args = (numbers[a], b)
@@ -219,10 +221,12 @@ def shape_of(x: Any) -> Any:
 
 def uses_of(steps: list[Step], outputs: list[Var]) -> dict[Var, int]:
     """Count how often each variable is read."""
+    return occurrences([v for step in steps for v in step.reads()] + list(variables(outputs)))
+
+
+def occurrences(read: list[Var]) -> dict[Var, int]:
+    """Count how often each variable occurs."""
     found: dict[Var, int] = {}
-    for step in steps:
-        for v in step.reads():
-            found[v] = found.get(v, 0) + 1
-    for v in variables(outputs):
+    for v in read:
         found[v] = found.get(v, 0) + 1
     return found

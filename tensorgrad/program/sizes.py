@@ -60,6 +60,23 @@ class SizedArray(NamedTuple):
     fill: Any
     like: np.ndarray  # the array in the first run
 
+    def value(self, known: list[int]) -> np.ndarray:
+        """Return the array for these lengths."""
+        shape = tuple(number_at(n, known) for n in self.shape)
+        if self.kind == "rows":
+            return np.broadcast_to(self.fill, shape)
+        if self.kind == "eye":
+            return np.eye(*shape, dtype=self.like.dtype)
+        if self.kind == "full":
+            return np.full(shape, number_at(self.fill, known), self.like.dtype)
+        found = np.arange(*(number_at(n, known) for n in self.fill), dtype=self.like.dtype)
+        return found.reshape(shape)
+
+
+def number_at(x: Any, known: list[int]) -> Any:
+    """Return a number for these lengths."""
+    return x.value(known) if type(x) is ArgumentSize else x
+
 
 class Unexplained(Exception):
     """The error about two constants that differ, and do not follow the lengths."""

@@ -9,7 +9,7 @@ from tensorgrad.program import text
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.expressions import ExpressionWriter, Pending
 from tensorgrad.program.simplify import uses_of
-from tensorgrad.program.steps import Step, Var, resolved
+from tensorgrad.program.steps import USERS, Step, Var, resolved
 from tensorgrad.program.text import Expr
 
 OPERATIONS = 6  # in one line
@@ -19,7 +19,7 @@ WORDS = {
     "item": "part", "astype": "cast", "broadcast_to": "spread", "swapaxes": "transposed",
     "T": "transposed",
 }  # fmt: skip
-RESERVED = {*keyword.kwlist, *dir(builtins), "np"}
+RESERVED = {*keyword.kwlist, *dir(builtins), "np", "scipy"}
 
 
 class Line(NamedTuple):
@@ -30,6 +30,7 @@ class Line(NamedTuple):
     made: set[Var]
     read: set[Var]
     comment: str = ""  # the modules that it comes from, where these change
+    places: list[Any] = []  # the user's lines that recorded it
 
 
 def module_of(step: Step) -> str:
@@ -47,18 +48,21 @@ def comment_of(step: Step, modules: list[str]) -> str:
 
 
 class LocalNames:
-    """LocalNames of one function's variables, each given once."""
+    """The names of one function's variables, each given once."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = {*RESERVED, *taken}
+        self.last: dict[str, int] = {}  # the highest number behind each word
 
     def new(self, base: str) -> str:
         """Return a name that nobody has yet, like this one."""
         base = "".join(c if c.isalnum() or c == "_" else "_" for c in base) or "value"
         base = f"_{base}" if base[0].isdigit() else base
-        name, k = base, 2
+        name, k = base, self.last.get(base, 1)
         while name in self.taken:
-            name, k = f"{base}_{k}", k + 1
+            k += 1
+            name = f"{base}_{k}"
+        self.last[base] = k
         self.taken.add(name)
         return name
 
@@ -74,9 +78,11 @@ class LineWriter(ExpressionWriter):
         self.uses: dict[Var, int] = {}
         self.outputs: set[Var] = set()
         self.returned: set[Var] = set()  # what the last line reads
+        self.matrix_products: set[Var] = set()
         self.functions: Any = None  # how blocks become functions
         self.inline_results = False
-        self.comment = ""
+        self.comment = self.last_comment = ""
+        self.last_places: list[Any] = []
         self.users_names = True
 
     def write(self, steps: list[Step], outputs: list[Var]) -> None:
@@ -85,6 +91,9 @@ class LineWriter(ExpressionWriter):
         self.outputs = set(outputs)
         self.blocks(steps, outputs)
         self.returned = {x for v in outputs for x in self.read_by(v)}
+        self.last_comment = self.comment_at_end(outputs)
+        waiting = [self.pending[v] for v in outputs if v in self.pending]
+        self.last_places = [x for p in waiting for x in p.places]
         for v in outputs:
             self.expr_of(v)
 
@@ -109,6 +118,13 @@ class LineWriter(ExpressionWriter):
         inside = uses_of(block, [])
         made = [v for step in block for v in step.made()]
         return [v for v in dict.fromkeys(made) if self.uses.get(v, 0) > inside.get(v, 0)]
+
+    def comment_at_end(self, outputs: list[Var]) -> str:
+        """Return the comment about what the last line calculates."""
+        waiting = [self.pending[v] for v in outputs if v in self.pending]
+        comment = ", ".join(dict.fromkeys(m for p in waiting for m in p.modules if m))
+        backward = any(p.step.backward for p in waiting)
+        return "" if backward or comment == self.comment else comment
 
     # One step
 
@@ -139,10 +155,11 @@ class LineWriter(ExpressionWriter):
         before = [x for p in waiting.values() if not p.step.backward for x in p.modules]
         forward = not step.backward and step.form != "check"
         modules = [*before, module_of(step)] if forward else []
+        places = [*(x for p in waiting.values() for x in p.places), step.place]
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
-            self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules)
+            self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules, places)
             return
-        self.line(step, expr, read, modules)
+        self.line(step, expr, read, modules, places)
 
     def waits(self, step: Step, out: Var, expr: Expr) -> bool:
         """Return True if an expression goes into the line that uses it."""
@@ -165,16 +182,19 @@ class LineWriter(ExpressionWriter):
     def settle_one(self, v: Var) -> None:
         waiting = self.pending.pop(v)
         read = {x for x in waiting.read if x in self.texts}
-        self.line(waiting.step, waiting.expr, read, waiting.modules)
+        self.line(waiting.step, waiting.expr, read, waiting.modules, waiting.places)
 
-    def line(self, step: Step, expr: Expr, read: set[Var], modules: list[str]) -> None:
+    def line(
+        self, step: Step, expr: Expr, read: set[Var], modules: list[str], places: list[Any]
+    ) -> None:
         """Write a line that assigns the expression."""
         made = {v for v in step.made() if v not in self.texts}
         whole = self.assigned(step, expr)
         comment = comment_of(step, modules)
         shown = "" if comment == self.comment else comment
         self.comment = comment or self.comment
-        self.lines.append(Line(whole, step, made, {v for v in read if v in self.texts}, shown))
+        read = {v for v in read if v in self.texts}
+        self.lines.append(Line(whole, step, made, read, shown, places))
 
     def assigned(self, step: Step, expr: Expr) -> str:
         out = step.outs
@@ -209,22 +229,28 @@ class LineWriter(ExpressionWriter):
             return f"d_{self.base_of(v.gradient_of, depth + 1)}"
         if v.name:
             return v.name
-        if v.hint is not None and (self.users_names or v.hint.rank < 3):
+        if v.hint is not None and (self.users_names or v.hint.rank < USERS):
             return v.hint.name
         return self.words.get(v, "value")
 
     def has_users_name(self, v: Var) -> bool:
-        return self.users_names and v.hint is not None and v.hint.rank >= 3
+        return self.users_names and v.hint is not None and v.hint.rank >= USERS
 
     def word_of(self, step: Step) -> str:
         if step.form in ("item", "set item"):
             return WORDS["item"]
+        if step.callee == "@" and type(step.outs) is Var:
+            self.matrix_products.add(step.outs)
+        if step.callee == "+" and any(x in self.matrix_products for x in step.reads()):
+            return "z"  # as x @ W + b is called
         if type(step.callee) is Defined and type(step.outs) is tuple:
             parts = step.callee.rstrip("_0123456789").split("_and_")  # named for what it returns
             for v, part in zip(step.outs, parts if len(parts) == len(step.outs) else ()):
                 self.words.setdefault(v, part)
         callee = getattr(step.callee, "__self__", step.callee)  # the ufunc of a method
-        word = callee if isinstance(callee, str) else getattr(callee, "__name__", "")
+        word = callee if isinstance(callee, str) else getattr(callee, "__name__", "").strip("_")
+        if step.form == "call" and word in self.constants.functions.texts:  # the function's name
+            word = word.rpartition("_")[2]
         return WORDS.get(word, word if word.isidentifier() else "value")
 
     def space_for(self, step: Step) -> int:

@@ -20,6 +20,13 @@ class Source(NamedTuple):
         """Return the name of the array in a program."""
         return self.tensor.name or known.get(id(self.tensor)) or "parameter"
 
+    def path(self, known: dict[int, str]) -> str:
+        """Return the dotted names of the objects that lead to the tensor, and its own."""
+        whole, own = known.get(id(self.tensor)), self.tensor.name
+        if own and whole and whole.rpartition(".")[2] != own:  # which the user gave
+            return own
+        return whole or self.name(known)
+
 
 class GradSource(NamedTuple):
     """The gradient that a leaf holds."""
@@ -33,6 +40,10 @@ class GradSource(NamedTuple):
     def name(self, known: dict[int, str]) -> str:
         """Return the name of the array in a program."""
         return f"grad_{Source(self.tensor).name(known)}"
+
+    def path(self, known: dict[int, str]) -> str:
+        """Return the dotted names of the objects that lead to the tensor, and its own."""
+        return f"grad_{Source(self.tensor).path(known)}"
 
 
 class Fixed(NamedTuple):
@@ -62,3 +73,8 @@ class BufferSource(NamedTuple):
     def name(self, known: dict[int, str]) -> str:
         """Return the name of the array in a program."""
         return self.key
+
+    def path(self, known: dict[int, str]) -> str:
+        """Return the dotted names of the objects that lead to the array, and its own."""
+        owner = known.get(id(self.attributes))
+        return f"{owner}.{self.key}" if owner else self.key

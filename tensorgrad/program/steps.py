@@ -53,8 +53,8 @@ class Var:
     """A variable of a program: an argument, or the result of a step."""
 
     __slots__ = (
-        "c_order", "compact", "dtype", "free", "gradient_of", "hint", "name", "root", "same",
-        "scalar", "shape", "view", "weak",
+        "alias", "c_order", "compact", "dtype", "free", "gradient_of", "hint", "name", "root",
+        "same", "scalar", "shape", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -66,6 +66,7 @@ class Var:
         self.view = not self.scalar and value.base is not None
         self.dtype: np.dtype[Any] = np.asarray(value).dtype if self.weak else value.dtype
         self.root = self if root is None else root  # the variable whose memory it shares
+        self.alias: Var | None = None  # the variable whose very elements it shows, in their order
         self.same: Var | None = None  # the variable that this one is a copy of
         self.free: tuple[int | None, ...] = ()  # of each axis, the number of the length it has
         self.hint: Hint | None = None
@@ -80,8 +81,13 @@ def resolved(v: Var) -> Var:
     return v
 
 
+# How good a name is: that of a variable in the library, of an operation, of the function whose
+# result it is, or the user's own.
+LIBRARYS, OPERATIONS_OWN, OF_RESULT, USERS = 1, 2, 3, 4
+
+
 class Hint(NamedTuple):
-    """A name for a variable, and how good it is: 3 is the user's own, 0 that of an operation."""
+    """A name for a variable, and how good it is."""
 
     name: str
     rank: int

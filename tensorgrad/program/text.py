@@ -4,6 +4,7 @@ import functools
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from string import Formatter
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 
 from tensorgrad.program.sizes import ArgumentSize, SizedArray, Whole
 
+SPECIAL = "scipy.special"  # whose ufuncs a program imports
 WIDTH = 100  # of the text's lines
 ATOM, POWER, SIGN, COMPARISON, LOOSE = 14, 12, 11, 4, 0
 PRECEDENCE = {
@@ -27,6 +29,11 @@ SIMPLE = re.compile(r"-?[\w.]+")
 def string(x: str) -> str:
     """Return a string in double quotes, as formatters write it."""
     return json.dumps(x, ensure_ascii=False)
+
+
+def quoted(key: Any) -> str:
+    """Return the key of a dict."""
+    return string(key) if isinstance(key, str) else repr(key)
 
 
 def broken(function: str, parts: list[str], before: int) -> str:
@@ -117,6 +124,8 @@ def typed_number(x: np.generic) -> Expr:
 def dtype(x: np.dtype[Any]) -> str:
     """Return a dtype."""
     name = x.type.__name__
+    if x == np.bool_:
+        return "bool"
     return (
         f"np.{name}" if getattr(np, name, None) is x.type and x.isnative else f"np.dtype({x.str!r})"
     )
@@ -142,7 +151,7 @@ def regular_array(x: np.ndarray) -> Expr | None:
 
 def size_text(x: ArgumentSize, length: Callable[[int], Expr]) -> Expr:
     """Return a number that follows the lengths of arguments, as 1 / len(x)."""
-    count = counted(x.whole, length)
+    count = whole_text(x.whole, length)
     if x.form == "ratio":
         return binary("/", number(x.number), count)
     if x.form == "multiple":
@@ -153,7 +162,7 @@ def size_text(x: ArgumentSize, length: Callable[[int], Expr]) -> Expr:
     return call("np.sqrt", [count], {}) if x.form == "root" else count
 
 
-def counted(x: Whole, length: Callable[[int], Expr]) -> Expr:
+def whole_text(x: Whole, length: Callable[[int], Expr]) -> Expr:
     """Return an integer that follows the lengths of arguments, as 2 * len(x) - 1."""
     found = functools.reduce(lambda a, b: binary("*", a, b), map(length, x.lengths))
     if x.times != 1:
@@ -211,7 +220,7 @@ def listing(x: Any, indent: int) -> str:
 
 
 def function_name(function: Any) -> str | None:
-    """Return the name by which NumPy or Python knows a function, or None."""
+    """Return the name by which NumPy, Python or SciPy knows a function, or None."""
     name = getattr(function, "__name__", "")
     if getattr(__builtins__, name, None) is function or function in (abs, divmod, round, pow):
         return name
@@ -227,4 +236,6 @@ def function_name(function: Any) -> str | None:
         owner = getattr(owner, part, None)
     if module.partition(".")[0] == "numpy" and getattr(owner, name, None) is function:
         return f"np{module[5:]}.{name}"
+    if isinstance(function, np.ufunc) and getattr(sys.modules.get(SPECIAL), name, None) is function:
+        return f"{SPECIAL}.{name}"
     return None

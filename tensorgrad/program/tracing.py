@@ -38,11 +38,12 @@ class Tracing:
         self.steps = simplified(self.steps, outputs, given)
         self.outputs = outputs
 
-    def replace(self, found: list[tuple[Any, Any]], results: Any) -> None:
-        """Give the steps these arguments, and the function these results."""
-        for step, (args, kwargs) in zip(self.steps, found, strict=True):
-            step.args, step.kwargs = args, kwargs
-        self.results = results
+    def all_steps(self) -> Iterator[Step]:
+        """Yield the steps, and those in their branches."""
+        for step in self.steps:
+            yield step
+            if step.form == "branch":
+                yield from (inner for branch in step.callee.root.walk() for inner in branch.steps)
 
 
 def results_in(tree: Any) -> Iterator[Result]:

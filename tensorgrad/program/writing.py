@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import linecache
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
+from tensorgrad.program.recording import with_line
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
-from tensorgrad.program.text import Expr
+from tensorgrad.program.text import WIDTH, Expr, quoted
 from tensorgrad.program.tracing import Result, Tracing
 
 program_numbers = itertools.count(1)
@@ -42,6 +44,7 @@ class Layout:
 
 def parameter_names(f: Any, n: int) -> tuple[list[str], str]:
     """Return the names of n positional arguments, and that of those that have no own."""
+    f = getattr(f, "forward", f)  # a module takes what its forward takes
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
@@ -55,7 +58,7 @@ def parameter_names(f: Any, n: int) -> tuple[list[str], str]:
 def paths_in(x: Any, text: str, name: str) -> list[tuple[str, str]]:
     """Return text and name of the arrays in an argument."""
     if isinstance(x, dict):
-        items = [(f"{text}[{key!r}]", str(key), value) for key, value in x.items()]
+        items = [(f"{text}[{quoted(key)}]", str(key), value) for key, value in x.items()]
     elif isinstance(x, (list, tuple)):
         fields = getattr(x, "_fields", None)
         items = [
@@ -78,7 +81,12 @@ class Text:
     """A program's text: its lines, the functions above them, and the constants with names."""
 
     def __init__(
-        self, trace: Tracing, layout: Layout, paths: list[tuple[str, str]], known: Any
+        self,
+        trace: Tracing,
+        layout: Layout,
+        paths: list[tuple[str, str]],
+        known: dict[int, str],
+        owned: dict[int, str],
     ) -> None:
         self.trace, self.layout = trace, layout
         self.outputs = outputs = trace.outputs
@@ -94,48 +102,65 @@ class Text:
         writer.functions = self.functions
         writer.inline_results = len(outputs) == 1
         writer.arguments = trace.inputs
-        self.name_arguments(writer, paths, known, {v for s in steps for v in s.reads()})
+        self.name_arguments(writer, paths, known, owned, {v for s in steps for v in s.reads()})
         writer.write(steps, outputs)
         for name, generator in self.constants.generators:
             self.parameters.append(name)
             self.read.append(Fixed(generator))
-        last = Line(f"return {self.all_returned(writer)}", None, set(), writer.returned)
+        returned = self.all_returned(writer)
+        comment, places = writer.last_comment, writer.last_places
+        last = Line(returned, None, set(), writer.returned, comment, places)
         self.lines = [*writer.lines, last]
-        self.header = f"def {self.main}({self.signature()}):"
+        self.header = self.signature()
         self.function = self.compiled()
 
-    def name_arguments(self, writer: LineWriter, paths: Any, known: Any, used: set[Var]) -> None:
-        """Give the arguments, and the tensors from outside, their names."""
+    def name_arguments(
+        self, writer: LineWriter, paths: Any, known: Any, owned: Any, used: set[Var]
+    ) -> None:
+        """Give the arguments, and the tensors from outside, their names.
+
+        Of these, several with one name are named after their owners too.
+        """
         for v, (text, name) in zip(self.trace.inputs, paths, strict=True):
             v.name = name
             writer.texts[v] = Expr(text)
         for name, x in self.layout.static:
             self.constants.objects[id(x)] = (name, x)
         used = used | set(self.outputs)
-        for source, v in self.trace.externals:
-            if v in used:
-                v.name = self.names.new(source.name(known))
-                writer.texts[v] = Expr(v.name)
-                self.parameters.append(v.name)
-                self.read.append(source)
+        externals = [(source, v) for source, v in self.trace.externals if v in used]
+        names = shortest_names([source.path(owned) for source, _ in externals])
+        for (source, v), name in zip(externals, names, strict=True):
+            v.name = self.names.new(name)
+            writer.texts[v] = Expr(v.name)
+            self.parameters.append(v.name)
+            self.read.append(source)
 
     def all_returned(self, writer: LineWriter) -> str:
-        """Return the text of all results: what the function returns, then what it changes."""
+        """Return the last line: what the function returns, then what it changes."""
         results = self.trace.results
         outputs = iter(self.outputs)
-        returned = self.returned(results, writer, outputs)
-        if type(results) is tuple and results:
-            returned = returned[1:-1].removesuffix(",") + "," * (len(results) == 1)
+        several = type(results) is tuple and len(results) > 0
+        parts = [self.returned(x, writer, outputs) for x in (results if several else [results])]
         changed = [writer.expr_of(v).text for v in outputs]
         if changed:
-            returned += f", ({', '.join(changed)}{',' * (len(changed) == 1)})"
-        return returned
+            parts.append(f"({', '.join(changed)}{',' * (len(changed) == 1)})")
+        returned = ", ".join(parts) + "," * (several and len(parts) == 1)
+        if len(returned) + len("    return ") <= WIDTH or len(parts) == 1:
+            return f"return {returned}"
+        return "\n".join(["return (", *(f"    {part}," for part in parts), ")"])
 
     def signature(self) -> str:
-        """Return the parameters of the text."""
+        """Return the line, or lines, with the name and the parameters."""
         layout = self.layout
         variadic = [f"*{layout.variadic}"] if layout.extra else []
-        return ", ".join([*layout.positional, *variadic, *self.parameters, *layout.keywords])
+        parts = [*layout.positional, *variadic, *self.parameters, *layout.keywords]
+        whole = f"def {self.main}({', '.join(parts)}):"
+        if len(whole) <= WIDTH:
+            return whole
+        inner = "    " + ", ".join(parts)
+        if len(inner) > WIDTH:
+            inner = "\n".join(f"    {part}," for part in parts)
+        return f"def {self.main}(\n{inner}\n):"
 
     def returned(self, tree: Any, writer: LineWriter, outputs: Iterator[Var]) -> str:
         """Return the text of what the function returns."""
@@ -144,7 +169,7 @@ class Text:
             found = writer.expr_of(getattr(x, "_value", x)).text
             return f"{found}.copy()" if tree.kind == "constant" and found.isidentifier() else found
         if isinstance(tree, dict):
-            inner = [f"{k!r}: {self.returned(v, writer, outputs)}" for k, v in tree.items()]
+            inner = [f"{quoted(k)}: {self.returned(v, writer, outputs)}" for k, v in tree.items()]
             return f"{{{', '.join(inner)}}}"
         parts = [self.returned(x, writer, outputs) for x in tree]
         if isinstance(tree, list):
@@ -177,6 +202,19 @@ class Text:
             ] + lines[-1:]
         return indented(lines)
 
+    def alone(self, constants: list[str]) -> str:
+        """Return the text for a file of its own, with its constants."""
+        shown = self.text(constants=constants)
+        for line, short in self.constants.alone.items():
+            a, b = ("\n".join(indented([Line(x, None, set(), set())])) for x in (line, short))
+            shown = shown.replace(a, b)
+        for name, body in reversed(self.functions.texts.items()):
+            code = re.sub(r'""".*?"""', "", shown, flags=re.DOTALL)
+            if len(re.findall(rf"\b{name}\b", code)) == 1:  # used for the message of an error only
+                shown = shown.replace(f"{body}\n\n\n", "")
+                shown = re.sub(rf"\b{name}_2\b", name, shown)
+        return shown
+
     def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
         """Return the whole text."""
         warns = ["import warnings"] if self.constants.warns else []
@@ -194,15 +232,16 @@ class Text:
             frame = frame.tb_next
         if frame is None:
             return
-        number = frame.tb_lineno - self.shown[: self.shown.index(self.header)].count("\n") - 2
+        before = self.shown[: self.shown.index(self.header)] + self.header
+        number = frame.tb_lineno - before.count("\n") - 2
         for line in self.lines:
             number -= len(indented([line]))
             if number < 0:
                 break
-        place = line.step.place if line.step is not None else None
-        if place is not None:
-            text = linecache.getline(*place).strip()
-            error.add_note(f'recorded by\n  File "{place[0]}", line {place[1]}\n    {text}')
+        places = dict.fromkeys(place for place in line.places if place is not None)
+        shown = [with_line("", place) for place in places]
+        if shown:
+            error.add_note("recorded by" + "".join(shown))
 
     def namespace(self) -> dict[str, Any]:
         """Return the constants that the text finds as global names."""
@@ -216,3 +255,14 @@ class Text:
         space = self.namespace()
         exec(compile(self.text(free=True), file, "exec"), space)
         return space[self.main]
+
+
+def shortest_names(paths: list[str]) -> list[str]:
+    """Return for each dotted path the shortest end of it that no other has."""
+    parts = [path.split(".") for path in paths]
+    found = []
+    for own in parts:
+        ends = (own[-k:] for k in range(1, len(own) + 1))
+        alone = (end for end in ends if sum(x[-len(end) :] == end for x in parts) == 1)
+        found.append("_".join(next(alone, own[-1:])))
+    return found

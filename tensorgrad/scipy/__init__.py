@@ -22,6 +22,7 @@ __all__ = [  # imported at first use
 ]
 
 LATER["scipy.special"] = "tensorgrad.scipy.tables"
+LATER["scipy.sparse"] = "tensorgrad.scipy.sparse"
 
 
 def __getattr__(name: str) -> Any:

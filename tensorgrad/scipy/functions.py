@@ -1,15 +1,14 @@
 """What `scipy.special` does not dispatch, for tensors, and the functions without a gradient."""
 
-import functools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import scipy.special as sp
 from scipy.special import _ufuncs
 
-from tensorgrad.ops.common import as_array, as_inexact, valued_by_numpy
+from tensorgrad.ops.common import as_array, as_inexact, values
 from tensorgrad.rules import Function, nondifferentiable, primitive, rule, unsupported
+from tensorgrad.scipy.lifting import expressed, taking_tensors
 
 OWN: dict[str, Function] = {}  # functions of tensors by their name in scipy.special
 # SciPy's functions that are written in Python and reach the tensor's ufuncs as they are.
@@ -18,26 +17,24 @@ THROUGH = {
 }  # fmt: skip
 
 
-def taking_tensors(name: str) -> Function:
+def taken(name: str) -> Function:
     """Return SciPy's function of that name, which arrays go to as before, and remember it."""
-    function: Any = getattr(sp, name)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = name  # which SciPy's objects lack that are no functions
-    OWN[name] = primitive(functools.wraps(function)(call))
+    OWN[name] = taking_tensors(getattr(sp, name), name)
     return OWN[name]
 
 
-def expressed(name: str) -> Callable[[Function], Function]:
-    """Declare an expression that gives SciPy's function of that name its gradient, not its value."""
-    return valued_by_numpy(taking_tensors(name))
+def special_by(name: str) -> Callable[[Function], Function]:
+    """Declare an expression that gives SciPy's function of that name its gradient."""
+
+    def declare(expression: Function) -> Function:
+        OWN[name] = expressed(getattr(sp, name), name)(expression)
+        return expression
+
+    return declare
 
 
 def spherical(name: str, below: int, above: int) -> None:
     """Declare (2n + 1) f_n' = below n f_n-1 + above (n + 1) f_n+1, which holds at z = 0, too."""
-    function = taking_tensors(name)
 
     def slope(n, z):
         # At n = 0 the first term has the factor 0.
@@ -50,25 +47,25 @@ def spherical(name: str, below: int, above: int) -> None:
     value = primitive(compute)
     value.compute.__name__ = name  # type: ignore[attr-defined]
     rule(value, None, lambda g, _out, n, z: g * slope(as_array(n), z))
-    valued_by_numpy(function)(
+    special_by(name)(
         lambda n, z, derivative=False: slope(as_array(n), z) if derivative else value(n, z)
     )
 
 
-@expressed("polygamma")
+@special_by("polygamma")
 def polygamma_expression(n, x):
     n = as_array(n)
     series = (-1.0) ** (n + 1) * sp.gamma(n + 1.0) * sp.zeta(np.maximum(n, 1) + 1.0, x)
     return np.where(np.equal(n, 0), sp.psi(x), series)
 
 
-@expressed("multigammaln")
+@special_by("multigammaln")
 def multigammaln_expression(a, d):
     a = as_array(a)
     return sum(sp.gammaln(a - j / 2) for j in range(int(d)))
 
 
-@expressed("logsumexp")
+@special_by("logsumexp")
 def logsumexp_expression(a, axis=None, b=None, keepdims=False, return_sign=False):
     """Return log Σ b exp(a), or log |Σ b exp(a)| and its sign."""
     a = np.atleast_1d(as_inexact(a))
@@ -85,39 +82,39 @@ def logsumexp_expression(a, axis=None, b=None, keepdims=False, return_sign=False
 
 def scaled_sum(a, factor, axis):
     """Return Σ factor exp(a - top) and top, the largest a, through which no gradient flows."""
-    top = np.asarray(np.max(np.real(getattr(a, "data", a)), axis=axis, keepdims=True))
-    top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
+    top = np.max(np.real(values(a)), axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
     return np.sum(factor * np.exp(a - top), axis=axis, keepdims=True), top
 
 
-@expressed("softmax")
+@special_by("softmax")
 def softmax_expression(x, axis=None):
     x = as_inexact(x)
     total, top = scaled_sum(x, 1.0, axis)
     return np.exp(x - top) / total
 
 
-@expressed("log_softmax")
+@special_by("log_softmax")
 def log_softmax_expression(x, axis=None):
     x = as_inexact(x)
     total, top = scaled_sum(x, 1.0, axis)
     return x - top - np.log(total)
 
 
-@expressed("comb")
+@special_by("comb")
 def comb_expression(N, k, *, exact=False, repetition=False):
     N, k = as_array(N), as_array(k)
     inside = (k >= 0) & (N >= 0) & ((k <= N) | repetition)  # outside, SciPy returns 0
     return np.where(inside, sp.binom(N + k - 1 if repetition else N, k), 0)
 
 
-@expressed("perm")
+@special_by("perm")
 def perm_expression(N, k, exact=False):
     N, k = as_array(N), as_array(k)
     return np.where((k >= 0) & (N >= 0) & (k <= N), sp.poch(N - k + 1, k), 0)
 
 
-@expressed("diric")
+@special_by("diric")
 def diric_expression(x, n):
     """Return sin(n x / 2) / (n sin(x / 2)) as a Chebyshev polynomial, which has no gap at 2 pi."""
     n = as_array(n)
@@ -164,10 +161,8 @@ nondifferentiable(sp.gammasgn, sp.round)
 unsupported("the derivative of the Riemann zeta function has no closed form; that of the Hurwitz zeta function in q has", _ufuncs._riemann_zeta)
 # fmt: on
 for _name in CONSTANT.split():
-    nondifferentiable(taking_tensors(_name))
+    nondifferentiable(taken(_name))
 for _reason, _names in REFUSED.items():
     for _name in _names.split():
         _function = getattr(sp, _name)
-        unsupported(
-            _reason, _function if isinstance(_function, np.ufunc) else taking_tensors(_name)
-        )
+        unsupported(_reason, _function if isinstance(_function, np.ufunc) else taken(_name))

@@ -1,13 +1,37 @@
 """Conversions of a tensor by other code: to an array, a number, or shared memory."""
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import as_ndarray, is_foreign, plain_array
+
+REMEDIES = {  # the part of a library that converts a tensor, and what to write there
+    "scipy.sparse": "for A @ t with a sparse A, write tensorgrad.scipy.sparse.matmul(A, t), or "
+    "t @ A for the product from the left; ",
+    "scipy.special": "tensorgrad.scipy.special has this function for tensors, or the reason; ",
+    "scipy.linalg": "tensorgrad.scipy.linalg has the functions that take tensors; ",
+    "scipy.stats": "tensorgrad.scipy.stats has the distributions that take tensors; ",
+    "xarray": "in xarray, write xr.apply_ufunc with a NumPy function, such as np.interp; ",
+}
+
+
+def calling_library() -> str | None:
+    """Return the library of REMEDIES whose code is running, found among the callers."""
+    frame: Any = sys._getframe(2)
+    for _ in range(8):
+        if frame is None:
+            break
+        parts = frame.f_globals.get("__name__", "").split(".")
+        for name in (parts[0], ".".join(parts[:2])):
+            if name in REMEDIES:
+                return name
+        frame = frame.f_back
+    return None
 
 
 class Interop(TensorBase):
@@ -17,27 +41,35 @@ class Interop(TensorBase):
     __pandas_priority__ = 5000  # above a DataFrame's: pandas leaves `series * tensor` to Tensor
 
     def numpy(self) -> np.ndarray:
-        """Return the array itself; a tensor that is part of a graph needs `.detach()` first."""
-        return self.__array__()
+        """Return the array itself, or that of another library's array brought to NumPy.
+
+        A tensor that is part of a graph needs `.detach()` first.
+        """
+        return as_ndarray(self._value) if self.node is None else self.__array__()
 
     def item(self, *index: Any) -> Any:
         """Return the only number, or the one at an index, as Python's own type."""
-        return self._value.item(*index)
+        return self._here().item(*index)
 
     def tobytes(self, order: Any = "C") -> bytes:
         """Return the bytes of the numbers."""
-        return self._value.tobytes(order)
+        return self._here().tobytes(order)
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
-        return self._value.tolist()
+        return self._here().tolist()
+
+    def _here(self) -> Any:
+        """Return the value as NumPy's."""
+        return as_ndarray(self._value) if is_foreign(type(self._value)) else self._value
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:
+            remedy = REMEDIES.get(calling_library() or "", "")
             raise TypeError(
                 "making an ndarray of a tensor that requires a gradient would lose the gradient; "
-                "use .detach() or .data to do so on purpose, np.stack for a list of tensors, and "
-                "for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
+                f"{remedy}use .detach() or .data to do so on purpose, np.stack for a list of "
+                "tensors, and for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
             )
         return np.array(self._value, dtype, copy=copy)
 

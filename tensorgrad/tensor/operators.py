@@ -13,7 +13,7 @@ from tensorgrad.engine.record import NUMBERS, apply, call_constant, dispatch, re
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
 from tensorgrad.operands import numbers
-from tensorgrad.rules import RULES, Function
+from tensorgrad.rules import RULES, Function, load_tables
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.tensor.words import check_keywords
 
@@ -36,6 +36,8 @@ METHODS = (
 
 # Libraries with arrays of their own: a recorded tensor in them would lose its gradient.
 OWN_ARRAYS = ("pandas", "scipy", "torch", "jaxlib")
+# The product of a tensor with what another library holds, by its name: a room above declares it.
+PRODUCTS: dict[str, Function] = {}
 
 
 def defers(t: Tensor, other: Any, reflected: str) -> bool:
@@ -62,6 +64,14 @@ def holds_arrays(other: Any) -> bool:
     return kind.__module__.partition(".")[0] in OWN_ARRAYS and hasattr(kind, "shape")
 
 
+def product_of(ufunc: np.ufunc, other: Any) -> Function | None:
+    """Return the function that a room above has declared for `t @ other`, or None."""
+    if ufunc is not np.matmul or not holds_arrays(other):
+        return None
+    load_tables()
+    return PRODUCTS.get(type(other).__module__.partition(".")[0])
+
+
 def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
     """Return the operator `a * b`: `apply` for two operands, written out for speed."""
     op = copy.copy(RULES[ufunc])
@@ -78,6 +88,8 @@ def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
             y, q = b._value, b.node
         elif type(b) in NUMBERS:
             y, q = b, None
+        elif type(b) is not np.ndarray and (product := product_of(ufunc, b)) is not None:
+            return product(a, b)
         elif type(b) is not np.ndarray and defers(a, b, name):
             return compute(x, b) if holds_arrays(b) else NotImplemented
         else:

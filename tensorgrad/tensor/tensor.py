@@ -14,16 +14,23 @@ from tensorgrad.engine.gradients import (
     gradients,
 )
 from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import apply, dispatch, records, root_of
+from tensorgrad.engine.record import BLANK, CREATING, apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import FOREIGN, objects_as_numbers, plain_array, refuse_integers
-from tensorgrad.ops.common import as_operand
+from tensorgrad.operands import (
+    FOREIGN,
+    is_foreign,
+    objects_as_numbers,
+    plain_array,
+    refuse_integers,
+)
+from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.ops.writes import FILLING
 from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
 from tensorgrad.tensor.attributes import Attributes
+from tensorgrad.tensor.interop import calling_library
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
 from tensorgrad.tensor.words import Words
@@ -50,8 +57,8 @@ class Tensor(Attributes, Signatures, Words):
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
         value = plain_array(data._value if isinstance(data, Tensor) else data)
-        if type(value) in FOREIGN:
-            array = value.astype(dtype or value.dtype)
+        if is_foreign(type(value)):
+            array = value.astype(dtype or value.dtype)  # a copy
         else:
             array = np.array(value, dtype, copy=True if requires_grad else None)
         if array.dtype.kind not in "biufc":
@@ -68,13 +75,16 @@ class Tensor(Attributes, Signatures, Words):
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy. Writing to it is not recorded."""
-        if type(self._value) is not np.ndarray:
-            self._value = np.asarray(self._value)
-        return self._value
+        value = self._value
+        if type(value) is not np.ndarray and (
+            type(value) in FOREIGN or not is_foreign(type(value))
+        ):
+            self._value = value = np.asarray(value)
+        return value
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = np.asarray(value, self._value.dtype)
+        array = plain_array(value).astype(self._value.dtype, copy=False)
         if array.shape != self._value.shape:
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
@@ -191,7 +201,10 @@ class Tensor(Attributes, Signatures, Words):
         return None if self.node is None or self.node.op is None else self.node.op.function
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
+        if is_foreign(type(self._value)):
+            body = repr(self._value)
+        else:
+            body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
         extras = [f"dtype={self.dtype}"]
         if self.node is not None:
             extras.append(
@@ -210,7 +223,8 @@ class Tensor(Attributes, Signatures, Words):
         return _rebuild(self.data, self.requires_grad, self.name, self.is_frozen)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
-        if not self.is_leaf:
+        # A DataArray copies its array deeply, also where it sorts: no new leaf is meant.
+        if not self.is_leaf or (self.node is not None and calling_library() == "xarray"):
             return np.copy(self)  # recorded
         return _rebuild(self.data.copy(), self.requires_grad, self.name, self.is_frozen)
 
@@ -285,6 +299,10 @@ class Tensor(Attributes, Signatures, Words):
             if type(x) is np.ndarray and x.dtype.kind == "O" and function not in FILLING:
                 args, kwargs = objects_as_numbers([args, kwargs])
                 break
+        if function in CREATING and not any(isinstance(x, TensorBase) for x in args):
+            # The tensor is that of `like=`, which NumPy leaves out.
+            result = create(function, self._value, *args, **kwargs)
+            return wrap(result) if function in BLANK else result
         result = dispatch(function, args, kwargs)
         return hand_on(result, function, args, kwargs) if function in ACTIVATIONS else result
 

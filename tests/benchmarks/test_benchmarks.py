@@ -116,6 +116,42 @@ def test_goals_say_by_how_much_they_are_missed():
     assert "missed by 50 %" in report.goals([rows([1.5], Measured("hand", 1, [2.0]))])
 
 
+def run_of(date, *workloads, **machine):
+    rows = [{"family": name[0], "workload": name, "time": date, "goals": {}} for name in workloads]
+    settings = {"date": date, "processor": "p", "cores": 2, "versions": {"numpy": "2.0"}} | machine
+    return {"machine": settings, "quick": False, "rows": rows}
+
+
+def test_several_runs_make_one_report_whose_rows_keep_their_times():
+    first, second = run_of("2026-01-01", "a 1", "b 1", "a 2"), run_of("2026-01-03", "b 1", "a 3")
+    second["machine"]["versions"] |= {"torch": "2.0"}
+    first["rows"][0].pop("time")  # as in files of earlier versions
+    found = report.merged([first, second])
+    assert [(row["workload"], row["time"][-2:]) for row in found["rows"]] == [
+        ("a 1", "01"), ("a 2", "01"), ("a 3", "03"), ("b 1", "03"),
+    ]  # fmt: skip
+    assert found["machine"] == second["machine"]
+    other = run_of("2026-01-01", "a 1", cores=4, versions={"numpy": "1.0"})
+    with pytest.raises(ValueError, match=r"merged, but these differ in cores, numpy$"):
+        report.merged([other, second])
+    with pytest.raises(ValueError, match=r"differ in quick$"):
+        report.merged([first | {"quick": True}, second])
+
+
+def test_files_of_several_runs_are_merged_into_one(tmp_path, capsys):
+    whole = pages.latest()
+    half = len(whole["rows"]) // 2
+    for name, rows in (("a", whole["rows"][:half]), ("b", whole["rows"][half:])):
+        report.save(whole | {"rows": rows}, tmp_path / f"{name}.json")
+    paths = [str(tmp_path / f"{name}.json") for name in "abc"]
+    assert main(["--from", paths[0], "--from", paths[1], "--json", paths[2]]) == 0
+    one = capsys.readouterr().out
+    assert main(["--from", paths[2]]) == 0
+    assert capsys.readouterr().out == one
+    workloads = [row["workload"] for row in json.loads((tmp_path / "c.json").read_text())["rows"]]
+    assert workloads == [row["workload"] for row in whole["rows"]]
+
+
 def test_every_workload_has_a_unique_name_and_known_peers():
     names = [w.name for family in FAMILIES.values() for w in family]
     assert len(names) == len(set(names))

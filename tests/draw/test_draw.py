@@ -1,10 +1,12 @@
 """Drawings: their DOT text, pictures by `dot`, folding, notebooks and statistics."""
 
+import html
 import os
 import re
 import shutil
 import sys
 import time
+import types
 import weakref
 from collections import Counter
 
@@ -17,7 +19,7 @@ from tensorgrad.draw import dot as dot_file
 from tensorgrad.draw import drawing as drawing_file
 from tensorgrad.draw import fold, model
 from tensorgrad.draw.drawing import Drawing
-from tensorgrad.draw.formula_tables import ELEMENTWISE, IN_WORDS
+from tensorgrad.draw.formula_tables import ELEMENTWISE_FORMULAS, PROSE_FORMULAS
 from tensorgrad.draw.formulas import formula, slot_name
 from tensorgrad.draw.notation import NOTATION
 from tensorgrad.draw.stats import statistics, stats_text
@@ -591,6 +593,52 @@ def test_a_notebook_shows_the_page_of_a_large_graph():
     assert "text/html" in tg.draw(chain(300))._repr_mimebundle_()
 
 
+def traced_step():
+    with tg.trace() as t:
+        np.sum(np.exp(leaf(2, name='a "quoted" & <named> leaf\'s'))).backward()
+    return t
+
+
+def test_a_notebook_shows_the_page_of_a_traced_run():
+    bundle = traced_step().draw()._repr_mimebundle_()
+    frame = bundle["text/html"]
+    assert list(bundle) == ["text/plain", "text/html"]
+    assert len(frame) < 200_000
+    assert re.search(r"height:\d{3}px", frame)
+    (page,) = re.findall(r"srcdoc='([^']*)'></iframe>$", frame)
+    assert html.unescape(page).startswith("<!doctype html>")
+    assert html.unescape(page).rstrip().endswith("</html>")
+
+
+@needs_dot
+def test_display_asks_for_a_page_or_a_still_picture():
+    pytest.importorskip("graphviz")
+    assert "image/svg+xml" in traced_step().draw(display="svg")._repr_mimebundle_()
+    assert "text/html" in tg.draw(np.exp(leaf(2)), display="page")._repr_mimebundle_()
+    with pytest.raises(ValueError, match='display must be "page", "svg" or None, but is \'png\''):
+        tg.draw(np.exp(leaf(2)), display="png")
+
+
+def test_show_opens_the_browser_outside_a_notebook(monkeypatch):
+    opened = []
+    monkeypatch.setattr(drawing_file.webbrowser, "open", opened.append)
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    traced_step().draw().show()
+    (address,) = opened
+    assert address.startswith("file:")
+
+
+def test_show_displays_in_a_notebook(monkeypatch):
+    displayed = []
+    notebook = types.SimpleNamespace(
+        get_ipython=lambda: "a kernel", display=types.SimpleNamespace(display=displayed.append)
+    )
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    drawing = traced_step().draw()
+    drawing.show()
+    assert displayed == [drawing]
+
+
 def test_a_notebook_never_gets_an_exception(monkeypatch):
     def broken(*args):
         raise ZeroDivisionError("broken")
@@ -689,7 +737,7 @@ def call_of(op):
 
 def test_every_formula_belongs_to_an_op():
     names = {op.name for op in RULES.values()}
-    assert ELEMENTWISE.keys() | IN_WORDS.keys() | NOTATION.keys() <= names
+    assert ELEMENTWISE_FORMULAS.keys() | PROSE_FORMULAS.keys() | NOTATION.keys() <= names
 
 
 @pytest.mark.parametrize("op", RULES.values(), ids=lambda op: op.name)
@@ -705,7 +753,9 @@ def test_every_op_has_a_formula(op):
 
 
 UFUNCS = [
-    op for op in RULES.values() if op.name in ELEMENTWISE and isinstance(op.function, np.ufunc)
+    op
+    for op in RULES.values()
+    if op.name in ELEMENTWISE_FORMULAS and isinstance(op.function, np.ufunc)
 ] + [RULES[f] for f in (tg.relu, tg.sigmoid, tg.softplus, tg.sigmoid_cross_entropy, where)]
 
 

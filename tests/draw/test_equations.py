@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.draw.formula_tables import ELEMENTWISE
+from tensorgrad.draw.formula_tables import ELEMENTWISE_FORMULAS
 from tensorgrad.draw.notation import NOTATION
 from tests import cases
 from tests.draw import page_fixtures as fixtures
@@ -108,7 +108,9 @@ def test_every_equation_holds_with_all_digits(equations):
             checked.add((op, entry["name"] == "out"))
     missing = {
         (op, out)
-        for op, out in itertools.product(ELEMENTWISE.keys() | NOTATION.keys(), (True, False))
+        for op, out in itertools.product(
+            ELEMENTWISE_FORMULAS.keys() | NOTATION.keys(), (True, False)
+        )
         if (op, out) not in checked
     }
     assert missing == IN_WORDS_OR_EQUAL

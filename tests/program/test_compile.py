@@ -1,5 +1,7 @@
 """Compiled functions: the same bits as eager ones, and what comes back."""
 
+import collections
+import copy
 import os
 import subprocess
 import sys
@@ -298,16 +300,78 @@ def test_what_cannot_be_a_program_is_refused_with_the_line(f, words):
         tg.compile(f)(np.array([1.0, 2.0]))
 
 
-def test_a_value_that_is_kept_outside_is_refused():
-    kept = []
+kept_in_a_global = None
+
+
+def keepers():
+    """Yield functions that keep a value, and how to look at what they keep."""
+    items, named, unique, queue = [], {}, set(), collections.deque()
+    holder = types.SimpleNamespace(value=None)
+    local = None
+
+    def in_a_list(x):
+        items.append(x * 2)  # kept
+
+    def in_a_dict(x):
+        named["a"] = x * 2  # kept
+
+    def in_a_set(x):
+        unique.add(x * 2)  # kept
+
+    def in_a_deque(x):
+        queue.append(x * 2)  # kept
+
+    def in_an_attribute(x):
+        holder.value = x * 2  # kept
+
+    def in_a_global(x):
+        global kept_in_a_global
+        kept_in_a_global = x * 2  # kept
+
+    def in_a_closure(x):
+        nonlocal local
+        local = x * 2  # kept
+
+    yield in_a_list, lambda: items
+    yield in_a_dict, lambda: named
+    yield in_a_set, lambda: unique
+    yield in_a_deque, lambda: queue
+    yield in_an_attribute, lambda: holder.value
+    yield in_a_global, lambda: kept_in_a_global
+    yield in_a_closure, lambda: local
+
+
+@pytest.mark.parametrize(("keep", "kept"), list(keepers()), ids=lambda f: f.__name__)
+def test_a_value_that_is_kept_outside_is_refused(keep, kept):
+    def f(x):
+        keep(x)
+        return np.sum(x)
+
+    with pytest.raises(TypeError, match=r"keeps a traced value in a variable(.|\n)*# kept"):
+        tg.compile(f)(np.ones(2))
+    assert not kept()
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_an_optimizers_step_inside_is_refused_with_what_to_write(kind):
+    net = nn.Dense(2, 1, rng=0)
+    optimizer = getattr(nn, kind)(net.parameters())
+    before = [p.data.copy() for p in net.parameters()]
 
     def f(x):
-        kept.append(x * 2)
-        return np.sum(kept[-1])
+        loss = np.sum(net(x))
+        loss.backward()
+        optimizer.step()  # this line
+        return loss
 
-    with pytest.raises(TypeError, match="keeps a traced value in a list"):
-        tg.compile(f)(np.ones(2))
-    assert kept == []
+    words = (
+        r"take it after the call, as in loss = step\(X, y\); optimizer.step\(\)(.|\n)*# this line"
+    )
+    with pytest.raises(tg.Untraceable, match=words):
+        tg.compile(f)(np.ones((3, 2), np.float32))
+    for p, array in zip(net.parameters(), before, strict=True):
+        assert same(p.data, array)
+        assert p.grad is None
 
 
 def test_a_hook_of_a_parameter_switches_programs_off_and_says_so_once():
@@ -417,6 +481,36 @@ def test_an_error_in_a_program_shows_its_line_and_the_users():
     assert "inverse = np.linalg.inv(x)  # the user's line" in shown.partition("recorded by")[2]
 
 
+def inverse_of(x):
+    return np.linalg.inv(x)  # a line inside
+
+
+def test_an_error_in_a_line_of_several_shows_all_their_lines():
+    def f(x):
+        y = inverse_of(x) * 2  # the line around it
+        return np.sum(y)
+
+    compiled = tg.compile(f)
+    compiled(np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        compiled(np.zeros((2, 2)))
+    (note,) = error.value.__notes__
+    assert note.index("# a line inside") < note.index("# the line around it")
+
+
+def test_an_error_in_the_line_that_returns_shows_the_users_line():
+    def f(x):
+        z = np.exp(x)
+        return np.sum(np.log(z - 1))  # whose rule divides
+
+    compiled = tg.compile(tg.grad(f))
+    compiled(np.ones(2))
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError) as error:
+        compiled(np.zeros(2))
+    assert "# whose rule divides" in error.value.__notes__[0]
+    assert compiled.program(np.ones(2)).source.endswith("    return 1.0 / (z - 1) * z\n")
+
+
 def test_random_numbers_of_a_declared_function_are_drawn_at_each_call():
     @tg.impure
     def noise(rng, shape):
@@ -447,3 +541,60 @@ def test_results_are_not_overwritten_and_threads_do_not_meet():
     for k, results in found.items():
         want = f.f(NETWORK[0] * k, *NETWORK[1:])
         assert all(same(want, got) for got in results)
+
+
+@pytest.mark.parametrize("transform", [tg.value_and_grad, tg.grad])
+def test_an_interpolation_in_a_table_of_constants(transform):
+    table = np.array([-1.0, 0.0, 2.0]), np.array([0.0, 1.0, 0.5])
+
+    def f(x):
+        return np.sum(np.interp(x, *table) ** 2)
+
+    assert_same(transform(f), *[(drawn(6, dtype=float, seed=i),) for i in range(3)])
+
+
+def test_a_checkpoint_computes_again_in_backward():
+    kept = tg.checkpoint(lambda a: np.sum(np.tanh(a) ** 2))
+    program = assert_same(
+        tg.value_and_grad(lambda a: kept(a) * 2), (drawn(4),), (drawn(4, seed=1),)
+    )
+    assert program.source.count("np.tanh(a)") == 2
+
+
+class Scaling:
+    """An object with a compiled method."""
+
+    factor = 2.0
+
+    def __init__(self):
+        self.weights = tg.Tensor(np.ones(3), requires_grad=True)
+
+    @tg.compile
+    def scaled(self, x):
+        return np.sum(x * self.factor * self.weights)
+
+
+def test_a_compiled_method_sees_its_objects_attributes():
+    a, x = Scaling(), np.arange(3.0)
+    assert a.scaled(x).item() == 6
+    a.factor = 3.0
+    assert a.scaled(x).item() == 9
+    a.weights.data *= 2
+    assert a.scaled(x).item() == 18
+    assert "def scaled(x, weights):" in a.scaled.program(x).source
+    b = copy.deepcopy(a)
+    b.factor = 1.0
+    assert (b.scaled(x).item(), a.scaled(x).item()) == (6, 18)
+
+
+def test_a_compiled_function_inside_another_is_watched_too():
+    inner = tg.compile(lambda x: x * scale)
+    outer = tg.compile(lambda x: inner(x) + 1)
+    global scale
+    x = np.arange(3.0)
+    assert same(outer(x), x * 2.0 + 1)
+    scale = 5.0
+    try:
+        assert same(outer(x), x * 5.0 + 1)
+    finally:
+        scale = 2.0

@@ -12,14 +12,18 @@ from tensorgrad.draw.document import encoded
 
 HERE = Path(__file__).parent
 
-# The viewer is compressed to a third of its size, and decompresses itself.
+# The viewer and the graphs are compressed to a quarter of their size, and decompress themselves.
 LOADER = """
-const text = document.getElementById("code").textContent;
-const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-new Response(unpacked).text().then((code) => {
+async function unpack(id) {
+  const element = document.getElementById(id);
+  if (!element) return;
+  const packed = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  element.textContent = await new Response(stream).text();
+}
+Promise.all(["graph", "other", "code"].map(unpack)).then(() => {
   const script = document.createElement("script");
-  script.textContent = code;
+  script.textContent = document.getElementById("code").textContent;
   document.head.append(script);
 });
 """
@@ -28,8 +32,9 @@ new Response(unpacked).text().then((code) => {
 def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str:
     """Write the page of a graph document; given an earlier one, it opens with their differences.
 
-    The embedded document contains no "<", so that no name can close its element. The content
-    security policy allows only the page's own style and scripts, by their hashes.
+    The content security policy allows only the page's own style and scripts, by their hashes. A
+    document may have `lines`, [{"text": "h = np.tanh(z)", "node": "n5"}, ...]: they stand beside
+    the graph, and a click on one selects its node (see side.js).
     """
     style, script, code = _page_source()
     parts = {
@@ -38,9 +43,9 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
         "<title>tensorgrad</title>": f"<title>{html.escape(document['title'])}</title>",
         "<!--STYLE-->": f"<style>{style}</style>",
         "<!--LOADER-->": f"<script>{LOADER}</script>",
-        "<!--CODE-->": _data("code", "text/plain", code),
-        "<!--GRAPH-->": _json("graph", document),
-        "<!--OTHER-->": "" if other is None else _json("other", other),
+        "<!--CODE-->": _data("code", code),
+        "<!--GRAPH-->": _data("graph", packed(encoded(document))),
+        "<!--OTHER-->": "" if other is None else _data("other", packed(encoded(other))),
     }
     text = (HERE / "index.html").read_text("utf-8")
     for mark, content in parts.items():  # no content contains a later mark
@@ -55,16 +60,17 @@ def _page_source() -> tuple[str, str, str]:
     style = (HERE / "style.css").read_text("utf-8")
     files = sorted(HERE.glob("*.js"), key=lambda file: (file.name == "main.js", file.name))
     script = '"use strict";\n' + "\n".join(file.read_text("utf-8") for file in files)
-    packed = gzip.compress(script.encode(), mtime=0)
-    return style, script, base64.b64encode(packed).decode()
+    return style, script, packed(script)
 
 
-def _json(name: str, document: dict[str, Any]) -> str:
-    return _data(name, "application/json", encoded(document).replace("<", "\\u003c"))
+def packed(text: str) -> str:
+    """Compress a text to letters that need no escape in HTML."""
+    # A name can contain a lone surrogate, but a file cannot.
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "replace"), mtime=0)).decode()
 
 
-def _data(name: str, kind: str, content: str) -> str:
-    return f'<script type="{kind}" id="{name}">{content}</script>'
+def _data(name: str, content: str) -> str:
+    return f'<script type="text/plain" id="{name}">{content}</script>'
 
 
 def _hash(text: str) -> str:

@@ -159,7 +159,7 @@ function diffPanel() {
     h(
       "ul",
       {},
-      ...nodes.slice(0, 40).map((node) => h("li", {}, entry(node))),
+      ...nodes.slice(0, 40).map((node) => h("li", {}, entry(node), h("small", {}, ` ${app.graph.tree.path[app.graph.moduleOf[node]] ?? ""}`))),
       nodes.length > 40 ? h("li", {}, `and ${nodes.length - 40} more`) : null,
     );
   const of = (kind) => app.graph.nodes.flatMap((_, i) => (app.diff.status[i] === kind ? [i] : []));

@@ -9,26 +9,29 @@ function drawScene(pen, app, zoom, window) {
       drawBox(pen, app, item, looks[i], zoom);
   });
   drawEdges(pen, app, zoom, window);
-  if (zoom < 0.16) return drawDots(pen, app, seen);
+  drawHovered(pen, app, zoom);
+  if (zoom < 0.16) return drawDots(pen, app, seen, zoom);
   scene.items.forEach((item, i) => {
     if (item.kind === BOX || !seen(item.x - 8, item.y - 8, item.w + 24, item.h + 24)) return;
     if (item.kind === NODE) drawNode(pen, app, item, looks[i], zoom);
     else drawClosed(pen, app, item, looks[i], zoom);
   });
-  if (zoom > 0.4) drawEdgeLabels(pen, app, seen);
+  if (zoom >= DETAIL) drawShapes(pen, app, seen);
+  if (zoom > 0.4) drawEdgeLabels(pen, app, seen, zoom);
 }
 
 // At a small scale, an item is a rectangle in the colour of its kind.
-function drawDots(pen, app, seen) {
+function drawDots(pen, app, seen, zoom) {
   const { scene, looks } = app;
   let [alpha, last] = [1, null];
+  const least = 1.6 / zoom;
   scene.items.forEach((item, i) => {
     if (item.kind === BOX || !seen(item.x, item.y, item.w, item.h)) return;
     const look = looks[i];
     const colour = dotColour(app, item, look);
     if (colour !== last) pen.fillStyle = last = colour;
     if (look.alpha !== alpha) pen.globalAlpha = alpha = look.alpha;
-    pen.fillRect(item.x, item.y, item.w, item.h);
+    pen.fillRect(item.x, item.y, Math.max(item.w, least), Math.max(item.h, least));
   });
   pen.globalAlpha = 1;
 }
@@ -39,7 +42,17 @@ function dotColour(app, item, look) {
   if (look.diff && look.diff !== "same") return colours[look.diff];
   if (look.heat !== undefined) return look.fill;
   const underway = app.state.step < app.graph.events.length;
-  return underway && look.gradient ? colours.gradient : look.stroke;
+  if (underway && look.gradient) return colours.gradient;
+  const op = item.kind === NODE && app.graph.nodes[item.of].op;
+  return op && !look.root ? hueOf(op) : look.stroke;
+}
+
+// In an overview, operations of one name have one colour.
+function hueOf(op) {
+  let sum = 0;
+  for (const letter of op) sum = (sum * 31 + letter.charCodeAt(0)) % 8191;
+  const dark = document.documentElement.dataset.theme === "dark";
+  return `hsl(${HUES[sum % HUES.length]} 45% ${dark ? 62 : 52}%)`;
 }
 
 function drawBox(pen, app, item, look, zoom) {
@@ -49,22 +62,26 @@ function drawBox(pen, app, item, look, zoom) {
   pen.strokeStyle = app.isSelected(item) ? colours.select : look.stroke;
   pen.lineWidth = app.isSelected(item) ? 2 : 1;
   pen.stroke();
-  if (zoom > 0.25) drawHeader(pen, app, item, "−");
+  if (HEADER * zoom >= 14) drawHeader(pen, app, item, "−", zoom);
 }
 
 // Draw the sign and the name of a module, at the same place open and closed, so that a click does not move them.
-function drawHeader(pen, app, item, sign) {
+function drawHeader(pen, app, item, sign, zoom) {
   const { title, name } = moduleLabel(app.graph, item.of);
+  if (zoom < DETAIL) return drawName(pen, `${sign} ${[name, title].filter(Boolean).join(" ")}`, item, zoom, HEADER);
   pen.strokeStyle = colours.muted;
   pen.lineWidth = 1;
-  outline(pen, "round", item.x + 9, item.y + 7, 13, 13, 3);
+  const [cx, cy] = [item.x + 16, item.y + 14];
+  outline(pen, "round", cx - 7, cy - 7, 14, 14, 3);
+  pen.moveTo(cx - 3.5, cy);
+  pen.lineTo(cx + 3.5, cy);
+  if (sign === "+") pen.moveTo(cx, cy - 3.5);
+  if (sign === "+") pen.lineTo(cx, cy + 3.5);
   pen.stroke();
-  pen.fillStyle = colours.ink;
   pen.textAlign = "left";
-  label(pen, sign, item.x + 11.6, item.y + 18, "title", colours.ink);
   let x = item.x + 29;
-  if (name) x += label(pen, name, x, item.y + 18, "name", colours.muted) + 6;
-  label(pen, title, x, item.y + 18, "title", colours.ink);
+  if (name) x += label(pen, name, x, item.y + 19, "name", colours.muted) + 6;
+  label(pen, title, x, item.y + 19, "title", colours.ink);
 }
 
 function drawClosed(pen, app, item, look, zoom) {
@@ -84,14 +101,14 @@ function drawClosed(pen, app, item, look, zoom) {
   pen.fillStyle = look.fill;
   pen.fill();
   pen.stroke();
-  if (zoom > 0.25) {
-    drawHeader(pen, app, item, "+");
+  if (item.h * zoom >= 14) drawHeader(pen, app, item, "+", zoom);
+  if (zoom >= DETAIL) {
     const { detail } = moduleLabel(app.graph, item.of);
     label(
       pen,
       app.heat.text(item) ?? detail,
       x + 12,
-      y + 39,
+      y + 42,
       "small",
       look.heat === undefined ? colours.muted : colours.ink,
     );
@@ -112,10 +129,11 @@ function drawNode(pen, app, item, look, zoom) {
   pen.fill();
   pen.strokeStyle = look.stroke;
   pen.lineWidth = 1.4;
-  if (look.dash) pen.setLineDash([4, 3]);
+  if (look.dash || look.copy) pen.setLineDash(look.copy ? [2, 3] : [4, 3]);
   pen.stroke();
-  if (look.dash) pen.setLineDash([]);
-  if (zoom > 0.25) drawNodeText(pen, app, item, look, node);
+  if (look.dash || look.copy) pen.setLineDash([]);
+  if (zoom >= DETAIL) drawNodeText(pen, app, item, look, node);
+  else if (h * zoom >= 14) drawName(pen, nodeLabel(node).title, item, zoom, h);
   if ((node.out_saved || node.residuals_saved) && zoom > 0.4) diamond(pen, x + w, y + h / 2, 4, colours.ink);
   drawMarks(pen, app, item, look);
   pen.globalAlpha = 1;
@@ -139,6 +157,33 @@ function drawGlow(pen, app, { x, y, w, h }) {
   pen.stroke();
 }
 
+// At a smaller scale, draw only the name of an item, as large as is legible, and cut it to the item's width.
+function drawName(pen, text, { x, y, w }, zoom, height) {
+  const size = Math.max(15, LEGIBLE / zoom);
+  const room = ((w - 8) / size) * 15;
+  let shown = text;
+  while (shown.length > 1 && textWidth(shown, "title") > room) shown = shown.slice(0, -1);
+  if (shown !== text) shown = `${shown.slice(0, -1)}…`;
+  pen.font = FONTS.title.replace("15px", `${size}px`);
+  pen.fillStyle = colours.ink;
+  pen.fillText(shown, x + 4, y + height / 2 + size * 0.36);
+  return undefined;
+}
+
+// Write the shape of each result where its edges leave it.
+function drawShapes(pen, app, seen) {
+  const { scene, graph } = app;
+  const done = new Set();
+  for (const { from, slots, path } of scene.edges) {
+    const item = scene.items[from];
+    if (done.has(from) || item.kind !== NODE || !item.tail) continue;
+    done.add(from);
+    const { shape } = graph.nodes[slots[0].source];
+    const [x, y] = scene.vertical ? [path[0] + 5, path[1] + 14] : [item.x + item.w + 6, path[1] - 5];
+    if (shape.length && seen(x, y - 14, 90, 18)) label(pen, shapeText(shape), x, y, "small", colours.muted);
+  }
+}
+
 function drawNodeText(pen, app, item, look, node) {
   const { x, y, w } = item;
   const { title, name, detail } = nodeLabel(node);
@@ -147,7 +192,8 @@ function drawNodeText(pen, app, item, look, node) {
   if (name) label(pen, name, x + inset + used + 7, y + 18, "name", colours.muted);
   pen.textAlign = "right";
   const right = x + w - (look.shape === "tag" || look.shape === "pill" ? 14 : 9);
-  label(pen, detail, right, y + 18, "small", look.heat === undefined ? colours.muted : colours.ink);
+  if (!shapeOnEdge(app.graph, item.of))
+    label(pen, detail, right, y + 18, "small", look.heat === undefined ? colours.muted : colours.ink);
   pen.textAlign = "left";
   let row = y + HEAD + 9;
   if (hasValueRow(node)) {
@@ -159,7 +205,7 @@ function drawNodeText(pen, app, item, look, node) {
   const text = look.gradient ? statsText(look.gradient, node.shape) : "·";
   const colour = look.heat === undefined ? colours.gradient : colours.ink; // readable on any heat colour
   label(pen, "∂", x + inset, row, "number", colour);
-  label(pen, text, x + inset + 12, row, "number", look.gradient ? colour : colours.muted);
+  label(pen, text, x + inset + 14, row, "number", look.gradient ? colour : colours.muted);
 }
 
 function label(pen, text, x, y, font, colour) {

@@ -10,6 +10,7 @@ function drawEdges(pen, app, zoom, window) {
   });
   const shown = groups.reduce((sum, group) => sum + group.length, 0);
   const coarse = shown > 2500;
+  if (coarse && zoom < 0.08) return; // an overview of the nodes
   const thin = Math.max(1.3, 0.7 / zoom);
   for (const kind of [DIM, PLAIN, LIT, FLOWED, NOW]) {
     if (!groups[kind].length) continue;
@@ -78,7 +79,8 @@ function pointOn(path, share) {
   return [point(0), point(1)];
 }
 
-function drawEdgeLabels(pen, app, seen) {
+function drawEdgeLabels(pen, app, seen, zoom) {
+  if (zoom < DETAIL) return;
   const { scene, graph, state } = app;
   for (const edge of scene.edges) {
     const [x, y] = pointOn(edge.path, 0.5);

@@ -1,4 +1,4 @@
-// Export of the current view as SVG or PNG, or of the graph as JSON.
+// Export of the whole graph, with its legend, as SVG, PNG or PDF, or as JSON.
 
 const TO_SVG = { textAlign: { left: "start", center: "middle", right: "end" } };
 
@@ -81,41 +81,144 @@ class SvgPen {
   }
 }
 
-function svgText() {
+const FRAME = 24; // around the saved picture
+const LEGEND_ROW = 22;
+
+// Return the whole picture's size with its legend, and a function that draws it with a pen.
+function picture(ground) {
+  const { width, height } = app.scene;
+  const rows = app.state.colour === "kind" ? legendRows() : [];
+  const most = Math.max(width, 420) + 2 * FRAME;
+  const places = [];
+  let [x, y] = [FRAME, height + 3 * FRAME];
+  for (const row of rows) {
+    const wide = 36 + textWidth(row[2], "small") + 18;
+    if (x + wide > most && x > FRAME) [x, y] = [FRAME, y + LEGEND_ROW];
+    places.push([row, x, y]);
+    x += wide;
+  }
+  const size = [most, rows.length ? y + FRAME : height + 2 * FRAME];
+  const paint = (pen, shift) => {
+    if (ground) {
+      pen.fillStyle = colours.page;
+      pen.fillRect(0, 0, ...size);
+    }
+    shift(FRAME, FRAME);
+    drawScene(pen, app, 1, [-FRAME, -FRAME, ...size]);
+    shift(-FRAME, -FRAME);
+    for (const [[kind, shape, text], left, top] of places) {
+      drawMark(pen, kind, shape, left, top);
+      label(pen, text, left + 36, top + 4, "small", colours.muted);
+    }
+  };
+  return { size, paint };
+}
+
+// Draw the sign of a legend's row.
+function drawMark(pen, kind, shape, x, y) {
+  const colour = { gradient: colours.gradient, bad: colours.bad, result: colours.result, parameter: colours.parameter, leaf: colours.leaf, added: colours.added, removed: colours.removed, changed: colours.changed }[kind] ?? colours.line;
+  pen.lineWidth = 1.4;
+  pen.strokeStyle = colour;
+  if (LETTERS[shape]) return label(pen, LETTERS[shape], x, y + 4, "small", kind === "gradient" ? colour : colours.ink);
+  if (shape === "diamond") return diamond(pen, x + 12, y, 4, colours.ink);
+  if (shape === "back") {
+    pen.beginPath();
+    pen.moveTo(x + 24, y);
+    pen.lineTo(x + 2, y);
+    pen.stroke();
+    pen.beginPath();
+    pen.fillStyle = colour;
+    arrow(pen, [x + 9, y, x + 8, y, x + 5, y, x + 2, y], false);
+    pen.fill();
+    return undefined;
+  }
+  if (["plus", "minus", "unequal", "warn"].includes(shape))
+    return badge(pen, x + 12, y, { plus: "+", minus: "−", unequal: "≠", warn: "!" }[shape], colour);
+  const card = { parameter: "parameter-card", leaf: "leaf-card", backward: "gradient-card" }[kind] ?? "card";
+  outline(pen, { double: "round", stack: "round" }[shape] ?? shape, x, y - 7, 24, 14, 4);
+  pen.fillStyle = colours[card];
+  pen.fill();
+  if (kind === "constant" || kind === "copy") pen.setLineDash(kind === "copy" ? [2, 3] : [4, 3]);
+  pen.stroke();
+  pen.setLineDash([]);
+  return undefined;
+}
+
+function svgText(ground = true) {
+  const { size, paint } = picture(ground);
   const pen = new SvgPen();
-  const [left, top, right, bottom] = seenWindow();
-  pen.fillStyle = colours.page;
-  pen.fillRect(left, top, right - left, bottom - top);
-  drawScene(pen, app, view.scale, seenWindow());
-  const picture = svg(
+  const groups = [];
+  paint(pen, (dx, dy) => {
+    groups.push(svg("g", groups.length === 1 ? { transform: `translate(${FRAME} ${FRAME})` } : {}, pen.parts));
+    pen.parts = [];
+    return [dx, dy];
+  });
+  const whole = svg(
     "svg",
     {
       xmlns: "http://www.w3.org/2000/svg",
-      width: Math.round(view.width),
-      height: Math.round(view.height),
-      viewBox: [left, top, right - left, bottom - top].join(" "),
+      width: Math.round(size[0]),
+      height: Math.round(size[1]),
+      viewBox: [0, 0, ...size].join(" "),
     },
     svg("title", {}, app.graph.doc.title),
-    pen.parts,
+    groups,
+    svg("g", {}, pen.parts),
   );
-  return new XMLSerializer().serializeToString(picture);
+  return new XMLSerializer().serializeToString(whole);
 }
 
-function pngBlob() {
+// Draw the whole graph on a canvas, twice as large as on the screen unless browsers would refuse that size.
+function pictureCanvas(ground) {
+  const { size, paint } = picture(ground);
+  const scale = Math.min(2, 8000 / Math.max(...size));
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [2 * view.width, 2 * view.height];
+  [canvas.width, canvas.height] = size.map((n) => Math.ceil(n * scale));
   const pen = canvas.getContext("2d");
-  pen.fillStyle = colours.page;
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.setTransform(2 * view.scale, 0, 0, 2 * view.scale, 2 * view.x, 2 * view.y);
-  drawScene(pen, app, view.scale, seenWindow());
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  pen.scale(scale, scale);
+  paint(pen, (dx, dy) => pen.translate(dx, dy));
+  return { canvas, size };
 }
 
-async function exportAs(format) {
+const pngBlob = (ground) =>
+  new Promise((resolve) => pictureCanvas(ground).canvas.toBlob(resolve, "image/png"));
+
+// Write a PDF of one page that holds the picture as a JPEG.
+function pdfBlob() {
+  const { canvas, size } = pictureCanvas(true);
+  const image = Uint8Array.from(atob(canvas.toDataURL("image/jpeg", 0.95).split(",")[1]), (c) => c.charCodeAt(0));
+  const [w, height] = size.map((n) => (0.75 * n).toFixed(2)); // points of 1/72 inch
+  const draw = `q ${w} 0 0 ${height} 0 0 cm /I Do Q`;
+  const bodies = [
+    ["<</Type/Catalog/Pages 2 0 R>>"],
+    ["<</Type/Pages/Kids[3 0 R]/Count 1>>"],
+    [`<</Type/Page/Parent 2 0 R/MediaBox[0 0 ${w} ${height}]/Contents 4 0 R/Resources<</XObject<</I 5 0 R>>>>>>`],
+    [`<</Length ${draw.length}>>stream\n${draw}\nendstream`],
+    [
+      `<</Type/XObject/Subtype/Image/Width ${canvas.width}/Height ${canvas.height}/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode/Length ${image.length}>>stream\n`,
+      image,
+      "\nendstream",
+    ],
+  ];
+  const parts = ["%PDF-1.4\n"];
+  const length = () => parts.reduce((sum, part) => sum + part.length, 0);
+  const offsets = bodies.map((body, k) => {
+    const at = length();
+    parts.push(`${k + 1} 0 obj\n`, ...body, "\nendobj\n");
+    return at;
+  });
+  const table = length();
+  const rows = offsets.map((at) => `${String(at).padStart(10, "0")} 00000 n \n`).join("");
+  parts.push(`xref\n0 6\n0000000000 65535 f \n${rows}trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n${table}\n%%EOF\n`);
+  return new Blob(parts, { type: "application/pdf" });
+}
+
+async function exportAs(choice) {
+  const [format, clear] = choice.split(" ");
   const blob = {
-    svg: () => new Blob([svgText()], { type: "image/svg+xml" }),
-    png: pngBlob,
+    svg: () => new Blob([svgText(!clear)], { type: "image/svg+xml" }),
+    png: () => pngBlob(!clear),
+    pdf: pdfBlob,
     json: () => new Blob([$("graph").textContent], { type: "application/json" }),
   }[format];
   const anchor = h("a", { href: URL.createObjectURL(await blob()), download: `graph.${format}` });

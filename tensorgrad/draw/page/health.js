@@ -1,6 +1,7 @@
 // Probable problems in values and gradients, found by fixed thresholds. A healthy network has none.
 
 const DEAD = 0.95; // fraction of a ReLU's outputs that are 0
+const DEAD_UNITS = 0.25; // fraction of a ReLU's units that are 0 for every input
 const SATURATED = 0.9; // fraction of a sigmoid's or tanh's outputs within 1 % of its bounds
 const VANISHING = 1e-5; // relative to the largest root mean square among the gradients of parameters and inputs
 const EXPLODING = 1e3; // root mean square of the gradient of a parameter or input
@@ -11,6 +12,7 @@ const TROUBLES = {
   firstgradient: "NaN or ∞ first appears in a gradient here",
   nonfinitegradient: "NaN or ∞ in the gradient",
   dead: "dead ReLU: nearly all outputs are 0",
+  units: "dead units: 0 for every input",
   saturated: "saturated: nearly all outputs are at the bounds",
   unused: "unused parameter: no gradient reaches it",
   zero: "zero gradient: every element is 0",
@@ -61,6 +63,7 @@ function markValue(graph, i, node, mark) {
   const clips = node.op === "maximum" && node.inputs.some((input) => Number(input.text) === 0);
   if ((node.op === "relu" || clips) && value.size > 1 && value.zeros >= DEAD * value.size)
     mark(i, "dead");
+  else if ((node.op === "relu" || clips) && value.dead > DEAD_UNITS * node.shape.at(-1)) mark(i, "units");
   const range = { sigmoid: [0, 1], tanh: [-1, 1] }[node.op];
   if (range && value.size > 1 && shareAtBounds(value, range) >= SATURATED) mark(i, "saturated");
 }

@@ -44,26 +44,35 @@ const hasHeat = (graph, colour) =>
 function legend() {
   const { colour } = app.state;
   if (colour !== "kind") return heatLegend(colour);
-  const present = new Set(app.graph.nodes.map((node) => node.kind));
+  return legendRows().map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
+}
+
+// Return the marks that this graph has, with what each means: the class and shape of its glyph, and the words.
+function legendRows() {
+  const { graph } = app;
+  const has = (test) => graph.nodes.some(test);
+  const shownStats = (stats) => stats && !(stats.size <= 4) && stats.mean !== null && stats.min !== stats.max;
   const rows = [
-    ["op", "round", "Operation"],
-    ["parameter", "tag", "Parameter"],
-    ["leaf", "pill", "Input that has a gradient"],
-    ["constant", "cut", "Constant"],
-  ].filter(([kind]) => present.has(kind));
-  rows.push(["result", "double", "Result"]);
-  if (app.graph.modules.length) rows.push(["module", "stack", "Closed module"]);
-  rows.push(["saved", "diamond", "Value saved for backward"]);
-  if (app.graph.backwardAt < app.graph.events.length)
-    rows.push(["gradient", "back", "Gradient, flowing back"]);
-  if (app.diff)
-    rows.push(
-      ["added", "plus", "Added"],
-      ["removed", "minus", "Removed"],
-      ["changed", "unequal", "Changed"],
-    );
-  if (app.health.list.length) rows.push(["bad", "warn", "Possible problem"]);
-  return rows.map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
+    ["op", "round", "Operation", has((node) => node.kind === "op")],
+    ["backward", "round", "Operation of a backward pass", has((node) => node.in_backward)],
+    ["parameter", "tag", "Parameter", has((node) => node.kind === "parameter")],
+    ["leaf", "pill", "Input that has a gradient", has((node) => node.kind === "leaf")],
+    ["constant", "cut", "Constant", has((node) => node.kind === "constant")],
+    ["result", "double", "Result", graph.roots.length],
+    ["module", "stack", "Closed module; ×N: repeated", graph.modules.length],
+    ["copy", "round", "Drawn again beside its use", app.scene?.items.some((item) => item.copy)],
+    ["saved", "diamond", "Value saved for backward", has((node) => node.out_saved || node.inputs.some((input) => input.saved))],
+    ["gradient", "back", "Gradient, flowing back", graph.backwardAt < graph.events.length],
+    ["gradient", "partial", "Gradient (the result's derivative)", has((node) => node.grad)],
+    ["text", "pm", "Mean ± standard deviation", has((node) => shownStats(node.value) || shownStats(node.grad))],
+    ["text", "dims", "Shape", has((node) => node.shape.length)],
+    ["text", "inf", "Number of infinite or NaN elements", has((node) => isBad(node.value) || isBad(node.grad))],
+    ["added", "plus", "Added", app.diff],
+    ["removed", "minus", "Removed", app.diff],
+    ["changed", "unequal", "Changed", app.diff],
+    ["bad", "warn", "Possible problem", app.health.list.length],
+  ];
+  return rows.filter((row) => row[3]);
 }
 
 const GLYPHS = {
@@ -80,8 +89,13 @@ const GLYPHS = {
   unequal: "M6 5h10M6 9h10M13 2l-4 10",
   warn: "M11 1l8 12H3z",
 };
+const LETTERS = { partial: "∂", pm: "±", dims: "2×3", inf: "80 ∞" }; // marks that are text
 
 const glyph = (shape, kind) =>
+  LETTERS[shape]
+    ? h("b", { class: `letters ${kind}` }, LETTERS[shape])
+    : pathGlyph(shape, kind);
+const pathGlyph = (shape, kind) =>
   svg(
     "svg",
     { viewBox: "0 0 22 14", class: `glyph ${kind}`, "aria-hidden": "true" },
@@ -109,6 +123,7 @@ function heatLegend(colour) {
   ];
 }
 
-const nodeTitle = (node) => [node.op, node.name].filter(Boolean).join(" ") || node.kind;
+const nodeTitle = (node) =>
+  [node.op, node.path && node.name ? `${node.path}.${node.name}` : node.name].filter(Boolean).join(" ") || node.kind;
 const moduleTitle = (m) =>
   [app.graph.modules[m].name, app.graph.modules[m].kind].filter(Boolean).join(" ");

@@ -15,7 +15,7 @@ const KEYS = [
   ["+ − 0", "zoom in, out, fit"],
   ["Shift+arrows", "pan"],
   ["h", "colour by kind, time, bytes"],
-  ["o", "outline"],
+  ["o v", "outline; panel"],
   ["t", "dark or light"],
   ["Esc", "clear selection and search"],
 ];
@@ -88,6 +88,7 @@ function act(key, shift) {
     0: fit,
     h: nextColour,
     o: toggleOutline,
+    v: togglePanel,
     t: toggleTheme,
     Escape: () => set({ node: null, trace: null, query: "" }),
   }[key];
@@ -157,6 +158,13 @@ function nextColour() {
 
 function toggleTheme() {
   set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" });
+}
+
+function togglePanel() {
+  const panel = $("aside");
+  panel.hidden = !panel.hidden;
+  $("show-panel").setAttribute("aria-expanded", String(!panel.hidden));
+  resize();
 }
 
 function toggleOutline() {

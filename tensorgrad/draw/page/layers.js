@@ -2,9 +2,9 @@
 // Vertices are `{ du, dv, pin }` (pin -1: in the first layer, 1: in the last), edges `{ a, b, oa, ob, weight }` with
 // the offsets along v of their ends. Without recursion, for graphs of any depth.
 
-const LAYER_GAP = 42;
+const LAYER_GAP = 40;
 const DUMMY_HEIGHT = 7;
-const ROW_GAP = 46;
+const ROW_GAP = 44;
 
 function layered(vertices, edges, shape) {
   const level = { n: vertices.length, du: [], dv: [], layer: [] };

@@ -18,13 +18,20 @@ function layoutScene(graph, scene, sizes, direction) {
   const hops = scene.edges.map((edge) => route(graph, scene, levels, depth, edge));
   const boxes = [...levels.keys()].sort((a, b) => (depth[b] ?? -1) - (depth[a] ?? -1));
   for (const box of boxes)
-    arrange(scene, levels, box, vertical, sizes, depth[box] > 0 ? 3600 : 1500);
+    arrange(scene, levels, box, vertical, sizes, stageShape(vertical));
   placeInside(scene, levels, boxes.reverse(), vertical);
   joinPaths(scene, levels, hops, vertical);
   const root = levels.get(-1);
   scene.width = vertical ? root.box.dv : root.box.du;
   scene.height = vertical ? root.box.du : root.box.dv;
   scene.vertical = vertical;
+}
+
+// Return the shape that a picture is to fill: rows are made from the length on at which text would become too small.
+function stageShape(vertical) {
+  const [width, height] = stageSize();
+  const [u, v] = vertical ? [height, width] : [width, height];
+  return { longest: u, aspect: u / v };
 }
 
 const newLevel = () => ({ vertices: [], byKey: new Map(), edges: [], byEnds: new Map() });
@@ -104,18 +111,19 @@ function slotShift(sources, slot) {
 
 // Lay out one box, in rows if it is too long to be readable, and set its size and the positions of its items and
 // ports.
-function arrange(scene, levels, box, vertical, sizes, longest) {
+function arrange(scene, levels, box, vertical, sizes, shape) {
   const level = levels.get(box);
   for (const vertex of level.vertices) {
     if (vertex.pin) continue;
     const item = scene.items[vertex.item];
     [vertex.du, vertex.dv] = vertical ? [item.h, item.w] : [item.w, item.h];
+    vertex.tail = vertical ? 0 : (item.tail ?? 0);
   }
   const shift = (end) => (typeof end === "object" ? portShift(levels.get(end.box), end) : end);
   const edges = level.edges.map(({ a, b, oa, ob, weight }) => {
     return { a, b, oa: shift(oa), ob: shift(ob), weight, back: false };
   });
-  level.plan = layered(level.vertices, edges, { longest, aspect: vertical ? 0.7 : 1.5 });
+  level.plan = layered(level.vertices, edges, shape);
   const has = (pin) => level.vertices.some((vertex) => vertex.pin === pin);
   const inset = box < 0 ? 0 : PAD;
   level.u = has(-1) ? 0 : inset;
@@ -152,6 +160,7 @@ function placeInside(scene, levels, boxes, vertical) {
       const u = level.origin[0] + level.plan.u[i] - vertex.du / 2;
       const v = level.origin[1] + level.plan.v[i] - vertex.dv / 2;
       [item.x, item.y] = vertical ? [v, u] : [u, v];
+      item.column = level.plan.layer[i];
     });
   }
 }

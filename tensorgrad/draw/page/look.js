@@ -26,6 +26,7 @@ const COLOURS = [
   "heat-low",
   "heat-high",
 ];
+const HUES = [212, 28, 160, 280, 48, 340, 95, 190]; // of operations in an overview, by name
 const PLAIN = 0;
 const FLOWED = 1;
 const NOW = 2;
@@ -66,6 +67,7 @@ function lookAt(app) {
       look.marks = app.health.byNode.get(i);
       look.diff = app.diff?.status[i];
       look.now = i === present;
+      look.copy = item.copy;
       if (look.diff === "removed") Object.assign(look, { stroke: colours.removed, dash: true });
     } else if (item.kind === CLOSED) {
       const all = app.membersOf(item.of);
@@ -105,7 +107,8 @@ function baseLook(graph, item) {
     return { shape: "pill", fill: colours["leaf-card"], stroke: colours.leaf, root };
   if (kind === "constant")
     return { shape: "cut", fill: colours.page, stroke: colours.muted, dash: true, root };
-  return { shape: "round", fill: colours.card, stroke: root ? colours.result : colours.line, root };
+  const fill = graph.nodes[item.of].in_backward ? colours["gradient-card"] : colours.card;
+  return { shape: "round", fill, stroke: root ? colours.result : colours.line, root };
 }
 
 // Colour the edges over which a gradient has flowed back, and highlight that of the current event.
@@ -115,7 +118,7 @@ function lookAtEdges(app, mask) {
   const event = graph.events[state.step - 1];
   app.nowEdge = -1;
   for (let k = graph.backwardAt; k < state.step; k++) {
-    const e = app.edgeOfEvent(k);
+    const e = graph.events[k].type === "backward" ? app.edgeOfEvent(k) : -1;
     if (e >= 0) kinds[e] = FLOWED;
   }
   if (event?.type === "backward") app.nowEdge = app.edgeOfEvent(state.step - 1);

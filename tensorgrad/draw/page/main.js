@@ -13,6 +13,7 @@ function refreshTools() {
         : `${state.hit + 1} of ${length}`
       : "no hits";
   $("next").disabled = $("previous").disabled = !length;
+  $("next").hidden = $("previous").hidden = !state.query;
   const troubles = app.health.list.length;
   $("health").hidden = !troubles;
   $("health").textContent = `▲ ${counted(troubles, "warning")}`;
@@ -37,6 +38,8 @@ function addTools() {
   on("health", "click", () => set({ node: null }));
   on("theme", "click", toggleTheme);
   on("show-outline", "click", toggleOutline);
+  on("show-panel", "click", togglePanel);
+  on("close-panel", "click", togglePanel);
   on("export", "change", () => {
     exportAs($("export").value);
     $("export").value = "";
@@ -82,11 +85,10 @@ function start() {
   addTools();
   addPointer();
   const asked = readLink(location.hash);
-  resize();
   set({ theme: null, query: "", open: app.state.open, ...asked });
   if ($("other")) compareWith(JSON.parse($("other").textContent));
-  resize();
-  fit();
+  if (window.innerHeight < 480) togglePanel(); // the graph needs all the room
+  fit({ legible: true });
   if (asked.node) {
     const item = selectedItem();
     if (item) reveal(item);

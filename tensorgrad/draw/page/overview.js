@@ -36,6 +36,7 @@ function overview() {
       ["Operations", String(count("op"))],
       ["Parameters", String(count("parameter"))],
       ["Inputs", String(count("leaf"))],
+      ["Constants", String(count("constant"))],
       ["Modules", String(graph.modules.length)],
       ["Events", traced ? String(traced) : null],
     ]),

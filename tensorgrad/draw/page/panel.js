@@ -50,6 +50,7 @@ function nodePanel(i) {
           .join(", "),
       ],
       ["Saved", savedText(node)],
+      ["Dead units", node.op && node.value?.dead ? `${node.value.dead} of ${node.shape.at(-1)}` : null],
       ["Forward", node.forward_seconds != null ? secondsText(node.forward_seconds) : null],
       ["Backward", node.backward_seconds != null ? secondsText(node.backward_seconds) : null],
     ]),

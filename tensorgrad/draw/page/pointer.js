@@ -1,4 +1,5 @@
-// The pointer: drag to pan, wheel or two fingers to zoom, click to select, open and close.
+// The pointer: drag to pan, wheel or two fingers to zoom, click to select, open and close. Before the first click the
+// wheel belongs to the document around the page, unless Ctrl is held.
 
 function addPointer() {
   const stage = $("canvas");
@@ -9,6 +10,7 @@ function addPointer() {
     return { span: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
   };
   stage.addEventListener("pointerdown", (event) => {
+    view.active = true;
     if (!held.size) moved = 0;
     held.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     stage.setPointerCapture(event.pointerId);
@@ -17,9 +19,11 @@ function addPointer() {
     const before = held.get(event.pointerId);
     const now = { x: event.offsetX, y: event.offsetY };
     if (!before) {
-      stage.style.cursor = itemAt(now.x, now.y) ? "pointer" : "grab";
-      return;
+      const item = itemAt(now.x, now.y);
+      stage.style.cursor = item ? "pointer" : "grab";
+      return hover(item, now.x, now.y);
     }
+    hover(null);
     moved += Math.abs(now.x - before.x) + Math.abs(now.y - before.y);
     const pinch = held.size === 2 ? apart() : null;
     held.set(event.pointerId, now);
@@ -28,7 +32,9 @@ function addPointer() {
       panBy(x - pinch.x, y - pinch.y);
       zoomBy(span / pinch.span, x, y);
     } else panBy(now.x - before.x, now.y - before.y);
+    return undefined;
   });
+  stage.addEventListener("pointerleave", () => hover(null));
   stage.addEventListener("pointerup", (event) => {
     if (held.size === 1 && moved < 5) click(itemAt(event.offsetX, event.offsetY), event);
     held.delete(event.pointerId);
@@ -41,13 +47,16 @@ function addPointer() {
   stage.addEventListener(
     "wheel",
     (event) => {
+      if (!view.active && !event.ctrlKey) return; // the wheel scrolls the document around the page
       event.preventDefault();
+      hover(null);
       if (event.ctrlKey || !event.shiftKey)
         zoomBy(Math.exp(-event.deltaY * 0.0015), event.offsetX, event.offsetY);
       else panBy(-event.deltaX - event.deltaY, 0);
     },
     { passive: false },
   );
+  window.addEventListener("blur", () => (view.active = false));
   const mini = $("minimap");
   const go = (event) => {
     if (!event.buttons) return;

@@ -9,7 +9,7 @@ function readDocument(raw) {
   const stats = (raw.stats ?? []).map(wholeStats);
   const at = (index) => (index === undefined ? null : stats[index]);
   const { sources = [], formulas = {} } = raw;
-  return {
+  return withRepeats({
     title: raw.title ?? "Graph",
     direction: raw.direction ?? "LR",
     depth: raw.depth ?? null,
@@ -35,7 +35,8 @@ function readDocument(raw) {
       grad: at(event.grad),
       value: at(event.value),
     })),
-  };
+    lines: raw.lines ?? null,
+  });
 }
 
 // Restore counts that are 0 and the statistics of a single number.

@@ -7,7 +7,7 @@ function placeAlong(level, layers, vertices, shape) {
   const lines = layers.map((layer) => layer.reduce((sum, i) => sum + linksOf(level.down, i), 0));
   const space = layers.map(
     (layer, l) =>
-      LAYER_GAP + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)),
+      Math.max(LAYER_GAP, tailOf(vertices, layer) + 22) + Math.min(60, 5 * Math.sqrt(lines[l])) + Math.min(2000, 0.2 * rise(level, layer)),
   );
   const height = layers.map((layer) => {
     const [low, high] = extent(level, layer);
@@ -49,6 +49,9 @@ function placeAlong(level, layers, vertices, shape) {
   });
 }
 
+// Return the width of the widest shape that stands on an edge from a layer.
+const tailOf = (vertices, layer) =>
+  layer.reduce((most, i) => Math.max(most, vertices[i]?.tail ?? 0), 0);
 const linksOf = ({ first }, i) => first[i + 1] - first[i];
 
 // Return the mean distance that edges from a layer go across; more space keeps long ones from being steep.
@@ -80,12 +83,12 @@ function chooseRows(width, space, lines, height, { longest, aspect }) {
   if (total < longest || width.length < 3) return best;
   const typical = height.reduce((sum, h) => sum + h, 0) / height.length + ROW_GAP;
   const likely = Math.round(Math.sqrt(total / typical / aspect));
-  const counts = new Set([1, 2, 3, 4, 5, likely - 1, likely, likely + 1]);
+  const counts = new Set([1, 2, 3, 4, 5, 6, 7, 8, likely - 1, likely, likely + 1]);
   let most = 0;
   for (const count of [...counts].filter((n) => n > 0).sort((a, b) => a - b)) {
     const row = breakRows(width, space, lines, total / count);
     const scale = shownAt(width, space, height, row, aspect);
-    if (scale <= 1.1 * most) continue;
+    if (scale <= 1.03 * most) continue;
     most = scale;
     best = row;
   }

@@ -2,13 +2,15 @@
 
 const FONT = 'system-ui, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif';
 const FONTS = {
-  title: `600 13px ${FONT}`,
-  name: `500 12px ${FONT}`,
-  small: `11px ${FONT}`,
-  number: '11px ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace',
+  title: `600 15px ${FONT}`,
+  name: `500 14px ${FONT}`,
+  small: `13px ${FONT}`,
+  number: '13px ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace',
 };
-const ROW = 15;
-const HEAD = 27;
+const ROW = 17;
+const HEAD = 29;
+const LEGIBLE = 11; // the smallest text on the screen in pixels; smaller text is not drawn
+const DETAIL = LEGIBLE / 13; // the smallest scale at which all text of a node is drawn
 
 const ruler = document.createElement("canvas").getContext("2d");
 const widths = new Map();
@@ -30,11 +32,24 @@ const clipText = (text, most) => {
 };
 
 function nodeLabel(node) {
-  const title = node.op ?? node.name ?? node.kind;
-  const texts = node.inputs.flatMap((input) => shortText(input.text)).join(", ");
-  const name = node.op ? [texts, node.name].filter(Boolean).join("  ") : "";
+  const title = node.op ?? ([node.path, node.name].filter(Boolean).join(".") || node.kind);
+  const name = node.op ? [plainArguments(node), node.name].filter(Boolean).join("  ") : "";
   return { title: clipText(title, 28), name: clipText(name, 24), detail: shapeText(node.shape) };
 }
+
+const SYMBOLS = { add: "+", subtract: "−", multiply: "×", divide: "/", power: "^", matmul: "@", remainder: "%" };
+
+// Return the numbers and indices among the operands, in their order, as in 10 / · and · / 10.
+function plainArguments(node) {
+  const texts = node.inputs.map((input) => shortText(input.text)[0] ?? "·");
+  if (texts.every((text) => text === "·")) return "";
+  if (texts.length === 2 && SYMBOLS[node.op]) return texts.join(` ${SYMBOLS[node.op]} `);
+  if (node.op === "take") return `[${texts[1].replace(/^\((.*?),?\)$/, "$1")}]`;
+  return texts.filter((text) => text !== "·").join(", ");
+}
+
+// The shape of a result stands on the edges that leave it; that of anything else stands on the node.
+const shapeOnEdge = (graph, i) => graph.nodes[i].kind === "op" && graph.consumers[i].length > 0;
 
 // Return the text of a number, index or shape, which is part of the label and has no node.
 function shortText(text) {
@@ -62,16 +77,28 @@ function itemSize(graph, item) {
     const { title, name, detail } = moduleLabel(graph, item.of);
     const head = textWidth(title, "title") + textWidth(name, "name");
     if (item.kind === BOX) return { w: head + 70, h: HEADER };
-    return { w: Math.ceil(Math.max(120, head + 62, textWidth(detail, "small") + 30)), h: 50 };
+    return { w: Math.ceil(Math.max(120, head + 62, textWidth(detail, "small") + 30)), h: 54 };
   }
   const node = graph.nodes[item.of];
   const { title, name, detail } = nodeLabel(node);
-  const head = textWidth(title, "title") + textWidth(name, "name") + textWidth(detail, "small");
+  const onEdge = shapeOnEdge(graph, item.of);
+  const shape = textWidth(detail, "small");
+  const head = textWidth(title, "title") + textWidth(name, "name") + (onEdge ? 0 : shape + 10);
   const rows = hasValueRow(node) + hasGradRow(graph, item.of);
-  const many = rows && node.shape.length;
-  const least = many ? 158 : rows ? 96 : 56;
+  const values = Math.ceil(valueWidth(graph, item.of, node));
   return {
-    w: Math.ceil(Math.max(least, head + (name ? 40 : 32))),
+    w: Math.ceil(Math.max(rows ? 76 : 56, values, head + (name ? 32 : 24))),
     h: HEAD + rows * ROW + (rows ? 6 : 0),
+    tail: onEdge ? shape : 0,
   };
+}
+
+// Return the width that a node's numbers need: exactly at the last event, and about as much at the others.
+function valueWidth(graph, i, node) {
+  if (!hasValueRow(node) && !hasGradRow(graph, i)) return 0;
+  const size = node.shape.reduce((product, n) => product * n, 1);
+  const value = textWidth(statsText(node.value, node.shape), "number");
+  const grad = textWidth(statsText(node.grad, node.shape), "number") + 14;
+  const typical = size === 1 ? 52 : size > 4 ? 128 : 0;
+  return Math.max(value, grad, typical) + 24;
 }

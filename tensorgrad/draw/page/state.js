@@ -43,6 +43,11 @@ function openDocument(doc) {
   const graph = makeGraph(doc);
   app.health = findTrouble(graph);
   showGraph(graph);
+  $("stepper").hidden = !graph.events.length;
+  fillSide();
+  $("legend").replaceChildren(...legend());
+  const stage = $("stage").getBoundingClientRect();
+  [view.width, view.height] = [stage.width, stage.height];
   app.state.step = app.graph.events.length;
   app.state.open = openAtFirst(app.graph);
 }
@@ -77,6 +82,7 @@ function set(changes, { keep = null } = {}) {
   const one = state.step - before.step === 1;
   if (one && app.nowEdge >= 0 && !stillness()) view.pulse = performance.now();
   refreshPanel();
+  refreshSide();
   refreshStepper();
   refreshOutline("open" in changes);
   refreshTools();

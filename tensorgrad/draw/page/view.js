@@ -1,6 +1,6 @@
 // The view of the scene: pan, zoom, fit, the item under the pointer, and the scheduling of drawing.
 
-const view = { x: 0, y: 0, scale: 1, width: 0, height: 0, queued: false, pulse: 0 };
+const view = { x: 0, y: 0, scale: 1, width: 0, height: 0, queued: false, pulse: 0, touched: false };
 
 function draw() {
   if (!view.queued) requestAnimationFrame(drawNow);
@@ -17,8 +17,10 @@ function drawNow(time) {
   if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
+  const shown = overviewImage(ratio);
+  if (shown) pen.drawImage(shown, view.x - PAD, view.y - PAD, shown.width / ratio, shown.height / ratio);
   pen.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * view.x, ratio * view.y);
-  drawScene(pen, app, scale, seenWindow());
+  if (!shown) drawScene(pen, app, scale, seenWindow());
   if (view.pulse) {
     const share = (time - view.pulse) / PULSE;
     if (share < 1) drawPulse(pen, app, Math.max(0, share));
@@ -28,33 +30,69 @@ function drawNow(time) {
   drawMinimap();
 }
 
+// Return an image of a large scene that is shown small, so that moving it draws nothing again; null for other scenes.
+function overviewImage(ratio) {
+  const { looks, scene, hover } = app;
+  const { scale, overview: last } = view;
+  const size = [scene.width, scene.height].map((n) => Math.ceil(ratio * (n * scale + 2 * PAD)));
+  if (scale >= 0.16 || scene.items.length < 1500 || size[0] * size[1] > 2e7) return null;
+  if (last?.looks === looks && last.scale === scale && last.ratio === ratio && last.hover === hover)
+    return last.image;
+  const image = document.createElement("canvas");
+  [image.width, image.height] = size;
+  const pen = image.getContext("2d");
+  pen.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * PAD, ratio * PAD);
+  drawScene(pen, app, scale, [-Infinity, -Infinity, Infinity, Infinity]);
+  view.overview = { looks, scale, ratio, hover, image };
+  return image;
+}
+
 // Return the visible part of the scene: left, top, right, bottom.
 function seenWindow() {
   const { x, y, scale, width, height } = view;
   return [-x / scale, -y / scale, (width - x) / scale, (height - y) / scale];
 }
 
+const MARGIN = 26; // around a picture that is fitted into the view
+
+// Return the width and height for a picture; a page that is not shown yet has none, and assumes a usual window.
+const stageSize = () => [
+  Math.max(120, (view.width || 960) - 2 * MARGIN),
+  Math.max(120, (view.height || 620) - 2 * MARGIN),
+];
+
+// Follow the size of the stage: lay out again for another shape, and fit again unless the reader has moved the picture.
 function resize() {
   const box = $("stage").getBoundingClientRect();
+  if (box.width === view.width && box.height === view.height) return;
+  const first = !view.width && box.width > 0;
   [view.width, view.height] = [box.width, box.height];
-  draw();
+  if (!app.scene || !box.width) return;
+  if (view.touched) return draw();
+  if (first) app.state.open = openAtFirst(app.graph);
+  if (first || app.scene.items.length < 600) set({ open: app.state.open });
+  fit();
 }
 
-function fit() {
+const fittingScale = ({ width, height }) => {
+  const [w, h] = stageSize();
+  return Math.min(w / width, h / height, 1.5);
+};
+
+// Show all of the picture or, at the opening of a small one, its first part at a legible scale.
+function fit({ legible = false } = {}) {
   const { width, height } = app.scene;
-  const margin = 40;
-  const scale = Math.min(
-    (view.width - 2 * margin) / width,
-    (view.height - 2 * margin) / height,
-    1.25,
-  );
-  view.scale = Math.max(scale, 0.002);
-  view.x = (view.width - width * view.scale) / 2;
-  view.y = (view.height - height * view.scale) / 2;
+  const small = legible && app.scene.items.length <= 40;
+  view.scale = Math.max(fittingScale(app.scene), small ? DETAIL : 0.002);
+  const place = (room, size) => (size * view.scale > room ? MARGIN : (room - size * view.scale) / 2);
+  view.x = place(view.width, width);
+  view.y = place(view.height, height);
+  view.touched = false;
   draw();
 }
 
 function zoomBy(factor, cx = view.width / 2, cy = view.height / 2) {
+  view.touched = true;
   const scale = Math.min(4, Math.max(0.002, view.scale * factor));
   const real = scale / view.scale;
   view.x = cx - (cx - view.x) * real;
@@ -64,6 +102,7 @@ function zoomBy(factor, cx = view.width / 2, cy = view.height / 2) {
 }
 
 function panBy(dx, dy) {
+  view.touched = true;
   view.x += dx;
   view.y += dy;
   draw();
@@ -75,7 +114,8 @@ function reveal(item) {
   const inside =
     item.x > left && item.y > top && item.x + item.w < right && item.y + item.h < bottom;
   if (inside && view.scale > 0.5) return draw();
-  view.scale = Math.max(view.scale, 0.8);
+  view.touched = true;
+  view.scale = Math.max(view.scale, DETAIL);
   view.x = view.width / 2 - (item.x + item.w / 2) * view.scale;
   view.y = view.height / 2 - (item.y + Math.min(item.h, view.height) / 2) * view.scale;
   return draw();
