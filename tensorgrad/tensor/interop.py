@@ -72,6 +72,13 @@ class Interop(TensorBase):
         """Return the value as NumPy's."""
         return as_ndarray(self._value) if is_foreign(type(self._value)) else self._value
 
+    def _numbers(self) -> str:
+        """Return the numbers as text, or what another library says of its array."""
+        if is_foreign(type(self._value)):
+            return repr(self._value)
+        array = np.asarray(self._value)
+        return np.array2string(array, separator=", ", prefix="Tensor(", threshold=100)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:
             remedy = REMEDIES.get(calling_library() or "", "")

@@ -9,6 +9,7 @@ import time
 import types
 import weakref
 from collections import Counter
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -741,7 +742,10 @@ def test_every_formula_belongs_to_an_op():
     assert ELEMENTWISE_FORMULAS.keys() | PROSE_FORMULAS.keys() | NOTATION.keys() <= names
 
 
-@pytest.mark.parametrize("op", RULES.values(), ids=lambda op: op.name)
+NAME = attrgetter("name")
+
+
+@pytest.mark.parametrize("op", sorted(RULES.values(), key=NAME), ids=NAME)
 def test_every_op_has_a_formula(op):
     written = formula(call_of(op))
     assert written["text"].startswith(("out = ", "out: "))
@@ -755,7 +759,7 @@ def test_every_op_has_a_formula(op):
 
 UFUNCS = [
     op
-    for op in RULES.values()
+    for op in sorted(RULES.values(), key=NAME)
     if op.name in ELEMENTWISE_FORMULAS
     and isinstance(op.function, np.ufunc)
     and is_numpys(op.function)
