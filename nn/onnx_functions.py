@@ -1,7 +1,4 @@
-"""The operators of ONNX as functions, which a network read from a file calls.
-
-Each takes the inputs of a node, None for one that is left out, and its attributes as keywords.
-"""
+"""The operators of ONNX as functions of a node's inputs, None where left out, and attributes."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -70,6 +70,12 @@ def test_the_page_of_programs():
     assert run_blocks(ROOT / "docs" / "programs.md") >= 5
 
 
+def test_the_page_of_shipping(tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "shipping.md") >= 5
+
+
 def test_the_page_of_other_arrays():
     pytest.importorskip("dask")
     assert run_blocks(ROOT / "docs" / "arrays.md") >= 1
