@@ -144,3 +144,11 @@ def test_a_constant_result_is_new_at_each_call():
     first = f(x)
     first[:] = 0
     assert f(x)[-1] == 7.5
+
+
+def test_an_array_that_only_begins_like_a_pattern_is_written_out():
+    f = tg.grad(lambda x: np.sum(np.nextafter.reduce(x)))
+    x = drawn(4, dtype=float)
+    program = program_at(f, x)
+    assert same(f(x), program(x))
+    assert f(x).tolist() == [1, 0, 0, 0]
