@@ -177,7 +177,8 @@ def sized_array(a: np.ndarray, b: np.ndarray, lengths: list[Length]) -> SizedArr
 
     Raises: Unexplained if it follows no pattern.
     """
-    if a.dtype != b.dtype or a.ndim != b.ndim or not a.size or not b.size:
+    alike = a.dtype == b.dtype and a.ndim == b.ndim
+    if not alike or not a.size or not b.size or a.flags.fnc:
         raise Unexplained
     found = pattern_of(a, b, lengths)
     for k, x in enumerate((a, b)):

@@ -138,7 +138,10 @@ def has_negative_zero(x: Any) -> bool:
 
 
 def regular_array(x: np.ndarray) -> Expr | None:
-    """Return an expression for a regular or a small array, or None."""
+    """Return an expression for a regular or a small array that lies in memory alike, or None."""
+    if x.flags.f_contiguous and not x.flags.c_contiguous:
+        of_transposed = regular_array(x.T)
+        return None if of_transposed is None else Expr(f"{of_transposed.text}.T")
     if x.ndim == 1 and x.size and x.dtype == np.intp and np.array_equal(x, np.arange(x.size)):
         return Expr(f"np.arange({x.size})")
     shape = repr(x.shape[0] if x.ndim == 1 else x.shape)
@@ -208,6 +211,8 @@ def nested(x: Any) -> str:
 
 def defined_array(x: np.ndarray) -> str:
     """Return the call of np.array that makes an array, over several lines."""
+    if x.flags.f_contiguous and not x.flags.c_contiguous:
+        return f"{defined_array(x.T)}.T"
     kind = dtype(x.dtype)
     whole = f"np.array({nested(x.tolist())}, {kind})"
     if len(whole) <= WIDTH - 20:
