@@ -262,3 +262,18 @@ def test_a_second_derivative_has_no_powers_of_zero_and_no_arrays_of_one_number()
     assert "**0" not in source
     assert "np.full" not in source
     assert "np.broadcast_to" not in source
+
+
+def test_a_constant_in_the_order_of_fortran_stays_so():
+    def f(x, y):
+        small = np.array([[0.1, 0.7, -0.3], [0.4, 0.2, 0.9]]).T
+        large = np.cos(np.arange(120.0)).reshape(40, 3).T
+        return x @ small, large @ y
+
+    args = np.linspace(0, 1, 3), np.sin(np.arange(40.0))
+    program = program_of(f, *args)
+    space = {}
+    exec(program.source, space)
+    for found in (program(*args), space["f"](*args)):
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found, f(*args), strict=True))
+    assert "np.array([[0.1, 0.7, -0.3], [0.4, 0.2, 0.9]]).T" in program.source
