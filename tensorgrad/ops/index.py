@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorgrad.operands import has_foreign
 from tensorgrad.ops.common import (
+    add_rows,
     as_array,
     axis_index,
     axis_indices,
@@ -20,7 +21,6 @@ from tensorgrad.ops.common import (
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
-ROUNDS = 4  # of assignments, before the rest is sorted
 
 
 @primitive
@@ -36,7 +36,7 @@ def put(v, index, shape):
     out = zeros_of(v, shape, *items)
     if not repeats(items):
         out[index] = v
-    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not all(is_integer(item) for item in items):
+    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not by_rows(v, items):
         np.add.at(out, index, v)  # a position that occurs twice gets both
     else:
         rest = math.prod(shape[len(items) :])
@@ -47,32 +47,17 @@ def put(v, index, shape):
     return out
 
 
-def add_rows(out, rows, v):
-    """Add rows to zeros at positions that may repeat, several times faster than np.add.at.
-
-    Each round adds the last of each position, as an assignment does; those left over are usually few. After some
-    rounds, the many of a few positions are sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
-    """
-    last = np.empty(len(out), np.intp)
-    for i in range(ROUNDS):
-        out[rows] = out[rows] + v if i else v
-        last[rows] = order = np.arange(len(rows))
-        left = np.flatnonzero(last[rows] != order)
-        rows, v = rows[left], v[left]
-        if not rows.size:
-            return
-    order = np.argsort(rows, kind="stable")
-    rows, v = rows[order], v[order]
-    starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
-    out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
-
-
 @primitive
 def assign(x, index, value):
     """Return a copy of x in which x[index] is the value."""
     out = x.copy() if has_foreign(x) else np.copy(x)
     out[index] = value
     return out
+
+
+def by_rows(v, items):
+    """Return True if positions along the first axes alone say where NumPy's v goes."""
+    return not has_foreign(v) and all(map(is_integer, items))
 
 
 def is_integer(item):
@@ -245,9 +230,9 @@ def _select(condlist, choicelist, default=0):
 @composite(np.piecewise)
 def _piecewise(x, condlist, funclist, *args, **kw):
     """Call each function with the elements that meet its condition, and one more function with all others."""
-    if type(condlist) in (list, tuple) and any(hasattr(each, "shape") for each in condlist):
-        condlist = np.stack(condlist)
-    x, conditions = as_array(x), values(condlist).astype(bool)
+    several = type(condlist) is list and any(hasattr(each, "shape") for each in condlist)
+    conditions = values(np.stack(condlist) if several else condlist).astype(bool)
+    x = as_array(x)
     if conditions.ndim == 0 or (conditions.ndim == 1 and x.ndim):
         conditions = conditions[None]
     if len(funclist) == len(conditions) + 1:
