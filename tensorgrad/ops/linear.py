@@ -17,11 +17,9 @@ def _matmul_a(g, _out, _a, b):
     """Return g bᵀ; a vector a is a row, a vector b a column."""
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b if _a.ndim > 1 else g * b
-    if _a.ndim == 1:
-        return (
-            np.matmul(b, g) if b.ndim == 2 else np.squeeze(np.matmul(b, np.expand_dims(g, -1)), -1)
-        )
-    return np.matmul(g, np.swapaxes(b, -1, -2))
+    if _a.ndim == 1 and b.ndim > 2:
+        return np.squeeze(np.matmul(b, np.expand_dims(g, -1)), -1)
+    return np.matmul(b, g) if _a.ndim == 1 else np.matmul(g, np.swapaxes(b, -1, -2))
 
 
 def _matmul_b(g, _out, a, _b):
