@@ -16,7 +16,9 @@ MARKS = "<!-- measured -->", "<!-- end of measured -->"
 
 SHOWN = [  # the workloads in the README
     "scalar graph: mul, add",
+    "scalar graph, 900 operations",
     "64×64 graph: mul, add, tanh",
+    "64×64 graph, 300 operations",
     "10⁶ elements: mul, tanh, exp",
     "10⁶ elements: mul, add, sub",
     "rows of a table: take, put",

@@ -149,15 +149,21 @@ def our_network() -> nn.Sequential:
     )
 
 
-def our_step(inputs: Inputs) -> Run:
+def our_step(inputs: Inputs, compiled: bool = False) -> Run:
     net, (y,) = our_network(), inputs.others
     loss_of = nn.CategoricalCrossentropy(from_logits=True)
     optimizer = nn.Adam(net.parameters(), learning_rate=1e-3)
 
+    def backward(X, y):
+        loss = loss_of(net(tg.Tensor(X)), y)
+        loss.backward()
+        return loss.detach()
+
+    f = tg.compile(backward) if compiled else backward
+
     def gradients():
         net.zero_grad()
-        loss = loss_of(net(tg.Tensor(inputs.x)), y)
-        loss.backward()
+        loss = f(inputs.x, y)
         return loss, *(p.grad for p in net.parameters())
 
     return stepping(gradients, optimizer.step)
@@ -233,13 +239,22 @@ NORMALIZATIONS = {
     "torch": torch_normalization(False),
     "torch last": torch_normalization(True),
 }
-STEPS = {"tensorgrad": our_step, "torch": torch_step(False), "torch last": torch_step(True)}
+STEPS = {
+    "tensorgrad": our_step,
+    "compiled": lambda inputs: our_step(inputs, compiled=True),
+    "torch": torch_step(False),
+    "torch last": torch_step(True),
+}
 
 STEP_GOALS = {
     "torch": 1.3,
     "torch last": 1.8,
     "torch, 1 thread": 0.92,
     "torch last, 1 thread": 1.5,
+    "compiled / torch": 1.3,
+    "compiled / torch last": 1.8,
+    "compiled / torch, 1 thread": 0.92,
+    "compiled / torch last, 1 thread": 1.5,
 }
 NORMALIZATION_GOALS = {"torch": 1.6, "torch, 1 thread": 1.0, "torch last, 1 thread": 1.7}
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from tensorgrad.files import write_file
 from tensorgrad.program.constants import SMALL
-from tensorgrad.program.onnx_export import onnx_bytes
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array
@@ -119,6 +118,9 @@ class Program:
         installed; OSError if the file cannot be written.
         """
         if Path(path).suffix == ".onnx":
+            # Here, because few programs are exported, and it takes an eighth of the import.
+            from tensorgrad.program.onnx_export import onnx_bytes
+
             text, run = self._text, self._run
             data = onnx_bytes(
                 run.example, text.trace.inputs, text.main, run.known,
