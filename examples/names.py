@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"LSTM      loss {found.loss:.3f} nats per letter, perplexity {perplexity:.2f}")
     for temperature in (0.5, 1.0):
         drawn = invented(model, 12, temperature=temperature, rng=args.seed)
-        new = sum(name not in names for name in drawn)
+        new = sum(name not in known for name in drawn)
         print(f"temperature {temperature}: {', '.join(drawn)} ({new} of them new)")
 
 

@@ -22,7 +22,7 @@ from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.ops.writes import FILLING
-from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
+from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function, load_tables
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.interop import calling_library
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
@@ -268,6 +268,8 @@ class Tensor(Attributes, Signatures, Words):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if ufunc not in RULES:
+            load_tables()
         if method == "__call__" and ufunc in RULES:
             given = kwargs and ufunc.signature is None
             if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):

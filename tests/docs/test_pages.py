@@ -41,6 +41,11 @@ def test_the_page_of_scikit_learn():
     assert run_blocks(ROOT / "docs" / "sklearn.md") >= 1
 
 
+def test_the_page_of_science():
+    pytest.importorskip("scipy")
+    assert run_blocks(ROOT / "docs" / "science.md") >= 5
+
+
 def test_the_page_of_scipy():
     pytest.importorskip("scipy")
     assert run_blocks(ROOT / "docs" / "scipy.md") >= 36

@@ -29,7 +29,7 @@ def network():
     )
 
 
-def model_of(batches=False):
+def model_of():
     model = nn.Model(network())
     model.set(
         loss=nn.CategoricalCrossentropy(from_logits=True), optimizer=nn.SGD(learning_rate=0.1),
@@ -143,6 +143,7 @@ WRONG = [
     (ValueError, lambda: nn.MeanSquaredError()(np.ones((2, 3)), np.ones((2, 3)), mask=np.ones((2, 3))), "does not fit predictions"),
     (ValueError, lambda: nn.MeanSquaredError()(np.ones((2, 3, 1)), np.ones((2, 3, 1)), mask=np.zeros((2, 3))), "False everywhere: no step counts"),
     (ValueError, lambda: nn.CategoricalCrossentropy()(np.ones((2, 3, 4)), np.ones(6, int)), r"need targets of shape \(2, 3\), class indices, or \(2, 3, 4\)"),
+    (ValueError, lambda: model_of().train(pad(SEQUENCES)[0], pad(SEQUENCES)[0], class_weight=[1.0] * 5), "has one for each step; give class_weight= to the loss"),
     (ValueError, lambda: nn.Perplexity().calculate(np.ones((2, 3)), np.array([0, 3])), "classes 0 to 2, but they go from 0 to 3"),
     (ValueError, lambda: nn.Perplexity().calculate(np.ones((2, 3)), np.array([0])), "shapes are"),
 ]
