@@ -3,7 +3,7 @@
 import importlib
 import types
 
-from nn import augment, datasets, init, schedules, words
+from nn import augment, datasets, distributed, init, schedules, words
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
@@ -171,6 +171,7 @@ __all__ = [
     "confusion_matrix",
     "datasets",
     "describe",
+    "distributed",
     "from_torch",
     "init",
     "manual_seed",
