@@ -1,7 +1,7 @@
 """The tables of README.md and benchmarks/README.md, written between marks from the JSON file of a run."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,19 @@ SHOWN = [  # the workloads in the README
     "MLP 4-8-3, batch 1",
     "MLP 64-64-10, batch 32",
     "MLP 784-256-10, batch 128",
+    "MLP 4-8-3, of modules",
+    "MLP 64-64-10, of modules",
+    "MLP 8-32-4: Jacobian",
+    "MLP 8-32-4: Hessian-vector product",
+    "CNN step, 28×28, 16/32 channels, batch 128",
+    "batch norm, 128×28×28×16",
     "Fashion-MNIST epoch",
     "Fashion-MNIST epoch, by nn.Model",
     "Adam, 10⁷ parameters",
     "import",
 ]
 BESIDE = ("torch", "jax", "autograd", "mygrad")
+BESIDE_COMPILED = ("torch", "jax")
 
 
 def latest() -> dict[str, Any]:
@@ -55,13 +62,24 @@ def comparison(result: dict[str, Any]) -> str:
         )
     body = []
     for name in SHOWN:
-        row = rows[name]
-        ours = np.median(report.best(row)["tensorgrad"]["samples"])
-        ratio = report.ratios(row)
-        cells = [report.number(ratio[p][1], 2) if p in ratio else "" for p in BESIDE]
-        body.append([name, f"{report.number(ours, 2)} {row['unit']}", *cells])
-    head = ["", "tensorgrad", *(f"/ {PEERS[p].title}" for p in BESIDE)]
+        eager, compiled = (
+            _cells(rows[name], "tensorgrad", BESIDE),
+            _cells(rows[name], "compiled", BESIDE_COMPILED),
+        )
+        body.append([name, *eager, *compiled])
+    peers = [f"/ {PEERS[p].title}" for p in BESIDE]
+    head = ["", "tensorgrad", *peers, "compiled", *(f"/ {PEERS[p].title}" for p in BESIDE_COMPILED)]
     return f"{report.table(head, body)}\n\n{source(result)}"
+
+
+def _cells(row: dict[str, Any], ours: str, peers: Sequence[str]) -> list[str]:
+    """Return the time of one of our ways and its ratios to the peers, or empty cells."""
+    best = report.best(row)
+    if ours not in best:
+        return [""] * (1 + len(peers))
+    ratio = report.ratios(row, ours)
+    cells = [report.number(ratio[p][1], 2) if p in ratio else "" for p in peers]
+    return [f"{report.number(np.median(best[ours]['samples']), 2)} {row['unit']}", *cells]
 
 
 def goals(result: dict[str, Any]) -> str:

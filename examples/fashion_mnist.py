@@ -17,7 +17,7 @@ import nn
 from examples.networks import cnn, mlp, pictures, scaled
 from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
-from examples.results import NAMES, draw_results, draw_step, write_step
+from examples.results import NAMES, draw_results, draw_step, write_predictor, write_step
 from examples.terminal import bar, run, say, silence
 from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
@@ -97,6 +97,7 @@ def train(args: argparse.Namespace) -> None:
         batch = X[: args.batch_size], data.y_train[: args.batch_size]
         draw_step(model, *batch, args.out)
         write_step(model, *batch, args.out)
+        write_predictor(model, args.out)
     except KeyboardInterrupt as error:
         error.add_note(f"the model is in {args.out / MODEL}; its pictures are not complete")
         raise

@@ -15,6 +15,7 @@ from examples.pictures import (
     predictions_figure,
     save_figure,
 )
+from examples.reading import PREPROCESSING, read_picture
 
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
 
@@ -95,3 +96,15 @@ def write_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None
         print("wrote", out / "step.py")
     except tg.Untraceable as error:
         print(f"no step.py: {error}")
+
+
+def write_predictor(model: nn.Model, out: Path) -> None:
+    """Write the predictions as a file that needs NumPy alone, and as an ONNX model."""
+    for name in ("predict.py", "model.onnx"):
+        try:
+            path = model.export(
+                out / name, classes=NAMES, preprocessing=PREPROCESSING, reader=read_picture
+            )
+            print("wrote", path)
+        except (ImportError, TypeError) as error:
+            print(f"no {name}: {error}")

@@ -3,7 +3,7 @@
 import importlib
 import types
 
-from nn import augment, datasets, distributed, init, schedules, words
+from nn import augment, data, datasets, distributed, init, schedules, words
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
@@ -64,6 +64,7 @@ from nn.metrics import (
     AbsoluteError,
     CategoricalAccuracy,
     Metric,
+    Perplexity,
     Precision,
     Recall,
     RegressionAccuracy,
@@ -72,6 +73,7 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
+from nn.onnx_reader import from_onnx
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.seeding import manual_seed
 from nn.training.advice import LearningWarning
@@ -79,6 +81,7 @@ from nn.training.averaging import ExponentialMovingAverage
 from nn.training.callback import Callback, Run
 from nn.training.checkpoint import ModelCheckpoint
 from nn.training.finder import LearningRateFinder
+from nn.training.generation import generate
 from nn.training.health import GradientHealth, GradientWarning
 from nn.training.history import History
 from nn.training.logs import CSVLogger, TensorBoard
@@ -143,6 +146,7 @@ __all__ = [
     "MultiHeadAttention",
     "Muon",
     "Optimizer",
+    "Perplexity",
     "PositionalEncoding",
     "Precision",
     "RMSNorm",
@@ -169,10 +173,13 @@ __all__ = [
     "augment",
     "build",
     "confusion_matrix",
+    "data",
     "datasets",
     "describe",
     "distributed",
+    "from_onnx",
     "from_torch",
+    "generate",
     "init",
     "manual_seed",
     "register",

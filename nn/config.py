@@ -116,13 +116,13 @@ def describe(part: Configured) -> Description:
 
     Raises: TypeError if its class is not registered or its arguments cannot be saved.
     """
-    kind = type(part).__name__
+    kind, config = type(part).__name__, part.config()
     if KINDS.get(kind) is not type(part):
         raise TypeError(
             f"{kind} cannot be saved, because a file can only name registered classes; "
             "put @nn.register above its class"
         )
-    return {"kind": kind, "config": part.config()}
+    return {"kind": kind, "config": config}
 
 
 def build(description: Description) -> Any:

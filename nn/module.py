@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike
 import tensorgrad as tg
 from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
+from nn.export import WithExport
 from nn.state import Leftovers, cast_all, fitted
 from nn.summary import summary
 from nn.words import MODULE, refusing_flag
 
 
-class Module(Configured):
+class Module(Configured, WithExport):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
     Attributes that are leaves requiring a gradient, or frozen, are its parameters; those that are

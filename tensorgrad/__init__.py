@@ -39,7 +39,7 @@ from tensorgrad.ops.recurrent import gru, rnn
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import gelu, ndtr
 from tensorgrad.ops.windows import fold, windows
-from tensorgrad.program import Program, Untraceable, Watched, no_compile
+from tensorgrad.program import Program, Untraceable, Watched, no_compile, onnx_row
 from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
@@ -107,6 +107,7 @@ __all__ = [
     "no_compile",
     "no_grad",
     "nondifferentiable",
+    "onnx_row",
     "primitive",
     "relu",
     "rnn",

@@ -1,12 +1,59 @@
 """Operands as arrays of numbers, and the shape that a gradient of one may have."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-FOREIGN: set[type] = set()  # other arrays that speak NumPy's protocols: they are taken as they are
+FOREIGN: set[type] = set()  # stand-ins for arrays, whose numbers are hidden
+PROTOCOLS = ("__array_function__", "__array_ufunc__", "shape", "dtype")
+
+
+@functools.cache
+def is_foreign(kind: type) -> bool:
+    """Return True for a kind of array of another library that speaks NumPy's protocols.
+
+    Such arrays are taken as they are, and never converted.
+    """
+    own = issubclass(kind, (np.ndarray, np.generic)) or hasattr(kind, "requires_grad")
+    return not own and all(hasattr(kind, name) for name in PROTOCOLS)
+
+
+def own_array(x: Any, dtype: Any, copies: bool) -> Any:
+    """Return an array of the dtype, of the kind that x is; NumPy's as a copy only if asked for."""
+    x = plain_array(x)
+    if is_foreign(type(x)):
+        return x.astype(dtype or x.dtype)
+    return np.array(x, dtype, copy=True if copies else None)
+
+
+def is_hidden_or_number(x: Any) -> bool:
+    """Return True for what is no array, but becomes one of NumPy's: its numbers, and stand-ins."""
+    return type(x) is not np.ndarray and (type(x) in FOREIGN or not is_foreign(type(x)))
+
+
+def has_foreign(*xs: Any) -> bool:
+    """Return True if one of these is an array of another library."""
+    return any(is_foreign(type(x)) and type(x) not in FOREIGN for x in xs)
+
+
+REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+
+
+def reduction(ufunc: np.ufunc, x: Any) -> Any:
+    """Return `ufunc.reduce`, or what other libraries have in its place."""
+    own = type(x) is np.ndarray or type(x) in FOREIGN or not is_foreign(type(x))
+    return ufunc.reduce if own else REDUCTIONS[ufunc]
+
+
+def as_ndarray(x: Any) -> np.ndarray:
+    """Bring an array of any kind to NumPy, in the way of its library."""
+    for method in ("get", "compute"):  # CuPy's name, and Dask's
+        if is_foreign(type(x)) and hasattr(x, method):
+            return np.asarray(getattr(x, method)())
+    return np.asarray(x)
 
 
 def numbers(x: Any) -> np.ndarray:
@@ -36,7 +83,7 @@ def plain_array(x: Any) -> np.ndarray:
             "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
             "of a masked array"
         )
-    return x if type(x) in FOREIGN else np.asarray(x)
+    return x if type(x) is not np.ndarray and is_foreign(type(x)) else np.asarray(x)
 
 
 def objects_as_numbers(x: Any) -> Any:

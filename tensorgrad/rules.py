@@ -29,7 +29,6 @@ Array = TypeVar("Array", bound=Any)  # a Tensor, an ndarray or a number: the res
 Residuals = tuple[Function, Function] | None
 # The arguments that no rule reads; if a rule reads the output; if the nodes alone tell all shapes.
 Plan = tuple[tuple[int, ...], bool, bool]
-PLAIN = np.ndarray.__array_function__  # which its subclasses have too: it would call back here
 RULES: dict[Function, "Op"] = {}  # differentiable, with rules of their own
 COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions that are
 NONDIFFERENTIABLE: set[Function] = set()  # the result comes from values, but carries no gradient
@@ -300,7 +299,7 @@ def primitive(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         for x in (*args, *kwargs.values()) if kwargs else args:
             kind = type(x)
-            if kind is not np.ndarray and getattr(kind, "__array_function__", PLAIN) is not PLAIN:
+            if kind is not np.ndarray and getattr(kind, "takes_primitives", False):
                 return x.__array_function__(call, (kind,), args, kwargs)
         return function(*args, **kwargs)
 

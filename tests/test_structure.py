@@ -18,7 +18,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "bits", "summary", "state", "module", "interchange", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training",
         "augment", "datasets", "distributed", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -28,10 +28,11 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "outside", "sources", "tracing", "comparison",
+        "sizes", "steps", "names", "arrays", "simplify", "branches", "traced_rules", "recording", "recorder", "guards", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
-        "functions", "writing", "drawing", "program", "results", "keys", "runner", "compiled", "__init__",
+        "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",
+        "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/scipy": [
         "families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
@@ -43,14 +44,14 @@ FILES = {
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
         "container", "embedding", "recurrent", "attention", "__init__",
     ],
-    "nn/losses": ["base", "classification", "regression", "__init__"],
-    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "__init__"],
+    "nn/losses": ["base", "rows", "classification", "regression", "__init__"],
+    "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "perplexity", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
-    "nn/data": ["batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
+    "nn/data": ["sequences", "batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
-        "saving", "checkpoint", "advice", "assembly", "model", "__init__",
+        "saving", "checkpoint", "advice", "assembly", "model", "generation", "__init__",
     ],
 }  # fmt: skip
 ROOM_PAIRS = [(package, room) for package, rooms in ROOMS.items() for room in rooms]
@@ -222,6 +223,7 @@ HEAVY = [
     "hypothesis",
     "jax",
     "matplotlib",
+    "onnx",
     "pooch",
     "safetensors",
     "scipy",

@@ -13,6 +13,8 @@ from benchmarks.workloads import (
     optimizers,
     programs,
     scalars,
+    science,
+    sequences,
 )
 
 FAMILIES: dict[str, list[Workload]] = {
@@ -20,9 +22,11 @@ FAMILIES: dict[str, list[Workload]] = {
     "arrays": arrays.WORKLOADS,
     "mlp": mlp.WORKLOADS,
     "convolution": convolution.WORKLOADS,
+    "sequences": sequences.WORKLOADS,
     "fashion-mnist": fashion_mnist.WORKLOADS,
     "functional": functional.WORKLOADS,
     "programs": programs.WORKLOADS,
+    "science": science.WORKLOADS,
     "optimizers": optimizers.WORKLOADS,
     "growth": growth.WORKLOADS,
     "memory": memory.WORKLOADS,

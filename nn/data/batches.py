@@ -156,9 +156,41 @@ class Batch(NamedTuple):
     weights: np.ndarray | None = None
 
     @property
+    def mask(self) -> np.ndarray | None:
+        """The input "mask" if the targets have its steps, and None otherwise.
+
+        Shapes: -> (N, T).
+        """
+        mask, y = self.X.get("mask") if isinstance(self.X, dict) else None, self.y
+        if mask is None or mask.ndim != 2 or y.shape[:2] != mask.shape:
+            return None
+        # Of two axes, numbers of a floating-point dtype are outputs of a sample, not steps.
+        return mask if y.ndim > 2 or y.dtype.kind in "iu" else None
+
+    @property
     def targets(self) -> tuple[Any, ...]:
-        """The arguments of a loss after the predictions: targets and, if there are any, weights."""
+        """The arguments of a loss after the predictions: targets, and weights and a mask if any."""
+        mask = self.mask
+        if mask is not None:
+            return (self.y, self.weights, mask)
         return (self.y,) if self.weights is None else (self.y, self.weights)
+
+    @property
+    def counted(self) -> int:
+        """The number of samples or, of masked sequences, of steps over which a loss is the mean."""
+        mask = self.mask
+        return len(self.y) if mask is None else int(np.count_nonzero(mask))
+
+    def unmasked(self, y_pred: tg.Tensor) -> tuple[Any, np.ndarray]:
+        """Return predictions and targets, of masked sequences those of the steps that count.
+
+        Shapes: y_pred (N, ...) -> (M, ...), (M, ...).
+        """
+        mask = self.mask
+        if mask is None:
+            return y_pred, self.y
+        steps = np.not_equal(mask, 0)
+        return y_pred.data[steps], self.y[steps]
 
 
 def each(function: Callable[[Any], Any], X: Any) -> Any:

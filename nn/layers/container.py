@@ -1,11 +1,19 @@
 """Modules made of modules: one after another, or beside the identity."""
 
+import inspect
 from collections.abc import Iterator
 from typing import Any, overload
 
 import tensorgrad as tg
 from nn.config import argument_text, register
 from nn.module import Module
+
+
+def with_mask(module: Module, x: tg.Tensor, mask: Any) -> tg.Tensor:
+    """Call a module, with the mask if there is one and the module takes it."""
+    if mask is None or "mask" not in inspect.signature(type(module).forward).parameters:
+        return module(x)
+    return module(x, mask=mask)
 
 
 @register
@@ -35,13 +43,13 @@ class Sequential(Module):
         layer._scope_named(str(len(self)))
         self.layers.append(layer)
 
-    def forward(self, x: tg.Tensor) -> tg.Tensor:
-        """Apply the modules in order.
+    def forward(self, x: tg.Tensor, *, mask: Any = None) -> tg.Tensor:
+        """Apply the modules in order; a mask goes to each that takes one.
 
-        Shapes: as of the first module -> as of the last one.
+        Shapes: as of the first module, mask (N, T) -> as of the last one.
         """
         for layer in self.layers:
-            x = layer(x)
+            x = with_mask(layer, x, mask)
         return x
 
     def __len__(self) -> int:
@@ -80,13 +88,13 @@ class Residual(Module):
         self.module = module
         self.shortcut = shortcut
 
-    def forward(self, x: tg.Tensor) -> tg.Tensor:
+    def forward(self, x: tg.Tensor, *, mask: Any = None) -> tg.Tensor:
         """Add the input, or what the shortcut makes of it, to the output of the module.
 
-        Shapes: x as of the module -> as of the module.
+        Shapes: x as of the module, mask (N, T) if it takes one -> as of the module.
         Raises: ValueError if the two have different shapes.
         """
-        out = self.module(x)
+        out = with_mask(self.module, x, mask)
         around = x if self.shortcut is None else self.shortcut(x)
         if out.shape != around.shape:
             raise ValueError(

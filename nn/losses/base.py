@@ -46,11 +46,14 @@ class Loss(Configured):
         """
         return y
 
-    def prepare(self, y_pred: tg.Tensor, y_true: Any, sample_weight: Any = None) -> tuple[Any, ...]:
+    def prepare(
+        self, y_pred: tg.Tensor, y_true: Any, sample_weight: Any = None, mask: Any = None
+    ) -> tuple[Any, ...]:
         """Check the data of a call, and return them as `forward` takes them after predictions.
 
-        Of the predictions only the shape and the dtype count.
-        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> each as it is.
+        Of the predictions only the shape and the dtype count. A mask becomes weights.
+        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,), mask (N, T) ->
+        each as it is.
         Raises: TypeError or ValueError if the arguments do not fit.
         """
         y = as_data(y_true)
@@ -61,21 +64,30 @@ class Loss(Configured):
             )
         if not y_pred.size:
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
-        if sample_weight is None:
+        if sample_weight is None and mask is None:
             return (self.targets(y_pred, y),)
         self._check_takes_weights()
-        weights = check_sample_weight(sample_weight, y_pred.shape[0], y_pred.dtype)
+        weights: Any = None
+        if sample_weight is not None:
+            weights = check_sample_weight(sample_weight, y_pred.shape[0], y_pred.dtype)
+        if mask is not None:
+            steps = mask_weights(mask, y_pred)
+            weights = steps if weights is None else steps * of_samples(weights, steps.ndim)
         return self.targets(y_pred, y), weights
 
-    def __call__(self, y_pred: Any, y_true: Any, sample_weight: Any = None) -> tg.Tensor:
+    def __call__(
+        self, y_pred: Any, y_true: Any, sample_weight: Any = None, mask: Any = None
+    ) -> tg.Tensor:
         """Return the mean loss of predictions, without penalties.
 
         Weights multiply the losses of the samples; their sum is divided by N, as without weights.
-        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,) -> ().
+        With a mask, the mean is over the steps where it is True.
+        Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,), mask (N, T) of
+        predictions (N, T, ...) -> ().
         Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
-        data = self.prepare(y_pred, y_true, sample_weight)
+        data = self.prepare(y_pred, y_true, sample_weight, mask)
         loss = self._scope.run(self.forward, (y_pred, *data))
         tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
@@ -152,6 +164,24 @@ def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     return array.astype(dtype, copy=False)
 
 
+def mask_weights(mask: Any, y_pred: tg.Tensor) -> Any:
+    """Return weights of steps, 0 where the mask is False, whose mean is 1.
+
+    Shapes: mask (N, T), y_pred (N, T, ...) -> (N, T).
+    Raises: ValueError if the shapes do not fit, or the mask is False everywhere.
+    """
+    mask = as_data(mask)
+    if mask.ndim >= y_pred.ndim or mask.shape != y_pred.shape[: mask.ndim]:
+        raise ValueError(
+            f"a mask of shape {mask.shape} does not fit predictions of shape {y_pred.shape}; it is "
+            "True for the steps (N, T) of predictions (N, T, ...) that count"
+        )
+    counts = np.not_equal(mask, 0).astype(y_pred.dtype)
+    total = np.sum(counts)
+    tg.check(total > 0, ValueError, "the mask of a loss is False everywhere: no step counts")
+    return counts * (counts.size / total)
+
+
 def weights_message(weights: Any) -> str:
     """Describe weights of samples that are none."""
     return (
@@ -163,7 +193,7 @@ def weights_message(weights: Any) -> str:
 def weighted_mean(terms: tg.Tensor, sample_weight: np.ndarray | None) -> tg.Tensor:
     """Return the mean over samples and outputs, after multiplying by the weights if there are any.
 
-    Shapes: terms (N, ...), sample_weight (N,) -> ().
+    Shapes: terms (N, ...), sample_weight (N,) or (N, T) -> ().
     """
     if sample_weight is None:
         return np.mean(terms)
@@ -173,6 +203,6 @@ def weighted_mean(terms: tg.Tensor, sample_weight: np.ndarray | None) -> tg.Tens
 def of_samples(sample_weight: np.ndarray, ndim: int) -> np.ndarray:
     """Return weights with so many axes that they multiply arrays of samples.
 
-    Shapes: sample_weight (N,) -> (N, 1, ...).
+    Shapes: sample_weight (N,) or, of steps, (N, T) -> (N, 1, ...) or (N, T, 1, ...).
     """
-    return sample_weight.reshape(-1, *(1,) * (ndim - 1))
+    return sample_weight.reshape(*sample_weight.shape, *(1,) * (ndim - sample_weight.ndim))

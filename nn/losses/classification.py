@@ -9,6 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import NUMBER, register
 from nn.losses.base import Loss, match_targets, of_samples, weighted_mean
+from nn.losses.rows import as_rows, check_classes, check_matrix, check_rows, check_rows_of
 
 CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
@@ -73,40 +74,47 @@ class CategoricalCrossentropy(Crossentropy):
     (1 - s) y + s / C for the one-hot rows y. `class_weight=[w_1, ..., w_C]` multiplies the terms of
     each class; the sum is still divided by N, as PyTorch does with rows, but not with indices.
 
-    Shapes: y_pred (N, C), y_true (N,) of integers or (N, C) -> ().
+    Shapes: y_pred (N, C), y_true (N,) of integers or (N, C), or of sequences y_pred (N, T, C),
+    y_true (N, T) or (N, T, C) -> ().
     Units: nats.
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
     def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
-        """Check class indices, or rows of probabilities.
+        """Check class indices, or rows of probabilities; those of sequences become one list.
 
-        Shapes: y_pred (N, C), y (N,) of integers or (N, C) -> as y.
+        Shapes: y_pred (..., C), y (...) of integers or (..., C) -> (M,) or (M, C).
         Raises: ValueError if a shape or a target is wrong; TypeError if indices are not integers.
         """
-        check_matrix(y_pred, self)
-        return check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
+        if y_pred.ndim == 2:
+            return check_classes(y, *y_pred.shape) if y.ndim == 1 else check_rows(y, y_pred)
+        check_rows_of(y_pred, self)
+        C = y_pred.shape[-1]
+        if y.shape == y_pred.shape[:-1]:
+            return check_classes(y.reshape(-1), y.size, C)
+        return check_rows(y, y_pred).reshape(-1, C)
 
     def forward(
         self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> tg.Tensor:
         """Compute the mean of -log p over the right classes.
 
-        Shapes: y_pred (N, C), y (N,) of integers or (N, C), sample_weight (N,) -> ().
+        Shapes: y_pred (..., C), y (M,) of integers or (M, C), sample_weight (N,) or (N, T) -> ().
         """
-        y = self._terms(y, y_pred, sample_weight)
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
+        rows = as_rows(y_pred if z is None else z)
+        y = self._terms(y, y_pred, sample_weight)
         if z is not None:
-            return tg.softmax_cross_entropy(z, y)
+            return tg.softmax_cross_entropy(rows, y)
         if y.ndim == 1:
-            return -np.mean(np.log(clipped(y_pred[np.arange(len(y)), y])))
-        return -np.sum(y * np.log(clipped(y_pred))) / len(y)
+            return -np.mean(np.log(clipped(rows[np.arange(len(y)), y])))
+        return -np.sum(y * np.log(clipped(rows))) / len(y)
 
     def _terms(
         self, y: np.ndarray, y_pred: tg.Tensor, sample_weight: np.ndarray | None
     ) -> np.ndarray:
         """Return the factors of -log p, as rows if there are weights or smoothing."""
-        C = y_pred.shape[1]
+        C = y_pred.shape[-1]
         weights = self._weights(C)
         if not self.label_smoothing and weights is None and sample_weight is None:
             return y
@@ -114,7 +122,10 @@ class CategoricalCrossentropy(Crossentropy):
         rows = self._smoothed(rows, C)
         if weights is not None:
             rows = rows * np.array(weights, y_pred.dtype)
-        return rows if sample_weight is None else rows * of_samples(sample_weight, 2)
+        if sample_weight is None:
+            return rows
+        each = np.broadcast_to(of_samples(sample_weight, y_pred.ndim - 1), y_pred.shape[:-1])
+        return rows * each.reshape(-1, 1)
 
 
 @register
@@ -247,17 +258,6 @@ def clipped(p: tg.Tensor) -> tg.Tensor:
     return np.clip(p, CLIP, 1 - CLIP)
 
 
-def check_matrix(y_pred: tg.Tensor, loss: Loss) -> None:
-    """Check that there is one row of predictions per sample.
-
-    Raises: ValueError if there is not.
-    """
-    if y_pred.ndim != 2:
-        raise ValueError(
-            f"{loss!r} takes predictions of shape (N, C), but got shape {y_pred.shape}"
-        )
-
-
 def check_weights(weights: Sequence[float] | np.ndarray) -> list[float]:
     """Return the weights of classes as a list of floats.
 
@@ -270,48 +270,3 @@ def check_weights(weights: Sequence[float] | np.ndarray) -> list[float]:
             f"as [1.0, 2.5], not {weights!r}"
         )
     return [float(w) for w in weights]
-
-
-def check_classes(y: Any, N: int, C: int) -> Any:
-    """Return the targets, after checking that they are N indices of C classes.
-
-    Raises: ValueError if their number or a value is wrong; TypeError if they are not integers.
-    """
-    if len(y) != N:
-        raise ValueError(f"there are {N} predictions but {len(y)} targets; each needs one")
-    if y.dtype.kind not in "iu":
-        raise TypeError(
-            f"targets of shape {y.shape} are class indices and must be integers, but have dtype "
-            f"{y.dtype}; if they are whole numbers, write y.astype(int)"
-        )
-    low = np.minimum.reduce(y)  # faster than np.min and np.max
-    high = np.maximum.reduce(y)
-    message = "the predictions have {} classes, 0 to {}, but the targets go from {} to {}"
-    tg.check((low >= 0) & (high < C), ValueError, message, C, C - 1, low, high)
-    return y
-
-
-def check_rows(y: Any, y_pred: tg.Tensor) -> Any:
-    """Return the targets in the predictions' dtype, after checking that each row sums to 1.
-
-    Raises: ValueError if the shapes differ or a row holds no probabilities.
-    """
-    if y.shape != y_pred.shape:
-        N, C = y_pred.shape
-        raise ValueError(
-            f"predictions of shape {y_pred.shape} need targets of shape ({N},), class indices, or "
-            f"({N}, {C}), one-hot rows, but the targets have shape {y.shape}"
-        )
-    y = y.astype(y_pred.dtype, copy=False)
-    sums = y.sum(axis=1)
-    holds = (y.min() >= 0) & (abs(sums - 1).max() < 1e-2)
-    tg.check(holds, ValueError, rows_message, y, sums)
-    return y
-
-
-def rows_message(y: Any, sums: Any) -> str:
-    """Describe targets that are no rows of probabilities."""
-    return (
-        f"targets of shape {y.shape} must be rows of probabilities, such as one-hot rows, but go "
-        f"from {y.min()} to {y.max()}, and their sums from {sums.min()} to {sums.max()}"
-    )

@@ -3,6 +3,7 @@
 from nn.metrics.accuracy import Accuracy, CategoricalAccuracy, RegressionAccuracy, TopKAccuracy
 from nn.metrics.base import Mean, Metric
 from nn.metrics.classification import F1, Precision, Recall, confusion_matrix
+from nn.metrics.perplexity import Perplexity
 from nn.metrics.ranking import ROCAUC
 from nn.metrics.regression import AbsoluteError, RSquared
 
@@ -14,6 +15,7 @@ __all__ = [
     "CategoricalAccuracy",
     "Mean",
     "Metric",
+    "Perplexity",
     "Precision",
     "RSquared",
     "Recall",

@@ -1,6 +1,8 @@
 """Assembly: the parts of a model, set and checked, saved and loaded."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,6 +10,8 @@ import numpy as np
 import tensorgrad as tg
 from nn.archive import File
 from nn.config import argument_text
+from nn.data.batches import arrays_of
+from nn.export import export
 from nn.layers.container import Sequential
 from nn.losses import Loss
 from nn.metrics import Accuracy, Metric
@@ -16,6 +20,7 @@ from nn.optim.base import Optimizer
 from nn.state import Leftovers
 from nn.training import saving
 from nn.training.advice import warn_of_settings
+from nn.training.evaluation import in_evaluation_mode
 from nn.training.train_state import TrainState
 from nn.words import MODEL, WithWords
 
@@ -157,6 +162,48 @@ class Assembly(TrainState, WithWords):
             given = [len(group["parameters"]) for group in model.optimizer.groups]
             model._provided = model.optimizer if given == [len(model.module.parameters())] else None
         return model
+
+    def export(
+        self,
+        path: File,
+        input_shape: tuple[int, ...] | None = None,
+        *,
+        dtype: Any = None,
+        classes: Sequence[str] | None = None,
+        preprocessing: str = "",
+        reader: Callable[[str], Any] | None = None,
+    ) -> Path:
+        """Write the predictions to a file, .py or .onnx, as `Module.export` does.
+
+        It holds what `predict` computes, in evaluation mode. `input_shape` is the shape of one
+        sample, and `dtype` its dtype. Without them, those of the last data are used.
+        Raises: ValueError for another suffix, or if no shape is known; TypeError if the module
+        cannot be traced; RuntimeError if the model is incomplete; OSError, ImportError.
+        """
+        self._check_finalized("export")
+        shapes, dtypes = self._sample_kinds(input_shape, dtype)
+        return in_evaluation_mode(
+            self.module, lambda: export(
+                self.module, path, shapes, dtypes=dtypes, classes=classes,
+                preprocessing=preprocessing, reader=reader,
+            ),
+        )  # fmt: skip
+
+    def _sample_kinds(
+        self, input_shape: tuple[int, ...] | None, dtype: Any
+    ) -> tuple[list[tuple[int, ...]], list[Any]]:
+        """Return the shapes and dtypes of one sample of each input, given or of the last data."""
+        arrays = [] if self._no_samples is None else self._in_order(self._no_samples)
+        shapes = [input_shape] if input_shape else [array.shape[1:] for array in arrays]
+        dtypes = [dtype] * len(shapes) if dtype is not None else [a.dtype for a in arrays]
+        return shapes, dtypes[: len(shapes)]
+
+    def _in_order(self, X: Any) -> list[np.ndarray]:
+        """List the inputs in the order of the module's arguments."""
+        if isinstance(X, dict):
+            names = inspect.signature(self.module.forward).parameters
+            X = {name: X[name] for name in [*names, *X] if name in X}
+        return arrays_of(X)
 
     # Checks before use
 

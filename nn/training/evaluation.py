@@ -77,9 +77,9 @@ def _evaluate(state: TrainState, batches: Batches | Stream, mode: Compile) -> Ev
     for batch in batches:
         parts, args = (state.module, state.loss), (batch.X, batch.targets)
         y_pred, value = by_program(state, "evaluate", evaluation_of, parts, args, mode)
-        loss.update(value.item(), len(batch.y))
+        loss.update(value.item(), batch.counted)
         for measure in measures.values():
-            measure.update(y_pred, batch.y)
+            measure.update(*batch.unmasked(y_pred))
     values = {name: measure.result() for name, measure in measures.items()}
     return Evaluation(loss.result(), values.pop("accuracy", math.nan), values)
 

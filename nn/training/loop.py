@@ -196,7 +196,7 @@ def take_step(
     for p in parameters:  # all of them; the optimizer may have fewer
         p.zero_grad()
     samples = sum(len(batch.y) for batch in taken)
-    position.data_loss.update(figures.data_loss, samples)
+    position.data_loss.update(figures.data_loss, sum(batch.counted for batch in taken))
     position.penalty.update(figures.regularization_loss, samples)
     seconds = time.perf_counter() - began
     position.seconds += seconds
@@ -221,8 +221,8 @@ def train_step(
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
     assert state.optimizer is not None
-    total = sum(len(batch.y) for batch in batches)
-    shares = [len(batch.y) / total for batch in batches]
+    total = sum(batch.counted for batch in batches)
+    shares = [batch.counted / total for batch in batches]
     done = [_backward(state, *pair, mode) for pair in zip(batches, shares)]
     if backward_end is not None:
         backward_end()
@@ -231,7 +231,7 @@ def train_step(
     penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
     values = {}
     for name, measure in state.measures().items():
-        each = [measure.update(y_pred, batch.y) for batch, (y_pred, _, _) in zip(batches, done)]
+        each = [measure.update(*batch.unmasked(out)) for batch, (out, _, _) in zip(batches, done)]
         values[name] = sum(share * value for share, value in zip(shares, each))
     accuracy = values.pop("accuracy", math.nan)
     return Figures(data_loss, penalty, accuracy, state.optimizer.current_learning_rate, values)

@@ -1,6 +1,5 @@
 """Model: a module with a loss, an optimizer and a metric, as in the book."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import argument_text, count
-from nn.data.batches import Batches, arrays_of, converted, each
+from nn.data.batches import Batches, converted, each
 from nn.data.streams import Stream, over_batches
 from nn.seeding import generator
 from nn.summary import first_input_shape
@@ -40,9 +39,10 @@ class Model(Assembly):
 
     `add` the layers and `finalize`, or give a module; `set` a loss, an optimizer, an accuracy and
     metrics; `train`. The first axis of data counts samples. A module of several inputs takes a
-    tuple or, by the names of its arguments, a dict of arrays. Data of any real dtype is converted
-    to that of the parameters, but for integers of at least 32 bits, which the module gets as they
-    are.
+    tuple or, by the names of its arguments, a dict of arrays. An input "mask" (N, T), as of
+    `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
+    Data of any real dtype is converted to that of the parameters, but for integers of at least 32
+    bits, which the module gets as they are.
     `history` and the optimizer continue from one `train` to the next.
 
     Raises: TypeError if `module` is not a Module.
@@ -233,13 +233,6 @@ class Model(Assembly):
             return self.module.draw(*arrays, **options)
         finally:
             restore()
-
-    def _in_order(self, X: Any) -> list[np.ndarray]:
-        """List the inputs in the order of the module's arguments."""
-        if isinstance(X, dict):
-            names = inspect.signature(self.module.forward).parameters
-            X = {name: X[name] for name in [*names, *X] if name in X}
-        return arrays_of(X)
 
     # Data
 

@@ -32,6 +32,11 @@ def _classes(y: np.ndarray) -> np.ndarray:
     Raises: ValueError if these are no classes.
     """
     if y.ndim == 2 and y.shape[1] > 1:
+        if y.dtype.kind in "iu" and not np.all(y.sum(axis=1) == 1):
+            raise ValueError(
+                f"class_weight needs one class for each sample, but y of shape {y.shape} has one "
+                "for each step; give class_weight= to the loss"
+            )
         return y.argmax(axis=1)
     flat = y.reshape(len(y), -1)
     if flat.shape[1] != 1 or not np.array_equal(flat, np.round(flat)):

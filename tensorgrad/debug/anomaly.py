@@ -12,6 +12,8 @@ from tensorgrad.debug.frames import Place, place, place_of, users_frame
 from tensorgrad.engine.base import TensorBase, unwrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, Observer, with_state
+from tensorgrad.operands import as_ndarray, has_foreign
+from tensorgrad.ops.common import create
 from tensorgrad.ops.decompositions import svd, svd_shapes, unpack
 from tensorgrad.ops.reduce import std
 from tensorgrad.rules import Op
@@ -223,7 +225,8 @@ def infinite_slopes(node: Node, i: int) -> Any:
     if node.op.function is np.arctan2:  # at its pole, where its rule has 0 times infinity, too
         return np.equal(np.hypot(*node.args), 0)
     small = np.sqrt(np.finfo(node.dtype).tiny)  # not 1, so that no finite slope overflows
-    probe = np.full(node.shape, small, node.dtype)[()]
+    kind = next((a for a in (*node.args, node.out) if has_foreign(a)), None)
+    probe = create(np.full, kind, node.shape, small, node.dtype)[()]
     return ~np.isfinite(node.op.rules[i](probe, node.out, *node.args, **node.kwargs))
 
 
@@ -289,7 +292,7 @@ def array_summary(value: Any) -> str:
     """Describe an array in one line: dtype, shape, counts of NaN and Inf, and the range."""
     if not is_numeric(value):
         return "not read" if value is None or isinstance(value, ShapeDtype) else repr(value)
-    array = np.asarray(value)
+    array = as_ndarray(value)
     if array.size == 1 or array.dtype.kind not in "fc":
         return f"{array.dtype} {array.shape}" if array.size > 1 else repr(array.flat[0].item())
     counts = [(np.isnan(array).sum(), "NaN"), (np.isinf(array).sum(), "Inf")]
@@ -303,4 +306,4 @@ def array_summary(value: Any) -> str:
 
 
 def is_numeric(value: Any) -> bool:
-    return isinstance(value, (np.ndarray, np.generic, float, int, complex))
+    return isinstance(value, (np.ndarray, np.generic, float, int, complex)) or has_foreign(value)

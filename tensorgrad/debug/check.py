@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.state import STATE
+from tensorgrad.operands import has_foreign
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import refuse_objects
 
@@ -31,6 +32,12 @@ def check_grads(
     """
     if order < 1:
         raise ValueError(f"order must be 1 or more, but order={order} was given")
+    for x in args:
+        if has_foreign(x.data if isinstance(x, Tensor) else x):
+            raise TypeError(
+                f"check_grads compares with differences of NumPy's arrays, but was given a "
+                f"{type(x).__name__}; bring it to NumPy, whose rules are the same"
+            )
     values = [_double(x) for x in args]
     checked = [
         i for i, x in enumerate(values) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"

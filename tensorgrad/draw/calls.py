@@ -11,14 +11,14 @@ from tensorgrad.draw.model import Vertex
 Shape = tuple[int, ...]
 
 
-class Words(str):
+class Prose(str):
     """A description in words, in which no letter stands for a number."""
 
     __slots__ = ()
 
 
 @dataclass
-class Call:
+class CallShapes:
     """The shapes, plain arguments and keywords of one call."""
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Call:
     dtypes: list[str]
 
     @classmethod
-    def of(cls, vertex: Vertex, names: tuple[str, ...]) -> "Call":
+    def of(cls, vertex: Vertex, names: tuple[str, ...]) -> "CallShapes":
         """Read a call off its vertex."""
         sources = [operand.source for operand in vertex.inputs]
         dtypes = [vertex.dtype if s is None else s.dtype for s in sources]
@@ -91,7 +91,7 @@ def reduced(word: str, text: str, axes: Sequence[int], shape: Shape) -> str:
     return f"{word} {text if simple else f'({text})'}{where}" if axes else text
 
 
-def repeats(small: Shape, large: Shape) -> tuple[int, ...]:
+def repeated_axes(small: Shape, large: Shape) -> tuple[int, ...]:
     """Return the axes along which broadcasting repeats an array."""
     extra = len(large) - len(small)
     if extra < 0 or any(n not in (1, large[extra + k]) for k, n in enumerate(small)):
@@ -103,24 +103,24 @@ def repeats(small: Shape, large: Shape) -> tuple[int, ...]:
     )
 
 
-def summed(part: str, call: Call, slot: int) -> str:
+def summed(part: str, call: CallShapes, slot: int) -> str:
     """Add to the gradient of an operand the sum over the axes along which it was broadcast."""
-    axes = () if call.texts[slot] else repeats(call.shapes[slot], call.shape)
+    axes = () if call.texts[slot] else repeated_axes(call.shapes[slot], call.shape)
     if not axes:
         return part
     return (
-        Words(f"{part}, added up{over(axes)}")
-        if isinstance(part, Words)
+        Prose(f"{part}, added up{over(axes)}")
+        if isinstance(part, Prose)
         else reduced("Σ", part, axes, call.shape)
     )
 
 
-def conjugated(part: str, call: Call, slot: int) -> str:
+def conjugate_rule(part: str, call: CallShapes, slot: int) -> str:
     """Conjugate a complex rule at either end, as the engine does; real operands get a real part.
 
     Rules are transposed; users see the direction of steepest ascent.
     """
-    if not call.complex or isinstance(part, Words):
+    if not call.complex or isinstance(part, Prose):
         return part
     real = not call.dtypes[slot].startswith("complex")
     others = any(

@@ -207,7 +207,7 @@ class Drawing:
         """Return the page in a sandbox, where it can neither read nor change the notebook."""
         page = self.page().replace("&", "&amp;").replace("'", "&#39;")
         count = len(self.graph.vertices)
-        height = 480 if count <= 8 else 560 if count <= 40 else 640
+        height = 480 if count <= 4 else 560 if count <= 12 else 640
         return (
             f'<iframe title="{html.escape(self.title or "computation graph")}" '
             'sandbox="allow-scripts allow-downloads" loading="lazy" '

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from tensorgrad.draw.calls import Words
+from tensorgrad.draw.calls import Prose
 
 # fmt: off
-ELEMENTWISE: Mapping[str, tuple[str | None, ...]] = {  # op -> its formula, then the gradient of each operand
+ELEMENTWISE_FORMULAS: Mapping[str, tuple[str | None, ...]] = {  # op -> its formula, then the gradient of each operand
     "add":          ("a + b",            "g",                            "g"),
     "subtract":     ("a − b",            "g",                            "−g"),
     "multiply":     ("a · b",            "g · b",                        "g · a"),
@@ -18,11 +18,11 @@ ELEMENTWISE: Mapping[str, tuple[str | None, ...]] = {  # op -> its formula, then
     "negative":     ("−x",               "−g"),
     "positive":     ("x",                "g"),
     "copy":         ("x",                "g"),
-    "unwrap":       (Words("x with jumps of a whole period removed"),    "g"),
+    "unwrap":       (Prose("x with jumps of a whole period removed"),    "g"),
     "absolute":     ("abs(x)",           "g · sign(x)"),
     "fabs":         ("abs(x)",           "g · sign(x)"),
     "real":         ("real(x)",          "g"),
-    "imag":         ("imag(x)",          Words("g in the imaginary part")),
+    "imag":         ("imag(x)",          Prose("g in the imaginary part")),
     "tril":         ("tril(x, {k})",     "tril(g, {k})"),
     "triu":         ("triu(x, {k})",     "triu(g, {k})"),
     "conjugate":    ("conj(x)",          "conj(g)"),
@@ -59,10 +59,10 @@ ELEMENTWISE: Mapping[str, tuple[str | None, ...]] = {  # op -> its formula, then
     "degrees":      ("x · 180 / π",      "g · 180 / π"),
     "maximum":      ("maximum(a, b)",    "g · (1 + sign(a − b)) / 2",    "g · (1 + sign(b − a)) / 2"),
     "minimum":      ("minimum(a, b)",    "g · (1 + sign(b − a)) / 2",    "g · (1 + sign(a − b)) / 2"),
-    "fmax":         ("fmax(a, b)",       Words("g where a is the larger or b is NaN, half at ties"),
-                                         Words("g where b is the larger or a is NaN, half at ties")),
-    "fmin":         ("fmin(a, b)",       Words("g where a is the smaller or b is NaN, half at ties"),
-                                         Words("g where b is the smaller or a is NaN, half at ties")),
+    "fmax":         ("fmax(a, b)",       Prose("g where a is the larger or b is NaN, half at ties"),
+                                         Prose("g where b is the larger or a is NaN, half at ties")),
+    "fmin":         ("fmin(a, b)",       Prose("g where a is the smaller or b is NaN, half at ties"),
+                                         Prose("g where b is the smaller or a is NaN, half at ties")),
     "copysign":     ("abs(a) · sign(b)", "g · sign(a) · sign(b)",   "g · 0"),
     "heaviside":    ("heaviside(a, b)",  "g · 0",                        "g · (a == 0)"),
     "nextafter":    ("nextafter(a, b)",  "g",                            "g · 0"),
@@ -72,12 +72,12 @@ ELEMENTWISE: Mapping[str, tuple[str | None, ...]] = {  # op -> its formula, then
     "leaky_relu":   ("where(x > 0, x, {slope} · x)",   "where(x > 0, g, {slope} · g)"),
     "sigmoid":      ("1 / (1 + exp(−x))",   "g · out · (1 − out)"),
     "softplus":     ("log(1 + exp(x))",  "g / (1 + exp(−x))"),
-    "ndtr":         (Words("the probability of a normal number below x"),   "g · exp(−x ^ 2 / 2) / sqrt(2 · π)"),
+    "ndtr":         (Prose("the probability of a normal number below x"),   "g · exp(−x ^ 2 / 2) / sqrt(2 · π)"),
     "dropout":      ("x · mask",         "g · mask",   None),
     "sigmoid_cross_entropy": ("log(1 + exp(z)) − z · y",   "g · (1 / (1 + exp(−z)) − y)",   "−g · z"),
     "cast":         ("astype(x, {dtype})",   "astype(g, {dtype_of_x})"),
 }
-IN_WORDS = {  # what has no short formula
+PROSE_FORMULAS = {  # what has no short formula
     "conv":         ("the sum of x[window] W over each window, + b",   "the sum of g[window] Wᵀ", "the sum of x[window]ᵀ g",   "the sum of g"),
     "conv_input":   ("the sum of g[window] Wᵀ over each window",       "the sum of g[window] W",  "the sum of g[window]ᵀ g"),
     "conv_weights": ("the sum of x[window]ᵀ g over each window",       "the sum of g[window] Wᵀ", "the sum of x[window] g"),

@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tensorgrad.draw.calls import Call, Words, conjugated, summed
-from tensorgrad.draw.formula_tables import ELEMENTWISE, IN_WORDS
+from tensorgrad.draw.calls import CallShapes, Prose, conjugate_rule, summed
+from tensorgrad.draw.formula_tables import ELEMENTWISE_FORMULAS, PROSE_FORMULAS
 from tensorgrad.draw.model import Vertex
 from tensorgrad.draw.notation import NOTATION
 from tensorgrad.joint import AllOp
@@ -28,7 +28,7 @@ RENAMED = {
     "max_pool_input": ("h", "x", "best"),
     "max_pool_output": ("h", "x", "best"),
 }
-HOLOMORPHIC = ELEMENTWISE.keys() - {
+HOLOMORPHIC = ELEMENTWISE_FORMULAS.keys() - {
     "absolute", "maximum", "minimum", "fmax", "fmin", "sigmoid_cross_entropy",
 }  # fmt: skip
 
@@ -62,73 +62,77 @@ def formula(vertex: Vertex) -> dict[str, Any]:
     op = vertex.op
     assert op is not None
     names = tuple(slot_name(op, slot) for slot in range(len(vertex.inputs)))
-    call = Call.of(vertex, names)
-    whole, *parts = _lines(op, call)
+    call = CallShapes.of(vertex, names)
+    first, *parts = _lines(op, call)
+    whole = first or ""
     parts = [*parts, *[None] * (len(names) - len(parts))]
     return {
-        "text": _line("out", whole),
+        "text": _titled("out", whole),
         "operands": list(names),
         "rules": [
-            part and _line(f"∂{name}", part) for name, part in zip(names, parts, strict=True)
+            part and _titled(f"∂{name}", part) for name, part in zip(names, parts, strict=True)
         ],
     }
 
 
-def _line(name: str, text: str) -> str:
-    return f"{name}: {text}" if isinstance(text, Words) else f"{name} = {text}"
+def _titled(name: str, text: str) -> str:
+    return f"{name}: {text}" if isinstance(text, Prose) else f"{name} = {text}"
 
 
-def _lines(op: Op, call: Call) -> Sequence[str | None]:
+def _lines(op: Op, call: CallShapes) -> Sequence[str | None]:
     """Return the formula of a call, then the gradient of each operand."""
-    if op.name in ELEMENTWISE and len(ELEMENTWISE[op.name]) <= len(call.names) + 1:
+    if (
+        op.name in ELEMENTWISE_FORMULAS
+        and len(ELEMENTWISE_FORMULAS[op.name]) <= len(call.names) + 1
+    ):
         return _elementwise(op.name, call)
     if op.name in NOTATION and (lines := NOTATION[op.name](call)) is not None:
         whole, *parts = lines
-        return [whole, *(p and conjugated(p, call, slot) for slot, p in enumerate(parts))]
-    if op.name in IN_WORDS:
-        return [Words(part) for part in IN_WORDS[op.name]]
+        return [whole, *(p and conjugate_rule(p, call, slot) for slot, p in enumerate(parts))]
+    if op.name in PROSE_FORMULAS:
+        return [Prose(part) for part in PROSE_FORMULAS[op.name]]
     return _generic(op, call)
 
 
-def _elementwise(name: str, call: Call) -> Sequence[str | None]:
+def _elementwise(name: str, call: CallShapes) -> Sequence[str | None]:
     """Return the lines of an op whose operands are broadcast, with the sums that undo it."""
     whole, *parts = (
-        part if part is None or isinstance(part, Words) else call.fill(part)
-        for part in ELEMENTWISE[name]
+        part if part is None or isinstance(part, Prose) else call.fill(part)
+        for part in ELEMENTWISE_FORMULAS[name]
     )
     if call.complex and name not in HOLOMORPHIC:
-        parts = [part and Words(f"{part}, conjugated where complex") for part in parts]
-    lines = [p and conjugated(p, call, slot) for slot, p in enumerate(parts)]
+        parts = [part and Prose(f"{part}, conjugated where complex") for part in parts]
+    lines = [p and conjugate_rule(p, call, slot) for slot, p in enumerate(parts)]
     return [whole, *(p and summed(p, call, slot) for slot, p in enumerate(lines))]
 
 
-def _generic(op: Op, call: Call) -> Sequence[str | None]:
+def _generic(op: Op, call: CallShapes) -> Sequence[str | None]:
     """Return a call as it is written, and its rules as their source."""
     keywords = [f"{name}={value}" for name, value in call.keywords.items()]
     written = ", ".join([*call.names, *keywords])
     whole = f"{op.name}({written})"
     plain = not any(re.search(r":|\.\.\.|…|array of", text) for text in (*keywords, *call.texts))
-    rules = written_rules(op)
+    rules = list(written_rules(op))
     each = rules * len(call.names) if isinstance(op, EachOp) else rules
     lines = [None if r is None else _rule_source(r, call) for r in each]
     if not plain:
-        lines = [line and Words(line) for line in lines]
-    lines = [p and conjugated(p, call, slot) for slot, p in enumerate(lines)]
-    return [whole if plain else Words(whole), *lines]
+        lines = [line and Prose(line) for line in lines]
+    lines = [p and conjugate_rule(p, call, slot) for slot, p in enumerate(lines)]
+    return [whole if plain else Prose(whole), *lines]
 
 
-def _rule_source(rule: Any, call: Call) -> str:
+def _rule_source(rule: Any, call: CallShapes) -> str:
     """Return the expression of a lambda, or the first line of a function's docstring."""
     rule = inspect.unwrap(rule)
     if rule.__doc__:
-        return Words(rule.__doc__.strip().splitlines()[0].rstrip("."))
+        return Prose(rule.__doc__.strip().splitlines()[0].rstrip("."))
     # A row of a table can hold several lambdas, which differ in the position of their bodies.
     begins = {(line, column) for line, _, column, _ in rule.__code__.co_positions()}
     for body in _lambdas(rule.__code__.co_filename):
         if (body.lineno, body.col_offset) in begins:
             text = ast.unparse(Readable(call, rule).visit(body)).replace(" * ", " · ")
             return text.replace(" - ", " − ").replace(" ** ", " ^ ")
-    return Words(f"the rule {rule.__name__.strip('_')}")
+    return Prose(f"the rule {rule.__name__.strip('_')}")
 
 
 @functools.cache
@@ -149,7 +153,7 @@ def _lambdas(file: str) -> list[ast.expr]:
 class Readable(ast.NodeTransformer):
     """A rewriting of a rule's source with the keywords and the shapes of a call in their places."""
 
-    def __init__(self, call: Call, rule: Function) -> None:
+    def __init__(self, call: CallShapes, rule: Function) -> None:
         self.call = call
         parameters = inspect.signature(rule).parameters.values()
         self.keywords = {p.name: str(p.default) for p in parameters if p.default is not p.empty}
@@ -169,7 +173,7 @@ class Readable(ast.NodeTransformer):
         if name == "np":
             return ast.Name(node.attr)
         shape = self.call.shape_of(name) if node.attr == "shape" else None
-        return node if shape is None else ast.Constant(shape)
+        return node if shape is None else ast.parse(repr(shape), mode="eval").body
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         name = node.id.lstrip("_")

@@ -4,13 +4,13 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
-from tensorgrad.draw.calls import Call, Shape, Words, reduced, repeats
+from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
 
 Lines = Sequence[str | None] | None  # the formula, then the gradient of each operand
-MANY = 6  # a call of more operands is described in words
+MOST_OPERANDS = 6  # a call of more operands is described in words
 
 
-def ones(shape: Shape) -> str:
+def ones_text(shape: Shape) -> str:
     return f"ones({', '.join(map(str, shape))})"
 
 
@@ -19,7 +19,7 @@ def index_of(axes: Sequence[int], ndim: int) -> str:
     return f"[{', '.join('newaxis' if axis in axes else ':' for axis in range(ndim))}]"
 
 
-def _kept(name: str, axes: Sequence[int], call: Call) -> str:
+def _kept(name: str, axes: Sequence[int], call: CallShapes) -> str:
     """Write a reduction's result with the axes that it removed."""
     ndim = len(call.shapes[0])
     if call.keyword("keepdims", False) or len(axes) == ndim:
@@ -27,23 +27,26 @@ def _kept(name: str, axes: Sequence[int], call: Call) -> str:
     return name + index_of(axes, ndim)
 
 
-def _sum(call: Call) -> Lines:
+def _sum_lines(call: CallShapes) -> Lines:
     axes = call.axes(call.shapes[0])
     whole = reduced("Σ", "x", axes, call.shapes[0])
-    return [whole, f"{_kept('g', axes, call)} · {ones(call.shapes[0])}" if call.shapes[0] else "g"]
+    return [
+        whole,
+        f"{_kept('g', axes, call)} · {ones_text(call.shapes[0])}" if call.shapes[0] else "g",
+    ]
 
 
-def _mean(call: Call) -> Lines:
+def _mean_lines(call: CallShapes) -> Lines:
     shape = call.shapes[0]
     axes = call.axes(shape)
     n = math.prod(shape[a] for a in axes)
     return [
         f"({reduced('Σ', 'x', axes, shape)}) / {n}",
-        f"{_kept('g', axes, call)} / {n} · {ones(shape)}" if shape else "g",
+        f"{_kept('g', axes, call)} / {n} · {ones_text(shape)}" if shape else "g",
     ]
 
 
-def _var(call: Call, root: bool = False) -> Lines:
+def _var_lines(call: CallShapes, root: bool = False) -> Lines:
     if call.complex:
         return None
     shape = call.shapes[0]
@@ -57,36 +60,36 @@ def _var(call: Call, root: bool = False) -> Lines:
     return [whole, f"{g} · 2 · ({centred}) / {n}"]
 
 
-def _std(call: Call) -> Lines:
-    return _var(call, root=True)
+def _std_lines(call: CallShapes) -> Lines:
+    return _var_lines(call, root=True)
 
 
-def _softmax(call: Call) -> Lines:
+def _softmax_lines(call: CallShapes) -> Lines:
     shape = call.shapes[0]
     axes = call.axes(shape, -1)
     total = reduced("Σ", "exp(x)", axes, shape)
     return [f"exp(x) / ({total})", f"out · (g − ({reduced('Σ', 'out · g', axes, shape)}))"]
 
 
-def _log_softmax(call: Call) -> Lines:
+def _log_softmax_lines(call: CallShapes) -> Lines:
     shape = call.shapes[0]
     axes = call.axes(shape, -1)
     total = reduced("Σ", "exp(x)", axes, shape)
     return [f"x − log({total})", f"g − exp(out) · ({reduced('Σ', 'g', axes, shape)})"]
 
 
-def _logsumexp(call: Call) -> Lines:
+def _logsumexp_lines(call: CallShapes) -> Lines:
     shape = call.shapes[0]
     axes = call.axes(shape)
     g, out = _kept("g", axes, call), _kept("out", axes, call)
     return [f"log({reduced('Σ', 'exp(x)', axes, shape)})", f"{g} · exp(x − {out})"]
 
 
-def _cross_entropy(call: Call) -> Lines:
+def _cross_entropy_lines(call: CallShapes) -> Lines:
     rows = call.shapes[0][0]
     if len(call.shapes[1]) == 1:
         return [
-            Words("the mean of −log softmax(z) at the classes y"),
+            Prose("the mean of −log softmax(z) at the classes y"),
             f"g · (softmax(z) − onehot(y, {call.shapes[0][1]})) / {rows}",
         ]
     return [
@@ -96,7 +99,7 @@ def _cross_entropy(call: Call) -> Lines:
     ]
 
 
-def _matmul(call: Call) -> Lines:
+def _matmul_lines(call: CallShapes) -> Lines:
     a, b = call.shapes
     if len(a) == len(b) == 1:
         return ["a @ b", "g · b", "g · a"]
@@ -106,7 +109,7 @@ def _matmul(call: Call) -> Lines:
         return ["a @ b", "g[:, newaxis] · b", "aᵀ @ g"] if len(a) == 2 else None
     of_a, of_b = (a[:-2], b[:-2])
     whole = call.shape[:-2]
-    sum_a, sum_b = repeats(of_a, whole), repeats(of_b, whole)
+    sum_a, sum_b = repeated_axes(of_a, whole), repeated_axes(of_b, whole)
     return [
         "a @ b",
         reduced("Σ", "g @ bᵀ", sum_a, call.shape),
@@ -114,7 +117,7 @@ def _matmul(call: Call) -> Lines:
     ]
 
 
-def _linear(call: Call) -> Lines:
+def _linear_lines(call: CallShapes) -> Lines:
     x, _, b = call.shapes
     if len(x) < 2:
         return ["x @ W + b", "W @ g", "x[:, newaxis] · g", "g"]
@@ -124,11 +127,11 @@ def _linear(call: Call) -> Lines:
     return ["x @ W + b", "g @ Wᵀ", reduced("Σ", "xᵀ @ g", outer, call.shape), bias]
 
 
-def _reshape(call: Call) -> Lines:
+def _reshape_lines(call: CallShapes) -> Lines:
     return [f"reshape(x, {call.shape})", f"reshape(g, {call.shapes[0]})"]
 
 
-def _transpose(call: Call) -> Lines:
+def _transpose_lines(call: CallShapes) -> Lines:
     ndim = len(call.shape)
     axes = call.keyword("axes")
     order = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim for a in axes)
@@ -140,12 +143,12 @@ def _transpose(call: Call) -> Lines:
     return [f"transpose(x, {order})", f"transpose(g, {back})"]
 
 
-def _swapaxes(call: Call) -> Lines:
+def _swapaxes_lines(call: CallShapes) -> Lines:
     axes = f"{call.keyword('axis1', 0)}, {call.keyword('axis2', 1)}"
     return [f"swapaxes(x, {axes})", f"swapaxes(g, {axes})"]
 
 
-def _moveaxis(call: Call) -> Lines:
+def _moveaxis_lines(call: CallShapes) -> Lines:
     a, b = (
         tuple(axes) if isinstance(axes, list) else axes
         for axes in (call.keyword("source"), call.keyword("destination"))
@@ -153,17 +156,20 @@ def _moveaxis(call: Call) -> Lines:
     return [f"moveaxis(x, {a}, {b})", f"moveaxis(g, {b}, {a})"]
 
 
-def _matrix_transpose(_: Call) -> Lines:
+def _matrix_transpose_lines(_: CallShapes) -> Lines:
     return ["xᵀ", "gᵀ"]
 
 
-def _broadcast_to(call: Call) -> Lines:
+def _broadcast_to_lines(call: CallShapes) -> Lines:
     (x,) = call.shapes
-    return [f"x · {ones(call.shape)}", reduced("Σ", "g", repeats(x, call.shape), call.shape)]
+    return [
+        f"x · {ones_text(call.shape)}",
+        reduced("Σ", "g", repeated_axes(x, call.shape), call.shape),
+    ]
 
 
-def _concatenate(call: Call) -> Lines:
-    if len(call.names) > MANY:
+def _concatenate_lines(call: CallShapes) -> Lines:
+    if len(call.names) > MOST_OPERANDS:
         return None
     axis = call.keyword("axis", 0)
     if axis is None or call.keywords.keys() - {"axis"}:
@@ -175,7 +181,7 @@ def _concatenate(call: Call) -> Lines:
     return [f"concatenate(({', '.join(call.names)},), {axis})", *parts]
 
 
-def _index(call: Call, slot: int) -> str | None:
+def _index_text(call: CallShapes, slot: int) -> str | None:
     """Write an index as in brackets; None if it holds arrays that have no name."""
     text = call.texts[slot]
     if not text:
@@ -186,21 +192,21 @@ def _index(call: Call, slot: int) -> str | None:
     return bare.replace("None", "newaxis")
 
 
-def _take(call: Call) -> Lines:
-    index = _index(call, 1)
+def _take_lines(call: CallShapes) -> Lines:
+    index = _index_text(call, 1)
     if index is None:
-        return [Words("x[index]"), Words("g at index, 0 elsewhere; places taken twice add up")]
+        return [Prose("x[index]"), Prose("g at index, 0 elsewhere; places taken twice add up")]
     return [f"x[{index}]", f"zeros{call.shapes[0]} with g added at [{index}]"]
 
 
-def _put(call: Call) -> Lines:
-    index = _index(call, 1)
+def _put_lines(call: CallShapes) -> Lines:
+    index = _index_text(call, 1)
     if index is None:
-        return [Words("v at index, 0 elsewhere; places named twice add up"), Words("g[index]")]
+        return [Prose("v at index, 0 elsewhere; places named twice add up"), Prose("g[index]")]
     return [f"zeros{call.shape} with v added at [{index}]", f"g[{index}]"]
 
 
-def _einsum(call: Call) -> Lines:
+def _einsum_lines(call: CallShapes) -> Lines:
     """Swap roles: g replaces an operand, whose letters become the output."""
     subscripts = call.keywords["subscripts"]
     inputs, _, output = subscripts.partition("->")
@@ -211,10 +217,10 @@ def _einsum(call: Call) -> Lines:
     for i, own in enumerate(parts):
         others = [(p, n) for k, (p, n) in enumerate(zip(parts, call.names, strict=True)) if k != i]
         known = set(output).union(*(p for p, _ in others))
-        sizes = _sizes(parts, call.shapes)
+        sizes = _subscript_sizes(parts, call.shapes)
         if len(set(own)) < len(own) or not set(own) <= known or sizes is None:
             lines.append(
-                Words(
+                Prose(
                     "einsum of g and the other operands, with this operand's subscripts as output"
                 )
             )
@@ -224,7 +230,7 @@ def _einsum(call: Call) -> Lines:
     return lines
 
 
-def _sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int] | None:
+def _subscript_sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int] | None:
     """Return the length of each subscript; None if an operand is broadcast."""
     sizes: dict[str, int] = {}
     for part, shape in zip(parts, shapes, strict=True):
@@ -234,19 +240,21 @@ def _sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int] | None:
     return sizes
 
 
-def _cumsum(call: Call) -> Lines:
+def _cumsum_lines(call: CallShapes) -> Lines:
     if len(call.shapes[0]) != 1:
         return [
-            Words("the cumulative sum of x"),
-            Words("the sum of g from each element to the end"),
+            Prose("the cumulative sum of x"),
+            Prose("the sum of g from each element to the end"),
         ]
     return ["cumsum(x)", "cumsum(g[::-1])[::-1]"]
 
 
-def _guarded(build: Callable[[Call], Lines], keywords: Sequence[str]) -> Callable[[Call], Lines]:
+def _guarded(
+    build: Callable[[CallShapes], Lines], keywords: Sequence[str]
+) -> Callable[[CallShapes], Lines]:
     """Return a builder that returns None for a call with other keywords, or with cut ones."""
 
-    def lines(call: Call) -> Lines:
+    def lines(call: CallShapes) -> Lines:
         given = {name for name, text in call.keywords.items() if text not in ("None", "False", "C")}
         if not given <= {*keywords}:
             return None
@@ -259,32 +267,32 @@ def _guarded(build: Callable[[Call], Lines], keywords: Sequence[str]) -> Callabl
 
 
 REDUCE = ("axis", "keepdims")
-NOTATION: dict[str, Callable[[Call], Lines]] = {
+NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
     name: _guarded(build, keywords)
     for name, build, keywords in [
-        ("sum", _sum, REDUCE),
-        ("mean", _mean, REDUCE),
-        ("var", _var, (*REDUCE, "ddof")),
-        ("std", _std, (*REDUCE, "ddof")),
-        ("softmax", _softmax, ("axis",)),
-        ("log_softmax", _log_softmax, ("axis",)),
-        ("logsumexp", _logsumexp, REDUCE),
-        ("softmax_cross_entropy", _cross_entropy, ()),
-        ("matmul", _matmul, ()),
-        ("linear", _linear, ()),
-        ("reshape", _reshape, ("shape",)),
-        ("ravel", _reshape, ()),
-        ("squeeze", _reshape, ("axis",)),
-        ("expand_dims", _reshape, ("axis",)),
-        ("transpose", _transpose, ("axes",)),
-        ("matrix_transpose", _matrix_transpose, ()),
-        ("swapaxes", _swapaxes, ("axis1", "axis2")),
-        ("moveaxis", _moveaxis, ("source", "destination")),
-        ("broadcast_to", _broadcast_to, ("shape",)),
-        ("concatenate", _concatenate, ("axis",)),
-        ("take", _take, ()),
-        ("put", _put, ("shape",)),
-        ("einsum", _einsum, ("subscripts",)),
-        ("cumsum", _cumsum, ()),
+        ("sum", _sum_lines, REDUCE),
+        ("mean", _mean_lines, REDUCE),
+        ("var", _var_lines, (*REDUCE, "ddof")),
+        ("std", _std_lines, (*REDUCE, "ddof")),
+        ("softmax", _softmax_lines, ("axis",)),
+        ("log_softmax", _log_softmax_lines, ("axis",)),
+        ("logsumexp", _logsumexp_lines, REDUCE),
+        ("softmax_cross_entropy", _cross_entropy_lines, ()),
+        ("matmul", _matmul_lines, ()),
+        ("linear", _linear_lines, ()),
+        ("reshape", _reshape_lines, ("shape",)),
+        ("ravel", _reshape_lines, ()),
+        ("squeeze", _reshape_lines, ("axis",)),
+        ("expand_dims", _reshape_lines, ("axis",)),
+        ("transpose", _transpose_lines, ("axes",)),
+        ("matrix_transpose", _matrix_transpose_lines, ()),
+        ("swapaxes", _swapaxes_lines, ("axis1", "axis2")),
+        ("moveaxis", _moveaxis_lines, ("source", "destination")),
+        ("broadcast_to", _broadcast_to_lines, ("shape",)),
+        ("concatenate", _concatenate_lines, ("axis",)),
+        ("take", _take_lines, ()),
+        ("put", _put_lines, ("shape",)),
+        ("einsum", _einsum_lines, ("subscripts",)),
+        ("cumsum", _cumsum_lines, ()),
     ]
 }

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import as_ndarray
+
 LISTED = 64  # the largest size of an array whose numbers are listed
 BINS = 32
 
@@ -18,7 +20,7 @@ def statistics(value: Any, histogram: bool = True) -> Stats:
     their absolute values. A single number has no statistics but itself. `dead` counts the units,
     the positions on the last axis, that are 0 throughout.
     """
-    x = np.asarray(value)
+    x = as_ndarray(value)
     stats: Stats = {"size": x.size}
     if x.size <= LISTED:
         stats["numbers"] = [plain_number(v) for v in x.ravel()]
@@ -58,7 +60,7 @@ SIGNED = ("min", "max", "mean", "std")  # included even if 0, which counts are n
 def plain_number(v: Any) -> bool | int | float | str:
     """Convert a number for JSON: rounded to its precision; NaN, infinity and complex as strings."""
     v = v[()] if isinstance(v, np.ndarray) else v
-    kind = np.asarray(v).dtype.kind
+    kind = as_ndarray(v).dtype.kind
     if kind == "b":
         return bool(v)
     if kind in "iu":

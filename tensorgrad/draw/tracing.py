@@ -19,6 +19,7 @@ from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
 from tensorgrad.engine.node import KEPT, NAMES, Node
 from tensorgrad.engine.state import STATE, Observer
+from tensorgrad.operands import as_ndarray
 from tensorgrad.rules import Op
 
 
@@ -62,7 +63,7 @@ class Trace(Drawable, Observer):
         if op.residuals is not None:
             self.memory.add(computed[1])
         self._computed = (
-            Call(op.name, STATE.get().scope, seconds, 0.0, np.asarray(out).nbytes),
+            Call(op.name, STATE.get().scope, seconds, 0.0, as_ndarray(out).nbytes),
             given,
         )
         return computed

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.node import WRITES, Node, ShapeDtype, overlap
-from tensorgrad.operands import wrong_shape
+from tensorgrad.operands import reduction, wrong_shape
 
 Saved = Callable[[Node], tuple[Any, Any, Any]]
 Watch = Callable[[Node, int, Any, Any], None]
@@ -130,7 +130,7 @@ def unbroadcast(step: Any, parent: ShapeDtype) -> Any:
             axes += [i for i, n in shape if n == 1 and step.shape[i] != 1]
         if step.dtype == np.float16:  # whose sums end at 2048
             step = step.astype(np.float32)
-        step = np.add.reduce(step, axis=tuple(axes))
+        step = reduction(np.add, step)(step, axis=tuple(axes))
         if step.shape != parent.shape:
             if [n for n in step.shape if n != 1] != [n for n in parent.shape if n != 1]:
                 raise wrong_shape(step, parent.shape)

@@ -16,6 +16,7 @@ class TensorBase:
     """An array and the node that made it: all that the recorder knows of Tensor."""
 
     __slots__ = ("__weakref__", "_logits", "_value", "_view_of", "_views", "node")
+    takes_primitives = True  # other libraries' arrays do not know them, and are given to them
 
     # A 0-d value is a NumPy scalar: calculating with it is five times faster. Not "_data", by which
     # np.ma would take the array from under the tensor.

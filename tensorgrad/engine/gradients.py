@@ -10,7 +10,7 @@ from tensorgrad.engine.backward import backward, parents_of
 from tensorgrad.engine.base import TensorBase, require_node, wrap
 from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, State
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import has_foreign, plain_array
 
 ACCUMULATING = threading.Lock()  # several threads may add to the .grad of one leaf
 
@@ -78,7 +78,8 @@ def cotangent_of(t: Any, g: Any, create_graph: bool) -> Any:
                 "backward starts from a real number, but this tensor is complex; take np.real or "
                 "np.abs of it first, or pass gradient="
             )
-        one = t.dtype.type(1) if t.ndim == 0 else np.ones_like(t._value)
+        number = t.ndim == 0 and not has_foreign(t._value)
+        one = t.dtype.type(1) if number else np.ones_like(t._value)
         return wrap(one) if create_graph else one
     value: Any = g if isinstance(g, TensorBase) else plain_array(g)[()]
     if value.shape != t.shape or not np.can_cast(value.dtype, t.dtype, "same_kind"):

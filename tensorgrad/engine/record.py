@@ -31,11 +31,23 @@ from tensorgrad.rules import (
     Op,
     Plan,
     is_ours,
-    load_tables,
 )
 
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
 BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
+# What has the argument `like=`.
+CREATING = {
+    np.empty,
+    np.ones,
+    np.zeros,
+    np.full,
+    np.eye,
+    np.identity,
+    np.tri,
+    np.arange,
+    np.asarray,
+    np.ascontiguousarray,
+}
 IMPURE: set[Function] = set()  # results differ from call to call
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
@@ -71,8 +83,6 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             raise
     if function in STATIC:
         return function(*unwrap(args), **unwrap(kwargs))
-    if function not in NONDIFFERENTIABLE and function not in UNSUPPORTED and load_tables():
-        return dispatch(function, args, kwargs)
     if function not in NONDIFFERENTIABLE and records((args, kwargs)):
         name = name_of(function)
         if function in UNSUPPORTED:
@@ -185,10 +195,14 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         else op.compute(*values)
     )
     out, residuals = (computed, None) if op.residuals is None else computed
-    if type(out) not in ARRAYS:  # but Python's number, or a list, as users' primitives may return
+    base = None
+    if type(out) in ARRAYS:
+        base = out.base
+    else:  # another kind of array, or a Python's number or list, as users' primitives may return
         out = plain_array(out)[()]
+        base = getattr(out, "base", None)
     t = wrap(out)
-    if out.base is not None or (values and out is values[0]):
+    if base is not None or (values and out is values[0]):
         link(t, op, args, kwargs)
     # Integers without keywords, as of a write into an integer tensor, are refused where they end.
     if recording and (out.dtype.kind in "fc" or has_gradient(op, out) or not kwargs):
@@ -268,7 +282,8 @@ def link(view: Any, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
     Writes then reach both.
     """
     x, out = args[0] if args else None, view._value
-    base = out.base  # None where the function gave back the very array, as np.squeeze may
+    # None where the function gave back the very array, as np.squeeze may.
+    base = getattr(out, "base", None)
     if not isinstance(x, TensorBase) or not x._value.ndim or not out.ndim:
         return  # a 0-d tensor is a number, and of numbers there are no views
     if out is x._value or base is x._value or (base is not None and base is x._value.base):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tensorgrad.ops import common
-from tensorgrad.ops.common import as_array, zeros_of
+from tensorgrad.ops.common import as_array, create, zeros_of
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -33,9 +33,9 @@ def spread_diagonal(v, shape, offset=0, axis1=0, axis2=1):
 def _resize(g, _out, _a, new_shape=None):
     """Each element gets the sum of the gradients of its copies."""
     if _a.size == 0:
-        return np.zeros(_a.shape, g.dtype)
+        return create(np.zeros, g, _a.shape, g.dtype)
     more = -g.size % _a.size
-    whole = np.concatenate([np.ravel(g), np.zeros(more, g.dtype)])
+    whole = np.concatenate([np.ravel(g), create(np.zeros, g, more, g.dtype)])
     return np.reshape(np.sum(np.reshape(whole, (-1, _a.size)), axis=0), _a.shape)
 
 
@@ -44,7 +44,7 @@ rule(np.flip,         lambda g, _out, _x, axis=None: np.flip(g, axis))
 rule(np.fliplr,       lambda g, _out, _x: np.fliplr(g))
 rule(np.flipud,       lambda g, _out, _x: np.flipud(g))
 rule(np.rot90,        lambda g, _out, _x, k=1, axes=(0, 1): np.rot90(g, -k, axes))
-rule(np.roll,         lambda g, _out, _x, shift=None, axis=None: np.roll(g, np.negative(shift), axis))
+rule(np.roll,         lambda g, _out, _x, shift=None, axis=None: np.roll(g, -shift if np.ndim(shift) == 0 else [-n for n in shift], axis))
 rule(np.tril,         lambda g, _out, _x, k=0: np.tril(g, k))
 rule(np.triu,         lambda g, _out, _x, k=0: np.triu(g, k))
 rule(np.resize,       _resize)
@@ -123,13 +123,14 @@ def _delete(arr, obj, axis=None):
         arr, axis = np.ravel(arr), 0
     axis = common.axis_index(axis, arr.ndim)
     obj = common.values(obj) if hasattr(obj, "shape") else obj
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
+    return np.take(arr, np.delete(create(np.arange, arr, arr.shape[axis]), obj), axis)
 
 
 @composite(np.insert)
 def _insert(arr, obj, values, axis=None):
     """Append the values, then take all elements in the order that NumPy gives them."""
-    arr, values = as_array(arr), as_array(values)
+    arr = as_array(arr)
+    values = as_array(values, arr)
     obj = common.values(obj) if hasattr(obj, "shape") else obj
     if axis is None:
         arr, axis = np.ravel(arr), 0
@@ -194,7 +195,9 @@ def _picked(x, axis, width, mode, kwargs):
 
 def _extrapolated(x, axis, width, mode, kwargs):
     """Pad with linear combinations of elements: NumPy pads the identity, then multiply by it."""
-    matrix = np.pad(np.eye(x.shape[axis], dtype=x.dtype), (width, (0, 0)), mode=mode, **kwargs)
+    matrix = np.pad(
+        create(np.eye, x, x.shape[axis], dtype=x.dtype), (width, (0, 0)), mode=mode, **kwargs
+    )
     return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
 
 
@@ -206,7 +209,7 @@ def _joined(x, axis, width, mode, kwargs):
         edge = x[(*lead, slice(0, 1) if side == 0 else slice(n - 1, n))]
         if mode == "linear_ramp":
             end = np.broadcast_to(kwargs.get("end_values", 0), (x.ndim, 2))[axis, side]
-            steps = np.arange(count, dtype=edge.dtype)
+            steps = create(np.arange, edge, count, dtype=edge.dtype)
             steps = np.reshape(
                 steps if side == 0 else steps[::-1], (-1,) + (1,) * (x.ndim - axis - 1)
             )

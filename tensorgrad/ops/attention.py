@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
-from tensorgrad.ops.common import is_plain
+from tensorgrad.operands import reduction
+from tensorgrad.ops.common import create, is_plain
 from tensorgrad.rules import Array, primitive
 
 SCORES = 1 << 17  # elements of a block of scores, which stay in the cache
@@ -50,11 +51,11 @@ def check_attention(q, k, v, mask, heads, causal):
         )
 
 
-def allowed(mask, T, causal):
-    """Return where a step may look, from the mask and, if causal, to no later step; None for everywhere."""
+def allowed(mask, q, causal):
+    """Return where a step of q may look, from the mask and, if causal, to no later step; None for everywhere."""
     if not causal:
         return mask
-    before = np.tri(T, dtype=bool)[None, None]
+    before = create(np.tri, q, q.shape[1], dtype=bool)[None, None]
     return before if mask is None else np.logical_and(mask, before)
 
 
@@ -68,7 +69,7 @@ def attention_weights(
     Raises: ValueError if the shapes do not fit each other.
     """
     check_attention(q, k, k, mask, heads, causal)
-    q, k, mask = heads_of(q, heads), heads_of(k, heads), allowed(mask, q.shape[1], causal)
+    q, k, mask = heads_of(q, heads), heads_of(k, heads), allowed(mask, q, causal)
     scores = np.matmul(q * (1 / math.sqrt(q.shape[-1])), np.swapaxes(k, -1, -2))
     if mask is None:
         e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
@@ -91,12 +92,12 @@ def softmax_in_place(scores, mask):
     """Replace scores by their softmax along the axis before the last, 0 where the mask is False."""
     if mask is not None:
         np.copyto(scores, -np.inf, where=np.logical_not(mask))
-    top = np.maximum.reduce(scores, axis=-2, keepdims=True)
+    top = reduction(np.maximum, scores)(scores, axis=-2, keepdims=True)
     if mask is not None:
         np.copyto(top, 0, where=np.isneginf(top))  # of a step that may look nowhere
     scores -= top
     np.exp(scores, out=scores)
-    total = np.add.reduce(scores, axis=-2, keepdims=True)
+    total = reduction(np.add, scores)(scores, axis=-2, keepdims=True)
     if mask is not None:
         np.copyto(total, 1, where=total == 0)
     scores /= total
@@ -109,12 +110,14 @@ def attended(q, k, v, mask, dropped, heads=1, causal=False):
     """
     check_attention(q, k, v, mask, heads, causal)
     dtype = np.result_type(q, k, v)
-    scaled, k, v = (np.asarray(a, dtype) for a in (q * (1 / math.sqrt(q.shape[2] // heads)), k, v))
-    out = np.empty((*q.shape[:2], v.shape[2]), dtype)
-    mask = allowed(mask, q.shape[1], causal)
+    scaled, k, v = (
+        a.astype(dtype, copy=False) for a in (q * (1 / math.sqrt(q.shape[2] // heads)), k, v)
+    )
+    out = create(np.empty, q, (*q.shape[:2], v.shape[2]), dtype)
+    mask = allowed(mask, q, causal)
     mask = mask if mask is None else np.swapaxes(mask, -1, -2)
     q, k, v, parts = (heads_of(a, heads) for a in (scaled, k, v, out))
-    turned = np.empty((*k.shape[:3], q.shape[2]), dtype)
+    turned = create(np.empty, q, (*k.shape[:3], q.shape[2]), dtype)
     for n in blocks_of(len(q), math.prod(turned.shape[1:])):
         block = turned[n]
         np.matmul(k[n], q[n].swapaxes(-1, -2), out=block)
@@ -168,7 +171,7 @@ def _attention(g, weights, q, k, v, _mask, dropped, heads=1, causal=False):
 def attention_back(g, weights, q, k, v, dropped, heads):
     """Return the same gradients of arrays, a few samples at a time."""
     scale = 1 / math.sqrt(q.shape[2] // heads)
-    found = [np.empty(x.shape, g.dtype) for x in (q, k, v)]
+    found = [create(np.empty, g, x.shape, g.dtype) for x in (q, k, v)]
     dq, dk, dv = (heads_of(x, heads) for x in found)
     g, q, k, v = (heads_of(x, heads) for x in (g, q, k, v))
     turned = weights.swapaxes(-1, -2)
@@ -179,7 +182,7 @@ def attention_back(g, weights, q, k, v, dropped, heads):
         np.matmul(used, g[n], out=dv[n])
         if part is not None:
             d *= part
-        d -= np.add.reduce(d * block, axis=-2, keepdims=True)
+        d -= reduction(np.add, d)(d * block, axis=-2, keepdims=True)
         d *= block
         d *= scale
         np.matmul(d.swapaxes(-1, -2), k[n], out=dq[n])

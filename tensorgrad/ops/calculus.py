@@ -7,6 +7,7 @@ from tensorgrad.ops.common import (
     as_inexact,
     axis_index,
     axis_indices,
+    create,
     valued_by_numpy,
     values,
 )
@@ -42,7 +43,7 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     parts = [a]
     for end, place in ((prepend, 0), (append, 2)):
         if end is not np._NoValue:
-            end = as_array(end)
+            end = as_array(end, a)
             if end.ndim == 0:
                 end = np.broadcast_to(end, (*a.shape[:axis], 1, *a.shape[axis + 1 :]))
             parts.insert(place, end)
@@ -58,7 +59,7 @@ def _diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
 def _ediff1d(ary, to_end=None, to_begin=None):
     ary = np.ravel(as_array(ary))
     ends = (to_begin, ary[1:] - ary[:-1], to_end)
-    return np.concatenate([np.ravel(as_array(x)) for x in ends if x is not None])
+    return np.concatenate([np.ravel(as_array(x, ary)) for x in ends if x is not None])
 
 
 @valued_by_numpy(np.gradient)
@@ -208,7 +209,9 @@ def _linspace(
     intervals = num - 1 if endpoint else num
     step = (stop - start) / (intervals or np.nan)
     shape = (-1,) + (1,) * np.ndim(step)
-    k = np.reshape(np.arange(num, dtype=np.result_type(step.dtype.type(0).real)), shape)
+    k = np.reshape(
+        create(np.arange, step, num, dtype=np.result_type(step.dtype.type(0).real)), shape
+    )
     points = start + k * step if intervals else start + k * 0 * (stop - start)
     points = points if axis == 0 else np.moveaxis(points, 0, axis)
     if dtype is not None:
@@ -242,7 +245,7 @@ def _vander(g, _out, x, N=None, increasing=False):
     """The slopes of the powers are multiples of the powers before them."""
     n = g.shape[1]
     g = g if increasing else g[:, ::-1]
-    slopes = np.arange(1, n) * np.vander(x, max(n - 1, 0), increasing=True)
+    slopes = create(np.arange, x, 1, n) * np.vander(x, max(n - 1, 0), increasing=True)
     return np.sum(g[:, 1:] * slopes, axis=1)
 
 

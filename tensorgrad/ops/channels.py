@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tensorgrad.operands import reduction
+from tensorgrad.ops.common import create
 from tensorgrad.rules import primitive, rule
 
 ROW = 8192  # numbers in a row: beside a vector, NumPy takes twice as long for shorter ones
@@ -25,7 +27,7 @@ def channels_last(x, *vectors):
                 f"channels of shape {x.shape} take vectors of shape {x.shape[-1:]}, one number for each channel along "
                 f"the last axis, not of shape {np.shape(vector)}"
             )
-    return np.ascontiguousarray(x)
+    return create(np.ascontiguousarray, x, x)
 
 
 def long_rows(x):
@@ -51,7 +53,9 @@ def in_blocks(*arrays) -> Iterator[tuple[np.ndarray, ...]]:
 
 def per_channel(row, k):
     """Sum the k parts of a long row, in float64 at least. Shapes: (k C,) -> (C,)."""
-    return np.add.reduce(row.astype(np.promote_types(row.dtype, float)).reshape(k, -1), axis=0)
+    return reduction(np.add, row)(
+        row.astype(np.promote_types(row.dtype, float)).reshape(k, -1), axis=0
+    )
 
 
 @primitive
@@ -62,7 +66,7 @@ def sum_channels(x):
     """
     rows, k = long_rows(channels_last(x))
     precise = np.promote_types(x.dtype, np.float32)
-    ones = np.ones(len(rows), precise)
+    ones = create(np.ones, x, len(rows), precise)
     return per_channel(np.dot(ones, rows.astype(precise, copy=False)), k).astype(x.dtype)
 
 

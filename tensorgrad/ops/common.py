@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from tensorgrad.operands import FOREIGN, numbers, objects_as_numbers, plain_array
+from tensorgrad.operands import (
+    FOREIGN,
+    has_foreign,
+    is_foreign,
+    numbers,
+    objects_as_numbers,
+    plain_array,
+)
 from tensorgrad.rules import (
     Function,
     composite,
@@ -29,11 +36,15 @@ def along_first_axis(function: Function) -> Function:
     return method
 
 
-def as_array(x: Any) -> Any:
-    """Return arrays and tensors unchanged, and numbers, lists and objects that are numbers as arrays."""
+def as_array(x: Any, other: Any = None) -> Any:
+    """Return arrays and tensors unchanged, and numbers, lists and objects that are numbers as arrays.
+
+    They become the kind of array that `other` is, with which they are to be combined.
+    """
     if hasattr(x, "shape") and not isinstance(x, np.ndarray):
         return x
-    return objects_as_numbers(plain_array(x))
+    array = objects_as_numbers(plain_array(x))
+    return array if not hasattr(other, "shape") or array is x else create(np.asarray, other, array)
 
 
 def as_operand(x: Any) -> Any:
@@ -60,12 +71,43 @@ def as_inexact(x: Any) -> Any:
     return np.astype(x, float) if x.dtype.kind in "biu" else x
 
 
+def create(function: Function, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return what np.zeros, np.eye or the like makes, as the kind of array that x is, or that x holds."""
+    x = getattr(x, "_value", x)
+    if type(x) is np.ndarray or type(x) in FOREIGN or not is_foreign(type(x)):
+        return function(*args, **kwargs)
+    return function(*args, **kwargs, like=x)
+
+
 def zeros_of(v: Any, shape: Any, *others: Any) -> Any:
     """Return zeros of another shape, of the kind of array that v is, or one of the others."""
     like = next((x for x in (v, *others) if type(x) in FOREIGN), v)
-    if type(like) is np.ndarray:
-        return np.zeros(shape, v.dtype)
+    if type(like) is np.ndarray or has_foreign(like):
+        return create(np.zeros, like, shape, v.dtype)
     return np.zeros_like(like, v.dtype, order="C", shape=shape)
+
+
+ROUNDS = 4  # of assignments, before the rest is sorted
+
+
+def add_rows(out, rows, v):
+    """Add rows to zeros at positions that may repeat, several times faster than np.add.at.
+
+    Each round adds the last of each position, as an assignment does; those left over are usually few. After some
+    rounds, the many of a few positions are sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
+    """
+    last = np.empty(len(out), np.intp)
+    for i in range(ROUNDS):
+        out[rows] = out[rows] + v if i else v
+        last[rows] = order = np.arange(len(rows))
+        left = np.flatnonzero(last[rows] != order)
+        rows, v = rows[left], v[left]
+        if not rows.size:
+            return
+    order = np.argsort(rows, kind="stable")
+    rows, v = rows[order], v[order]
+    starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+    out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
 
 
 DECIDABLE = (np.ndarray, np.generic, int, float, complex)
@@ -127,7 +169,7 @@ def check_step(
     holds: Any, error: type[Exception], message: str | Callable[..., str], *shown: Any
 ) -> None:
     """Check a condition that is a tensor, as it is where observers follow values."""
-    check(np.bool_(holds), error, message, *shown)
+    check(bool(holds), error, message, *shown)
 
 
 rule(substitute, lambda g, _out, _x, _value: g, None)
@@ -190,14 +232,19 @@ def adjoint(a):
     return np.conj(np.matrix_transpose(a))
 
 
+def matvec(a, x):
+    """Multiply a stack of matrices by one of vectors."""
+    return np.squeeze(np.matmul(a, np.expand_dims(x, -1)), -1)
+
+
 def fold_triangle(h, lower):
     """Convert the gradient of a Hermitian matrix to that of the one triangle that is read."""
     both = h + adjoint(h)
     both = np.tril(both) if lower else np.triu(both)
-    return both * (1 - np.eye(h.shape[-1], dtype=h.dtype) / 2)
+    return both * (1 - create(np.eye, h, h.shape[-1], dtype=h.dtype) / 2)
 
 
 def hermitian_of(a):
     """Return the Hermitian matrix that the lower triangle stands for."""
     lower = np.tril(a)
-    return (lower + adjoint(lower)) * (1 - np.eye(a.shape[-1], dtype=a.dtype) / 2)
+    return (lower + adjoint(lower)) * (1 - create(np.eye, a, a.shape[-1], dtype=a.dtype) / 2)

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.operands import has_foreign
 from tensorgrad.ops.channels import long_rows, sum_channels
+from tensorgrad.ops.common import create
 from tensorgrad.ops.spatial import Padding, per_axis, stretches, windows_of
 from tensorgrad.ops.spectral import correlation, pays
 from tensorgrad.rules import Array, primitive, rule
@@ -43,6 +45,8 @@ def items_of(x, windows, groups):
     C, K = x.shape[-1] // groups, windows.size[-1]
     if C == 1 or not x.size:
         return np.moveaxis(x, -1, 0), windows
+    if has_foreign(x):  # whose items are numbers
+        return np.moveaxis(x.reshape(*x.shape[:-1], groups, C), -2, 0), windows
     if groups > 1 or K == 1 or windows.dilation[-1] > 1:
         return np.moveaxis(x.view(np.dtype((np.void, C * x.itemsize))), -1, 0), windows
     x = padded(x, windows)
@@ -58,7 +62,7 @@ def padded(x, windows):
     needed = windows.stride[-1] * (windows.counts[-1] - 1) + windows.size[-1]
     if not low and needed <= length:
         return x
-    out = np.zeros((*x.shape[:-2], max(needed, low + length), x.shape[-1]), x.dtype)
+    out = create(np.zeros, x, (*x.shape[:-2], max(needed, low + length), x.shape[-1]), x.dtype)
     out[..., low : low + length, :] = x
     return out
 
@@ -68,19 +72,27 @@ def columns(x, windows, groups):
 
     Shapes: x (N, L₁, …, Lₙ, C) -> (G, windows, K₁ ⋯ Kₙ C / G), valid until the next one is asked for.
     """
-    n, C, everything = len(x), x.shape[-1], slice(None)
+    C, everything = x.shape[-1], slice(None)
     items, seats = items_of(x, windows, groups)
     places, width = math.prod(seats.size), math.prod(windows.size) * (C // groups)
+    # Of numbers the windows of a place lie side by side, so that whole rows are copied.
+    single = width == places
     buffer, found = np.zeros(0), []
-    for samples, rows in blocks(n, windows.counts, width * groups * x.itemsize):
+    for samples, rows in blocks(len(x), windows.counts, width * groups * x.itemsize):
         heights = rows.stop - rows.start
-        shape = (groups, samples.stop - samples.start, heights, *windows.counts[1:], places)
-        if buffer.shape != shape or heights < windows.counts[0]:
-            buffer = np.zeros(shape, items.dtype)  # in which nothing is written to the padding
-            found = list(stretches(seats, items.shape[2:], rows))
+        shape = (samples.stop - samples.start, heights, *windows.counts[1:])
+        shape = (groups, places, *shape) if single else (groups, *shape, places)
+        if buffer.shape[: len(shape)] != shape or heights < windows.counts[0]:
+            # In which nothing is written to the padding.
+            buffer = create(np.zeros, items, (*shape, *items.shape[x.ndim :]), items.dtype)
+            found = list(stretches(seats, items.shape[2 : x.ndim], rows))
         for place, seen, at in found:
-            buffer[(everything, everything, *seen, place)] = items[(everything, samples, *at)]
-        yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, width)
+            to = (place, everything, *seen) if single else (everything, *seen, place)
+            buffer[(everything, *to)] = items[(everything, samples, *at)]
+        if single:
+            yield samples, rows, np.swapaxes(buffer.reshape(groups, width, -1), -1, -2)
+        else:
+            yield samples, rows, buffer.view(x.dtype).reshape(groups, -1, width)
 
 
 def by_group(x, groups):
@@ -93,8 +105,8 @@ def convolved(x, W, b, windows, groups):
     if pays(x, W, windows, groups):
         found = correlation(x, W, windows.before, windows.counts)
         return found if b is None else found + b
-    out = np.empty((len(x), *windows.counts, W.shape[-1]), x.dtype)
-    matrices = np.ascontiguousarray(by_group(W, groups))  # (G, K₁ ⋯ Kₙ C / G, O / G)
+    out = create(np.empty, x, (len(x), *windows.counts, W.shape[-1]), x.dtype)
+    matrices = create(np.ascontiguousarray, W, by_group(W, groups))  # (G, K₁ ⋯ Kₙ C / G, O / G)
     for samples, rows, cols in columns(x, windows, groups):
         part = out[samples, rows]
         np.matmul(cols, matrices, out=by_group(part, groups))
@@ -111,13 +123,14 @@ def turned(W, groups):
     """
     *size, C, outputs = W.shape
     flipped = np.flip(W, tuple(range(len(size)))).reshape(*size, C, groups, outputs // groups)
-    return np.ascontiguousarray(np.swapaxes(flipped, -3, -1)).reshape(*size, outputs // groups, -1)
+    turned = create(np.ascontiguousarray, W, np.swapaxes(flipped, -3, -1))
+    return turned.reshape(*size, outputs // groups, -1)
 
 
 def folded(g, W, windows, lengths, groups):
     """Return the products of g with the weights, each added to the pixels of its window: as `conv_input`."""
     *size, C, _ = W.shape
-    out = np.zeros((len(g), *lengths, groups, C), g.dtype)
+    out = create(np.zeros, g, (len(g), *lengths, groups, C), g.dtype)
     matrices = np.swapaxes(by_group(W, groups), -1, -2)  # (G, O / G, K₁ ⋯ Kₙ C / G)
     for samples, rows in blocks(len(g), windows.counts, math.prod(size) * C * groups * g.itemsize):
         part = g[samples, rows]
@@ -132,7 +145,7 @@ def folded(g, W, windows, lengths, groups):
 def in_one_dtype(*arrays):
     """Return contiguous arrays of one dtype, that of their sum; None as it is."""
     dtype = np.result_type(*(a for a in arrays if a is not None))
-    return [a if a is None else np.ascontiguousarray(a, dtype) for a in arrays]
+    return [a if a is None else create(np.ascontiguousarray, a, a, dtype) for a in arrays]
 
 
 def check_axes(x, n):
@@ -241,7 +254,9 @@ def conv_weights(
             f"there are {len(x)} inputs but {len(g)} outputs; each input has one output"
         )
     x, g = in_one_dtype(x, g)
-    total = np.zeros((groups, math.prod(size) * (C // groups), outputs // groups), x.dtype)
+    total = create(
+        np.zeros, x, (groups, math.prod(size) * (C // groups), outputs // groups), x.dtype
+    )
     for samples, rows, cols in columns(x, windows, groups):
         total += np.matmul(np.swapaxes(cols, -1, -2), by_group(g[samples, rows], groups))
     return np.moveaxis(total, 0, 1).reshape(*size, C // groups, outputs)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import as_array
+from tensorgrad.ops.common import as_array, create
 from tensorgrad.rules import composite, primitive, refuse_out, rule
 
 
@@ -31,7 +31,9 @@ def recur(g, a):
 
 def _ahead(v, step):
     """Return v[i + step] at i, and 0 beyond the end."""
-    return np.concatenate([v[..., step:], np.zeros((*v.shape[:-1], step), v.dtype)], axis=-1)
+    return np.concatenate(
+        [v[..., step:], create(np.zeros, v, (*v.shape[:-1], step), v.dtype)], axis=-1
+    )
 
 
 def _cumsum(g, _out, _x, axis=None, dtype=None):
@@ -46,7 +48,9 @@ def _cumsum(g, _out, _x, axis=None, dtype=None):
 @along_last
 def _cumprod(g, out, x):
     """Multiply by the elements before and after, without division by an element, which may be 0."""
-    before = np.concatenate([np.ones((*x.shape[:-1], 1), x.dtype), out[..., :-1]], axis=-1)
+    before = np.concatenate(
+        [create(np.ones, x, (*x.shape[:-1], 1), x.dtype), out[..., :-1]], axis=-1
+    )
     return before * recur(g, _ahead(x, 1))
 
 
@@ -96,7 +100,7 @@ def _from(start, running):
             return out
         shape = list(out.shape)
         shape[axis] = 1
-        return np.concatenate([np.full(shape, start, out.dtype), out], axis=axis)
+        return np.concatenate([create(np.full, out, shape, start, out.dtype), out], axis=axis)
 
     return call
 

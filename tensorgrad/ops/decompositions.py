@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.linalg._linalg import EighResult, EigResult, SVDResult
 
-from tensorgrad.ops.common import adjoint, check, fold_triangle, values
+from tensorgrad.ops.common import adjoint, check, create, fold_triangle, values
 from tensorgrad.ops.repeated import (
     RULE,
     VALUES,
@@ -53,7 +53,7 @@ def unpack(packed, *shapes):
 def with_marker(*parts):
     """Pack the parts, and the marker that says who uses the vectors."""
     (_, first) = parts[0]
-    return pack(*parts, (1, np.zeros((*first.shape[:-2], 3), first.dtype)))
+    return pack(*parts, (1, create(np.zeros, first, (*first.shape[:-2], 3), first.dtype)))
 
 
 def unpack_marked(packed, shapes, vectors, values=None):
@@ -67,7 +67,7 @@ def unpack_marked(packed, shapes, vectors, values=None):
 
 
 def on_diagonal(d):
-    return np.expand_dims(d, -1) * np.eye(d.shape[-1], dtype=d.dtype)
+    return np.expand_dims(d, -1) * create(np.eye, d, d.shape[-1], dtype=d.dtype)
 
 
 def refuse(message, arriving, where=True):
@@ -92,7 +92,7 @@ def refuse_phase(name, diagonal, arriving):
 def _cholesky(g, out, _a, upper=False):
     """Apply dL = L Φ(L⁻¹ da L⁻ᴴ) for a = L Lᴴ, where Φ takes the lower triangle and half the diagonal."""
     L, g = (adjoint(out), adjoint(g)) if upper else (out, g)
-    half = 1 - np.eye(L.shape[-1], dtype=L.dtype) / 2
+    half = 1 - create(np.eye, L, L.shape[-1], dtype=L.dtype) / 2
     inner = np.triu(np.matmul(np.matrix_transpose(np.tril(g)), L)) * half
     return fold_triangle(
         np.linalg.solve(

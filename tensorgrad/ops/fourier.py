@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tensorgrad.ops.common import create
 from tensorgrad.rules import composite, nondifferentiable, refuse_out, rule
 
 # The norm with which the opposite transform equals the conjugate of the transform of a conjugate.
@@ -52,7 +53,7 @@ def _irfft(g, _out, _a, n=None, axis=-1, norm=None):
     """Return half of the spectrum; all elements but the ends stand for two frequencies, so they count twice."""
     n = g.shape[axis]
     half = np.conj(np.fft.rfft(g, axis=axis, norm=OPPOSITE[norm]))
-    twice = np.full(half.shape[axis], 2, g.dtype)
+    twice = create(np.full, g, half.shape[axis], 2, g.dtype)
     twice[0] = 1
     if n % 2 == 0:
         twice[-1] = 1

@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 
+from tensorgrad.operands import has_foreign
 from tensorgrad.ops.common import (
+    add_rows,
     as_array,
     axis_index,
     axis_indices,
+    create,
     is_plain,
     numpys,
     positions,
@@ -18,7 +21,6 @@ from tensorgrad.ops.common import (
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
-ROUNDS = 4  # of assignments, before the rest is sorted
 
 
 @primitive
@@ -34,7 +36,7 @@ def put(v, index, shape):
     out = zeros_of(v, shape, *items)
     if not repeats(items):
         out[index] = v
-    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not all(is_integer(item) for item in items):
+    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not by_rows(v, items):
         np.add.at(out, index, v)  # a position that occurs twice gets both
     else:
         rest = math.prod(shape[len(items) :])
@@ -45,32 +47,17 @@ def put(v, index, shape):
     return out
 
 
-def add_rows(out, rows, v):
-    """Add rows to zeros at positions that may repeat, several times faster than np.add.at.
-
-    Each round adds the last of each position, as an assignment does; those left over are usually few. After some
-    rounds, the many of a few positions are sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
-    """
-    last = np.empty(len(out), np.intp)
-    for i in range(ROUNDS):
-        out[rows] = out[rows] + v if i else v
-        last[rows] = order = np.arange(len(rows))
-        left = np.flatnonzero(last[rows] != order)
-        rows, v = rows[left], v[left]
-        if not rows.size:
-            return
-    order = np.argsort(rows, kind="stable")
-    rows, v = rows[order], v[order]
-    starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
-    out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
-
-
 @primitive
 def assign(x, index, value):
     """Return a copy of x in which x[index] is the value."""
-    out = np.copy(x)
+    out = x.copy() if has_foreign(x) else np.copy(x)
     out[index] = value
     return out
+
+
+def by_rows(v, items):
+    """Return True if positions along the first axes alone say where NumPy's v goes."""
+    return not has_foreign(v) and all(map(is_integer, items))
 
 
 def is_integer(item):
@@ -87,10 +74,10 @@ def repeats(items):
 
 
 @primitive
-def last_writes(shape, written, *index):
-    """Return True for the elements that no later element overwrites, written at an index of an array of this shape."""
-    order = np.arange(math.prod(written)).reshape(written)
-    last = np.zeros(shape, int)
+def last_writes(g, written, *index):
+    """Return True for the elements that no later element overwrites, written at an index of an array like g."""
+    order = create(np.arange, g, math.prod(written)).reshape(written)
+    last = create(np.zeros, g, g.shape, int)
     last[index] = order
     return last[index] == order
 
@@ -100,7 +87,7 @@ def _assign_value(g, _out, _x, index, _value):
     arrived = take(g, index)
     if repeats(index if isinstance(index, tuple) else (index,)):
         items = index if isinstance(index, tuple) else (index,)
-        arrived = arrived * last_writes(g.shape, arrived.shape, *items)
+        arrived = arrived * last_writes(g, arrived.shape, *items)
     extra = arrived.ndim - _value.ndim  # NumPy drops superfluous leading axes of a value
     return arrived if extra >= 0 else np.reshape(arrived, (1,) * -extra + arrived.shape)
 
@@ -128,7 +115,7 @@ def _sort(g, out, x, axis=-1, kind=None, stable=None):
         return np.reshape(_sort(g, out, np.ravel(x)), x.shape)
     order = np.argsort(x, axis=axis)  # ties share their gradients, so their order does not matter
     last = np.moveaxis(out, axis, -1)
-    first = np.ones((*last.shape[:-1], min(last.shape[-1], 1)), bool)
+    first = create(np.ones, last, (*last.shape[:-1], min(last.shape[-1], 1)), bool)
     begins = np.concatenate([first, np.not_equal(last[..., 1:], last[..., :-1])], axis=-1)
     if not is_plain(g) or not np.all(begins):
         g = np.moveaxis(shared(np.moveaxis(g, axis, -1), begins), -1, axis)
@@ -192,8 +179,8 @@ for _ufunc in (np.add, np.subtract):
     @composite(_ufunc.at)
     def _at(a, indices, b, ufunc=_ufunc):
         """A position that occurs twice gets both, unlike in an assignment."""
-        shape = np.empty(a.shape, bool)[indices].shape
-        a[...] = ufunc(a, put(np.broadcast_to(as_array(b), shape), indices, a.shape))
+        shape = create(np.empty, a, a.shape, bool)[indices].shape
+        a[...] = ufunc(a, put(np.broadcast_to(as_array(b, a), shape), indices, a.shape))
 
 
 @composite(np.compress)
@@ -243,7 +230,9 @@ def _select(condlist, choicelist, default=0):
 @composite(np.piecewise)
 def _piecewise(x, condlist, funclist, *args, **kw):
     """Call each function with the elements that meet its condition, and one more function with all others."""
-    x, conditions = as_array(x), values(condlist).astype(bool)
+    several = type(condlist) is list and any(hasattr(each, "shape") for each in condlist)
+    conditions = values(np.stack(condlist) if several else condlist).astype(bool)
+    x = as_array(x)
     if conditions.ndim == 0 or (conditions.ndim == 1 and x.ndim):
         conditions = conditions[None]
     if len(funclist) == len(conditions) + 1:
@@ -263,7 +252,7 @@ def _piecewise(x, condlist, funclist, *args, **kw):
 
 @composite(np.sort_complex)
 def _sort_complex(a):
-    return np.astype(np.sort(a), np.sort_complex(np.empty(0, a.dtype)).dtype)
+    return np.astype(np.sort(a), np.sort_complex(create(np.empty, a, 0, a.dtype)).dtype)
 
 
 @composite(np.trim_zeros)

@@ -11,6 +11,7 @@ from tensorgrad.ops.common import (
     adjoint,
     as_array,
     as_inexact,
+    create,
     fold_triangle,
     hermitian_of,
     is_plain,
@@ -87,7 +88,7 @@ def cofactors(a):
     """Return the derivative of the determinant, by a singular value decomposition, so that it exists for singular matrices too."""
     u, s, vh = np.linalg.svd(a)
     n = a.shape[-1]
-    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+    others = np.where(create(np.eye, s, n, dtype=bool), 1, s[..., None, :]).prod(axis=-1)
     phase = np.linalg.det(u) * np.linalg.det(vh)
     return phase[..., None, None] * np.matmul(u.conj() * others[..., None, :], vh.conj())
 
@@ -101,7 +102,7 @@ def _cofactors(g, out, a):
     regular = np.all(s[..., -1] > 1e-4 * s[..., 0])
     if is_plain(g):
         return (_by_determinant if regular else _by_minors)(g, out, a)
-    eye = np.eye(n, dtype=out.dtype)  # in the place of what the other way is for
+    eye = create(np.eye, out, n, dtype=out.dtype)  # in the place of what the other way is for
     by_determinant = _by_determinant(g, np.where(regular, out, eye), np.where(regular, a, eye))
     return np.where(regular, by_determinant, _by_minors(g, out, np.where(regular, eye, a)))
 
@@ -114,7 +115,7 @@ def _by_determinant(g, out, a):
 
 def _by_minors(g, _out, a):
     n, real = a.shape[-1], np.real(a).dtype
-    eye, number = np.eye(n, dtype=real), np.arange(n)
+    eye, number = create(np.eye, a, n, dtype=real), create(np.arange, a, n)
     left_out = np.stack([np.delete(eye, i, 1) for i in range(n)])  # (n, n, n - 1)
     rows, columns = left_out[:, None], left_out[None]
     minors = np.matmul(np.matmul(np.matrix_transpose(rows), np.expand_dims(a, (-4, -3))), columns)
@@ -190,7 +191,9 @@ def _matrix_power(a, n):
         if n:
             a = np.matmul(a, a)
     return (
-        np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape) if result is None else result
+        np.broadcast_to(create(np.eye, a, a.shape[-1], dtype=a.dtype), a.shape)
+        if result is None
+        else result
     )
 
 

@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, numpys
+from tensorgrad.ops.common import as_array, create, matvec, numpys
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule, rule_each
 
 LETTERS = (
@@ -18,7 +18,7 @@ def _matmul_a(g, _out, _a, b):
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b if _a.ndim > 1 else g * b
     if _a.ndim == 1:
-        return np.squeeze(np.matmul(b, np.expand_dims(g, -1)), -1)
+        return np.matmul(b, g) if b.ndim == 2 else matvec(b, g)
     return np.matmul(g, np.swapaxes(b, -1, -2))
 
 
@@ -26,9 +26,8 @@ def _matmul_b(g, _out, a, _b):
     """Return aᵀ g; a vector a is a row, a vector b a column."""
     if a.ndim == 1:
         return np.expand_dims(a, -1) * np.expand_dims(g, -2) if _b.ndim > 1 else g * a
-    if _b.ndim == 1:
-        return np.squeeze(np.matmul(np.swapaxes(a, -1, -2), np.expand_dims(g, -1)), -1)
-    return np.matmul(np.swapaxes(a, -1, -2), g)
+    a = np.swapaxes(a, -1, -2)
+    return np.matmul(a, g) if _b.ndim > 1 or a.ndim == 2 else matvec(a, g)
 
 
 @primitive
@@ -61,12 +60,12 @@ def _einsum(g, _out, i, *operands, subscripts):
     for letter, n in zip(parts[i], operands[i].shape, strict=True):
         if letter in target:
             twin = next(free)
-            others.append((letter + twin, np.eye(n, dtype=g.dtype)))
+            others.append((letter + twin, create(np.eye, g, n, dtype=g.dtype)))
             target += twin
         else:
             target += letter
         if (letter, n) not in known and not (n == 1 and any(letter == k for k, _ in known)):
-            others.append((letter, np.ones(n, g.dtype)))
+            others.append((letter, create(np.ones, g, n, g.dtype)))
             known.add((letter, n))
     terms = ",".join([output, *(p for p, _ in others)])
     return einsum(g, *(x for _, x in others), subscripts=f"{terms}->{target}")
@@ -273,7 +272,7 @@ def _cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if not {2, 3}.issuperset(sizes):
         raise ValueError(f"a cross product takes vectors of 2 or 3 components, not of {sizes}")
     a, b = (
-        np.concatenate([x, np.zeros((*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
+        np.concatenate([x, create(np.zeros, x, (*x.shape[:-1], 1), x.dtype)], -1) if n == 2 else x
         for x, n in zip((a, b), sizes, strict=True)
     )
     (a0, a1, a2), (b0, b1, b2) = (np.moveaxis(x, -1, 0) for x in (a, b))

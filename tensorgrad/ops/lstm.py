@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
-from tensorgrad.ops.common import is_plain
+from tensorgrad.operands import has_foreign
+from tensorgrad.ops.common import create, is_plain
 from tensorgrad.ops.recurrence import (
     Sums,
     check_run,
@@ -74,7 +75,7 @@ def lstm_run(x, h, c, W, R, b, mask):
     (N, T, D), H = x.shape, h.shape[1]
     M = halved(swapped(stacked(W, R, b), H), 3 * H)
     S = run(x, np.concatenate([h, c], axis=1).T, M, mask, lstm_step, 6 * H)
-    out = np.empty((N, T + 1, H), x.dtype)
+    out = create(np.empty, x, (N, T + 1, H), x.dtype)
     out[:, :T] = S[1:, D + 1 : D + 1 + H].transpose(2, 0, 1)
     out[:, T] = S[T, D + 1 + H : D + 1 + 2 * H].T
     return out, S
@@ -109,11 +110,11 @@ def lstm(x: Array, h: Any, c: Any, W: Any, R: Any, b: Any, mask: Any) -> Array:
 
 def _lstm(g, S, x, h, c, W, R, b, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
-    if not is_plain(g):
+    if not (is_plain(g) or has_foreign(g)):
         return lstm_recorded(g, S, x, h, W, R, mask)
     D, H, T = x.shape[2], h.shape[1], x.shape[1]
     M = swapped(stacked(W, R, b), H)
-    d = np.zeros((2 * H, len(x)), g.dtype)
+    d = create(np.zeros, g, (2 * H, len(x)), g.dtype)
     d[H:] = g[:, T].T
     dx, d, dM = run_back(g[:, :T], d, S, M, D, mask, lstm_step_back)
     return dx, d[:H].T, d[H:].T, *unstacked(swapped(dM, H), D), None

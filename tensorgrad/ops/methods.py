@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, as_inexact, axis_indices, numpys, substituted, values
+from tensorgrad.ops.common import (
+    as_array,
+    as_inexact,
+    axis_indices,
+    create,
+    numpys,
+    substituted,
+    values,
+)
 from tensorgrad.rules import composite, nondifferentiable, refuse_out, unsupported
 
 # fmt: off
@@ -154,7 +162,7 @@ def _reduce(ufunc):
         axes = sorted(axis_indices(axis, array.ndim) if array.ndim else ())
         for i in reversed(axes):
             if array.shape[i] == 0:
-                zeros = np.zeros(array.shape, array.dtype)
+                zeros = create(np.zeros, array, array.shape, array.dtype)
                 return ufunc.reduce(zeros, axis=axis, keepdims=keepdims)
             array = functools.reduce(ufunc, slices(array, i))
         return np.expand_dims(array, tuple(axes)) if keepdims else array

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.operands import plain_array
-from tensorgrad.ops.common import as_inexact, sum_kept
+from tensorgrad.operands import plain_array, reduction
+from tensorgrad.ops.common import as_inexact, create, sum_kept
 from tensorgrad.rules import Array, primitive, rule
 
 SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
@@ -33,7 +33,7 @@ def relu(x: Array) -> Array:
     """
     x = plain_array(x)
     # A row of zeros, because NumPy compares with a single number three times slower.
-    return np.maximum(x, np.zeros(x.shape[-1:], x.dtype))
+    return np.maximum(x, create(np.zeros, x, x.shape[-1:], x.dtype))
 
 
 @primitive
@@ -76,7 +76,7 @@ def shift_by_max(x, axis):
         return x.copy(), axis
     if x.ndim == 2 and axis in (-1, 1) and x.shape[1] < 128 < 16 * len(x):
         x, axis = x.T.copy(), 0
-    return x - np.maximum.reduce(x, axis=axis, keepdims=True), axis
+    return x - reduction(np.maximum, x)(x, axis=axis, keepdims=True), axis
 
 
 @primitive
@@ -88,7 +88,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     x = plain_array(x)
     shifted, along = shift_by_max(x, axis)
     e = np.exp(shifted)
-    e /= np.add.reduce(e, axis=along, keepdims=True)
+    e /= reduction(np.add, e)(e, axis=along, keepdims=True)
     return e if along == axis else e.T
 
 
@@ -100,7 +100,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     """
     out, along = shift_by_max(plain_array(x), axis)
     if out.size:
-        out -= np.log(np.add.reduce(np.exp(out), axis=along, keepdims=True))
+        out -= np.log(reduction(np.add, out)(np.exp(out), axis=along, keepdims=True))
     return out if along == axis else out.T
 
 
@@ -116,13 +116,13 @@ def cross_entropy_and_softmax(z, y):
     shifted, along = shift_by_max(z, 1)
     rows = shifted if along == 1 else shifted.T
     indices = len(shape) == 1
-    chosen = rows[np.arange(len(y)), y] if indices else np.add.reduce(rows * y, axis=1)
+    chosen = rows[np.arange(len(y)), y] if indices else reduction(np.add, rows)(rows * y, axis=1)
     p = np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)
-    total = np.add.reduce(p, axis=along, keepdims=True)
+    total = reduction(np.add, p)(p, axis=along, keepdims=True)
     p /= total
     cost = np.log(total.reshape(-1))
-    cost = (cost if indices else cost * np.add.reduce(y, axis=1)) - chosen
-    return np.add.reduce(cost) / len(z), p if along == 1 else p.T
+    cost = (cost if indices else cost * reduction(np.add, y)(y, axis=1)) - chosen
+    return reduction(np.add, cost)(cost) / len(z), p if along == 1 else p.T
 
 
 @primitive
@@ -142,7 +142,7 @@ def _softmax_cross_entropy(g, p, _z, y):
         step = p * g
         step[np.arange(len(y)), y] -= g
     else:
-        step = p * np.add.reduce(y, axis=1, keepdims=True)
+        step = p * reduction(np.add, y)(y, axis=1, keepdims=True)
         step -= y
         step *= g
     return step
@@ -187,17 +187,21 @@ def _linear_weights(g, _out, x, _W, _b):
 
 
 @functools.lru_cache(maxsize=64)
-def ones_row(n, dtype):
-    """Return n ones from a cache, because allocating them takes longer than summing a small array."""
+def cached_ones(n, dtype):
     row = np.ones(n, dtype)
     row.setflags(write=False)
     return row
 
 
+def ones_row(n, dtype, like=None):
+    """Return n ones from a cache, because allocating them takes longer than summing a small array."""
+    return cached_ones(n, dtype) if like is None else np.ones(n, dtype, like=like)
+
+
 def sum_rows(x):
     """Sum the rows of a matrix by a product, three times faster than np.sum; of float16 in float32."""
     n = len(x)
-    return np.dot((ones_row if n <= SHORT else np.ones)(n, x.dtype), x)
+    return np.dot(create(ones_row if n <= SHORT else np.ones, x, n, x.dtype), x)
 
 
 def _linear_biases(g, _out, _x, _W, _b):

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
+from tensorgrad.operands import reduction
 from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_channel, sum_channels
-from tensorgrad.ops.common import as_inexact, values
+from tensorgrad.ops.common import as_inexact, create, values
 from tensorgrad.rules import Array, nondifferentiable, primitive, rule
 
 LARGE = 8  # deviations
@@ -20,7 +21,7 @@ def like(g, x):
     """
     if g.shape != x.shape:
         raise ValueError(f"arrays of shapes {g.shape} and {x.shape} have different channels")
-    return np.ascontiguousarray(g)
+    return create(np.ascontiguousarray, g, g)
 
 
 @primitive
@@ -40,7 +41,7 @@ def channel_moments(x: Array) -> np.ndarray:
     for (part,) in in_blocks(rows):
         part = part.astype(precise, copy=False)
         n = len(part) * k
-        ones = np.ones(len(part), precise)
+        ones = create(np.ones, x, len(part), precise)
         mean = per_channel(np.dot(ones, part), k) / n
         with np.errstate(over="ignore", invalid="ignore"):
             found = per_channel(np.dot(ones, part * part), k) - n * np.square(mean)
@@ -54,10 +55,13 @@ def channel_moments(x: Array) -> np.ndarray:
         means.append(mean)
         counts.append(n)
     # Chan, Golub and LeVeque (1983): the squares in blocks, and those of the blocks' means.
-    n, weights = sum(counts), np.array(counts)[:, None]
-    mean = np.add.reduce(weights * means, axis=0) / n
-    between = np.add.reduce(weights * np.square(means - mean), axis=0)
-    return np.stack([mean, (np.add.reduce(squares, axis=0) + between) / n]).astype(x.dtype)
+    n, means, squares = sum(counts), np.stack(means), np.stack(squares)
+    weights = create(np.asarray, x, counts)[:, None]
+    mean = reduction(np.add, weights)(weights * means, axis=0) / n
+    between = reduction(np.add, weights)(weights * np.square(means - mean), axis=0)
+    return np.stack([mean, (reduction(np.add, squares)(squares, axis=0) + between) / n]).astype(
+        x.dtype
+    )
 
 
 @primitive
@@ -69,7 +73,7 @@ def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
     rows, k = long_rows(channels_last(x, mean, scale, bias))
     center, bias = merged(mean, bias, scale, k)
     scale = np.tile(scale, k)
-    out = np.empty(rows.shape, np.result_type(x, center, scale, bias))
+    out = create(np.empty, x, rows.shape, np.result_type(x, center, scale, bias))
     shifts = bias.any()
     for part, found in in_blocks(rows, out):
         np.subtract(part, center, out=found)
@@ -89,7 +93,7 @@ def merged(mean, bias, scale, k):
         exact = np.all(np.abs(center * scale) <= LARGE)  # False for NaN
     if not exact:
         return np.tile(mean, k), np.tile(bias, k)
-    return np.tile(center, k), np.zeros(1, np.asarray(bias).dtype)
+    return np.tile(center, k), create(np.zeros, bias, 1, bias.dtype)
 
 
 @primitive
@@ -102,7 +106,7 @@ def blend(x, mean, ratio, g, shift, scale):
     others, _ = long_rows(like(g, x))
     center, rest = merged(mean, -shift, ratio, k)
     ratio, scale = np.tile(ratio, k), np.tile(scale, k)
-    out = np.empty(rows.shape, np.result_type(x, center, ratio, g, rest, scale))
+    out = create(np.empty, x, rows.shape, np.result_type(x, center, ratio, g, rest, scale))
     shifts = rest.any()
     for part, other, found in in_blocks(rows, others, out):
         np.subtract(part, center, out=found)
@@ -125,10 +129,10 @@ def mean_products(g, x, mean, inverse):
     precise = np.promote_types(np.result_type(g, x), np.float32)
     rows, k = long_rows(channels_last(x, mean))
     others, _ = long_rows(like(g, x))
-    center, total = np.tile(mean, k), np.zeros((2, rows.shape[1]), precise)
+    center, total = np.tile(mean, k), create(np.zeros, x, (2, rows.shape[1]), precise)
     around_zero = np.all(np.abs(mean * inverse) <= 1)  # False for NaN
     for part, other in in_blocks(rows, others):
-        other, ones = other.astype(precise, copy=False), np.ones(len(other), precise)
+        other, ones = other.astype(precise, copy=False), create(np.ones, x, len(other), precise)
         if not around_zero:
             part = np.subtract(part, center, dtype=precise)
         total[0] += np.dot(ones, other)
@@ -222,10 +226,12 @@ def layer_normalized(x, gain, bias, epsilon=1e-5):
     check_features(x, gain, bias)
     rows = x.reshape(-1, x.shape[-1])
     C = rows.shape[1]
-    kept = np.empty((len(rows), C + 1), x.dtype)
+    kept = create(np.empty, x, (len(rows), C + 1), x.dtype)
     deviations = kept[:, :C]
     np.subtract(
-        rows, (np.dot(rows, np.ones(C, x.dtype)) / x.dtype.type(C))[:, None], out=deviations
+        rows,
+        (np.dot(rows, create(np.ones, x, C, x.dtype)) / x.dtype.type(C))[:, None],
+        out=deviations,
     )
     variance = np.einsum("ij,ij->i", deviations, deviations) / x.dtype.type(C)
     np.divide(1, np.sqrt(variance + x.dtype.type(epsilon)), out=kept[:, C])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, as_inexact, check, numpys
+from tensorgrad.ops.common import as_array, as_inexact, check, create, numpys
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -16,7 +16,7 @@ def _vector_norm(g, out, x, axis=None, keepdims=False, ord=2):
         return g / nonzero * np.conj(x)
     size = np.abs(x)
     if ord == 0:
-        return np.zeros(x.shape, x.dtype)
+        return create(np.zeros, x, x.shape, x.dtype)
     safe = np.where(np.equal(size, 0), 1, size)
     direction = np.sign(x) if x.dtype.kind != "c" else np.conj(x) * np.not_equal(size, 0) / safe
     if ord == 1:
@@ -97,7 +97,7 @@ def _cond(x, p=None):
     """Compute it of the identity where the matrix is singular, and put NumPy's infinity there."""
     right = as_array(numpys(np.linalg.cond, x, p))
     finite = np.isfinite(right)
-    x = np.where(finite[..., None, None], x, np.eye(*x.shape[-2:], dtype=x.dtype))
+    x = np.where(finite[..., None, None], x, create(np.eye, x, *x.shape[-2:], dtype=x.dtype))
     if p is None or p in (2, -2):
         s = np.linalg.svdvals(x)
         least, most = np.min(s, axis=-1), np.max(s, axis=-1)  # ties share the gradient

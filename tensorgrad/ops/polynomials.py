@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, as_inexact, numpys, values
+from tensorgrad.ops.common import as_array, as_inexact, create, numpys, values
 from tensorgrad.rules import composite
 
 
@@ -43,15 +43,15 @@ def with_dtypes_of(x, right):
     return x if x.dtype == right.dtype else x.astype(right.dtype)
 
 
-def _coefficients(x):
-    return np.atleast_1d(as_array(x))
+def _coefficients(x, other=None):
+    return np.atleast_1d(as_array(x, other))
 
 
 @like_numpy(np.polyval)
 def _polyval(p, x):
     """Evaluate by Horner's rule."""
     x = as_array(x)
-    y = np.zeros(x.shape, x.dtype)
+    y = create(np.zeros, x, x.shape, x.dtype)
     for coefficient in _coefficients(p):
         y = y * x + coefficient
     return y
@@ -59,14 +59,14 @@ def _polyval(p, x):
 
 @like_numpy(np.polyadd)
 def _polyadd(a1, a2):
-    a1, a2 = _coefficients(a1), _coefficients(a2)
+    a1, a2 = _coefficients(a1, a2), _coefficients(a2, a1)
     n = max(a1.shape[0], a2.shape[0])
     return np.pad(a1, (n - a1.shape[0], 0)) + np.pad(a2, (n - a2.shape[0], 0))
 
 
 @like_numpy(np.polysub)
 def _polysub(a1, a2):
-    return np.polyadd(a1, -as_array(a2))
+    return np.polyadd(a1, -as_array(a2, a1))
 
 
 @like_numpy(np.polymul)
@@ -77,7 +77,7 @@ def _polymul(a1, a2):
 def _leading(p):
     """Drop the leading zeros."""
     found = np.flatnonzero(values(p))
-    return p[found[0] :] if found.size else np.zeros(1, p.dtype)
+    return p[found[0] :] if found.size else create(np.zeros, p, 1, p.dtype)
 
 
 def _remainder_size(u, v):
@@ -102,17 +102,17 @@ def _polydiv(u, v):
 def _polyder(p, m=1):
     p = _coefficients(p)
     for _ in range(int(m)):
-        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+        p = p[:-1] * create(np.arange, p, p.shape[0] - 1, 0, -1)
     return p
 
 
 @like_numpy(np.polyint)
 def _polyint(p, m=1, k=None):
     p, m = _coefficients(p), int(m)
-    constants = _coefficients(0.0 if k is None else k)
+    constants = _coefficients(0.0 if k is None else k, p)
     for i in range(m):
         constant = constants[i if constants.shape[0] > 1 else 0]
-        p = np.append(p / np.arange(p.shape[0], 0, -1), constant)
+        p = np.append(p / create(np.arange, p, p.shape[0], 0, -1), constant)
     return p
 
 
@@ -126,7 +126,7 @@ def _poly(seq_of_zeros):
     if roots.ndim == 0:
         return np.ones(1)
     roots = roots.astype(np.mintypecode(roots.dtype.char))
-    one = np.ones(1, roots.dtype)
+    one = create(np.ones, roots, 1, roots.dtype)
     p = one
     for root in roots:
         p = np.convolve(p, np.append(one, -root))
@@ -150,11 +150,11 @@ def _roots(p):
     if n < 1:
         return np.zeros(at_zero)
     top = np.reshape(-p[1:] / p[0], (1, n))
-    companion = np.concatenate([top, np.eye(n - 1, n, dtype=p.dtype)])
+    companion = np.concatenate([top, create(np.eye, p, n - 1, n, dtype=p.dtype)])
     roots = np.linalg.eigvals(companion)
     if p.dtype.kind != "c" and not np.any(values(roots).imag):
         roots = np.real(roots)
-    return np.append(roots, np.zeros(at_zero, roots.dtype)) if at_zero else roots
+    return np.append(roots, create(np.zeros, roots, at_zero, roots.dtype)) if at_zero else roots
 
 
 @like_numpy(np.polyfit)

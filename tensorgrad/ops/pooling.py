@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tensorgrad.ops.common import as_inexact, values
+from tensorgrad.ops.common import as_inexact, create, values
 from tensorgrad.ops.spatial import Padding, Windows, per_axis, stretches, windows_of
 from tensorgrad.rules import Array, primitive, rule
 
@@ -51,12 +51,12 @@ class Pools(NamedTuple):
         lengths = tuple(k * n for k, n in zip(w.size, w.counts, strict=True))
         return w.stride == w.size and not any(w.before) and lengths == x.shape[1:-1]
 
-    def weights(self, dtype):
-        """Return 1 / pixels in each window, without the padding. Shapes: -> (M₁, …, Mₙ, 1)."""
+    def weights(self, x):
+        """Return 1 / pixels in each window, without the padding, for x. Shapes: -> (M₁, …, Mₙ, 1)."""
         counts = np.zeros((*self.windows.counts, 1))
         for seen, _ in self.places:
             counts[seen] += self.k
-        return (1 / counts).astype(dtype)
+        return create(np.asarray, x, (1 / counts).astype(x.dtype))
 
 
 def pools_of(x, size, stride, padding):
@@ -91,14 +91,14 @@ def max_pool(x: Array, size: Size, stride: Size | None = None, padding: Padding 
     """
     pools = pools_of(x, size, stride, padding)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    out = np.empty((len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
-    wide = pools.wide(np.ascontiguousarray(x))
+    out = create(np.empty, x, (len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
+    wide = pools.wide(create(np.ascontiguousarray, x, x))
     full = pools.tile(x)
     for samples in in_samples(x):
         if full:
             rows = functools.reduce(np.maximum, [wide[(samples, *at)] for _, at in pools.places])
         else:
-            rows = np.full((*out[samples].shape[:-1], wide.shape[-1]), lowest, x.dtype)
+            rows = create(np.full, x, (*out[samples].shape[:-1], wide.shape[-1]), lowest, x.dtype)
             for seen, at in pools.places:
                 here = rows[(slice(None), *seen)]
                 np.maximum(here, wide[(samples, *at)], out=here)
@@ -124,7 +124,7 @@ def maxima(x, out, pools):
 def counted(masks, shape, pools):
     """Return how many pixels of each window have the maximum. Shapes: shape (N, M₁, …, Mₙ, C)."""
     dtype = np.min_scalar_type(math.prod(pools.windows.size))
-    counts = np.zeros((*shape[:-1], shape[-1] * pools.k), dtype)
+    counts = create(np.zeros, masks[0], (*shape[:-1], shape[-1] * pools.k), dtype)
     for mask, (seen, _) in zip(masks, pools.places, strict=True):
         counts[(slice(None), *seen)] += mask
     return functools.reduce(np.add, pools.parts(counts))
@@ -138,8 +138,8 @@ def max_pool_input(g, x, out, size=None, stride=None, padding="valid"):
     """
     pools = pools_of(x, size, stride, padding)
     once = pools.tile(x)
-    found = (np.empty if once else np.zeros)(x.shape, g.dtype)
-    wide, target = pools.wide(np.ascontiguousarray(x)), pools.wide(found)
+    found = create(np.empty if once else np.zeros, g, x.shape, g.dtype)
+    wide, target = pools.wide(create(np.ascontiguousarray, x, x)), pools.wide(found)
     for samples in in_samples(x):
         share = g[samples]
         masks = maxima(wide[samples], out[samples], pools)
@@ -164,12 +164,15 @@ def max_pool_output(g, x, out, size=None, stride=None, padding="valid"):
     Shapes: g and x (N, L₁, …, Lₙ, C), out (N, M₁, …, Mₙ, C) -> as out.
     """
     pools = pools_of(x, size, stride, padding)
-    found = np.empty(out.shape, g.dtype)
-    wide, source = pools.wide(np.ascontiguousarray(x)), pools.wide(np.ascontiguousarray(g))
+    found = create(np.empty, g, out.shape, g.dtype)
+    wide, source = (
+        pools.wide(create(np.ascontiguousarray, x, x)),
+        pools.wide(create(np.ascontiguousarray, g, g)),
+    )
     for samples in in_samples(x):
         masks = maxima(wide[samples], out[samples], pools)
         counts = counted(masks, out[samples].shape, pools)
-        total = np.zeros((*out[samples].shape[:-1], wide.shape[-1]), g.dtype)
+        total = create(np.zeros, g, (*out[samples].shape[:-1], wide.shape[-1]), g.dtype)
         for mask, (seen, at) in zip(masks, pools.places, strict=True):
             total[(slice(None), *seen)] += source[(samples, *at)] * mask
         np.divide(
@@ -188,12 +191,13 @@ def average_pool(
     Shapes: x (N, L₁, ..., Lₙ, C) -> (N, M₁, ..., Mₙ, C).
     Raises: ValueError if a setting does not fit the axes, or the window is larger than the padded array.
     """
-    x = np.ascontiguousarray(as_inexact(x))
+    x = as_inexact(x)
+    x = create(np.ascontiguousarray, x, x)
     pools = pools_of(x, size, stride, padding)
-    out = np.empty((len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
-    wide, parts = pools.wide(x), pools.weights(x.dtype)
+    out = create(np.empty, x, (len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
+    wide, parts = pools.wide(x), pools.weights(x)
     for samples in in_samples(x):
-        total = np.zeros((*out[samples].shape[:-1], wide.shape[-1]), x.dtype)
+        total = create(np.zeros, x, (*out[samples].shape[:-1], wide.shape[-1]), x.dtype)
         for seen, at in pools.places:
             total[(slice(None), *seen)] += wide[(samples, *at)]
         np.multiply(functools.reduce(np.add, pools.parts(total)), parts, out=out[samples])
@@ -206,9 +210,9 @@ def average_pool_input(g, lengths=(), size=None, stride=None, padding="valid"):
 
     Shapes: g (N, M₁, …, Mₙ, C), lengths (L₁, …, Lₙ) -> (N, L₁, …, Lₙ, C).
     """
-    found = np.zeros((len(g), *lengths, g.shape[-1]), g.dtype)
+    found = create(np.zeros, g, (len(g), *lengths, g.shape[-1]), g.dtype)
     pools = pools_of(found, size, stride, padding)
-    target, parts = pools.wide(found), pools.weights(g.dtype)
+    target, parts = pools.wide(found), pools.weights(g)
     if g.shape[1:-1] != pools.windows.counts:
         raise ValueError(
             f"there are {pools.windows.counts} windows, but outputs of shape {g.shape}"

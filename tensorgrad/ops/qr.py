@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.linalg._linalg import QRResult
 
-from tensorgrad.ops.common import adjoint, check
+from tensorgrad.ops.common import adjoint, check, create
 from tensorgrad.rules import composite, primitive, rule
 
 
@@ -40,7 +40,7 @@ def _qr(g, out, _a, mode="reduced"):
     )
     q, r, gq, gr = q[..., :n], r[..., :n, :], gq[..., :n], np.triu(gr[..., :n, :])
     inner = np.triu(np.matmul(gr, adjoint(r)) - np.matmul(adjoint(q), gq))
-    inner = (inner + adjoint(inner)) * (1 - np.eye(n, dtype=inner.dtype) / 2)
+    inner = (inner + adjoint(inner)) * (1 - create(np.eye, inner, n, dtype=inner.dtype) / 2)
     return np.conj(adjoint(np.linalg.solve(r, adjoint(gq + np.matmul(q, inner)))))
 
 

@@ -8,6 +8,7 @@ from tensorgrad.ops.common import (
     as_array,
     as_inexact,
     axis_indices,
+    create,
     is_plain,
     numpys,
     substituted,
@@ -60,7 +61,7 @@ def _quantile(a, q, axis, method, keepdims, skip_nan, weights=None):
     # No difference between an element and itself, which is NaN at infinity.
     rise = np.where(low < high, upper, 0) - np.where(low < high, lower, 0)
     out = lower + rise * (place - low).astype(x.real.dtype)
-    if not isinstance(q, np.ndarray):
+    if not isinstance(q, (np.ndarray, np.generic)):
         out = out + _moves(q, method, n) * _slopes(x, place, n)
     if not skip_nan and (not is_plain(holes) or np.any(holes)):
         out = np.where(np.any(holes, axis=-1, keepdims=True), np.nan, out)
@@ -99,11 +100,13 @@ rule(ranked, _ranked_rule)
 @primitive
 def _places(n, q, method):
     """Return the positions of the quantiles among n sorted elements, between two or at one of them."""
-    place = np.zeros((*n.shape[:-1], q.size))
+    place, q = create(np.zeros, n, (*n.shape[:-1], q.size)), create(np.asarray, n, q)
     for each in np.unique(n):
         if each:
             # A quantile is an element or lies between two, so that of 0, 1, 2, … is its position.
-            place[n[..., 0] == each] = np.quantile(np.arange(each, dtype=float), q, method=method)
+            place[n[..., 0] == each] = np.quantile(
+                create(np.arange, n, int(each), dtype=float), q, method=method
+            )
     return place
 
 
@@ -114,6 +117,7 @@ def _weighted_places(x, weights, q, skip_nan):
     if skip_nan:
         ranks[np.isnan(x)] = np.nan
     quantile = np.nanquantile if skip_nan else np.quantile
+    q = create(np.asarray, ranks, q)
     place = quantile(ranks, q, axis=-1, method="inverted_cdf", weights=weights)
     return np.nan_to_num(np.moveaxis(place, 0, -1))
 
@@ -142,7 +146,7 @@ def _weights_like(a, weights, axis):
     """Broadcast weights of the reduced axes, or of all, to the shape of the array."""
     if weights.shape != a.shape:
         axes = axis_indices(axis, a.ndim)
-        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.transpose(weights, np.argsort(axes).tolist())
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)])
     return np.broadcast_to(weights, a.shape)
 

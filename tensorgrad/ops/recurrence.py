@@ -7,6 +7,8 @@ rule reads. Where a rule is recorded, to be differentiated again, it is the same
 
 import numpy as np
 
+from tensorgrad.ops.common import create
+
 
 def in_one_real_dtype(x, *arrays):
     """Return arrays of one dtype, that of their sum.
@@ -39,7 +41,7 @@ def check_run(name, gates, x, states, W, R, biases, mask):
 
 def stacked(W, R, b):
     """Return the matrix of the columns [1; x; h]. Shapes: W (D, G), R (H, G), b (G,) -> (G, 1 + D + H)."""
-    return np.ascontiguousarray(np.concatenate([b[None], W, R]).T)
+    return create(np.ascontiguousarray, W, np.concatenate([b[None], W, R]).T)
 
 
 def unstacked(dM, D):
@@ -63,7 +65,7 @@ def run(x, state, M, mask, step, rows):
     K = M.shape[1]
     x = shown(x, mask)
     skipped = None if mask is None else np.logical_not(mask.T)
-    S = np.empty((T + 1, K + rows, N), x.dtype)
+    S = create(np.empty, x, (T + 1, K + rows, N), x.dtype)
     S[:, 0] = 1
     S[:T, 1 : D + 1] = x.transpose(1, 2, 0)
     places = slice(D + 1, D + 1 + len(state))
@@ -82,10 +84,13 @@ def run_back(g, d, S, M, D, mask, step):
     Shapes: g (N, T, H), d (S, N), S (T + 1, rows, N), M (G, K) -> (N, T, D), (S, N), (G, K).
     """
     N, T, H = g.shape
-    arriving = np.ascontiguousarray(g.transpose(1, 2, 0))
-    back = np.ascontiguousarray(M[:, 1:].T)
-    dx, dM = np.empty((T, D, N), g.dtype), np.zeros(M.shape, g.dtype)
-    dA, product = np.empty((len(M), N), g.dtype), np.empty((len(back), N), g.dtype)
+    arriving = create(np.ascontiguousarray, g, g.transpose(1, 2, 0))
+    back = create(np.ascontiguousarray, M, M[:, 1:].T)
+    dx, dM = create(np.empty, g, (T, D, N), g.dtype), create(np.zeros, g, M.shape, g.dtype)
+    dA, product = (
+        create(np.empty, g, (len(M), N), g.dtype),
+        create(np.empty, g, (len(back), N), g.dtype),
+    )
     for t in range(T - 1, -1, -1):
         now = S[t]
         d[:H] += arriving[t]
@@ -99,12 +104,12 @@ def run_back(g, d, S, M, D, mask, step):
             d += held
         dx[t] = product[:D]
         dM += np.dot(dA, now[: M.shape[1]].T)
-    return np.ascontiguousarray(dx.transpose(2, 0, 1)), d, dM
+    return create(np.ascontiguousarray, dx, dx.transpose(2, 0, 1)), d, dM
 
 
 def hidden_states(S, D, H):
     """Return the states h after each step. Shapes: S (T + 1, rows, N) -> (N, T, H)."""
-    return np.ascontiguousarray(S[1:, D + 1 : D + 1 + H].transpose(2, 0, 1))
+    return create(np.ascontiguousarray, S, S[1:, D + 1 : D + 1 + H].transpose(2, 0, 1))
 
 
 def shown(x, mask):
@@ -123,7 +128,7 @@ def kept(mask, t, new, old):
 
 
 def zero_like(rows):
-    return np.zeros(rows.shape, rows.dtype)
+    return create(np.zeros, rows, rows.shape, rows.dtype)
 
 
 class Sums:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
-from tensorgrad.ops.common import is_plain
+from tensorgrad.operands import has_foreign
+from tensorgrad.ops.common import create, is_plain
 from tensorgrad.ops.recurrence import (
     Sums,
     check_run,
@@ -72,10 +73,10 @@ def rnn(x: Array, h: Any, W: Any, R: Any, b: Any, mask: Any) -> Array:
 
 def _rnn(g, S, x, h, W, R, b, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
-    if not is_plain(g):
+    if not (is_plain(g) or has_foreign(g)):
         return rnn_recorded(g, S, x, W, R, mask)
     D, M = x.shape[2], stacked(W, R, b)
-    d = np.zeros(h.T.shape, g.dtype)
+    d = create(np.zeros, g, h.T.shape, g.dtype)
     dx, d, dM = run_back(g, d, S, M, D, mask, rnn_step_back)
     return dx, d.T, *unstacked(dM, D), None
 
@@ -100,7 +101,7 @@ def rnn_recorded(g, states, x, W, R, mask):
 def gru_matrix(W, R, b, c):
     """Return the matrix for r, z and the two parts of n, of which the second is multiplied by r."""
     D, H = len(W), len(R)
-    M = np.zeros((4 * H, 1 + D + H), W.dtype)
+    M = create(np.zeros, W, (4 * H, 1 + D + H), W.dtype)
     M[: 3 * H, 0], M[: 3 * H, 1 : D + 1] = b, W.T
     M[: 2 * H, 0] += c[: 2 * H]
     M[: 2 * H, D + 1 :] = R.T[: 2 * H]
@@ -182,10 +183,10 @@ def gru(x: Array, h: Any, W: Any, R: Any, b: Any, c: Any, mask: Any) -> Array:
 
 def _gru(g, S, x, h, W, R, b, c, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
-    if not is_plain(g):
+    if not (is_plain(g) or has_foreign(g)):
         return gru_recorded(g, S, x, h, W, R, mask)
     D, H, M = x.shape[2], h.shape[1], gru_matrix(W, R, b, c)
-    d = np.zeros(h.T.shape, g.dtype)
+    d = create(np.zeros, g, h.T.shape, g.dtype)
     dx, d, dM = run_back(g, d, S, M, D, mask, gru_step_back)
     dW, _, db = unstacked(dM[: 3 * H], D)
     _, dR, dc = unstacked(np.concatenate([dM[: 2 * H], dM[3 * H :]]), D)

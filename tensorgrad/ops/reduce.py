@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, is_plain, values
+from tensorgrad.operands import has_foreign
+from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, create, is_plain, values
 from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -49,24 +50,32 @@ def _mean(g, _out, _x, axis=None, dtype=None, keepdims=False, where=True):
     return masked(np.broadcast_to(g, _x.shape), where)
 
 
+def counted_along(chosen, axis):
+    """Count the elements that are True, along axes that are kept."""
+    if has_foreign(chosen):  # whose library may not know keepdims here
+        return np.sum(chosen, axis=axis, keepdims=True)
+    return np.count_nonzero(chosen, axis=axis, keepdims=True)
+
+
 def _extreme(g, out, x, axis=None, keepdims=False, initial=None, where=True):
     """Give all to the extreme element; elements that tie for it, and `initial`, share equally."""
     out = restore(out, x, axis, keepdims)
     chosen = np.equal(x, out)
     if where is not True:
         chosen = chosen & where
-    ways = np.count_nonzero(chosen, axis=axis, keepdims=True)
+    ways = counted_along(chosen, axis)
     if initial is not None:
         ways = np.maximum(ways + np.equal(out, initial), 1)
     elif not is_plain(g) or not np.all(ways):  # NaN wins, and is not equal to itself
         chosen = chosen | (np.equal(ways, 0) & np.isnan(x))
-        ways = np.maximum(np.count_nonzero(chosen, axis=axis, keepdims=True), 1)
+        ways = np.maximum(counted_along(chosen, axis), 1)
     return per(restore(g, x, axis, keepdims), ways) * chosen
 
 
 def _deviation(x, axis, where):
     """Return the conjugate of x - mean, and 0 where `where` is False."""
-    deviation = masked(x - np.mean(x, axis=axis, keepdims=True, where=where), where)
+    among = {} if where is True else {"where": where}
+    deviation = masked(x - np.mean(x, axis=axis, keepdims=True, **among), where)
     return np.conjugate(deviation) if x.dtype.kind == "c" else deviation
 
 
@@ -110,7 +119,7 @@ def _prod_by(division, g, out, x, axis, keepdims, initial, where):
 def _others(x, axis):
     """Return the product of all other elements, by a tree of pairwise products, which needs no case for zeros."""
     if x.size < 2:
-        return np.ones(x.shape, x.dtype)
+        return create(np.ones, x, x.shape, x.dtype)
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in np.atleast_1d(axis)]
     order = [i for i in range(x.ndim) if i not in axes] + list(axes)
     moved = np.transpose(x, order)
@@ -119,17 +128,19 @@ def _others(x, axis):
     levels = []
     while rows.shape[-1] > 1:
         if rows.shape[-1] % 2:
-            rows = np.concatenate([rows, np.ones((*rows.shape[:-1], 1), x.dtype)], axis=-1)
+            rows = np.concatenate(
+                [rows, create(np.ones, x, (*rows.shape[:-1], 1), x.dtype)], axis=-1
+            )
         levels.append(rows)
         rows = rows[..., ::2] * rows[..., 1::2]
-    others = np.ones((*rows.shape[:-1], 1), x.dtype)
+    others = create(np.ones, x, (*rows.shape[:-1], 1), x.dtype)
     for level in reversed(levels):
         pairs = np.reshape(level, (*level.shape[:-1], -1, 2))
         others = np.reshape(
             np.expand_dims(others[..., : pairs.shape[-2]], -1) * pairs[..., ::-1], level.shape
         )
     others = np.reshape(others[..., :n], moved.shape)
-    return np.transpose(others, np.argsort(order))
+    return np.transpose(others, np.argsort(order).tolist())
 
 
 @primitive
@@ -147,12 +158,16 @@ def nan_min(x, axis=None, keepdims=False, initial=np._NoValue, where=True):
 @primitive
 def var(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """Return the variance around the mean."""
+    if where is True:  # which Dask does not know
+        return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims)
     return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
 
 
 @primitive
 def std(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """Return the standard deviation around the mean."""
+    if where is True:
+        return np.std(a, axis, dtype, ddof=ddof, keepdims=keepdims)
     return np.std(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
 
 
@@ -164,7 +179,8 @@ def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: boo
     """
     x = as_inexact(x)
     # Of complex numbers the real part, so that the logarithm has its principal value.
-    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
+    lowest = {} if has_foreign(x) else {"initial": -np.inf}  # of an empty array
+    top = np.max(x.real, axis=axis, keepdims=True, **lowest)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
     with np.errstate(divide="ignore"):  # of -inf alone the sum is 0, and its logarithm -inf
         out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -219,7 +235,7 @@ def _around(primitive, root):
         if dtype is None and a.dtype.kind in "biu":
             asked["dtype"] = np.float64
         total = np.sum(squares, where=where, **asked)
-        counted = np.broadcast_to(values(where), a.shape)
+        counted = np.broadcast_to(create(np.asarray, a, values(where)), a.shape)
         n = np.count_nonzero(counted, axis=axis, keepdims="keepdims" in asked)
         return root((total / np.maximum(np.subtract(n, ddof), 0)).astype(total.dtype))
 

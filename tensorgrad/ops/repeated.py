@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import check, is_plain, values
+from tensorgrad.ops.common import check, create, is_plain, values
 from tensorgrad.rules import primitive, rule
 
 # The places in the marker: used by the caller, the caller, a rule that is differentiated again.
@@ -37,11 +37,11 @@ def _in_basis(g, _out, _middle, _vectors, equal=None, strict=None):
 
 def _in_basis_of(g, _out, _middle, _vectors, equal=None, strict=None):
     check_basis(values(g), equal, strict)
-    return np.zeros(_vectors.shape, _vectors.dtype)
+    return create(np.zeros, g, _vectors.shape, _vectors.dtype)
 
 
 # fmt: off
-rule(marked,   lambda g, _out, _part, _marker: g, lambda _g, _out, _part, _marker: np.ones(_marker.shape, _marker.dtype))
+rule(marked,   lambda g, _out, _part, _marker: g, lambda g, _out, _part, _marker: create(np.ones, g, _marker.shape, _marker.dtype))
 rule(in_basis, _in_basis, _in_basis_of)
 # fmt: on
 
@@ -60,7 +60,7 @@ def reciprocal(gap, equal):
 
 
 def off_diagonal(pairs):
-    return pairs & ~np.eye(pairs.shape[-1], dtype=bool)
+    return pairs & ~create(np.eye, pairs, pairs.shape[-1], dtype=bool)
 
 
 def noise(*gradients):

@@ -18,7 +18,9 @@ from tensorgrad.rules import (
 
 def _transpose(g, _out, _x, axes=None):
     """The inverse permutation."""
-    return np.transpose(g, None if axes is None else np.argsort([i % g.ndim for i in axes]))
+    return np.transpose(
+        g, None if axes is None else np.argsort([i % g.ndim for i in axes]).tolist()
+    )
 
 
 def _rollaxis(g, _out, _x, axis=None, start=0):
@@ -103,7 +105,8 @@ def _concatenate_list(arrays, axis=0, out=None, *, dtype=None, casting="same_kin
 
 @composite(np.stack)
 def _stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
-    arrays = [np.expand_dims(as_array(a), axis) for a in arrays]
+    other = next((a for a in arrays if hasattr(a, "shape")), None)
+    arrays = [np.expand_dims(as_array(a, other), axis) for a in arrays]
     return np.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
 
 
@@ -134,7 +137,7 @@ def _column_stack(tup):
 
 @composite(np.append)
 def _append(arr, values, axis=None):
-    return np.concatenate([as_array(arr), as_array(values)], axis)
+    return np.concatenate([as_array(arr), as_array(values, arr)], axis)
 
 
 @composite(np.block)

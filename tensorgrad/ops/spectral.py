@@ -5,6 +5,8 @@ The gradient in the weights would need longer transforms, of sums over few sampl
 
 import numpy as np
 
+from tensorgrad.ops.common import create
+
 LEAST = 11  # size of a kernel from which this is faster
 MOST = 32  # channels up to which it is: with more, the products of large blocks are
 
@@ -36,8 +38,10 @@ def correlation(x, W, before, counts):
     products = np.matmul(X, F.reshape(-1, *F.shape[-2:])).reshape(*F.shape[:n], len(x), -1)
     found = np.fft.irfftn(products, sizes, axes=tuple(range(n)))
     for axis, (count, low, size) in enumerate(zip(counts, before, sizes, strict=True)):
-        found = np.take(found, (np.arange(count) - low) % size, axis=axis)  # it is periodic
-    return np.ascontiguousarray(np.moveaxis(found, -2, 0))
+        place = (create(np.arange, found, count) - low) % size  # it is periodic
+        found = np.take(found, place, axis=axis)
+    found = np.moveaxis(found, -2, 0)
+    return create(np.ascontiguousarray, found, found)
 
 
 def fast(n):

@@ -105,7 +105,7 @@ def _average(a, axis=None, weights=None, returned=False, *, keepdims=False):
                 f"the weights of an average of shape {a.shape} along axis={axis} need the shape of the array or of "
                 f"those axes, but have shape {weights.shape}"
             )
-        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.transpose(weights, np.argsort(axes).tolist())
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(a.shape)])
     exact = a.dtype.kind in "biu"
     dtype = np.result_type(a.dtype, weights.dtype, *[np.float64] * exact)

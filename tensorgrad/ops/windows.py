@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tensorgrad.ops.common import create
 from tensorgrad.rules import Array, composite, primitive, rule
 
 
@@ -42,7 +43,7 @@ def fold(w: Array, shape: Sequence[int], step: int | Sequence[int] = 1) -> Array
         raise ValueError(
             f"an array of shape {tuple(shape)} has {fitting} windows of {size} at steps of {step}, but {counts} were given"
         )
-    out = np.zeros(w.shape[: -2 * n] + tuple(shape), w.dtype)
+    out = create(np.zeros, w, w.shape[: -2 * n] + tuple(shape), w.dtype)
     # One strided addition per place in a window: a few long ones instead of many short ones, one per window.
     for place in itertools.product(*map(range, size)):
         stretch = (

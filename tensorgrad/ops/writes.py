@@ -5,7 +5,7 @@ Writing a tensor that requires a gradient into an ndarray raises, because the gr
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, axis_index, numpys, positions, values
+from tensorgrad.ops.common import as_array, axis_index, create, numpys, positions, values
 from tensorgrad.rules import composite
 
 # An array of objects as their first argument is written to, and not converted to numbers.
@@ -16,7 +16,7 @@ FILLING = {np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_d
 def _copyto(dst, src, casting="same_kind", where=True):
     """NumPy converts numbers, and finds the positions by filling a mask."""
     if type(src) in (int, float, complex):
-        src, number = np.empty((), dst.dtype), src
+        src, number = create(np.empty, dst, (), dst.dtype), src
         np.copyto(src, number, casting)
     src = as_array(src)
     if not np.can_cast(src.dtype, dst.dtype, casting):
@@ -27,7 +27,7 @@ def _copyto(dst, src, casting="same_kind", where=True):
     if where is True:
         dst[...] = src
     else:
-        mask = np.zeros(dst.shape, bool)
+        mask = create(np.zeros, dst, dst.shape, bool)
         numpys(np.copyto, mask, True, where=where)
         dst[mask] = src[mask]
 
@@ -39,7 +39,7 @@ def _place(arr, mask, vals):
     vals = np.ravel(as_array(vals))
     if not vals.size and np.any(mask):
         raise ValueError("place needs 1 value or more to insert, but got none")
-    arr[mask] = vals[np.arange(np.count_nonzero(mask)) % vals.size]
+    arr[mask] = vals[create(np.arange, vals, int(np.count_nonzero(mask))) % vals.size]
 
 
 @composite(np.putmask)
@@ -91,7 +91,7 @@ def _fill_diagonal(a, val, wrap=False):
         raise ValueError(
             f"fill_diagonal needs an array of 2 dimensions or more, but got shape {a.shape}"
         )
-    where = np.zeros(a.shape, bool)
+    where = create(np.zeros, a, a.shape, bool)
     np.fill_diagonal(where, True, wrap)
     index = np.nonzero(where)
     val = np.ravel(as_array(val))

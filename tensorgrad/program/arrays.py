@@ -66,6 +66,7 @@ class TracedArray:
     """An array whose calls are recorded; it has a shape and a dtype, and shows no numbers."""
 
     __slots__ = ("__weakref__", "recorder", "value", "variable")
+    takes_primitives = True
     __hash__ = object.__hash__
 
     def __init__(self, recorder: Any, value: Any, variable: Var) -> None:

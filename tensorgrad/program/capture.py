@@ -10,7 +10,8 @@ from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
 from tensorgrad.program.comparison import Comparison, compared, merge
-from tensorgrad.program.outside import PLAIN_VALUES, Guard, Outside, watched
+from tensorgrad.program.guards import PLAIN_VALUES, Guard
+from tensorgrad.program.outside import Outside, watched
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.sizes import choices
 from tensorgrad.program.sources import BufferSource, GradSource, Source
@@ -126,7 +127,7 @@ class Captured:
 
     def once(self, leaves: list[Any]) -> tuple[Tracing, dict[int, Any]]:
         """Run the function on stand-ins; also return the tensors that are not known."""
-        recorder = Recorder(STATE.get().observer)
+        recorder = self.new_recorder()
         inputs = [recorder.stand_in(x * 1.0 if type(x) is float else x) for x in leaves]
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
@@ -183,6 +184,10 @@ class Captured:
         )
         recorder.forget()
         return trace, recorder.tensors
+
+    def new_recorder(self) -> Recorder:
+        """Return the recorder of one run."""
+        return Recorder(STATE.get().observer)
 
     def sources(self) -> list[tuple[Any, Any]]:
         """Return the tensors from outside, and their gradients, each with its source."""

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import threading
+import types
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -72,8 +73,20 @@ class Compiled:
         self.said = False  # that it runs eagerly
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Return the method of an instance, if a method was decorated."""
-        return self if instance is None else functools.partial(self, instance)
+        """Return the method of an instance, if a method was decorated, which keeps it."""
+        if instance is None:
+            return self
+        name = f"_compiled_{self.name}"
+        method = vars(instance).get(name)
+        if method is None:
+            static = {i - 1 for i in self.static_argnums}
+            method = Compiled(types.MethodType(self.f, instance), tuple(static))
+            vars(instance)[name] = method
+        return method
+
+    def __reduce__(self) -> Any:
+        """Leave the programs out of copies and files."""
+        return Compiled, (self.f, tuple(self.static_argnums))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""

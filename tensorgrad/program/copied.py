@@ -5,11 +5,15 @@ import builtins
 import copy
 import functools
 import inspect
+import io
 import linecache
 import textwrap
+import tokenize
 from typing import Any
 
 AS_ARRAYS = {"plain_array", "as_array", "numbers"}  # functions that check what a user gave
+# Functions that ask for the kind of an array, because a program has NumPy's only.
+OF_KINDS = {"is_plain", "is_foreign", "has_foreign", "create", "reduction"}
 
 
 def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
@@ -34,6 +38,19 @@ def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
         elif isinstance(part, ast.AnnAssign) and isinstance(node, ast.ClassDef):
             part.annotation = ast.Name("object", ast.Load())
     return node
+
+
+def double_quoted(source: str) -> str:
+    """Write the strings of source text in double quotes, as formatters do."""
+    lines = source.splitlines(keepends=True)
+    found = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    for token in reversed([t for t in found if t.type == tokenize.STRING]):
+        (row, start), (end_row, end) = token.start, token.end
+        inner = token.string[1:-1]
+        if row == end_row and token.string[0] == "'" and not {'"', "\\"} & set(inner):
+            line = lines[row - 1]
+            lines[row - 1] = f'{line[:start]}"{inner}"{line[end:]}'
+    return "".join(lines)
 
 
 def lambda_definition(function: Any) -> ast.FunctionDef | None:
@@ -88,13 +105,17 @@ class Renamed(ast.NodeTransformer):
         return node.value if node.attr == "compute" else node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Read `is_plain(x)` as True, and `plain_array(x)` as np.asarray(x)."""
+        """Decide what asks for the kind of an array, and read `plain_array(x)` as np.asarray(x)."""
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name == "is_plain":
-            return ast.Constant(True)
+        if name in ("is_plain", "is_foreign", "has_foreign"):
+            return ast.Constant(name == "is_plain")
+        if name == "reduction":
+            return ast.Attribute(node.args[0], "reduce", ast.Load())
+        if name == "create":
+            return ast.Call(node.args[0], node.args[2:], node.keywords)
         if name in AS_ARRAYS:
-            node.func = ast.parse("np.asarray", mode="eval").body
+            node.func, node.args = ast.parse("np.asarray", mode="eval").body, node.args[:1]
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:

@@ -11,9 +11,16 @@ from tensorgrad.operands import FOREIGN
 from tensorgrad.program import text
 from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
-from tensorgrad.program.copied import AS_ARRAYS, Renamed, definition, used_names
+from tensorgrad.program.copied import (
+    AS_ARRAYS,
+    OF_KINDS,
+    Renamed,
+    definition,
+    double_quoted,
+    used_names,
+)
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.simplify import counted
+from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -89,7 +96,7 @@ class Functions:
         for v in given:
             v.name = writer.names.new(branches.group.names.get(v) or v.name or "value")
             writer.texts[v] = Expr(v.name)
-        writer.uses = counted(branches.parts())
+        writer.uses = occurrences(branches.parts())
         try:
             lines = branch_lines(writer, branches.root, 4)
         finally:
@@ -98,6 +105,7 @@ class Functions:
         parameters = f"({', '.join(writer.texts[v].text for v in given)}):"
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
+
     def objects_in(self, block: list[Step]) -> list[str]:
         """Return the names of functions without text, which a variable of the block would hide."""
         for step in block:
@@ -132,7 +140,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - {"is_plain", *AS_ARRAYS}):
+        for used in sorted(used_names(node) - AS_ARRAYS - OF_KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -144,7 +152,7 @@ class Functions:
                 changes[used] = found
         body = Renamed(changes).visit(node)
         body.name = name
-        self.texts[name] = ast.unparse(body)
+        self.texts[name] = double_quoted(ast.unparse(body))
 
     def needed(self, name: str, value: Any) -> str | None:
         """Return the name under which a function's text finds a global value."""
@@ -157,7 +165,7 @@ class Functions:
                 self.imports.add(f"import {value.__name__}")
                 return value.__name__
             return self.constants.imported(value.__name__)
-        if isinstance(value, (int, float, str, bool)):
+        if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
@@ -167,6 +175,13 @@ class Functions:
         if callable(value):
             return self.with_source(getattr(value, "compute", value), "<>")
         return None
+
+
+def is_literal(value: Any) -> bool:
+    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_literal, value))
+    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
 
 
 def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import is_foreign, plain_array
+from tensorgrad.program.arrays import Watched
 
 
 class Switch(threading.local):
@@ -41,7 +42,12 @@ def kind_of(x: Any) -> Any:
     if type(x) is np.ndarray:
         return (x.dtype, x.shape, x.flags.forc)
     if isinstance(x, TensorBase):
-        return ("tensor", type(x), *kind_of(np.asarray(x._value)))
+        value = x._value
+        return (
+            "tensor",
+            type(x),
+            *kind_of(value if is_foreign(type(value)) else np.asarray(value)),
+        )
     if isinstance(x, (float, complex, np.generic)):
         return type(x)
     if isinstance(x, dict):
@@ -50,6 +56,9 @@ def kind_of(x: Any) -> Any:
         return (type(x), *map(kind_of, x))
     if x is None or isinstance(x, (bool, int, str, bytes)):
         return (type(x), x)
+    if is_foreign(type(x)):
+        text = f"a program has NumPy's arrays, but was given a {type(x).__name__}"
+        raise Watched(text, lambda: False)
     return static_kind(x)
 
 

@@ -10,95 +10,17 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.engine.state import STATE
+from tensorgrad.engine.state import STATE, Scope
 from tensorgrad.program.arrays import TracedArray
+from tensorgrad.program.guards import PLAIN_VALUES, ClassGuard, Guard, SizeGuard
 from tensorgrad.program.names import is_library
 from tensorgrad.program.recorder import Recorder
 
-PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 CONTAINERS_OF_VALUES = (dict, list, set, deque)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+FOUND_VALUES = (TensorBase, np.ndarray, np.random.Generator, np.random.RandomState)
 SLOT = TensorBase.__dict__["_value"]
 MOST_OBJECTS = 20_000  # objects that are looked at
-
-
-class Guard:
-    """A value that a function uses from outside, in a dict, a list or a closure's cell."""
-
-    __slots__ = ("key", "value", "where")
-
-    def __init__(self, where: Any, key: Any, value: Any) -> None:
-        self.where, self.key, self.value = where, key, value
-
-    def now(self) -> Any:
-        """Return the value that the function would find now."""
-        return self.where.cell_contents if self.key is None else self.where[self.key]
-
-    def holds(self) -> bool:
-        """Return True if the value is as it was."""
-        try:  # as in `now`, without its call: this is asked at each run of a program
-            now = self.where.cell_contents if self.key is None else self.where[self.key]
-        except (ValueError, KeyError, IndexError):
-            return False
-        if now is self.value:
-            return True
-        return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
-
-    def has_changed_value(self) -> bool:
-        """Return True if a plain value has become another; one that was None may be made lazily."""
-        if not isinstance(self.value, PLAIN_VALUES) or self.holds():
-            return False
-        return self.value is not None or isinstance(self.now(), PLAIN_VALUES)
-
-    def matters(self) -> bool:
-        """Return True for what a program is made for; tensors are read at each call."""
-        return not isinstance(self.value, (types.ModuleType, types.BuiltinFunctionType, type))
-
-    def put_back(self) -> None:
-        """Put the value back."""
-        if self.key is None:
-            self.where.cell_contents = self.value
-        else:
-            self.where[self.key] = self.value
-
-    def __repr__(self) -> str:
-        return f"{self.key or 'a variable of the closure'} = {self.value!r}"
-
-
-class ClassGuard(Guard):
-    """A plain value that an object has from its class, until someone assigns one of its own."""
-
-    __slots__ = ()
-
-    def now(self) -> Any:
-        """Return the value, the object's own if it has one."""
-        return getattr(self.where, self.key)
-
-    def holds(self) -> bool:
-        """Return True if the object has no value of its own, and its class the same."""
-        return self.key not in vars(self.where) and self.now() is self.value
-
-    def put_back(self) -> None:
-        """Take the object's own value away."""
-        vars(self.where).pop(self.key, None)
-
-
-class SizeGuard(Guard):
-    """The number of items of a dict, list, set or deque."""
-
-    __slots__ = ()
-
-    def now(self) -> int:
-        """Return the number of items."""
-        return len(self.where)
-
-    def holds(self) -> bool:
-        """Return True if there are as many as before."""
-        return len(self.where) == self.value
-
-    def has_changed_value(self) -> bool:
-        """Return False, because what is added outside is found by other means."""
-        return False
 
 
 class Outside:
@@ -124,24 +46,29 @@ class Outside:
 
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
-        if isinstance(x, TensorBase):
-            if isinstance(getattr(type(x), "node", None), property):  # a result without a graph
-                return
-            self.tensors[id(x)] = x
-        elif isinstance(x, np.ndarray):
-            self.arrays.append(x)
-        elif isinstance(x, (np.random.Generator, np.random.RandomState)):
-            self.generators.append(x)
+        if isinstance(x, FOUND_VALUES):
+            self.value(x)
         elif isinstance(x, FUNCTIONS):
             yield from self.function(x)
         elif isinstance(x, CONTAINERS_OF_VALUES):
             yield from self.container(x)
+        elif "__wrapped__" in getattr(x, "__dict__", ()):  # as compiled functions have it
+            yield x.__wrapped__
         elif isinstance(x, (tuple, frozenset)):
             yield from x
         elif is_object(x):
             yield from self.object(x)
         elif isinstance(x, type):
             yield from methods_of(x)
+
+    def value(self, x: Any) -> None:
+        """Note a tensor, an array or a generator."""
+        if isinstance(x, np.ndarray):
+            self.arrays.append(x)
+        elif not isinstance(x, TensorBase):
+            self.generators.append(x)
+        elif not isinstance(getattr(type(x), "node", None), property):  # a result without a graph
+            self.tensors[id(x)] = x
 
     def container(self, x: Any) -> Iterator[Any]:
         """Yield the items of a container."""
@@ -272,7 +199,9 @@ def is_stand_in(x: Any) -> bool:
 
 def is_object(x: Any) -> bool:
     """Return True for what has attributes that a function may use, such as a Module."""
-    if isinstance(x, (type, types.ModuleType, *PLAIN_VALUES)) or not hasattr(x, "__dict__"):
+    # Not a Scope, which has a cache of its own.
+    known = (type, types.ModuleType, Scope, *PLAIN_VALUES)
+    if isinstance(x, known) or not hasattr(x, "__dict__"):
         return False
     return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
 
@@ -294,7 +223,7 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
 def recorder_now() -> Recorder | None:
     """Return the recorder that is making a program in this thread, or None."""
     observer = STATE.get().observer
-    return observer if type(observer) is Recorder else None
+    return observer if isinstance(observer, Recorder) else None
 
 
 @functools.cache

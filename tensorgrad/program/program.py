@@ -2,12 +2,16 @@
 
 import html
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.files import write_file
 from tensorgrad.program.constants import SMALL
+from tensorgrad.program.onnx_export import onnx_bytes
+from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array
 from tensorgrad.program.writing import Text
@@ -47,7 +51,8 @@ class Program:
     @property
     def inputs(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """The shape and dtype of each array that the text takes, by its name."""
-        read = [v for source, v in self._text.trace.externals if source in self._text.read]
+        ids = set(map(id, self._text.read))  # tensors are not compared by ==
+        read = [v for source, v in self._text.trace.externals if id(source) in ids]
         return {v.name: (v.shape, v.dtype) for v in (*self._text.trace.inputs, *read)}
 
     @property
@@ -75,6 +80,12 @@ class Program:
         return dict(self._text.constants.arrays.values())
 
     @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The arrays of tensors from outside that the text takes, as they are now, by name."""
+        pairs = zip(self._text.parameters, self._text.read, strict=True)
+        return {name: source.read() for name, source in pairs if type(source) is not Fixed}
+
+    @property
     def memory(self) -> int:
         """The largest number of bytes of arrays, made by the lines, that live at a time.
 
@@ -89,9 +100,33 @@ class Program:
                 live.pop(v, None)
         return most
 
-    def save(self, path: str | Path) -> None:
-        """Write the text to a file, and large constants to a file of the same name in .npz."""
-        Path(path).write_text(self.source, encoding="utf-8")
+    def save(
+        self,
+        path: str | Path,
+        *,
+        batch: Sequence[str] | None = None,
+        names: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the text to a file, and large constants to a file of the same name in .npz.
+
+        A path that ends in .onnx gets an ONNX model instead. `batch` names the arguments whose
+        first axis may then have any length; without it they are the first array and those of the
+        same length, if the function takes other lengths. `names` maps names to tensors and arrays
+        from outside, as `dict(module.named_parameters())` does, and `metadata` are texts, or what
+        JSON can hold.
+        Raises: TypeError for a call that ONNX has no operator for; ImportError if onnx is not
+        installed; OSError if the file cannot be written.
+        """
+        if Path(path).suffix == ".onnx":
+            text, run = self._text, self._run
+            data = onnx_bytes(
+                run.example, text.trace.inputs, text.main, run.known,
+                batch=batch, names=names, metadata=metadata,
+            )  # fmt: skip
+            write_file(path, data)
+            return
+        write_file(path, self.source.encode())
         large = {name: x for name, x in self.constants.items() if x.size > SMALL}
         if large:
             np.savez(Path(path).with_suffix(".npz"), **large)

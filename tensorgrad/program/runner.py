@@ -8,6 +8,8 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.keys import SWITCH, plan_of
+from tensorgrad.program.onnx_calls import Example
+from tensorgrad.program.outside import Guard
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
@@ -44,7 +46,9 @@ class Runner:
         self.after = layout.extra
         paths = layout.paths(shown, kwargs)
         arrays = [array_of(x) for x in leaves if is_array(x)]
-        captured = Captured(self.run_eagerly, f, arrays, [x for _, x in layout.static])
+        generators = [x for _, x in layout.static]
+        self.example = Example(self.run_eagerly, f, generators)
+        captured = Captured(self.run_eagerly, f, arrays, generators)
         self.write(captured, layout, paths)
         while self.text.trace.lengths and not self.serves(captured, captured.choices[0]):
             captured.choices.pop(0)
@@ -60,11 +64,14 @@ class Runner:
         """Trace the function, and write its program."""
         trace = captured.run()
         name_result(trace, self.f)
-        text = Text(trace, layout, paths, captured.outside.names, captured.outside.owned)
+        self.known = captured.outside.names
+        text = Text(trace, layout, paths, self.known, captured.outside.owned)
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text
-        self.guards = captured.guards()
+        guards = captured.guards()
+        self.guards = [guard for guard in guards if type(guard) is not Guard]
+        self.looked_up = [(g.where, g.key, g.value, g) for g in guards if type(g) is Guard]
         self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
         self.finish = wrapper_of(trace)
@@ -115,6 +122,13 @@ class Runner:
 
     def fits(self) -> bool:
         """Return True if what the function uses from outside is as it was."""
+        try:  # most values are the same objects, which is seen without a call of each guard
+            for where, key, value, guard in self.looked_up:
+                now = where.cell_contents if key is None else where[key]
+                if now is not value and not guard.holds():
+                    return False
+        except (ValueError, KeyError, IndexError):  # it is no longer there
+            return False
         for guard in self.guards:
             if not guard.holds():
                 return False

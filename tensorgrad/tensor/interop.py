@@ -8,28 +8,39 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import as_ndarray, is_foreign, plain_array
 
-SCIPY = {  # a part of SciPy that converts a tensor, and what takes it as it is
+REMEDIES = {  # the part of a library that converts a tensor, and what to write there
+    f"scipy.{name}": f"tensorgrad.scipy.{name} has the functions that take tensors; "
+    for name in (
+        "fft",
+        "integrate",
+        "interpolate",
+        "linalg",
+        "optimize",
+        "signal",
+        "special",
+        "stats",
+    )
+} | {
     "scipy.sparse": "for A @ t with a sparse A, write tensorgrad.scipy.sparse.matmul(A, t), or "
     "t @ A for the product from the left; ",
-    "scipy.special": "tensorgrad.scipy.special has this function for tensors, or the reason; ",
-    "scipy.linalg": "tensorgrad.scipy.linalg has the functions that take tensors; ",
-    "scipy.stats": "tensorgrad.scipy.stats has the distributions that take tensors; ",
+    "xarray": "in xarray, write xr.apply_ufunc with a NumPy function, such as np.interp; ",
 }
 
 
-def remedy_for_scipy() -> str:
-    """Return what to write if SciPy's code is what converts a tensor, found among the callers."""
+def calling_library() -> str | None:
+    """Return the library of REMEDIES whose code is running, found among the callers."""
     frame: Any = sys._getframe(2)
     for _ in range(8):
         if frame is None:
             break
-        module = ".".join(frame.f_globals.get("__name__", "").split(".")[:2])
-        if module in SCIPY:
-            return SCIPY[module]
+        parts = frame.f_globals.get("__name__", "").split(".")
+        for name in (parts[0], ".".join(parts[:2])):
+            if name in REMEDIES:
+                return name
         frame = frame.f_back
-    return ""
+    return None
 
 
 class Interop(TensorBase):
@@ -39,28 +50,42 @@ class Interop(TensorBase):
     __pandas_priority__ = 5000  # above a DataFrame's: pandas leaves `series * tensor` to Tensor
 
     def numpy(self) -> np.ndarray:
-        """Return the array itself; a tensor that is part of a graph needs `.detach()` first."""
-        return self.__array__()
+        """Return the array itself, or that of another library's array brought to NumPy.
+
+        A tensor that is part of a graph needs `.detach()` first.
+        """
+        return as_ndarray(self._value) if self.node is None else self.__array__()
 
     def item(self, *index: Any) -> Any:
         """Return the only number, or the one at an index, as Python's own type."""
-        return self._value.item(*index)
+        return self._here().item(*index)
 
     def tobytes(self, order: Any = "C") -> bytes:
         """Return the bytes of the numbers."""
-        return self._value.tobytes(order)
+        return self._here().tobytes(order)
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
-        return self._value.tolist()
+        return self._here().tolist()
+
+    def _here(self) -> Any:
+        """Return the value as NumPy's."""
+        return as_ndarray(self._value) if is_foreign(type(self._value)) else self._value
+
+    def _numbers(self) -> str:
+        """Return the numbers as text, or what another library says of its array."""
+        if is_foreign(type(self._value)):
+            return repr(self._value)
+        array = np.asarray(self._value)
+        return np.array2string(array, separator=", ", prefix="Tensor(", threshold=100)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:
+            remedy = REMEDIES.get(calling_library() or "", "")
             raise TypeError(
                 "making an ndarray of a tensor that requires a gradient would lose the gradient; "
-                f"{remedy_for_scipy()}use .detach() or .data to do so on purpose, np.stack for a "
-                "list of tensors, and for ndarray[i] = tensor np.zeros_like(tensor) in the "
-                "ndarray's place"
+                f"{remedy}use .detach() or .data to do so on purpose, np.stack for a list of "
+                "tensors, and for ndarray[i] = tensor np.zeros_like(tensor) in the ndarray's place"
             )
         return np.array(self._value, dtype, copy=copy)
 

@@ -14,16 +14,17 @@ from tensorgrad.engine.gradients import (
     gradients,
 )
 from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
-from tensorgrad.engine.record import apply, dispatch, records, root_of
+from tensorgrad.engine.record import BLANK, CREATING, apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import FOREIGN, objects_as_numbers, plain_array, refuse_integers
-from tensorgrad.ops.common import as_operand
+from tensorgrad.operands import is_hidden_or_number, objects_as_numbers, own_array, refuse_integers
+from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.ops.writes import FILLING
-from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
+from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function, load_tables
 from tensorgrad.tensor.attributes import Attributes
+from tensorgrad.tensor.interop import calling_library
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
 from tensorgrad.tensor.signatures import Signatures
 from tensorgrad.tensor.words import Words
@@ -49,11 +50,8 @@ class Tensor(Attributes, Signatures, Words):
                 "a Tensor made of a tensor that requires a gradient would be a constant and "
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
-        value = plain_array(data._value if isinstance(data, Tensor) else data)
-        if type(value) in FOREIGN:
-            array = value.astype(dtype or value.dtype)
-        else:
-            array = np.array(value, dtype, copy=True if requires_grad else None)
+        given = data._value if isinstance(data, Tensor) else data
+        array = own_array(given, dtype, requires_grad)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
         if requires_grad:
@@ -68,13 +66,13 @@ class Tensor(Attributes, Signatures, Words):
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy. Writing to it is not recorded."""
-        if type(self._value) is not np.ndarray:
+        if is_hidden_or_number(self._value):
             self._value = np.asarray(self._value)
         return self._value
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = np.asarray(value, self._value.dtype)
+        array = own_array(value, self._value.dtype, False)
         if array.shape != self._value.shape:
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
@@ -191,7 +189,7 @@ class Tensor(Attributes, Signatures, Words):
         return None if self.node is None or self.node.op is None else self.node.op.function
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
+        body = self._numbers()
         extras = [f"dtype={self.dtype}"]
         if self.node is not None:
             extras.append(
@@ -210,7 +208,8 @@ class Tensor(Attributes, Signatures, Words):
         return _rebuild(self.data, self.requires_grad, self.name, self.is_frozen)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
-        if not self.is_leaf:
+        # A DataArray copies its array deeply, also where it sorts: no new leaf is meant.
+        if not self.is_leaf or (self.node is not None and calling_library() == "xarray"):
             return np.copy(self)  # recorded
         return _rebuild(self.data.copy(), self.requires_grad, self.name, self.is_frozen)
 
@@ -269,6 +268,8 @@ class Tensor(Attributes, Signatures, Words):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if ufunc not in RULES:
+            load_tables()
         if method == "__call__" and ufunc in RULES:
             given = kwargs and ufunc.signature is None
             if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):
@@ -285,6 +286,10 @@ class Tensor(Attributes, Signatures, Words):
             if type(x) is np.ndarray and x.dtype.kind == "O" and function not in FILLING:
                 args, kwargs = objects_as_numbers([args, kwargs])
                 break
+        if function in CREATING and not any(isinstance(x, TensorBase) for x in args):
+            # The tensor is that of `like=`, which NumPy leaves out.
+            result = create(function, self._value, *args, **kwargs)
+            return wrap(result) if function in BLANK else result
         result = dispatch(function, args, kwargs)
         return hand_on(result, function, args, kwargs) if function in ACTIVATIONS else result
 

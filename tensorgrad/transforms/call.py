@@ -11,6 +11,7 @@ from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import apply
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
+from tensorgrad.operands import is_foreign
 from tensorgrad.rules import Function, Op
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -59,6 +60,7 @@ class RecordedCall:
             )
         self.since, self.outer = next(serials), STATE.get().recording
         self.variables: list[Node] = []
+        self.foreign: dict[Node, Any] = {}  # the arrays of variables that are not NumPy's
         self.given: list[Any] = []
         inputs = list(args)
 
@@ -94,6 +96,8 @@ class RecordedCall:
         leaf = x if recorded(x) and self.outer else Tensor(x, requires_grad=True)
         t = apply(VARIABLE, (leaf,), NO_KEYWORDS)
         self.variables.append(t.node)  # not t, which the function may write to
+        if is_foreign(type(t._value)):
+            self.foreign[t.node] = t._value
         return t
 
     def recorded_here(self, t: Any) -> bool:
@@ -111,7 +115,7 @@ class RecordedCall:
             retain_graph=not free,
             create_graph=record or (self.linked and STATE.get().recording),
         )
-        return [found[x] if x in found else zeros(x) for x in self.variables]
+        return [found[x] if x in found else zeros(self.foreign.get(x, x)) for x in self.variables]
 
     def pusher(self) -> Callable[[Sequence[Any]], list[Tensor]]:
         """Return the function from the variables' tangents (None: zero) to the outputs' tangents.

@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorgrad.engine.gradients import conjugated
 from tensorgrad.engine.state import STATE
+from tensorgrad.ops.common import create
 from tensorgrad.rules import Function, nondifferentiable, primitive
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import Argnums, RecordedCall
@@ -39,7 +40,7 @@ def single_number(call: RecordedCall) -> Any:
             f"grad needs {call.name} to return a single number, but it returned a "
             f"{type(call.y).__name__}; return (value, aux) with has_aux=True to return more"
         )
-    if np.size(call.y) != 1:
+    if getattr(call.y, "size", 1) != 1:
         raise ValueError(
             f"grad needs {call.name} to return a single number, but it returned shape "
             f"{np.shape(call.y)}; reduce it, with np.sum or np.mean, or use jacobian or "
@@ -226,7 +227,7 @@ def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list
     """Yield each output's derivative by each variable, with a push per number in the variables."""
     push, n = call.pusher(), len(call.variables)
     found = [
-        [push([one if i == k else None for i in range(n)]) for one in units(x)]
+        [push([one if i == k else None for i in range(n)]) for one in units(call.foreign.get(x, x))]
         for k, x in enumerate(call.variables)
     ]
     for i, y in enumerate(outputs):
@@ -235,14 +236,15 @@ def jacobian_columns(call: RecordedCall, outputs: list[Tensor]) -> Iterator[list
 
 def units(spec: Any) -> np.ndarray:
     """Return, for each position of such an array, the array that is 1 there and 0 elsewhere."""
-    return np.eye(spec.size, dtype=spec.dtype).reshape(spec.size, *spec.shape)
+    eye = create(np.eye, spec, spec.size, dtype=spec.dtype)
+    return eye.reshape(spec.size, *spec.shape)
 
 
 def stack(parts: list[Tensor], y: Any, x: Any, axis: int) -> Tensor:
     """Stack the derivative of y by x from its rows (axis 0) or columns (axis -1)."""
     shape = (*np.shape(y), *x.shape)
     if not parts:
-        return Tensor(np.zeros(shape, x.dtype))
+        return Tensor(create(np.zeros, y, shape, x.dtype))
     stacked = np.stack(parts, axis) if any(map(recorded, parts)) else stack_constants(axis, *parts)
     whole = np.reshape(stacked, shape)
     whole = whole if isinstance(whole, Tensor) else Tensor(whole)

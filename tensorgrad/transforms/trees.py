@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import with_node
+from tensorgrad.operands import has_foreign
+from tensorgrad.ops.common import create
 from tensorgrad.rules import Function
 from tensorgrad.tensor.logits import share_logits
 from tensorgrad.tensor.tensor import Tensor
@@ -80,7 +82,8 @@ def in_kind_of(given: Any, t: Any) -> Any:
     """Convert a result to an array, unless `given` is a tensor or the result is recorded."""
     if not isinstance(t, Tensor) or isinstance(given, Tensor) or recorded(t):
         return t
-    return np.copy(t._value)[()]  # a copy, since the graph and other results may share the array
+    # A copy, since the graph and other results may share the array.
+    return t._value.copy() if has_foreign(t._value) else np.copy(t._value)[()]
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
@@ -90,9 +93,9 @@ def dtype_of(x: Any) -> np.dtype[Any]:
 
 def zeros(x: Any) -> Tensor:
     """Return a constant 0 with the shape and dtype of an array, a number, a tensor or a node."""
-    return Tensor(np.zeros(np.shape(x), dtype_of(x)))
+    return Tensor(create(np.zeros, x, np.shape(x), dtype_of(x)))
 
 
 def ones(x: Any) -> np.ndarray:
     """Return an array of ones with the shape and dtype of `x`."""
-    return np.ones(np.shape(x), dtype_of(x))
+    return create(np.ones, x, np.shape(x), dtype_of(x))

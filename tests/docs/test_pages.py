@@ -29,6 +29,7 @@ def run_blocks(page):
 
 def test_readme(tmp_path, monkeypatch):
     pytest.importorskip("safetensors")
+    pytest.importorskip("scipy")
     monkeypatch.chdir(tmp_path)
     assert run_blocks(README) >= 6
     assert (tmp_path / "graph.dot").exists()
@@ -40,12 +41,44 @@ def test_the_page_of_scikit_learn():
     assert run_blocks(ROOT / "docs" / "sklearn.md") >= 1
 
 
+def test_the_page_of_science():
+    pytest.importorskip("scipy")
+    assert run_blocks(ROOT / "docs" / "science.md") >= 5
+
+
+def test_the_page_of_scipy():
+    pytest.importorskip("scipy")
+    assert run_blocks(ROOT / "docs" / "scipy.md") >= 36
+
+
+def test_the_page_of_xarray():
+    pytest.importorskip("xarray")
+    assert run_blocks(ROOT / "docs" / "xarray.md") >= 3
+
+
+def test_the_page_of_other_neighbours():
+    for name in ("einops", "jaxtyping", "beartype", "pandas", "numba"):
+        pytest.importorskip(name)
+    assert run_blocks(ROOT / "docs" / "neighbours.md") >= 6
+
+
 def test_the_page_of_the_engine():
     assert run_blocks(ROOT / "docs" / "engine.md") >= 4
 
 
 def test_the_page_of_programs():
     assert run_blocks(ROOT / "docs" / "programs.md") >= 5
+
+
+def test_the_page_of_shipping(tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "shipping.md") >= 5
+
+
+def test_the_page_of_other_arrays():
+    pytest.importorskip("dask")
+    assert run_blocks(ROOT / "docs" / "arrays.md") >= 1
 
 
 def test_a_block_that_prints_something_else_is_noticed(tmp_path):

@@ -560,6 +560,7 @@ def test_screen_readers_find_roles_and_names(open_page, network):
     assert page.get_by_role("slider", name="Event").get_attribute("aria-valuetext")
     page.get_by_role("button", name="Outline").click()
     tree = page.get_by_role("tree", name="Modules and nodes")
+    page.keyboard.press("e")
     assert tree.get_by_role("treeitem").count() >= len(network[1]["nodes"])
     module = tree.get_by_role("treeitem", expanded=True).first
     module.focus()
@@ -669,7 +670,9 @@ PICTURES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "document", "scene", "theme"), PICTURES)
+@pytest.mark.parametrize(
+    ("name", "document", "scene", "theme"), PICTURES, ids=[picture[0] for picture in PICTURES]
+)
 def test_screenshots(open_page, tmp_path, name, document, scene, theme):
     document = document()
     opened = open_page(document, color_scheme=theme, reduced_motion="reduce")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import runpy
 import shutil
 import struct
@@ -18,7 +19,15 @@ pytest.importorskip("safetensors", reason="the examples save their model")
 
 import examples  # noqa: E402
 import nn  # noqa: E402
-from examples import fashion_mnist, first_graph, spiral, vae  # noqa: E402
+from examples import (  # noqa: E402
+    addition,
+    fashion_mnist,
+    first_graph,
+    forecast,
+    names,
+    spiral,
+    vae,
+)
 from examples.photo import on_black, read_photo  # noqa: E402
 from examples.pictures import confusion_matrix, input_figure, predictions_figure, save_figure  # noqa: E402
 from nn.data import datasets  # noqa: E402
@@ -52,6 +61,7 @@ def trained(garments, tmp_path_factory):
 def test_the_main_job_leaves_all_that_it_promises(trained):
     assert {p.name for p in trained.iterdir()} >= {
         "model.safetensors", "history.png", "predictions.png", "confusion.png", "graph.dot", "graph.html", "step.py",
+        "predict.py", "predict.npz",
     }  # fmt: skip
     for picture in ("history.png", "predictions.png", "confusion.png"):
         assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
@@ -95,7 +105,7 @@ def convolutional(garments, tmp_path_factory):
 def test_a_convolutional_network_leaves_its_filters_and_maps_too(convolutional):
     assert {p.name for p in convolutional.iterdir()} >= {
         "model.safetensors", "history.png", "predictions.png", "confusion.png", "filters.png", "maps.png",
-        "graph.dot", "graph.html", "step.py",
+        "graph.dot", "graph.html", "step.py", "predict.py", "predict.npz",
     }  # fmt: skip
     for picture in ("filters.png", "maps.png"):
         assert cv2.imread(str(convolutional / picture)).std() > 10
@@ -308,6 +318,61 @@ def test_what_goes_wrong_is_told_without_a_traceback(arguments, message, garment
         fashion_mnist.main([*common, *arguments])
 
 
+def test_addition_learns_in_its_short_form(tmp_path, capsys):
+    addition.main(
+        ["--epochs", "2", "--problems", "3000", "--features", "16", "--out", str(tmp_path)]
+    )
+    printed = capsys.readouterr().out
+    losses = [float(part.split()[0]) for part in printed.split("loss: ")[1:]]
+    assert losses[1] < losses[0] < np.log(12)
+    assert "right answers to 2000 problems" in printed
+    assert cv2.imread(str(tmp_path / "attention.png")).std() > 10
+
+
+def test_problems_and_their_answers():
+    symbols = addition.problems(np.array([356, 7]), np.array([847, 990]))
+    written = ["".join(addition.SYMBOLS[i] for i in row) for row in symbols]
+    assert written == ["356+847=3021", "007+990=7990"]
+    a, b = addition.samples(np.random.default_rng(0), 1000)
+    assert len({*zip(a, b, strict=True)}) == 1000
+
+
+def test_names_are_invented_in_the_short_form(capsys):
+    names.main(["--epochs", "2", "--neurons", "16"])
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"loss (\d\.\d+) nats per letter", printed)) == 2
+    assert printed.count("of them new") == 2
+
+
+def test_the_baseline_of_names_is_that_of_counts():
+    known = ["abab"] * 5
+    loss = names.trigram_loss(known, ["abab"])
+    assert loss < 1e-3
+    assert names.trigram_loss(known, ["zzzz"]) > 2
+
+
+def test_a_forecast_in_its_short_form(tmp_path, capsys):
+    arguments = ["--epochs", "2", "--hours", "1500", "--neurons", "12", "--out", str(tmp_path)]
+    forecast.main(arguments)
+    errors = re.findall(r"mean absolute error (\d\.\d+)", capsys.readouterr().out)
+    assert len(errors) == 3
+    assert 0 < float(errors[2]) < 1
+    assert cv2.imread(str(tmp_path / "forecast.png")).std() > 10
+
+
+def test_the_loss_of_quantiles_is_least_at_the_quantiles():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(4001, 1))
+    loss = forecast.QuantileLoss()
+
+    def at(*values):
+        return loss(np.tile(np.array(values), (len(y), 1)), y).item()
+
+    best = np.quantile(y, forecast.QUANTILES)
+    for shift in (-0.2, 0.2):
+        assert at(*best) < at(*(best + shift))
+
+
 def copy_of_the_examples(folder):
     """Copy the examples to a folder where Python finds other packages before ours."""
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("learn"))
@@ -316,7 +381,17 @@ def copy_of_the_examples(folder):
 
 @pytest.mark.parametrize("name", ["nn", "tensorgrad"])
 @pytest.mark.parametrize(
-    "example", ["fashion_mnist", "first_graph", "readme_pictures", "spiral", "vae"]
+    "example",
+    [
+        "addition",
+        "fashion_mnist",
+        "first_graph",
+        "forecast",
+        "names",
+        "readme_pictures",
+        "spiral",
+        "vae",
+    ],
 )
 def test_a_foreign_package_of_the_same_name_is_named_with_its_place(name, example, tmp_path):
     environment = copy_of_the_examples(tmp_path)

@@ -17,6 +17,7 @@ import tensorgrad
 ROOT = Path(tensorgrad.__file__).parent.parent
 LEARN = ROOT / "examples" / "learn"
 PATH = sorted(LEARN.glob("*.ipynb"))
+PICTURES = {"image/png", "image/svg+xml", "text/html"}
 NOTEBOOKS = [*PATH, ROOT / "examples" / "tour.ipynb"]
 PUBLIC = {
     "tg": tensorgrad.__all__,
@@ -92,12 +93,24 @@ def test_its_outputs_are_committed(path):
     outputs = outputs_of(path)
     assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
     first = [o for o in cells_of(path, "code")[0]["outputs"] if "data" in o]
-    assert {"image/png", "image/svg+xml"} & set(first[0]["data"]), "it leads with a picture"
+    assert PICTURES & set(first[0]["data"]), "it leads with a picture"
 
 
 @every_notebook
 def test_it_draws_a_graph(path):
-    assert any("image/svg+xml" in output.get("data", {}) for output in outputs_of(path))
+    drawn = [output["data"] for output in outputs_of(path) if "data" in output]
+    assert any("image/svg+xml" in data or is_page(data) for data in drawn)
+
+
+def is_page(data):
+    return "".join(data.get("text/html", "")).startswith("<iframe")
+
+
+@every_notebook
+def test_its_pages_are_small(path):
+    for output in outputs_of(path):
+        if is_page(output.get("data", {})):
+            assert len("".join(output["data"]["text/html"])) < 200_000
 
 
 @every_notebook
@@ -156,7 +169,7 @@ def test_it_links_back_and_forth_and_has_exercises(path):
 
 def test_the_index_shows_the_whole_path_in_order():
     index = (LEARN / "README.md").read_text(encoding="utf-8")
-    assert [p.stem[:2] for p in PATH] == [f"{n:02}" for n in range(1, 17)]
+    assert [p.stem[:2] for p in PATH] == [f"{n:02}" for n in range(1, 19)]
     rows = re.findall(r"\| \[<img src=\"thumbnails/(\w+)\.png\"", index)
     assert rows == [p.stem for p in PATH]
     for thumbnail in (LEARN / "thumbnails").iterdir():

@@ -1,6 +1,7 @@
 """Compiled functions: the same bits as eager ones, and what comes back."""
 
 import collections
+import copy
 import os
 import subprocess
 import sys
@@ -550,3 +551,50 @@ def test_an_interpolation_in_a_table_of_constants(transform):
         return np.sum(np.interp(x, *table) ** 2)
 
     assert_same(transform(f), *[(drawn(6, dtype=float, seed=i),) for i in range(3)])
+
+
+def test_a_checkpoint_computes_again_in_backward():
+    kept = tg.checkpoint(lambda a: np.sum(np.tanh(a) ** 2))
+    program = assert_same(
+        tg.value_and_grad(lambda a: kept(a) * 2), (drawn(4),), (drawn(4, seed=1),)
+    )
+    assert program.source.count("np.tanh(a)") == 2
+
+
+class Scaling:
+    """An object with a compiled method."""
+
+    factor = 2.0
+
+    def __init__(self):
+        self.weights = tg.Tensor(np.ones(3), requires_grad=True)
+
+    @tg.compile
+    def scaled(self, x):
+        return np.sum(x * self.factor * self.weights)
+
+
+def test_a_compiled_method_sees_its_objects_attributes():
+    a, x = Scaling(), np.arange(3.0)
+    assert a.scaled(x).item() == 6
+    a.factor = 3.0
+    assert a.scaled(x).item() == 9
+    a.weights.data *= 2
+    assert a.scaled(x).item() == 18
+    assert "def scaled(x, weights):" in a.scaled.program(x).source
+    b = copy.deepcopy(a)
+    b.factor = 1.0
+    assert (b.scaled(x).item(), a.scaled(x).item()) == (6, 18)
+
+
+def test_a_compiled_function_inside_another_is_watched_too():
+    inner = tg.compile(lambda x: x * scale)
+    outer = tg.compile(lambda x: inner(x) + 1)
+    global scale
+    x = np.arange(3.0)
+    assert same(outer(x), x * 2.0 + 1)
+    scale = 5.0
+    try:
+        assert same(outer(x), x * 5.0 + 1)
+    finally:
+        scale = 2.0

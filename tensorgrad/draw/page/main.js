@@ -13,6 +13,7 @@ function refreshTools() {
         : `${state.hit + 1} of ${length}`
       : "no hits";
   $("next").disabled = $("previous").disabled = !length;
+  $("next").hidden = $("previous").hidden = !state.query;
   const troubles = app.health.list.length;
   $("health").hidden = !troubles;
   $("health").textContent = `▲ ${counted(troubles, "warning")}`;

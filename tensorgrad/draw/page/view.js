@@ -17,8 +17,10 @@ function drawNow(time) {
   if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
+  const shown = overviewImage(ratio);
+  if (shown) pen.drawImage(shown, view.x - PAD, view.y - PAD, shown.width / ratio, shown.height / ratio);
   pen.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * view.x, ratio * view.y);
-  drawScene(pen, app, scale, seenWindow());
+  if (!shown) drawScene(pen, app, scale, seenWindow());
   if (view.pulse) {
     const share = (time - view.pulse) / PULSE;
     if (share < 1) drawPulse(pen, app, Math.max(0, share));
@@ -26,6 +28,23 @@ function drawNow(time) {
     draw();
   }
   drawMinimap();
+}
+
+// Return an image of a large scene that is shown small, so that moving it draws nothing again; null for other scenes.
+function overviewImage(ratio) {
+  const { looks, scene, hover } = app;
+  const { scale, overview: last } = view;
+  const size = [scene.width, scene.height].map((n) => Math.ceil(ratio * (n * scale + 2 * PAD)));
+  if (scale >= 0.16 || scene.items.length < 1500 || size[0] * size[1] > 2e7) return null;
+  if (last?.looks === looks && last.scale === scale && last.ratio === ratio && last.hover === hover)
+    return last.image;
+  const image = document.createElement("canvas");
+  [image.width, image.height] = size;
+  const pen = image.getContext("2d");
+  pen.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * PAD, ratio * PAD);
+  drawScene(pen, app, scale, [-Infinity, -Infinity, Infinity, Infinity]);
+  view.overview = { looks, scale, ratio, hover, image };
+  return image;
 }
 
 // Return the visible part of the scene: left, top, right, bottom.

@@ -1,0 +1,101 @@
+"""OnnxNetwork: the nodes of an ONNX graph as a module."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tensorgrad as tg
+from nn.module import Module
+from nn.onnx_operators import FIXED_INPUTS
+
+
+class Operation(NamedTuple):
+    """A node of a graph: a function, the names of its inputs and outputs, and its attributes."""
+
+    op: str
+    name: str
+    function: Callable[..., Any]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+    scope: tg.Scope
+
+
+class OnnxNetwork(Module):
+    """A network from an ONNX file: the nodes of its graph, one after another.
+
+    Its parameters are those that the file names in its metadata, or else all arrays of
+    floating-point numbers. Running statistics are frozen.
+    Shapes: as in the file, where pictures have their channels first.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        operations: list[Operation],
+        arrays: dict[str, np.ndarray],
+        inputs: list[str],
+        outputs: list[str],
+        entries: dict[str, list[str]],
+    ) -> None:
+        self.path = str(path)
+        self.input_names, self.output_names = tuple(inputs), tuple(outputs)
+        self.operations = tuple(operations)
+        pairs = ((op.inputs, FIXED_INPUTS.get(op.op, ())) for op in operations)
+        fixed = {names[k] for names, places in pairs for k in places if k < len(names)}
+        fixed |= {*entries.get("frozen", ())}
+        known = entries.get("parameters")
+        self.tensors: dict[str, tg.Tensor] = {}
+        self.constants: dict[str, np.ndarray] = {}
+        for name, array in arrays.items():
+            learns = array.ndim > 0 if known is None else name in known
+            if array.dtype.kind == "f" and learns:
+                self.tensors[name] = tg.Tensor(array, requires_grad=True, name=name)
+                self.tensors[name].requires_grad = name not in fixed
+            else:
+                self.constants[name] = array
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        return iter(self.tensors.items())
+
+    def config(self) -> dict[str, Any]:
+        """Refuse, because a network from a file has no constructor's arguments.
+
+        Raises: TypeError.
+        """
+        raise TypeError(
+            "a network from an ONNX file is saved as one, by network.export('network.onnx', shape)"
+        )
+
+    def __repr__(self) -> str:
+        return f"OnnxNetwork({self.path!r}, {len(self.operations)} nodes)"
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the outputs, several as a tuple.
+
+        Shapes: as in the file.
+        Raises: ValueError for another number of inputs, or if a node cannot be computed.
+        """
+        if len(inputs) != len(self.input_names):
+            raise ValueError(
+                f"{self!r} takes {len(self.input_names)} inputs, {', '.join(self.input_names)}, "
+                f"but got {len(inputs)}"
+            )
+        values: dict[str, Any] = self.constants | self.tensors
+        values |= dict(zip(self.input_names, inputs, strict=True))
+        for operation in self.operations:
+            values |= zip(operation.outputs, self._computed(operation, values), strict=False)
+        found = tuple(values[name] for name in self.output_names)
+        return found[0] if len(found) == 1 else found
+
+    def _computed(self, operation: Operation, values: dict[str, Any]) -> Any:
+        """Return the outputs of a node, with its name in errors."""
+        given = tuple(values[name] if name else None for name in operation.inputs)
+        try:
+            found = operation.scope.run(operation.function, given, operation.attributes)
+        except (TypeError, ValueError, IndexError, KeyError) as error:
+            kind = ValueError if isinstance(error, (IndexError, KeyError)) else type(error)
+            raise kind(f"{self.path}: the node {operation.name}: {error}") from error
+        return found if isinstance(found, tuple) else (found,)

@@ -1,0 +1,87 @@
+"""Guards: the values from outside that a program is made for."""
+
+import types
+from typing import Any
+
+import numpy as np
+
+PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
+
+
+class Guard:
+    """A value that a function uses from outside, in a dict, a list or a closure's cell."""
+
+    __slots__ = ("key", "value", "where")
+
+    def __init__(self, where: Any, key: Any, value: Any) -> None:
+        self.where, self.key, self.value = where, key, value
+
+    def now(self) -> Any:
+        """Return the value that the function would find now."""
+        return self.where.cell_contents if self.key is None else self.where[self.key]
+
+    def holds(self) -> bool:
+        """Return True if the value is as it was."""
+        try:  # as in `now`, without its call: this is asked at each run of a program
+            now = self.where.cell_contents if self.key is None else self.where[self.key]
+        except (ValueError, KeyError, IndexError):
+            return False
+        if now is self.value:
+            return True
+        return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
+
+    def has_changed_value(self) -> bool:
+        """Return True if a plain value has become another; one that was None may be made lazily."""
+        if not isinstance(self.value, PLAIN_VALUES) or self.holds():
+            return False
+        return self.value is not None or isinstance(self.now(), PLAIN_VALUES)
+
+    def matters(self) -> bool:
+        """Return True for what a program is made for; tensors are read at each call."""
+        return not isinstance(self.value, (types.ModuleType, types.BuiltinFunctionType, type))
+
+    def put_back(self) -> None:
+        """Put the value back."""
+        if self.key is None:
+            self.where.cell_contents = self.value
+        else:
+            self.where[self.key] = self.value
+
+    def __repr__(self) -> str:
+        return f"{self.key or 'a variable of the closure'} = {self.value!r}"
+
+
+class ClassGuard(Guard):
+    """A plain value that an object has from its class, until someone assigns one of its own."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the value, the object's own if it has one."""
+        return getattr(self.where, self.key)
+
+    def holds(self) -> bool:
+        """Return True if the object has no value of its own, and its class the same."""
+        return self.key not in vars(self.where) and self.now() is self.value
+
+    def put_back(self) -> None:
+        """Take the object's own value away."""
+        vars(self.where).pop(self.key, None)
+
+
+class SizeGuard(Guard):
+    """The number of items of a dict, list, set or deque."""
+
+    __slots__ = ()
+
+    def now(self) -> int:
+        """Return the number of items."""
+        return len(self.where)
+
+    def holds(self) -> bool:
+        """Return True if there are as many as before."""
+        return len(self.where) == self.value
+
+    def has_changed_value(self) -> bool:
+        """Return False, because what is added outside is found by other means."""
+        return False
