@@ -20,7 +20,6 @@ from tensorgrad.ops.common import (
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule
 
 FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than it saves
-ROUNDS = 4  # of assignments, before the rest is sorted
 
 
 @primitive
@@ -41,8 +40,7 @@ def put(v, index, shape):
     else:
         rest = math.prod(shape[len(items) :])
         arrays = [np.asarray(item, np.intp) for item in items]
-        # "wrap" takes -1 as the last.
-        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")
+        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")  # which takes -1
         add_rows(out.reshape(-1, rest), rows.reshape(-1), v.reshape(rows.size, rest))
     return out
 
@@ -50,20 +48,18 @@ def put(v, index, shape):
 def add_rows(out, rows, v):
     """Add rows to zeros at positions that may repeat, several times faster than np.add.at.
 
-    Each round adds the last of each position, as an assignment does; those left over are usually few. After some
-    rounds, the many of a few positions are sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
+    An assignment leaves the last of each position; while those that it overwrote are few, they are added in the same
+    way, and then what is left is sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
     """
-    last = np.empty(len(out), np.intp)
-    for i in range(ROUNDS):
-        out[rows] = out[rows] + v if i else v
+    last, few = np.empty(len(out), np.intp), True
+    while rows.size and few:
+        out[rows] += v
         last[rows] = order = np.arange(len(rows))
         left = np.flatnonzero(last[rows] != order)
-        rows, v = rows[left], v[left]
-        if not rows.size:
-            return
+        few, rows, v = 2 * left.size < len(rows), rows[left], v[left]
     order = np.argsort(rows, kind="stable")
     rows, v = rows[order], v[order]
-    starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
     out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
 
 
