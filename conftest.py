@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import tensorgrad.scipy
 from tensorgrad.rules import (
     COMPOSITE,
     LATER,
@@ -28,7 +29,7 @@ if importlib.util.find_spec("scipy") is None:
     collect_ignore += ["tensorgrad/scipy", "tests/scipy", "docs/scipy_functions.py"]
 
 
-ROOMS = [f"tensorgrad.scipy.{name}" for name in ("linalg", "sparse", "stats")]
+ROOMS = [f"tensorgrad.scipy.{name}" for name in tensorgrad.scipy.__all__]
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,4 @@
-"""The operators of ONNX as functions, which a network read from a file calls.
-
-Each takes the inputs of a node, None for one that is left out, and its attributes as keywords.
-"""
+"""The operators of ONNX as functions of a node's inputs, None where left out, and attributes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -266,7 +263,9 @@ def tile(x: Any, repeats: Any) -> Any:
     return np.tile(x, tuple(counts))
 
 
-def pad(x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
+def padded_by(
+    x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant"
+) -> Any:
     """Return x between constants, or its own values."""
     amounts = axes_list(pads)
     along = range(x.ndim) if axes is None else axes_list(axes)

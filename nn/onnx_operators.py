@@ -34,7 +34,7 @@ ONNX_OPERATORS: dict[str, Callable[..., Any]] = {
     "MatMul": np.matmul, "Max": f.chained(np.maximum), "MaxPool": layers.pooling(tg.max_pool),
     "Mean": lambda *x: f.chained(np.add)(*x) / len(x), "Min": f.chained(np.minimum), "Mod": f.modulo,
     "Mul": np.multiply, "Neg": np.negative, "Not": np.logical_not, "OneHot": f.one_hot, "Or": np.logical_or,
-    "PRelu": lambda x, slope: np.where(np.greater(x, 0), x, slope * x), "Pad": f.pad,
+    "PRelu": lambda x, slope: np.where(np.greater(x, 0), x, slope * x), "Pad": f.padded_by,
     "Pow": lambda x, y: (x ** y).astype(x.dtype), "RMSNormalization": layers.rms_normalization,
     "Range": f.stretch_of_numbers, "Reciprocal": lambda x: 1 / x,
     "ReduceL1": f.along_given_axes(lambda x, **how: np.sum(np.abs(x), **how)),

@@ -1,7 +1,7 @@
 """Arrays that take the place of others, in the state of a module."""
 
-import warnings
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,12 +40,16 @@ def cast_or_none(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
 
     Rounding is no loss. No warning is raised, whatever NumPy is set to.
     """
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        new = np.array(array, dtype)
+    # In a copy of the context, because a signal can end a `with` before its `__exit__`.
+    new = copy_context().run(_cast, array, dtype)
     if dtype.kind in "fc":
         return new if np.array_equal(np.isfinite(new), np.isfinite(array)) else None
     return new if np.array_equal(new, array) else None
+
+
+def _cast(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.array(array, dtype)
 
 
 class Leftovers(NamedTuple):

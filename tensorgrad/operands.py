@@ -21,6 +21,19 @@ def is_foreign(kind: type) -> bool:
     return not own and all(hasattr(kind, name) for name in PROTOCOLS)
 
 
+def own_array(x: Any, dtype: Any, copies: bool) -> Any:
+    """Return an array of the dtype, of the kind that x is; NumPy's as a copy only if asked for."""
+    x = plain_array(x)
+    if is_foreign(type(x)):
+        return x.astype(dtype or x.dtype)
+    return np.array(x, dtype, copy=True if copies else None)
+
+
+def is_hidden_or_number(x: Any) -> bool:
+    """Return True for what is no array, but becomes one of NumPy's: its numbers, and stand-ins."""
+    return type(x) is not np.ndarray and (type(x) in FOREIGN or not is_foreign(type(x)))
+
+
 def has_foreign(*xs: Any) -> bool:
     """Return True if one of these is an array of another library."""
     return any(is_foreign(type(x)) and type(x) not in FOREIGN for x in xs)

@@ -13,6 +13,7 @@ from benchmarks.workloads import (
     optimizers,
     programs,
     scalars,
+    science,
     sequences,
 )
 
@@ -25,6 +26,7 @@ FAMILIES: dict[str, list[Workload]] = {
     "fashion-mnist": fashion_mnist.WORKLOADS,
     "functional": functional.WORKLOADS,
     "programs": programs.WORKLOADS,
+    "science": science.WORKLOADS,
     "optimizers": optimizers.WORKLOADS,
     "growth": growth.WORKLOADS,
     "memory": memory.WORKLOADS,

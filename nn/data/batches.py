@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
             "(N, ...) with N above 0"
         )
     if array.dtype.kind == "f":
-        _check_values(array, name, dtype)
+        copy_context().run(_check_values, array, name, dtype)  # whose `with` a signal can end
         if not by_batch(array, dtype):
             return array.astype(dtype, copy=False)
     return array

@@ -95,7 +95,7 @@ class MultiHeadAttention(WithBiases):
         shape = (x.shape[0], self.n_heads, x.shape[1], key.shape[1])
         dropped = self._dropped(shape)
         settings: dict[str, Any] = {"heads": self.n_heads, "causal": causal}
-        out = product_of(
+        out = affine(
             tg.attention(q, k, v, mask, dropped, **settings),
             self.output_weights,
             self.output_biases,
@@ -105,9 +105,7 @@ class MultiHeadAttention(WithBiases):
     def _projected(self, x: tg.Tensor, i: int) -> tg.Tensor:
         """Return the queries, keys or values. Shapes: x (N, T, F) -> (N, T, F)."""
         part = slice(i * self.n_features, (i + 1) * self.n_features)
-        return product_of(
-            x, self.weights[:, part], None if self.biases is None else self.biases[part]
-        )
+        return affine(x, self.weights[:, part], None if self.biases is None else self.biases[part])
 
     def _mask(self, mask: Any, lengths: tuple[int, int, int]) -> Any:
         """Return a mask as booleans that fit the scores (N, heads, T, S), or None.
@@ -267,7 +265,7 @@ class TransformerBlock(Module):
         return self.drop(self.project(self.drop(self.expand(x))))
 
 
-def product_of(x: tg.Tensor, W: tg.Tensor, b: tg.Tensor | None) -> tg.Tensor:
+def affine(x: tg.Tensor, W: tg.Tensor, b: tg.Tensor | None) -> tg.Tensor:
     """Return x W + b, or x W without biases. Shapes: x (..., D), W (D, H), b (H,) -> (..., H)."""
     return np.matmul(x, W) if b is None else tg.linear(x, W, b)
 

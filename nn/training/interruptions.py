@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,14 +38,16 @@ class StepGuard:
     def call(self, function: Callable[[], T], undo: Callable[[], Any]) -> T:
         """Call a function in whose steps signals wait, then undo what it switched on or off.
 
-        `undo` is called whatever happens, as a step, even if the function was not reached.
+        It runs in a copy of the context, so that recording and the handling of NumPy's errors come
+        back: a signal can end a `with` before the first line of its `__exit__`. `undo` is called
+        whatever happens, as a step, even if the function was not reached.
         """
         main = _is_main_thread()
         outermost = main and not self._taken
         try:
             if outermost:
                 self._take_handlers()
-            return function()
+            return copy_context().run(function)
         finally:
             # First, and no call, after which a signal comes.
             self._stepping = main or self._stepping

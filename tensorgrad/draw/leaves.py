@@ -39,6 +39,18 @@ class Leaf:
     def grad_now(self) -> Tensor | None:
         return None if self.node.extras is None else self.node.extras.grad
 
+    @property
+    def is_written(self) -> bool:
+        """True if `.grad` is another one, or was cleared after a backward pass that set it."""
+        before, now = None if self.grad is None else self.grad(), self.grad_now
+        return (now is not None and now is not before) or (self.pending and now is None)
+
+    @property
+    def changed(self) -> bool:
+        cleared = self.has_grad and self.grad_now is None
+        moved = self.tensor is not None and self.state != self.version()
+        return cleared or moved or self.is_written
+
     def hold(self, grad: Tensor | None) -> None:
         """Remember a gradient without keeping it alive."""
         self.grad = None if grad is None else weakref.ref(grad)
@@ -78,18 +90,16 @@ class Leaves:
 
     def changes(self, values: bool) -> Iterator[Event]:
         """Yield an event for every change since the last look, in the order of a training step."""
-        for leaf in self.known.values() if values else ():
-            before = None if leaf.grad is None else leaf.grad()
-            grad = leaf.grad_now
-            changed = grad is not None and grad is not before
-            if changed or (leaf.pending and grad is None):
-                yield self._written(leaf, grad)
-        for leaf in self.known.values() if values else ():
+        changed = [leaf for leaf in self.known.values() if leaf.changed] if values else []
+        for leaf in changed:
+            if leaf.is_written:
+                yield self._written(leaf, leaf.grad_now)
+        for leaf in changed:
             if leaf.state != (now := leaf.version()) and leaf.tensor is not None:
                 leaf.state = now
                 if (tensor := leaf.tensor()) is not None:
                     yield Event("update", leaf.vertex, 0, value=statistics(tensor._value))
-        for leaf in self.known.values() if values else ():
+        for leaf in changed:
             if leaf.has_grad and leaf.grad_now is None:
                 leaf.hold(None)
                 self.arrivals().forget(leaf.vertex)

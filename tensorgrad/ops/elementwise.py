@@ -13,15 +13,8 @@ from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsu
 
 
 @primitive
-def quotient(g, d):
-    """Return g / d, but 0 where both are 0: a zero gradient times an infinite slope is 0, as behind a `where`."""
-    if has_foreign(g, d):  # whose libraries raise no such errors
-        return g / _divisor(g, d)
-    if type(g) in FOREIGN or type(d) in FOREIGN:  # whose values do not decide
-        never = type(g) not in FOREIGN and np.all(g)
-        return g / d if never else g / np.where((g == 0) & (d == 0), 1, d)
-    if getattr(d, "ndim", 0) == 0 and d:
-        return g / d
+def safe_ratio(g, d):
+    """Return g / d, but 0 where both are 0."""
     try:
         with np.errstate(invalid="raise"):  # the division itself detects 0 / 0: no second pass
             return g / d
@@ -29,14 +22,29 @@ def quotient(g, d):
         return g / np.where((g == 0) & (d == 0), 1, d)
 
 
-plain_quotient = quotient.compute  # type: ignore[attr-defined]
+@primitive
+def quotient(g, d):
+    """Return g / d, but 0 where both are 0: a zero gradient times an infinite slope is 0, as behind a `where`."""
+    if has_foreign(g, d):  # whose libraries raise no such errors
+        return g / _divisor(g, d)
+    if type(g) in FOREIGN or type(d) in FOREIGN:
+        if any(type(x) not in FOREIGN and np.all(x) for x in (g, d)):
+            return g / d
+        if not is_plain(g, d):
+            return g / np.where((g == 0) & (d == 0), 1, d)
+    if getattr(d, "ndim", 0) == 0:
+        return g / d if d else g / np.where((g == 0) & (d == 0), 1, d)
+    return safe_ratio(g, d)
+
+
+plain_ratio = safe_ratio.compute  # type: ignore[attr-defined]
 
 
 def safe_divide(g, d):
     """Return the quotient, of arrays without the time that a primitive takes."""
-    if type(g) in FOREIGN or type(d) in FOREIGN:
+    if type(g) in FOREIGN or type(d) in FOREIGN or not is_plain(g, d):
         return quotient(g, d)
-    return plain_quotient(g, d) if is_plain(g, d) else quotient(g, d)
+    return g / d if getattr(d, "ndim", 0) == 0 and d else plain_ratio(g, d)
 
 
 def _divisor(g, d):
@@ -200,7 +208,7 @@ rule(cast,           lambda g, _out, _x, dtype=None: g)
 rule(np.copy,        lambda g, _out, _x, order="K": g)
 
 nondifferentiable(
-    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
+    safe_ratio, np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
     np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.signbit, np.floor,
     np.ceil, np.trunc, np.rint, np.round, np.fix, np.floor_divide, np.isclose, np.allclose, np.array_equal,
     np.invert, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift, np.bitwise_count, np.gcd, np.lcm,

@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorgrad.operands import has_foreign
 from tensorgrad.ops.common import (
+    add_rows,
     as_array,
     axis_index,
     axis_indices,
@@ -35,32 +36,15 @@ def put(v, index, shape):
     out = zeros_of(v, shape, *items)
     if not repeats(items):
         out[index] = v
-    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not all(is_integer(item) for item in items):
+    elif v.size < FEW_ELEMENTS or len(shape) == 1 or not by_rows(v, items):
         np.add.at(out, index, v)  # a position that occurs twice gets both
     else:
         rest = math.prod(shape[len(items) :])
         arrays = [np.asarray(item, np.intp) for item in items]
-        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")  # which takes -1
+        # "wrap" takes -1 as the last.
+        rows = np.ravel_multi_index(arrays, shape[: len(items)], mode="wrap")
         add_rows(out.reshape(-1, rest), rows.reshape(-1), v.reshape(rows.size, rest))
     return out
-
-
-def add_rows(out, rows, v):
-    """Add rows to zeros at positions that may repeat, several times faster than np.add.at.
-
-    An assignment leaves the last of each position; while those that it overwrote are few, they are added in the same
-    way, and then what is left is sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
-    """
-    last, few = np.empty(len(out), np.intp), True
-    while rows.size and few:
-        out[rows] += v
-        last[rows] = order = np.arange(len(rows))
-        left = np.flatnonzero(last[rows] != order)
-        few, rows, v = 2 * left.size < len(rows), rows[left], v[left]
-    order = np.argsort(rows, kind="stable")
-    rows, v = rows[order], v[order]
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
 
 
 @primitive
@@ -69,6 +53,11 @@ def assign(x, index, value):
     out = x.copy() if has_foreign(x) else np.copy(x)
     out[index] = value
     return out
+
+
+def by_rows(v, items):
+    """Return True if positions along the first axes alone say where NumPy's v goes."""
+    return not has_foreign(v) and all(map(is_integer, items))
 
 
 def is_integer(item):
@@ -241,9 +230,9 @@ def _select(condlist, choicelist, default=0):
 @composite(np.piecewise)
 def _piecewise(x, condlist, funclist, *args, **kw):
     """Call each function with the elements that meet its condition, and one more function with all others."""
-    if type(condlist) in (list, tuple) and any(hasattr(each, "shape") for each in condlist):
-        condlist = np.stack(condlist)
-    x, conditions = as_array(x), values(condlist).astype(bool)
+    several = type(condlist) is list and any(hasattr(each, "shape") for each in condlist)
+    conditions = values(np.stack(condlist) if several else condlist).astype(bool)
+    x = as_array(x)
     if conditions.ndim == 0 or (conditions.ndim == 1 and x.ndim):
         conditions = conditions[None]
     if len(funclist) == len(conditions) + 1:

@@ -18,7 +18,7 @@ def _matmul_a(g, _out, _a, b):
     if b.ndim == 1:
         return np.expand_dims(g, -1) * b if _a.ndim > 1 else g * b
     if _a.ndim == 1:
-        return np.squeeze(np.matmul(b, np.expand_dims(g, -1)), -1)
+        return np.matmul(b, g) if b.ndim == 2 else matvec(b, g)
     return np.matmul(g, np.swapaxes(b, -1, -2))
 
 
@@ -26,9 +26,13 @@ def _matmul_b(g, _out, a, _b):
     """Return aᵀ g; a vector a is a row, a vector b a column."""
     if a.ndim == 1:
         return np.expand_dims(a, -1) * np.expand_dims(g, -2) if _b.ndim > 1 else g * a
-    if _b.ndim == 1:
-        return np.squeeze(np.matmul(np.swapaxes(a, -1, -2), np.expand_dims(g, -1)), -1)
-    return np.matmul(np.swapaxes(a, -1, -2), g)
+    a = np.swapaxes(a, -1, -2)
+    return np.matmul(a, g) if _b.ndim > 1 or a.ndim == 2 else matvec(a, g)
+
+
+def matvec(a, x):
+    """Multiply a stack of matrices by one of vectors."""
+    return np.squeeze(np.matmul(a, np.expand_dims(x, -1)), -1)
 
 
 @primitive

@@ -5,8 +5,10 @@ import builtins
 import copy
 import functools
 import inspect
+import io
 import linecache
 import textwrap
+import tokenize
 from typing import Any
 
 AS_ARRAYS = {"plain_array", "as_array", "numbers"}  # functions that check what a user gave
@@ -36,6 +38,19 @@ def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
         elif isinstance(part, ast.AnnAssign) and isinstance(node, ast.ClassDef):
             part.annotation = ast.Name("object", ast.Load())
     return node
+
+
+def double_quoted(source: str) -> str:
+    """Write the strings of source text in double quotes, as formatters do."""
+    lines = source.splitlines(keepends=True)
+    found = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    for token in reversed([t for t in found if t.type == tokenize.STRING]):
+        (row, start), (end_row, end) = token.start, token.end
+        inner = token.string[1:-1]
+        if row == end_row and token.string[0] == "'" and not {'"', "\\"} & set(inner):
+            line = lines[row - 1]
+            lines[row - 1] = f'{line[:start]}"{inner}"{line[end:]}'
+    return "".join(lines)
 
 
 def lambda_definition(function: Any) -> ast.FunctionDef | None:

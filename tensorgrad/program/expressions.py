@@ -202,9 +202,16 @@ class ExpressionWriter:
         if type(x) is not Var:
             return None
         if function is np.zeros_like and kwargs.get("shape") is not None:
-            made = [self.expr_of(kwargs["shape"]), Expr(text.dtype(step.outs.dtype))]
+            shape = kwargs["shape"]
+            shape = shape[0] if isinstance(shape, tuple) and len(shape) == 1 else shape
+            made = [self.expr_of(shape), Expr(text.dtype(step.outs.dtype))]
             return text.call("np.zeros", made, {})
-        if function is np.transpose and len(x.shape) == 2 and len(args) == 1 and not kwargs:
+        if (
+            function is np.transpose
+            and len(x.shape) == 2
+            and not any(axes is not None for axes in args[1:])
+            and not kwargs
+        ):
             return self.suffix(x, ".T")
         if function is np.swapaxes and len(x.shape) == 2:
             return self.suffix(x, ".T") if swaps(*args[1:], **kwargs) else None

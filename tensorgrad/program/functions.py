@@ -11,7 +11,14 @@ from tensorgrad.operands import FOREIGN
 from tensorgrad.program import text
 from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
-from tensorgrad.program.copied import AS_ARRAYS, OF_KINDS, Renamed, definition, used_names
+from tensorgrad.program.copied import (
+    AS_ARRAYS,
+    OF_KINDS,
+    Renamed,
+    definition,
+    double_quoted,
+    used_names,
+)
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
@@ -145,7 +152,7 @@ class Functions:
                 changes[used] = found
         body = Renamed(changes).visit(node)
         body.name = name
-        self.texts[name] = ast.unparse(body)
+        self.texts[name] = double_quoted(ast.unparse(body))
 
     def needed(self, name: str, value: Any) -> str | None:
         """Return the name under which a function's text finds a global value."""

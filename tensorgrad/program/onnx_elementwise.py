@@ -96,7 +96,7 @@ def reduced_axes(g: OnnxGraph, x: Any, axis: Any) -> tuple[int, ...]:
     return tuple(k % n for k in axes) if n else ()
 
 
-def reduction(op: str, first: Any = None) -> Row:
+def reduction_row(op: str, first: Any = None) -> Row:
     """Return the row of a reduction, over all axes by default or over the first."""
 
     def row(
@@ -264,15 +264,15 @@ ELEMENTWISE_ROWS: dict[Any, Row] = {
     np.isfinite:      write_isfinite,
     np.clip:          write_clip,
     np.astype:        write_cast,
-    np.sum:           reduction("ReduceSum"),
-    np.mean:          reduction("ReduceMean"),
-    np.prod:          reduction("ReduceProd"),
-    np.max:           reduction("ReduceMax"),
-    np.min:           reduction("ReduceMin"),
-    np.add.reduce:      reduction("ReduceSum", first=0),
-    np.multiply.reduce: reduction("ReduceProd", first=0),
-    np.maximum.reduce:  reduction("ReduceMax", first=0),
-    np.minimum.reduce:  reduction("ReduceMin", first=0),
+    np.sum:           reduction_row("ReduceSum"),
+    np.mean:          reduction_row("ReduceMean"),
+    np.prod:          reduction_row("ReduceProd"),
+    np.max:           reduction_row("ReduceMax"),
+    np.min:           reduction_row("ReduceMin"),
+    np.add.reduce:      reduction_row("ReduceSum", first=0),
+    np.multiply.reduce: reduction_row("ReduceProd", first=0),
+    np.maximum.reduce:  reduction_row("ReduceMax", first=0),
+    np.minimum.reduce:  reduction_row("ReduceMin", first=0),
     np.all:           truth_reduction("ReduceMin"),
     np.any:           truth_reduction("ReduceMax"),
     np.argmax:        position_row("ArgMax"),

@@ -17,7 +17,7 @@ from tensorgrad.program.steps import USERS, Var, resolved
 from tensorgrad.program.tracing import Result, Tracing, results_in
 
 OPSET, IR = 18, 8  # of 2022: onnxruntime reads them since 1.14
-LARGEST = 2**31 - 1  # bytes of a protocol buffer
+MOST_BYTES = 2**31 - 1  # bytes of a protocol buffer
 
 
 def onnx_bytes(
@@ -48,9 +48,9 @@ def onnx_bytes(
         key: x if isinstance(x, str) else json.dumps(x) for key, x in (metadata or {}).items()
     }
     onnx.helper.set_model_props(model, entries)
-    if model.ByteSize() > LARGEST:
+    if model.ByteSize() > MOST_BYTES:
         raise ValueError(
-            f"an ONNX file holds {LARGEST:,} bytes at most, but this model has "
+            f"an ONNX file holds {MOST_BYTES:,} bytes at most, but this model has "
             f"{model.ByteSize():,}; write it as .py, whose arrays are in a file of their own"
         )
     check_model(onnx, model)

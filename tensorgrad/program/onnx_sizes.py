@@ -22,7 +22,7 @@ class BatchSize:
 
 @dataclass(frozen=True)
 class Pattern:
-    """An array whose shape depends on the batch: the first integers, or one value throughout."""
+    """An array whose shape depends on the batch: the first integers, one value, or equal rows."""
 
     shape: tuple[Dim, ...]
     dtype: np.dtype[Any]
@@ -107,6 +107,9 @@ class Merging:
         shape = self.merged([item.shape for item in items])
         if all(item.size and (item == x.flat[0]).all() for item in items):
             return Pattern(shape, x.dtype, x.flat[0])
+        rows = x.ndim > 0 and all(item.shape[1:] == x.shape[1:] for item in items)
+        if rows and all((item == x[:1]).all() for item in items):
+            return Pattern(shape, x.dtype, x[:1])
         if all(item.ndim == 1 and np.array_equal(item, np.arange(len(item))) for item in items):
             return Pattern(shape, x.dtype)
         raise Untraceable(

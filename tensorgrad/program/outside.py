@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.engine.state import STATE
+from tensorgrad.engine.state import STATE, Scope
 from tensorgrad.program.arrays import TracedArray
 from tensorgrad.program.guards import PLAIN_VALUES, ClassGuard, Guard, SizeGuard
 from tensorgrad.program.names import is_library
@@ -199,7 +199,9 @@ def is_stand_in(x: Any) -> bool:
 
 def is_object(x: Any) -> bool:
     """Return True for what has attributes that a function may use, such as a Module."""
-    if isinstance(x, (type, types.ModuleType, *PLAIN_VALUES)) or not hasattr(x, "__dict__"):
+    # Not a Scope, which has a cache of its own.
+    known = (type, types.ModuleType, Scope, *PLAIN_VALUES)
+    if isinstance(x, known) or not hasattr(x, "__dict__"):
         return False
     return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
 

@@ -133,8 +133,9 @@ class StepRecorder:
             return self.stand_in(result)
         root = next((x for x in known if np.may_share_memory(x.value, result)), None)
         found = self.stand_in(result, None if root is None else root.variable.root)
-        if root is not None and is_same_view(root.value, result):
-            found.variable.alias = root.variable
+        for x in (root, self.stand_ins.get(id(result.base))):
+            if x is not None and is_same_view(x.value, result):
+                found.variable.alias = x.variable
         return found
 
     def refuse(self, message: str) -> Untraceable:

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.program.sizes import is_repeated
 from tensorgrad.program.steps import Step, Var, substituted_in, variables
 
 EMPTY = ()
+MOST_LOOKED_AT = 1 << 20  # of a constant that is looked through
 OF_ELEMENTS = {"+", "-", "*", "/"}
 
 
@@ -17,7 +19,7 @@ def simplified(steps: list[Step], outputs: list[Var], given: set[Var]) -> list[S
     `given` are the variables that come from outside. The outputs are replaced in place.
     """
     steps = fresh_updates(needed(steps, outputs))
-    steps = without_broadcasts(steps)
+    steps = with_kept_axes(without_broadcasts(steps), outputs)
     steps = without_copies(steps, outputs, given)
     return needed(merged_updates(steps), outputs)
 
@@ -44,16 +46,19 @@ def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> li
     """Leave out copies of arrays that nobody writes to."""
     written = {v.root: i for i, step in enumerate(steps) for v in step.writes}  # at last
     same: dict[Var, Var] = {}
+    ones: set[Var] = set()  # powers of zero, whose elements are all one
     returned = list(outputs)
     found: list[Step] = []
 
     def resolve(x: Any) -> Any:
-        return same.get(x, x) if type(x) is Var else x
+        while type(x) is Var and x in same:
+            x = same[x]
+        return x
 
     for i, step in enumerate(steps):
         step.args = substituted_in(step.args, resolve)
         step.kwargs = substituted_in(step.kwargs, resolve)
-        source = copied(step, found)
+        source = resolve(copied(step, found, ones))
         out = step.outs
         if source is None or written.get(source.root, -1) > i or out.root in written:
             found.append(step)
@@ -74,33 +79,69 @@ def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> li
     return found
 
 
-def unchanged(symbol: str, a: Any, b: Any, out: Var) -> Var | None:
+def with_kept_axes(steps: list[Step], outputs: list[Var]) -> list[Step]:
+    """Write a sum that is reshaped to keep its axes as a sum with keepdims=True."""
+    uses = uses_of(steps, outputs)
+    sums: dict[Var, Step] = {}
+    for step in steps:
+        if step.form == "call" and step.callee == np.add.reduce and set(step.kwargs) == {"axis"}:
+            sums[step.outs] = step
+        x: Any = step.args[0] if step.args else None
+        summed = type(x) is Var and x in sums and uses[x] == 1
+        if summed and step.form == "method" and step.callee == "reshape":
+            made = sums[x]
+            if step.args[1:] == (kept_shape(made),):
+                step.form, step.callee, step.args = "call", made.callee, made.args
+                step.kwargs = {**made.kwargs, "keepdims": True}
+                for v in (v for later in steps for v in later.made() if v.root is x):
+                    v.root = step.outs
+    return steps
+
+
+def kept_shape(step: Step) -> tuple[int, ...] | None:
+    """Return the shape that a sum would have if it kept its axes."""
+    x, axis = step.args[0], step.kwargs["axis"]
+    if type(x) is not Var or axis is None:
+        return None
+    axes = {k % len(x.shape) for k in (axis if isinstance(axis, tuple) else (axis,))}
+    return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
+
+
+def unchanged(symbol: str, a: Any, b: Any, out: Var, ones: set[Var]) -> Var | None:
     """Return the operand that a product with one, or the first power, leaves as it is."""
-    if symbol == "*" and type(b) is Var and is_one(a):
+    if symbol == "*" and type(b) is Var and is_one(a, ones):
         a, b = b, a
-    if symbol not in ("*", "**") or type(a) is not Var or not is_one(b):
+    if symbol not in ("*", "**") or type(a) is not Var or not is_one(b, ones):
         return None
     alike = a.dtype == out.dtype and a.shape == out.shape and a.scalar == out.scalar
     return a if alike and a.compact and not a.weak and a.dtype.kind == "f" else None
 
 
-def is_one(x: Any) -> bool:
-    """Return True for the number one."""
+def is_one(x: Any, ones: set[Var]) -> bool:
+    """Return True for the number one, and for arrays that repeat it."""
+    if type(x) is Var:
+        return x in ones
     return (
         isinstance(x, (int, float, np.generic)) and not isinstance(x, (bool, np.bool_)) and x == 1
     )
 
 
-def copied(step: Step, before: list[Step]) -> Var | None:
+def copied(step: Step, before: list[Step], ones: set[Var]) -> Var | None:
     """Return the array of which a step is a copy, if the copy is equal in all that counts."""
     if step.form == "binary":
         a, b = step.args
-        return unchanged(step.callee, a, b, step.outs)
+        if step.callee == "**" and type(b) in (int, float) and b == 0:
+            ones.add(step.outs)
+        return unchanged(step.callee, a, b, step.outs, ones)
     if not step.args or type(step.args[0]) is not Var or type(step.outs) is not Var:
         return None
-    x, out = step.args[0], step.outs
-    if out.alias is not None and step.form in ("call", "method", "item", "attribute"):
-        return x
+    if step.outs.alias is not None and step.form in ("call", "method", "item", "attribute"):
+        return step.outs.alias
+    return copied_by_name(step.args[0], step.outs, step, before)
+
+
+def copied_by_name(x: Var, out: Var, step: Step, before: list[Step]) -> Var | None:
+    """Return the array of which a call is a copy, as its name says."""
     if step.form == "item" and step.args[1] is EMPTY:
         if x.shape:
             return x
@@ -188,30 +229,40 @@ def index_equal(a: Any, b: Any) -> bool:
 
 
 def without_broadcasts(steps: list[Step]) -> list[Step]:
-    """Leave out np.broadcast_to of a number before arithmetic with an array of that shape."""
-    numbers: dict[Var, Any] = {}
+    """Leave out np.broadcast_to before arithmetic with an array of that shape."""
+    spread: dict[Var, Any] = {}
     for step in steps:
-        if step.form == "binary" and step.callee in OF_ELEMENTS:
+        if step.form in ("binary", "in place") and step.callee in OF_ELEMENTS:
             a, b = step.args
-            if type(a) is Var and a in numbers and shape_of(b) == a.shape:
-                step.args = (numbers[a], b)
-            elif type(b) is Var and b in numbers and shape_of(a) == b.shape:
-                step.args = (a, numbers[b])
-            step.args = tuple(
-                number_of(x, y) for x, y in zip(step.args, step.args[::-1], strict=True)
-            )
+            if type(b) is Var and b in spread and repeats_as(a, spread[b], b):
+                b = spread[b]
+            elif step.form == "binary" and type(a) is Var and a in spread:
+                a = spread[a] if repeats_as(b, spread[a], a) else a
+            step.args = (number_of(a, b), number_of(b, a))
         elif step.form == "call" and step.callee is np.broadcast_to:
             x = step.args[0]
-            if isinstance(x, np.generic) or (type(x) is Var and x.scalar and not x.weak):
-                numbers[step.outs] = x
+            if isinstance(x, np.generic) or (type(x) is Var and not x.weak):
+                spread[step.outs] = x
     return steps
 
 
+def repeats_as(other: Any, x: Any, whole: Var) -> bool:
+    """Return True if arithmetic with the other operand repeats x as np.broadcast_to did."""
+    if shape_of(other) != whole.shape:
+        return False
+    number = isinstance(x, np.generic) or x.scalar
+    return number or (type(other) is Var and other.c_order)
+
+
 def number_of(x: Any, other: Any) -> Any:
-    """Return the number that a constant array repeats, if the other operand has its shape."""
-    if type(x) is np.ndarray and x.size > 1 and not any(x.strides) and shape_of(other) == x.shape:
-        return x.flat[0]
-    return x
+    """Return the number that a constant array repeats, if the other operand has the whole shape."""
+    if type(x) is not np.ndarray or x.size < 2 or type(other) is not Var or not other.c_order:
+        return x
+    shape = shape_of(other)
+    fits = shape is not None and x.ndim <= len(shape) and x.size <= MOST_LOOKED_AT
+    if not fits or np.broadcast_shapes(x.shape, shape) != shape or not is_repeated(x):
+        return x
+    return x.flat[0]
 
 
 def shape_of(x: Any) -> Any:

@@ -8,7 +8,7 @@ import scipy.special as sp
 
 from tensorgrad.ops.common import as_inexact
 from tensorgrad.rules import Function
-from tensorgrad.scipy.formulas import student_density
+from tensorgrad.scipy.formulas import student_log_density
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -39,7 +39,7 @@ def nbinom_log_probability(k, n, p):
 # fmt: off
 CONTINUOUS = {
     "norm":    Formulas(lambda y: -y * y / 2 - LOG_2_PI / 2,                                    sp.ndtr, log_distribution=sp.log_ndtr),
-    "t":       Formulas(lambda y, df: np.log(student_density(df, y)),                           lambda y, df: sp.stdtr(df, y)),
+    "t":       Formulas(lambda y, df: student_log_density(df, y),                               lambda y, df: sp.stdtr(df, y)),
     "gamma":   Formulas(lambda y, a: sp.xlogy(a - 1, y) - y - sp.gammaln(a),                    lambda y, a: sp.gammainc(a, y), 0),
     "chi2":    Formulas(lambda y, df: sp.xlogy(df / 2 - 1, y / 2) - y / 2 - sp.gammaln(df / 2) - math.log(2), lambda y, df: sp.chdtr(df, y), 0),
     "beta":    Formulas(lambda y, a, b: sp.xlogy(a - 1, y) + sp.xlog1py(b - 1, -y) - sp.betaln(a, b), lambda y, a, b: sp.betainc(a, b, y), 0, 1),

@@ -65,17 +65,21 @@ def incomplete_by_m(phi: Array, m: Array, first: bool) -> Array:
     return part + whole if first else -(part + whole)
 
 
+def student_log_density(df: Array, t: Array) -> Array:
+    """Return the logarithm of the density of Student's t distribution."""
+    kernel = -(df + 1) / 2 * np.log1p(t * t / df)
+    return kernel - sp.betaln(df / 2, 0.5) - np.log(df) / 2
+
+
 def student_density(df: Array, t: Array) -> Array:
     """Return the density of Student's t distribution."""
-    kernel = np.exp(-(df + 1) / 2 * np.log1p(t * t / df) - sp.betaln(df / 2, 0.5))
-    return kernel / np.sqrt(df)
+    return np.exp(student_log_density(df, t))
 
 
 def student_by_df(df: Array, t: Array) -> Array:
     """Return the derivative of Student's distribution function by its degrees of freedom."""
-    tiny = (
-        float(np.finfo(t.dtype).tiny) ** 0.4
-    )  # in place of 0, where the formula is 0 times infinity
+    dtype = getattr(t, "dtype", np.float64)  # Python's number has none
+    tiny = float(np.finfo(dtype).tiny) ** 0.4  # in place of 0, where it is 0 times infinity
     t = t + tiny * np.equal(t, 0)
     total = df + t * t
     y = t * t / total

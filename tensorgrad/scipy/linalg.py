@@ -117,7 +117,7 @@ def cho_solve(
 ) -> Any:
     """Return scipy.linalg.cho_solve of arrays or tensors, of which no memory is overwritten."""
     c, lower = c_and_lower
-    return cho_solve_of(c, b, lower=bool(lower), check_finite=check_finite)
+    return cho_solve_of(as_array(c), as_array(b), lower=bool(lower), check_finite=check_finite)
 
 
 @primitive

@@ -143,7 +143,7 @@ class Sensitivity:
             return [np.zeros(p.shape) for p in parents]
         scales, unit = self.reach(), self.size / largest  # so that the tolerances of y fit a
         span = (self.t0, self.times[-1])
-        path = solved(self.rhs, span, self.initial(), dense_output=True, **self.options).sol
+        path = integrated(self.rhs, span, self.initial(), dense_output=True, **self.options).sol
 
         def backwards(t: float, state: np.ndarray) -> np.ndarray:
             _, ((by_y, *by_parents),) = self.pull(t, path(t), [state[:n]])
@@ -170,7 +170,7 @@ def adjoint_before(
     f: Function, t: float, end: float, state: np.ndarray, options: Any
 ) -> np.ndarray:
     """Return the adjoint at an earlier time."""
-    return state if t == end else solved(f, (t, end), state, t_eval=[end], **options).y[:, -1]
+    return state if t == end else integrated(f, (t, end), state, t_eval=[end], **options).y[:, -1]
 
 
 def divided(parts: Sequence[Any], scales: Sequence[float]) -> Any:
@@ -178,7 +178,7 @@ def divided(parts: Sequence[Any], scales: Sequence[float]) -> Any:
     return np.concatenate([np.ravel(part) / scale for part, scale in zip(parts, scales)])
 
 
-def solved(
+def integrated(
     f: Function, span: Any, state: np.ndarray, recording: bool = False, **options: Any
 ) -> Any:
     """Return SciPy's solution of an equation of arrays.
@@ -197,13 +197,13 @@ def solved(
 
 def solve_arrays(*args: Any, **options: Any) -> np.ndarray:
     """Return the solution of an equation of arrays."""
-    return solved(*args, **options).y
+    return integrated(*args, **options).y
 
 
 def solve_recorded(f: Function, span: Any, state: Any, **options: Any) -> Any:
     """Return the solution of an equation as a tensor that can be differentiated again."""
     equation = Equation(scipy.integrate.solve_ivp, f, state, (), None)
-    found = solved(equation.watched, span, unwrap(equation.y0), recording=True, **options)
+    found = integrated(equation.watched, span, unwrap(equation.y0), recording=True, **options)
     return equation.solution(found.y, found.t, span[0], options)
 
 

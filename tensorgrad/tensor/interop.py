@@ -11,11 +11,20 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.operands import as_ndarray, is_foreign, plain_array
 
 REMEDIES = {  # the part of a library that converts a tensor, and what to write there
+    f"scipy.{name}": f"tensorgrad.scipy.{name} has the functions that take tensors; "
+    for name in (
+        "fft",
+        "integrate",
+        "interpolate",
+        "linalg",
+        "optimize",
+        "signal",
+        "special",
+        "stats",
+    )
+} | {
     "scipy.sparse": "for A @ t with a sparse A, write tensorgrad.scipy.sparse.matmul(A, t), or "
     "t @ A for the product from the left; ",
-    "scipy.special": "tensorgrad.scipy.special has this function for tensors, or the reason; ",
-    "scipy.linalg": "tensorgrad.scipy.linalg has the functions that take tensors; ",
-    "scipy.stats": "tensorgrad.scipy.stats has the distributions that take tensors; ",
     "xarray": "in xarray, write xr.apply_ufunc with a NumPy function, such as np.interp; ",
 }
 
@@ -62,6 +71,13 @@ class Interop(TensorBase):
     def _here(self) -> Any:
         """Return the value as NumPy's."""
         return as_ndarray(self._value) if is_foreign(type(self._value)) else self._value
+
+    def _numbers(self) -> str:
+        """Return the numbers as text, or what another library says of its array."""
+        if is_foreign(type(self._value)):
+            return repr(self._value)
+        array = np.asarray(self._value)
+        return np.array2string(array, separator=", ", prefix="Tensor(", threshold=100)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.node is not None and STATE.get().recording:

@@ -17,18 +17,12 @@ from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import BLANK, CREATING, apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import (
-    FOREIGN,
-    is_foreign,
-    objects_as_numbers,
-    plain_array,
-    refuse_integers,
-)
+from tensorgrad.operands import is_hidden_or_number, objects_as_numbers, own_array, refuse_integers
 from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.ops.writes import FILLING
-from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function
+from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function, load_tables
 from tensorgrad.tensor.attributes import Attributes
 from tensorgrad.tensor.interop import calling_library
 from tensorgrad.tensor.logits import ACTIVATIONS, hand_on, share_logits
@@ -56,11 +50,8 @@ class Tensor(Attributes, Signatures, Words):
                 "a Tensor made of a tensor that requires a gradient would be a constant and "
                 "lose the gradient; use the tensor itself, or .detach() to do so on purpose"
             )
-        value = plain_array(data._value if isinstance(data, Tensor) else data)
-        if is_foreign(type(value)):
-            array = value.astype(dtype or value.dtype)  # a copy
-        else:
-            array = np.array(value, dtype, copy=True if requires_grad else None)
+        given = data._value if isinstance(data, Tensor) else data
+        array = own_array(given, dtype, requires_grad)
         if array.dtype.kind not in "biufc":
             raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
         if requires_grad:
@@ -75,16 +66,13 @@ class Tensor(Attributes, Signatures, Words):
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy. Writing to it is not recorded."""
-        value = self._value
-        if type(value) is not np.ndarray and (
-            type(value) in FOREIGN or not is_foreign(type(value))
-        ):
-            self._value = value = np.asarray(value)
-        return value
+        if is_hidden_or_number(self._value):
+            self._value = np.asarray(self._value)
+        return self._value
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = plain_array(value).astype(self._value.dtype, copy=False)
+        array = own_array(value, self._value.dtype, False)
         if array.shape != self._value.shape:
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
@@ -201,10 +189,7 @@ class Tensor(Attributes, Signatures, Words):
         return None if self.node is None or self.node.op is None else self.node.op.function
 
     def __repr__(self) -> str:
-        if is_foreign(type(self._value)):
-            body = repr(self._value)
-        else:
-            body = np.array2string(self.data, separator=", ", prefix="Tensor(", threshold=100)
+        body = self._numbers()
         extras = [f"dtype={self.dtype}"]
         if self.node is not None:
             extras.append(
@@ -283,6 +268,8 @@ class Tensor(Attributes, Signatures, Words):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        if ufunc not in RULES:
+            load_tables()
         if method == "__call__" and ufunc in RULES:
             given = kwargs and ufunc.signature is None
             if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):

@@ -41,6 +41,11 @@ def test_the_page_of_scikit_learn():
     assert run_blocks(ROOT / "docs" / "sklearn.md") >= 1
 
 
+def test_the_page_of_science():
+    pytest.importorskip("scipy")
+    assert run_blocks(ROOT / "docs" / "science.md") >= 5
+
+
 def test_the_page_of_scipy():
     pytest.importorskip("scipy")
     assert run_blocks(ROOT / "docs" / "scipy.md") >= 36
@@ -63,6 +68,12 @@ def test_the_page_of_the_engine():
 
 def test_the_page_of_programs():
     assert run_blocks(ROOT / "docs" / "programs.md") >= 5
+
+
+def test_the_page_of_shipping(tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "shipping.md") >= 5
 
 
 def test_the_page_of_other_arrays():

@@ -9,12 +9,14 @@ import time
 import types
 import weakref
 from collections import Counter
+from operator import attrgetter
 
 import numpy as np
 import pytest
 
 import nn
 import tensorgrad as tg
+from docs.coverage import is_numpys
 from tensorgrad.draw import dot as dot_file
 from tensorgrad.draw import drawing as drawing_file
 from tensorgrad.draw import fold, model
@@ -740,7 +742,10 @@ def test_every_formula_belongs_to_an_op():
     assert ELEMENTWISE_FORMULAS.keys() | PROSE_FORMULAS.keys() | NOTATION.keys() <= names
 
 
-@pytest.mark.parametrize("op", RULES.values(), ids=lambda op: op.name)
+NAME = attrgetter("name")
+
+
+@pytest.mark.parametrize("op", sorted(RULES.values(), key=NAME), ids=NAME)
 def test_every_op_has_a_formula(op):
     written = formula(call_of(op))
     assert written["text"].startswith(("out = ", "out: "))
@@ -754,8 +759,10 @@ def test_every_op_has_a_formula(op):
 
 UFUNCS = [
     op
-    for op in RULES.values()
-    if op.name in ELEMENTWISE_FORMULAS and isinstance(op.function, np.ufunc)
+    for op in sorted(RULES.values(), key=NAME)
+    if op.name in ELEMENTWISE_FORMULAS
+    and isinstance(op.function, np.ufunc)
+    and is_numpys(op.function)
 ] + [RULES[f] for f in (tg.relu, tg.sigmoid, tg.softplus, tg.sigmoid_cross_entropy, where)]
 
 
@@ -777,7 +784,9 @@ def test_formulas_compute_the_same_as_the_engine(op):
     out.backward(g)
     written = formula(vertex)
     letters = dict(zip(names, values, strict=True)) | {"g": g, "out": out.data}
-    np.testing.assert_allclose(value_of(written["text"].split(" = ", 1)[1], **letters), out.data)
+    if " = " in written["text"]:
+        found = value_of(written["text"].split(" = ", 1)[1], **letters)
+        np.testing.assert_allclose(found, out.data)
     for t, rule in zip(tensors, written["rules"], strict=True):
         if rule is not None and " = " in rule and t.grad is not None:
             found = value_of(rule.split(" = ", 1)[1], **letters)

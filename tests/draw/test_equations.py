@@ -116,6 +116,7 @@ def test_every_equation_holds_with_all_digits(equations):
     assert missing == IN_WORDS_OR_EQUAL
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_every_equation_holds_as_printed(equations):
     """Rounded operands move a result by no more than changes of their last digit do."""
     rng = np.random.default_rng(0)
@@ -129,14 +130,11 @@ def test_every_equation_holds_as_printed(equations):
                 value = np.ravel(value_of(side))
             except NameError:
                 continue
-            moved = [np.ravel(value_of(jittered(side, rng))) for _ in range(12)]
+            moved = [np.ravel(value_of(jittered(side, rng))) for _ in range(8)]
             printed = np.ravel(value_of(sides[-1]))
             spread = 4 * np.max(np.abs(np.array(moved) - value), axis=0)
-            with np.errstate(all="ignore"):
-                room = (
-                    np.where(np.isfinite(spread), spread, np.inf) + 6e-4 * np.abs(printed) + 1e-12
-                )
-                close = (np.abs(value - printed) <= room) | (value == printed) | np.isnan(printed)
+            room = np.where(np.isfinite(spread), spread, np.inf) + 6e-4 * np.abs(printed) + 1e-12
+            close = (np.abs(value - printed) <= room) | (value == printed) | np.isnan(printed)
             assert np.all(close), (op, entry)
             count += 1
     assert count > 300

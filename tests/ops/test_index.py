@@ -75,7 +75,8 @@ def test_reading_by_any_index(case):
     picked.backward(weights, retain_graph=True)
     np.testing.assert_array_equal(t.grad.data, expected)
     t.zero_grad()
-    with mock.patch.multiple(indexing, FEW_ELEMENTS=0):  # as of large arrays
+    # As of large arrays.
+    with mock.patch.object(indexing, "FEW_ELEMENTS", 0):
         picked.backward(weights)
     np.testing.assert_array_equal(t.grad.data, expected)
 

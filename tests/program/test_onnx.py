@@ -196,6 +196,51 @@ def test_windows_of_every_kind(axes, stride, padding, tmp_path):
         assert_equal(session.run(None, {"x": x[:n], "g": g[:n]}), leaves(f(x[:n], g[:n])))
 
 
+SERIES, HIDDEN = drawn(3, 5, 2), 4
+RECURRENT = {
+    "rnn": lambda x, mask: tg.rnn(x, np.zeros((len(x), 4), np.float32), drawn(2, 4), drawn(4, 4), drawn(4), mask),
+    "gru": lambda x, mask: tg.gru(
+        x, np.ones((len(x), 4), np.float32), drawn(2, 12), drawn(4, 12), drawn(12), drawn(12, seed=1), mask
+    ),
+    "lstm": lambda x, mask: tg.lstm(
+        x, np.ones((len(x), 4), np.float32), np.zeros((len(x), 4), np.float32), drawn(2, 16), drawn(4, 16), drawn(16), mask
+    ),
+    "attention": lambda x, mask: tg.attention(x, x, x, None if mask is None else mask[:, None, None], None, heads=2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_sequences_with_and_without_a_mask(name, masked, tmp_path):
+    f = lambda x, n: RECURRENT[name](x, np.arange(5) < n[:, None] if masked else None)
+    lengths = np.array([5, 0, 3])
+    model, session = exported(f, (SERIES, lengths), tmp_path / "x.onnx")
+    kinds = {node.op_type for node in model.graph.node}
+    assert (name.upper() in kinds) is (not masked and name != "attention")
+    for k in (1, 2, 3):
+        given = {"x": SERIES[:k], "n": lengths[:k]}
+        found = session.run(None, {i.name: given[i.name] for i in session.get_inputs()})
+        assert_equal(found, leaves(f(*given.values())))
+
+
+def test_an_embedding_takes_integers(tmp_path):
+    words = nn.Sequential(
+        nn.Embedding(9, 4, rng=0), nn.GRU(4, 3, rng=0), nn.Dense(3, 2, rng=0)
+    ).eval()
+    words.export(tmp_path / "words.onnx", (6,), dtype=np.int64)
+    _, session = opened(tmp_path / "words.onnx")
+    index = np.random.default_rng(0).integers(0, 9, (4, 6))
+    assert_equal(session.run(None, {"x": index}), [words(tg.Tensor(index)).data])
+    read = nn.from_onnx(tmp_path / "words.onnx")
+    assert_equal([read(tg.Tensor(index)).data], [words(tg.Tensor(index)).data])
+
+
+def test_the_gradient_of_what_has_a_formula_is_refused(tmp_path):
+    f = tg.grad(lambda x: np.sum(tg.gelu(x) ** 2))
+    with pytest.raises(TypeError, match="the gradient of gelu has no operator"):
+        tg.compile(f).program(X).save(tmp_path / "x.onnx")
+
+
 def test_transpositions_between_layers_cancel(tmp_path):
     network = nn.Sequential(
         nn.Reshape(8, 8, 1), nn.Conv2D(1, 4, 3, rng=0), nn.MaxPool2D(), nn.ReLU(), nn.Conv2D(4, 2, 3, rng=0),

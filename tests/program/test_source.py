@@ -231,3 +231,34 @@ def test_names_are_the_same_when_the_interpreter_is_warm():
     texts = {program_of(f, np.ones(3) + k).source for k in range(30)}
     assert len(texts) == 1
     assert "    low = x.min()\n" in texts.pop()
+
+
+def test_attention_reads_as_derived_by_hand():
+    def attention(Q, K, V):
+        scores = Q @ K.T / np.sqrt(Q.shape[1])
+        weights = np.exp(scores)
+        shares = weights / np.sum(weights, axis=1, keepdims=True)
+        return np.sum((shares @ V) ** 2)
+
+    drawn = [np.random.default_rng(k).standard_normal((5, 4)) for k in range(3)]
+    source = program_of(tg.value_and_grad(attention, (0, 1, 2)), *drawn).source
+    for line in [
+        "    scores = Q @ K.T / np.sqrt(Q.shape[1])",
+        "    d_shares = product_2 @ V.T",
+        "    d_V = shares.T @ product_2",
+        "    d_product = (safe_ratio(d_shares, sum_2) + d_sum_2) * weights / np.sqrt(Q.shape[1])",
+        "    d_Q = d_product @ K",
+        "    d_K = (Q.T @ d_product).T",
+    ]:
+        assert line in source.splitlines(), source
+
+
+def test_a_second_derivative_has_no_powers_of_zero_and_no_arrays_of_one_number():
+    def f(x):
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2)
+
+    g = lambda x, v: tg.hvp(f, x, v)
+    source = program_of(g, np.arange(4.0), np.ones(4)).source
+    assert "**0" not in source
+    assert "np.full" not in source
+    assert "np.broadcast_to" not in source

@@ -95,6 +95,12 @@ def test_outside_of_the_support_nothing_changes():
     assert tg.grad(lambda p: stats.binom.cdf(9, 7, p))(0.3) == 0
 
 
+def test_a_density_that_underflows_has_a_logarithm():
+    assert scipy.stats.t.pdf(1e5, 100.0) == 0
+    slope = tg.grad(stats.t.logpdf)(1e5, 100.0)
+    assert slope == pytest.approx(-101 * 1e5 / (100 + 1e10), rel=1e-12)
+
+
 def test_the_tail_has_all_its_digits():
     mpmath = pytest.importorskip("mpmath")
     with mpmath.workdps(30):

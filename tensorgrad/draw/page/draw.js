@@ -47,12 +47,16 @@ function dotColour(app, item, look) {
   return op && !look.root ? hueOf(op) : look.stroke;
 }
 
+const hues = new Map();
+
 // In an overview, operations of one name have one colour.
 function hueOf(op) {
-  let sum = 0;
-  for (const letter of op) sum = (sum * 31 + letter.charCodeAt(0)) % 8191;
-  const dark = document.documentElement.dataset.theme === "dark";
-  return `hsl(${HUES[sum % HUES.length]} 45% ${dark ? 62 : 52}%)`;
+  if (!hues.has(op)) {
+    let sum = 0;
+    for (const letter of op) sum = (sum * 31 + letter.charCodeAt(0)) % 8191;
+    hues.set(op, HUES[sum % HUES.length]);
+  }
+  return `hsl(${hues.get(op)} 45% ${document.documentElement.dataset.theme === "dark" ? 62 : 52}%)`;
 }
 
 function drawBox(pen, app, item, look, zoom) {

@@ -77,7 +77,7 @@ function equation(name, formula, letters, result, shape) {
     if (!lines.length || !same(lines.at(-1)))
       lines.push([right === null ? `${name} = ` : "= ", ...parts]);
   }
-  return { name, formula, lines };
+  return { name, formula, lines, known: Boolean(result?.numbers && result.size <= SMALL) };
 }
 
 // Put numbers in place of the letters of a formula; null if it has none that are known.
@@ -117,13 +117,13 @@ function rulePanel(i, node) {
     h(
       "div",
       { class: "formula" },
-      ...equationsOf(i, node).map(({ formula, lines }) =>
+      ...equationsOf(i, node).map(({ formula, lines, known }) =>
         h(
           "p",
           {},
           h("code", {}, formula),
           ...lines.map((parts, k) =>
-            h("span", { class: `numbers${k === lines.length - 1 ? " result" : ""}` }, ...parts.map(shown)),
+            h("span", { class: `numbers${known && k === lines.length - 1 ? " result" : ""}` }, ...parts.map(shown)),
           ),
         ),
       ),

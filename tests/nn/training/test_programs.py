@@ -83,3 +83,11 @@ def test_what_switches_programs_off_for_a_time_is_said_in_the_summary():
 def test_compile_is_one_of_three():
     with pytest.raises(ValueError, match="compile is \"auto\", True or False, not 'yes'"):
         model().train(X, Y, compile="yes")
+
+
+def test_predictions_of_one_shape_share_a_program():
+    network = nn.Model(nn.Sequential(nn.Dense(6, 3, rng=0), nn.Softmax()))
+    for _ in range(4):
+        network.predict(X, compile=True)
+    (_, compiled) = network.programs._made["predict"]
+    assert [len(runners) for runners in compiled.programs.values()] == [1]
