@@ -277,3 +277,15 @@ def test_a_constant_in_the_order_of_fortran_stays_so():
     for found in (program(*args), space["f"](*args)):
         assert all(a.tobytes() == b.tobytes() for a, b in zip(found, f(*args), strict=True))
     assert "np.array([[0.1, 0.7, -0.3], [0.4, 0.2, 0.9]]).T" in program.source
+
+
+def test_the_lines_of_a_program_stand_beside_its_graph():
+    program = program_of(tg.value_and_grad(loss, (2, 3, 4, 5)), *NETWORK)
+    document = program.draw().document()
+    lines = document["lines"]
+    assert "\n".join(line["text"] for line in lines) == program.source.rstrip("\n")
+    nodes = {node["id"]: node for node in document["nodes"]}
+    own = {line["text"].strip(): nodes[line["node"]] for line in lines if "node" in line}
+    assert own["h = np.tanh(x @ W1 + b1)"]["name"] == "h"
+    assert own["d_W2 = h.T @ d_z"]["shape"] == [64, 10]
+    assert lines[-1] == {"text": "    return loss, (d_W1, d_b1, d_W2, d_b2)"}
