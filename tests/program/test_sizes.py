@@ -159,3 +159,10 @@ def test_constants_keep_the_signs_of_zeros():
     for zero in (complex(0.0, -0.0), complex(-0.0, 0.0), complex(1.0, -0.0), -0.0, 0.0):
         f = lambda x, zero=zero: (x * 2, np.full(len(x), zero), np.full(3, zero))
         assert same(f(z), tg.compile(f)(z))
+
+
+def test_a_size_that_no_argument_of_a_function_above_has_is_a_number():
+    f = tg.grad(lambda x, h: np.sum(np.gradient(x, h)), (0, 1))
+    second = tg.grad(lambda x, h: sum(np.sum(g * 0.7) for g in f(x, h)), (0, 1))
+    x = drawn(5, dtype=float)
+    assert same(second(x, 2.0), tg.compile(second)(x, 2.0))
