@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ FOREIGN: set[type] = set()  # stand-ins for arrays, whose numbers are hidden
 PROTOCOLS = ("__array_function__", "__array_ufunc__", "shape", "dtype")
 
 
-@functools.cache
-def is_foreign(kind: type) -> bool:
+def speaks_protocols(kind: type) -> bool:
     """Return True for a kind of array of another library that speaks NumPy's protocols.
 
     Such arrays are taken as they are, and never converted.
     """
     own = issubclass(kind, (np.ndarray, np.generic)) or hasattr(kind, "requires_grad")
     return not own and all(hasattr(kind, name) for name in PROTOCOLS)
+
+
+is_foreign: Callable[[type], bool] = functools.cache(speaks_protocols)
 
 
 def own_array(x: Any, dtype: Any, copies: bool) -> Any:

@@ -36,8 +36,8 @@ FILES = {
     ],
     "tensorgrad/scipy": [
         "families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
-        "linalg", "densities", "stats", "sparse",
-        "values", "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
+        "linalg", "densities", "stats", "values", "sparse_linalg", "sparse",
+        "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
     ],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [

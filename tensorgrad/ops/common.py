@@ -228,6 +228,11 @@ def adjoint(a):
     return np.conj(np.matrix_transpose(a))
 
 
+def matvec(a, x):
+    """Multiply a stack of matrices by one of vectors."""
+    return np.squeeze(np.matmul(a, np.expand_dims(x, -1)), -1)
+
+
 def fold_triangle(h, lower):
     """Convert the gradient of a Hermitian matrix to that of the one triangle that is read."""
     both = h + adjoint(h)

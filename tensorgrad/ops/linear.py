@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, create, numpys
+from tensorgrad.ops.common import as_array, create, matvec, numpys
 from tensorgrad.rules import composite, nondifferentiable, primitive, refuse_out, rule, rule_each
 
 LETTERS = (
@@ -28,11 +28,6 @@ def _matmul_b(g, _out, a, _b):
         return np.expand_dims(a, -1) * np.expand_dims(g, -2) if _b.ndim > 1 else g * a
     a = np.swapaxes(a, -1, -2)
     return np.matmul(a, g) if _b.ndim > 1 or a.ndim == 2 else matvec(a, g)
-
-
-def matvec(a, x):
-    """Multiply a stack of matrices by one of vectors."""
-    return np.squeeze(np.matmul(a, np.expand_dims(x, -1)), -1)
 
 
 @primitive

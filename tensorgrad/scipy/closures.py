@@ -11,6 +11,7 @@ from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import apply
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
+from tensorgrad.ops.common import is_plain
 from tensorgrad.rules import Function
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import VARIABLE
@@ -53,7 +54,22 @@ def as_vector(result: Any) -> Any:
 
 def on_arrays(function: Any) -> Any:
     """Return a user's function for SciPy, which returns arrays also where it computes tensors."""
-    return (lambda *args: unwrap(function(*args))) if callable(function) else function
+    return (lambda *args: for_scipy(function(*args))) if callable(function) else function
+
+
+def for_scipy(result: Any) -> Any:
+    """Return what a user's function gave as arrays.
+
+    Raises: TypeError while a program is made of the call, which a solver's steps cannot be part of.
+    """
+    arrays = unwrap(result)
+    for x in leaves_of(arrays):
+        if not is_plain(x):
+            raise TypeError(
+                "a solver of SciPy decides by values how many steps it takes, so that it cannot be part "
+                "of a program; compile the function that it solves, and leave the solver outside"
+            )
+    return arrays
 
 
 class WatchedFunction:
@@ -71,7 +87,7 @@ class WatchedFunction:
         result = self.function(*args)
         if STATE.get().recording:
             self.found |= dependencies(result, since)
-        return unwrap(result)
+        return for_scipy(result)
 
 
 def pull_back(

@@ -7,6 +7,7 @@ import scipy.sparse as scipy_sparse
 
 from tensorgrad.ops.common import as_array
 from tensorgrad.rules import primitive, rule
+from tensorgrad.scipy import sparse_linalg as linalg  # noqa: F401  # tsp.sparse.linalg.spsolve
 from tensorgrad.tensor.operators import PRODUCTS
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.engine.record import apply
 from tensorgrad.ops.common import numpys, substituted
-from tensorgrad.rules import Function, Op
+from tensorgrad.rules import Function, Op, primitive
 from tensorgrad.tensor.tensor import Tensor
 
 
@@ -37,12 +37,12 @@ def with_rules(*rules: Function | None) -> Any:
     """Declare the rules of a function that only this room calls: it takes arrays and tensors."""
 
     def declare(function: Function) -> Function:
-        op = Op(function, rules)
-        op.operand = None  # as of a primitive: it takes what is not an array as it is
+        own = primitive(function)  # so that a program calls it as it stands
+        op = Op(own, rules)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return apply(op, args, kwargs) if given_tensors(*args) else function(*args, **kwargs)
+            return apply(op, args, kwargs) if given_tensors(*args) else own(*args, **kwargs)
 
         return call
 

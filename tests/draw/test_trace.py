@@ -346,6 +346,24 @@ def test_unused_parameters_can_be_drawn():
     assert sum(v.kind == "parameter" for v in t.draw(parameters=parameters).graph.vertices) == 4
 
 
+def test_a_scope_is_a_context_and_a_decorator():
+    @tg.Scope("Energy", "energy")
+    def energy(h):
+        with tg.Scope("Inner", "inner"):
+            return np.sum(h * h)
+
+    scope = tg.Scope("Outer", "outer")
+    with tg.trace() as t:
+        with scope:
+            y = energy(leaf([1.0, 2.0]))
+            with scope:  # entered again inside itself
+                np.exp(y)
+        np.sin(y)
+    paths = [[p.name for p in v.scope.path] if v.scope else [] for v in t.draw().graph.vertices]
+    assert paths[1:] == [["outer", "energy", "inner"]] * 2 + [["outer", "outer"], []]
+    assert STATE.get().scope is None
+
+
 # The summary
 
 

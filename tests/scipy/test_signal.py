@@ -78,3 +78,13 @@ def test_filters_with_a_state(name, n):
     ours = signal.lfilter(b, a, tg.Tensor(x), zi=zi)
     for found, expected in zip(ours, scipy_signal.lfilter(b, a, x, zi=zi)):
         assert np.array_equal(found.data, expected)
+
+
+def test_filters_and_convolutions_in_programs():
+    def f(x):
+        return np.sum(signal.lfilter([1.0], [1.0, 0.5], signal.convolve(x, [1.0, 0.5])) ** 2)
+
+    g, x = tg.grad(f), rng.normal(size=5)
+    program = tg.compile(g)
+    program(x)
+    assert np.array_equal(program(2 * x), g(2 * x))

@@ -1,0 +1,126 @@
+"""Linear systems with sparse matrices: scipy.sparse.linalg for tensors, as tensorgrad.scipy.sparse.linalg.
+
+The pattern of a matrix is constant. Its values are constant too, or a tensor `data` in the order of `A.data`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+
+from tensorgrad.engine.base import unwrap
+from tensorgrad.scipy.values import given_tensors, with_rules
+
+__all__ = ["cg", "spsolve"]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what scipy.sparse.linalg has by a name."""
+    return getattr(scipy.sparse.linalg, name)
+
+
+class SparsePattern:
+    """The positions of the values of a sparse matrix, and the solver for it."""
+
+    def __init__(self, A: Any, solve: Callable[[Any, Any], Any]) -> None:
+        if not hasattr(A, "data") or A.format not in ("csr", "csc", "coo"):
+            A = scipy.sparse.csr_array(A)
+        coo = A.tocoo(copy=False)
+        self.rows, self.columns = coo.coords if hasattr(coo, "coords") else (coo.row, coo.col)
+        self.shape, self.values, self.solve = A.shape, A.data, solve
+
+    def matrix(self, data: Any, transposed: bool) -> Any:
+        """Return the matrix with these values."""
+        A = scipy.sparse.csc_array((data, (self.rows, self.columns)), self.shape)
+        return scipy.sparse.csc_array(A.T) if transposed else A
+
+
+def _by_data(g, out, data, _b, pattern=None, transposed=False):
+    """d(A⁻¹ b) = -A⁻¹ dA x: one product of the adjoint and the solution per position."""
+    w = solution(data, g, pattern=pattern, transposed=not transposed)
+    rows, columns = pattern.rows, pattern.columns
+    if transposed:
+        rows, columns = columns, rows
+    products = w[rows] * out[columns]
+    return -products if products.ndim == 1 else -np.sum(products, axis=1)
+
+
+def _by_right(g, _out, data, _b, pattern=None, transposed=False):
+    return solution(data, g, pattern=pattern, transposed=not transposed)
+
+
+@with_rules(_by_data, _by_right)
+def solution(data: Any, b: Any, pattern: Any = None, transposed: bool = False) -> Any:
+    """Return the solution of a system with the matrix of a pattern, or its transpose."""
+    return np.asarray(pattern.solve(pattern.matrix(data, transposed), b))
+
+
+def spsolve(
+    A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True, *, data: Any = None
+) -> Any:
+    """Solve A x = b with a sparse matrix, as scipy.sparse.linalg.spsolve does.
+
+    With `data`, these are the values of A, in the order of `A.data`.
+    Shapes: b (n) or (n, k) -> as b.
+    Raises: ValueError if A is singular.
+
+    >>> import tensorgrad as tg
+    >>> A = scipy.sparse.diags_array([2.0, 4.0]).tocsr()
+    >>> tg.grad(lambda data: np.sum(spsolve(A, np.ones(2), data=data)))(A.data)
+    array([-0.25  , -0.0625])
+    """
+    if not given_tensors(b, data) and data is None:
+        return scipy.sparse.linalg.spsolve(A, b, permc_spec, use_umfpack)
+
+    def solve(matrix: Any, right: Any) -> Any:
+        try:
+            return scipy.sparse.linalg.splu(matrix, permc_spec).solve(np.asarray(right, float))
+        except RuntimeError as error:
+            raise ValueError(
+                f"spsolve was given a matrix of shape {matrix.shape} that is singular ({error}), "
+                "so that the solution has no gradient"
+            ) from None
+
+    pattern = SparsePattern(A, solve)
+    return solution(pattern.values if data is None else data, b, pattern=pattern)
+
+
+def cg(
+    A: Any,
+    b: Any,
+    x0: Any = None,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    M: Any = None,
+    callback: Any = None,
+    data: Any = None,
+) -> tuple[Any, int]:
+    """Solve A x = b by conjugate gradients, as scipy.sparse.linalg.cg does.
+
+    With `data`, these are the values of the symmetric A, in the order of `A.data`. The gradient is
+    solved to the same tolerances.
+    Raises: RuntimeError if a solution that is to be differentiated did not converge.
+    """
+    if not given_tensors(b, data) and data is None:
+        return scipy.sparse.linalg.cg(
+            A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback
+        )
+
+    def solve(matrix: Any, right: Any) -> Any:
+        start = None if x0 is None or right is not unwrap(b) else unwrap(x0)
+        x, info = scipy.sparse.linalg.cg(
+            matrix, right, start, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback
+        )
+        if info:
+            raise RuntimeError(
+                f"cg did not converge in {info} iterations, so that its result has no gradient; "
+                "pass a larger maxiter or rtol, or a preconditioner M"
+            )
+        return x
+
+    pattern = SparsePattern(A, solve)
+    return solution(pattern.values if data is None else data, b, pattern=pattern), 0
