@@ -281,7 +281,7 @@ def test_a_constant_in_the_order_of_fortran_stays_so():
 
 def test_the_lines_of_a_program_stand_beside_its_graph():
     program = program_of(tg.value_and_grad(loss, (2, 3, 4, 5)), *NETWORK)
-    document = program.draw().document()
+    document = program.draw().document
     lines = document["lines"]
     assert "\n".join(line["text"] for line in lines) == program.source.rstrip("\n")
     nodes = {node["id"]: node for node in document["nodes"]}
