@@ -101,7 +101,7 @@ class RNNSteps(Recurrent):
         self, x: tg.Tensor, state: tuple[Any, ...], mask: Any, prefix: str = ""
     ) -> tuple[tg.Tensor, tuple[tg.Tensor, ...]]:
         W, R, b, c = self._parameters(prefix)
-        out = tg.rnn(x, *state, W, R, b + c, mask)
+        out = tg.rnn(x, state[0], W, R, b + c, mask)
         return out, (out[:, -1],)
 
 
@@ -113,7 +113,8 @@ class GRUSteps(Recurrent):
     def _run(
         self, x: tg.Tensor, state: tuple[Any, ...], mask: Any, prefix: str = ""
     ) -> tuple[tg.Tensor, tuple[tg.Tensor, ...]]:
-        out = tg.gru(x, *state, *self._parameters(prefix), mask)
+        W, R, b, c = self._parameters(prefix)
+        out = tg.gru(x, state[0], W, R, b, c, mask)
         return out, (out[:, -1],)
 
 
@@ -132,7 +133,7 @@ class LSTMSteps(Recurrent):
         self, x: tg.Tensor, state: tuple[Any, ...], mask: Any, prefix: str = ""
     ) -> tuple[tg.Tensor, tuple[tg.Tensor, ...]]:
         W, R, b, c = self._parameters(prefix)
-        out = tg.lstm(x, *state, W, R, b + c, mask)
+        out = tg.lstm(x, state[0], state[1], W, R, b + c, mask)
         return out[:, :-1], (out[:, -2], out[:, -1])
 
 
