@@ -124,6 +124,16 @@ def undoing(file: str) -> set[int]:
 
 
 @functools.cache
+def first_undoing(file: str) -> set[int]:
+    """Return the first line of each `finally` of a file.
+
+    Python handles no signal between the end of a call in `try` and the first call in `finally`.
+    """
+    nodes = ast.walk(ast.parse(Path(file).read_text("utf-8")))
+    return {node.finalbody[0].lineno for node in nodes if getattr(node, "finalbody", None)}
+
+
+@functools.cache
 def names_in_with(file: str) -> dict:
     """Map the lines of a file that have a `with` of a variable to the expressions of these."""
     nodes = ast.walk(ast.parse(Path(file).read_text("utf-8")))
@@ -177,8 +187,8 @@ class At:
         if not is_library(file) or (self.line and file != self.line[0]):
             return None
         # Once for each call, because who called it does not go on meanwhile.
-        excluded = set() if self.also_undoing else undoing(file)
-        if excluded and is_undoing(frame.f_back):
+        excluded = first_undoing(file) if self.also_undoing else undoing(file)
+        if not self.also_undoing and is_undoing(frame.f_back):
             return None
         if self.between_bytecodes:
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
