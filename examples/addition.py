@@ -117,7 +117,7 @@ def attention_figure(net: nn.Sequential, a: int, b: int) -> "Figure":
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, measure on problems that were not seen, and draw the attention."""
     parser = argparse.ArgumentParser(prog="python -m examples.addition", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=25, help="passes through the data (25)")
+    parser.add_argument("--epochs", type=int, default=14, help="passes through the data (14)")
     parser.add_argument("--problems", type=int, default=20_000, help="to learn from (20000)")
     parser.add_argument("--features", type=int, default=64, help="of each step (64)")
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")

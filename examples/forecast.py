@@ -114,7 +114,7 @@ def forecast_figure(x: np.ndarray, start: int, found: np.ndarray) -> "Figure":
     ax.plot(ahead, found[:, 1], color="#0072B2", label="forecast")
     ax.fill_between(ahead, found[:, 0], found[:, 2], color="#0072B2", alpha=0.25, label="90 %")
     ax.set(xlabel="hours from now", ylabel="demand")
-    ax.legend(frameon=False, ncols=4, loc="upper left")
+    ax.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 

@@ -3,7 +3,7 @@
 import importlib
 import types
 
-from nn import augment, data, datasets, init, schedules, words
+from nn import augment, data, datasets, distributed, init, schedules, words
 from nn.config import build, describe, register
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
@@ -176,6 +176,7 @@ __all__ = [
     "data",
     "datasets",
     "describe",
+    "distributed",
     "from_onnx",
     "from_torch",
     "generate",

@@ -220,8 +220,8 @@ def slice_of(
     strides = (1,) * len(begins) if steps is None else axes_list(steps)
     index = [slice(None)] * x.ndim
     for axis, start, stop, step in zip(along, begins, stops, strides, strict=True):
-        stop = None if step < 0 and stop < -x.shape[axis] else stop
-        index[axis] = slice(start, stop, step)
+        to_the_end = step < 0 and stop < -x.shape[axis]
+        index[axis] = slice(start, None if to_the_end else stop, step)
     return x[tuple(index)]
 
 
@@ -274,7 +274,7 @@ def padded_by(
         pairs[axis] = (amounts[k], amounts[k + len(amounts) // 2])
     within_limit([n + a + b for n, (a, b) in zip(x.shape, pairs, strict=True)])
     if mode != "constant":
-        return np.pad(x, pairs, mode=mode)  # type: ignore[call-overload]
+        return np.pad(x, pairs, mode=mode)
     fill = 0 if value is None else np.asarray(value).reshape(-1)[0]
     return np.pad(x, pairs, constant_values=fill)
 

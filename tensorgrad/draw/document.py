@@ -37,11 +37,19 @@ def document(
         "modules": writer.modules,
         "nodes": nodes,
         "events": events,
+        **({"lines": writer.lines(graph.lines)} if graph.lines else {}),
     }
 
 
 class Writer:
     """A writer of nodes and events that fills the tables on its way."""
+
+    def lines(self, lines: list[tuple[str, Vertex | None]]) -> list[dict[str, str]]:
+        """Return lines of text, each with the node that it belongs to, if any."""
+        return [
+            {"text": text} if vertex is None else {"text": text, "node": self.ids[vertex]}
+            for text, vertex in lines
+        ]
 
     def __init__(self, graph: Graph) -> None:
         self.ids = graph.names()

@@ -81,6 +81,7 @@ class Graph:
     roots: list[Vertex]
     notes: list[str]
     events: list[Event] = field(default_factory=list)  # of a trace, in time order
+    lines: list[tuple[str, Vertex | None]] = field(default_factory=list)  # of text beside it
 
     def names(self) -> dict[Vertex, str]:
         """Name recorded vertices n0, n1, … and constants c0, c1, …, the same in every run."""

@@ -87,27 +87,23 @@ def zeros_of(v: Any, shape: Any, *others: Any) -> Any:
     return np.zeros_like(like, v.dtype, order="C", shape=shape)
 
 
-ROUNDS = 4  # of assignments, before the rest is sorted
-
-
 def add_rows(out, rows, v):
     """Add rows to zeros at positions that may repeat, several times faster than np.add.at.
 
-    Each round adds the last of each position, as an assignment does; those left over are usually few. After some
-    rounds, the many of a few positions are sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
+    An assignment leaves the last of each position; while those that it overwrote are few, they are added in the same
+    way, and then what is left is sorted and summed. Shapes: out (R, F), rows (M,), v (M, F).
     """
-    last = np.empty(len(out), np.intp)
-    for i in range(ROUNDS):
-        out[rows] = out[rows] + v if i else v
+    last, few = np.empty(len(out), np.intp), True
+    while rows.size and few:
+        out[rows] += v
         last[rows] = order = np.arange(len(rows))
         left = np.flatnonzero(last[rows] != order)
-        rows, v = rows[left], v[left]
-        if not rows.size:
-            return
-    order = np.argsort(rows, kind="stable")
-    rows, v = rows[order], v[order]
-    starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
-    out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
+        few, rows, v = 2 * left.size < len(rows), rows[left], v[left]
+    if rows.size:
+        order = np.argsort(rows, kind="stable")
+        rows, v = rows[order], v[order]
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        out[rows[starts]] += np.add.reduceat(v, starts, axis=0)
 
 
 DECIDABLE = (np.ndarray, np.generic, int, float, complex)

@@ -5,6 +5,8 @@ gates, and the rows of a gate lie together. One buffer (T + 1, rows, N) holds [1
 rule reads. Where a rule is recorded, to be differentiated again, it is the same formula written in functions of rows.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tensorgrad.ops.common import create
@@ -134,8 +136,7 @@ def zero_like(rows):
 class Sums:
     """The gradients of weights and biases, summed over the steps."""
 
-    def __init__(self):
-        self.found = None
+    found: Any = None
 
     def add(self, x, h, da, dr):
         """Add those of one step, with the gradients `da` in x W + b and `dr` in h R + b."""

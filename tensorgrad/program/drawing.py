@@ -16,15 +16,15 @@ def line_op(*values: Any) -> Any:
 
 
 def line_rule(g: Any, _out: Any, _i: int, *_values: Any) -> Any:
-    """Stand for the gradients of a line, which are lines of their own."""
+    """Leave the gradient to a line of its own."""
     return g
 
 
 class ProgramGraph(Drawable):
     """A source of the graph of a program: a vertex for each line and argument."""
 
-    def __init__(self, text: Text) -> None:
-        self.text = text
+    def __init__(self, text: Text, source: str) -> None:
+        self.text, self.source = text, source
 
     def read(self, tensors: Any, parameters: Iterable[Any], show: tuple[str, ...]) -> Graph:
         """Return the graph of all lines."""
@@ -45,4 +45,17 @@ class ProgramGraph(Drawable):
         roots = [vertices[v] for v in self.text.outputs if v in vertices]
         used = {operand.source for v in vertices.values() for operand in v.inputs}
         drawn = [v for v in vertices.values() if v.op is not None or v in used]
-        return Graph(drawn, roots, [])
+        return Graph(drawn, roots, [], lines=self.beside(vertices))
+
+    def beside(self, vertices: dict[Var, Vertex]) -> list[tuple[str, Vertex | None]]:
+        """Return the lines of the text, each with the vertex of what it makes."""
+        start = self.source.index(f"def {self.text.main}(")
+        found: list[tuple[str, Vertex | None]] = [
+            (line, None) for line in self.source[:start].splitlines()
+        ]
+        made = [(x.text.partition("\n")[0], x.made) for x in self.text.lines if x.made]
+        for line in self.source[start:].splitlines():
+            own = bool(made) and line.strip() == made[0][0]
+            variables = made.pop(0)[1] if own else ()
+            found.append((line, next((vertices[v] for v in variables if v in vertices), None)))
+        return found

@@ -93,13 +93,13 @@ WITH_RESIDUALS: dict[Any, Callable[..., Any]] = {
     lstm.lstm_run:                  lstm_formula,
 }
 BODIES: dict[Any, Callable[..., Any]] = {
-    function.compute: formula for function, formula in [  # type: ignore[attr-defined]
+    getattr(function, "compute", function): formula for function, formula in (
         (special.gelu,             gelu_formula),
         (normalization.layer_norm, layer_norm_formula),
         (attention.attention,      attention_formula),
         (recurrent.rnn,            rnn_formula),
         (recurrent.gru,            gru_formula),
         (lstm.lstm,                lstm_formula),
-    ]
+    )
 }
 # fmt: on

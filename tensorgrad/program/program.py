@@ -152,7 +152,7 @@ class Program:
         """Draw the lines as a graph; the options are those of `tg.draw`."""
         from tensorgrad.program.drawing import ProgramGraph
 
-        return ProgramGraph(self._text).draw(**options)
+        return ProgramGraph(self._text, self.source).draw(**options)
 
 
 def free_axes_of(v: Var) -> tuple[int, ...]:

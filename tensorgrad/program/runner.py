@@ -7,6 +7,7 @@ from tensorgrad.engine.base import TensorBase, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
+from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.onnx_calls import Example
 from tensorgrad.program.outside import Guard
@@ -50,7 +51,9 @@ class Runner:
         self.example = Example(self.run_eagerly, f, generators)
         captured = Captured(self.run_eagerly, f, arrays, generators)
         self.write(captured, layout, paths)
-        while self.text.trace.lengths and not self.serves(captured, captured.choices[0]):
+        while self.text.trace.lengths:
+            if self.serves(captured, captured.choices[0]) and self.is_right(captured, arrays):
+                return
             captured.choices.pop(0)
             self.write(captured, layout, paths)
         self.check(captured, arrays)
@@ -65,7 +68,12 @@ class Runner:
         trace = captured.run()
         name_result(trace, self.f)
         self.known = captured.outside.names
-        text = Text(trace, layout, paths, self.known, captured.outside.owned)
+        try:
+            text = Text(trace, layout, paths, self.known, captured.outside.owned)
+        except NoArgument:  # in a function above, which is not given what has the length
+            captured.choices.pop(0)
+            self.write(captured, layout, paths)
+            return
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text

@@ -175,10 +175,24 @@ def shortest(x: float) -> int | float:
 def sized_array(a: np.ndarray, b: np.ndarray, lengths: list[Length]) -> SizedArray:
     """Return the array that is one of these in each of two runs.
 
-    Raises: Unexplained if its numbers follow no pattern.
+    Raises: Unexplained if it follows no pattern.
     """
-    if a.dtype != b.dtype or a.ndim != b.ndim or not a.size or not b.size:
+    alike = a.dtype == b.dtype and a.ndim == b.ndim
+    if not alike or not a.size or not b.size or a.flags.fnc:
         raise Unexplained
+    found = pattern_of(a, b, lengths)
+    for k, x in enumerate((a, b)):
+        value = found.value([length[k] for length in lengths])
+        if value.shape != x.shape or value.tobytes() != x.tobytes():
+            raise Unexplained
+    return found
+
+
+def pattern_of(a: np.ndarray, b: np.ndarray, lengths: list[Length]) -> SizedArray:
+    """Return an array of one number, of equal steps or of equal rows, that two arrays could be.
+
+    Raises: Unexplained if they follow no pattern.
+    """
     shape = tuple(
         n if n == m else explained(n, m, lengths) for n, m in zip(a.shape, b.shape, strict=True)
     )
@@ -216,7 +230,8 @@ def is_even(x: np.ndarray) -> bool:
     if x.dtype.kind not in "if" or sum(n != 1 for n in x.shape) != 1:
         return False
     whole = bool((x == np.rint(x)).all())
-    return whole and x.size > 1 and len({*np.diff(x.ravel()).tolist()} - {0}) == 1
+    steps = {*np.diff(x.ravel()).tolist()}
+    return whole and x.size > 1 and len(steps) == 1 and 0 not in steps
 
 
 def is_repeated(x: np.ndarray) -> bool:

@@ -131,14 +131,23 @@ def dtype(x: np.dtype[Any]) -> str:
     )
 
 
+def has_negative_zero(x: Any) -> bool:
+    """Return True if a part of a number, or of those in an array, is -0.0."""
+    parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,) if x.dtype.kind == "f" else ()
+    return any(bool(((part == 0) & np.signbit(part)).any()) for part in parts)
+
+
 def regular_array(x: np.ndarray) -> Expr | None:
-    """Return an expression for a regular or a small array, or None."""
+    """Return an expression for a regular or a small array that lies in memory alike, or None."""
+    if x.flags.f_contiguous and not x.flags.c_contiguous:
+        of_transposed = regular_array(x.T)
+        return None if of_transposed is None else Expr(f"{of_transposed.text}.T")
     if x.ndim == 1 and x.size and x.dtype == np.intp and np.array_equal(x, np.arange(x.size)):
         return Expr(f"np.arange({x.size})")
     shape = repr(x.shape[0] if x.ndim == 1 else x.shape)
-    if x.size and not x.any() and not (x.dtype.kind in "fc" and np.signbit(x.real).any()):
+    if x.size and not x.any() and not has_negative_zero(x):
         return Expr(f"np.zeros({shape}, {dtype(x.dtype)})")
-    if x.size and (x == 1).all():
+    if x.size and (x == 1).all() and not has_negative_zero(x):
         return Expr(f"np.ones({shape}, {dtype(x.dtype)})")
     if x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, np.eye(len(x))):
         return Expr(f"np.eye({len(x)}, dtype={dtype(x.dtype)})")
@@ -188,9 +197,9 @@ def array_text(x: SizedArray, inner: Callable[[Any], Expr]) -> Expr:
         return found if len(x.shape) == 1 else Expr(f"{found.text}.reshape({inner(x.shape).text})")
     shape = inner(x.shape[0] if len(x.shape) == 1 else x.shape)
     plain = isinstance(x.fill, np.generic)
-    if plain and x.fill == 0 and not (x.fill.dtype.kind in "fc" and np.signbit(x.fill.real)):
+    if plain and x.fill == 0 and not has_negative_zero(x.fill):
         return call("np.zeros", [shape, Expr(kind)], {})
-    if plain and x.fill == 1:
+    if plain and x.fill == 1 and not has_negative_zero(x.fill):
         return call("np.ones", [shape, Expr(kind)], {})
     return call("np.full", [shape, inner(x.fill)], {})
 
@@ -202,6 +211,8 @@ def nested(x: Any) -> str:
 
 def defined_array(x: np.ndarray) -> str:
     """Return the call of np.array that makes an array, over several lines."""
+    if x.flags.f_contiguous and not x.flags.c_contiguous:
+        return f"{defined_array(x.T)}.T"
     kind = dtype(x.dtype)
     whole = f"np.array({nested(x.tolist())}, {kind})"
     if len(whole) <= WIDTH - 20:

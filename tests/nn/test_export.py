@@ -348,7 +348,7 @@ def assert_same_classes(network, steps, n_test, folder):
 @pytest.mark.filterwarnings("ignore::nn.datasets.SyntheticDataWarning")
 @pytest.mark.parametrize("network", ["mlp", "cnn"])
 def test_the_same_classes_of_fashion_mnist(network, tmp_path):
-    assert_same_classes(network, 10, 200, tmp_path)
+    assert_same_classes(network, 4, 200, tmp_path)
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ import nn
 import tensorgrad as tg
 
 ROOT = Path(nn.__file__).parent
-MODULES = [nn, nn.augment, nn.datasets, nn.init, nn.schedules]
+MODULES = [nn, nn.augment, nn.datasets, nn.distributed, nn.init, nn.schedules]
 # Classes that users subclass or get from public functions, without being public names.
 BASES = [nn.losses.Loss, nn.metrics.Accuracy, nn.training.loop.Evaluation]
 ARRAYS = {"X", "y", "X_val", "y_val", "y_pred", "y_true"}
@@ -140,7 +140,7 @@ def test_the_documented_imports(statement):
     subprocess.run([sys.executable, "-c", statement], cwd=ROOT.parent, check=True)
 
 
-@pytest.mark.parametrize("module", [nn.augment, nn.datasets, nn.init, nn.schedules])
+@pytest.mark.parametrize("module", MODULES[1:])
 def test_public_modules_hold_what_they_promise(module):
     assert all(hasattr(module, name) for name in module.__all__)
 

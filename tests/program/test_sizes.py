@@ -144,3 +144,25 @@ def test_a_constant_result_is_new_at_each_call():
     first = f(x)
     first[:] = 0
     assert f(x)[-1] == 7.5
+
+
+def test_an_array_that_only_begins_like_a_pattern_is_written_out():
+    f = tg.grad(lambda x: np.sum(np.nextafter.reduce(x)))
+    x = drawn(4, dtype=float)
+    program = program_at(f, x)
+    assert same(f(x), program(x))
+    assert f(x).tolist() == [1, 0, 0, 0]
+
+
+def test_constants_keep_the_signs_of_zeros():
+    z = drawn(3, dtype=float) + 1j
+    for zero in (complex(0.0, -0.0), complex(-0.0, 0.0), complex(1.0, -0.0), -0.0, 0.0):
+        f = lambda x, zero=zero: (x * 2, np.full(len(x), zero), np.full(3, zero))
+        assert same(f(z), tg.compile(f)(z))
+
+
+def test_a_size_that_no_argument_of_a_function_above_has_is_a_number():
+    f = tg.grad(lambda x, h: np.sum(np.gradient(x, h)), (0, 1))
+    second = tg.grad(lambda x, h: sum(np.sum(g * 0.7) for g in f(x, h)), (0, 1))
+    x = drawn(5, dtype=float)
+    assert same(second(x, 2.0), tg.compile(second)(x, 2.0))

@@ -262,3 +262,30 @@ def test_a_second_derivative_has_no_powers_of_zero_and_no_arrays_of_one_number()
     assert "**0" not in source
     assert "np.full" not in source
     assert "np.broadcast_to" not in source
+
+
+def test_a_constant_in_the_order_of_fortran_stays_so():
+    def f(x, y):
+        small = np.array([[0.1, 0.7, -0.3], [0.4, 0.2, 0.9]]).T
+        large = np.cos(np.arange(120.0)).reshape(40, 3).T
+        return x @ small, large @ y
+
+    args = np.linspace(0, 1, 3), np.sin(np.arange(40.0))
+    program = program_of(f, *args)
+    space = {}
+    exec(program.source, space)
+    for found in (program(*args), space["f"](*args)):
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found, f(*args), strict=True))
+    assert "np.array([[0.1, 0.7, -0.3], [0.4, 0.2, 0.9]]).T" in program.source
+
+
+def test_the_lines_of_a_program_stand_beside_its_graph():
+    program = program_of(tg.value_and_grad(loss, (2, 3, 4, 5)), *NETWORK)
+    document = program.draw().document
+    lines = document["lines"]
+    assert "\n".join(line["text"] for line in lines) == program.source.rstrip("\n")
+    nodes = {node["id"]: node for node in document["nodes"]}
+    own = {line["text"].strip(): nodes[line["node"]] for line in lines if "node" in line}
+    assert own["h = np.tanh(x @ W1 + b1)"]["name"] == "h"
+    assert own["d_W2 = h.T @ d_z"]["shape"] == [64, 10]
+    assert lines[-1] == {"text": "    return loss, (d_W1, d_b1, d_W2, d_b2)"}
