@@ -557,6 +557,17 @@ PARTS = [
     nn.RSquared(),
     nn.ROCAUC(),
     nn.AbsoluteError(),
+    nn.Perplexity(from_logits=True),
+    nn.Embedding(7, 3, padding_index=0),
+    nn.RNN(3, 2, return_sequences=True),
+    nn.GRU(3, 2, bidirectional=True),
+    nn.LSTM(3, 2, dtype=np.float64),
+    nn.RNNCell(3, 2),
+    nn.GRUCell(3, 2),
+    nn.LSTMCell(3, 2),
+    nn.MultiHeadAttention(4, 2, dropout=0.1),
+    nn.PositionalEncoding(4),
+    nn.TransformerBlock(4, 2, n_hidden=5),
 ]
 
 
