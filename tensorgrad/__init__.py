@@ -1,5 +1,8 @@
 """tensorgrad: an ndarray that remembers. Write NumPy, get gradients of any order, see the graph."""
 
+import typing as _typing
+from importlib import import_module as _import_module
+
 from tensorgrad import neighbours as _neighbours  # noqa: F401  # registers a backend in einops
 from tensorgrad import scipy as _scipy  # noqa: F401  # registers its tables
 from tensorgrad.debug.anomaly import KinkWarning, detect_anomaly
@@ -39,8 +42,6 @@ from tensorgrad.ops.recurrent import gru, rnn
 from tensorgrad.ops.reduce import logsumexp
 from tensorgrad.ops.special import gelu, ndtr
 from tensorgrad.ops.windows import fold, windows
-from tensorgrad.program import Program, Untraceable, Watched, no_compile, onnx_row
-from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, rule_each
 from tensorgrad.tensor import operators as _operators  # noqa: F401  # gives Tensor its operators
 from tensorgrad.tensor.logits import logits_of
@@ -59,6 +60,12 @@ from tensorgrad.transforms.functional import (
 )
 
 __version__ = "0.1.0"
+if _typing.TYPE_CHECKING:  # loaded at their first use, because they take as long as NumPy
+    from tensorgrad.program import Program, Untraceable, Watched, no_compile, onnx_row
+    from tensorgrad.program import compile as compile  # noqa: A004  # as JAX and PyTorch call it
+
+_PROGRAMS = ("Program", "Untraceable", "Watched", "compile", "no_compile", "onnx_row")
+
 __all__ = [
     "KinkWarning",
     "Node",
@@ -131,5 +138,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Say what to write in place of a name that torch or NumPy has."""
+    """Load programs, or say what to write in place of a name that torch or NumPy has."""
+    if name in _PROGRAMS:
+        value = globals()[name] = getattr(_import_module("tensorgrad.program"), name)
+        return value
     raise AttributeError(_missing_name(name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
@@ -55,7 +54,7 @@ def register_backend(backends: ModuleType) -> None:
     backends.TensorgradBackend = type("TensorgradBackend", (Backend, backends.AbstractBackend), {})  # type: ignore[attr-defined]
 
 
-class AfterEinops(MetaPathFinder):
+class AfterEinops:  # no subclass of MetaPathFinder, whose module takes longer than this library
     """A finder that lets einops be imported as ever, and then registers the backend."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:

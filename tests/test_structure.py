@@ -165,6 +165,7 @@ def test_nn_uses_only_public_names_of_tensorgrad():
 
 @pytest.mark.parametrize("package", [tensorgrad, nn])
 def test_every_public_name_is_declared(package):
+    assert all(hasattr(package, name) for name in package.__all__)  # and loads those of programs
     public = {
         n for n, v in vars(package).items() if not n.startswith("_") and not inspect.ismodule(v)
     }
