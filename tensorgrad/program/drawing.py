@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tensorgrad.draw import Drawable
-from tensorgrad.draw.model import Graph, Operand, Vertex
+from tensorgrad.draw.model import Event, Graph, Operand, Vertex
 from tensorgrad.program.steps import Var
 from tensorgrad.program.writing import Text
 from tensorgrad.rules import EachOp
@@ -45,7 +45,8 @@ class ProgramGraph(Drawable):
         roots = [vertices[v] for v in self.text.outputs if v in vertices]
         used = {operand.source for v in vertices.values() for operand in v.inputs}
         drawn = [v for v in vertices.values() if v.op is not None or v in used]
-        return Graph(drawn, roots, [], lines=self.beside(vertices))
+        steps = [Event("forward", v, 0) for v in drawn if v.op is not None]
+        return Graph(drawn, roots, [], steps, self.beside(vertices))
 
     def beside(self, vertices: dict[Var, Vertex]) -> list[tuple[str, Vertex | None]]:
         """Return the lines of the text, each with the vertex of what it makes."""

@@ -229,6 +229,17 @@ def test_lines_of_a_program_select_their_nodes(open_page, network):
     assert opened.state()["node"] == node
 
 
+def test_stepping_marks_the_line_of_a_program(open_page):
+    program = tg.compile(lambda x: np.sum(np.tanh(x) ** 2 + np.exp(x) * x)).program(np.ones(3))
+    opened = open_page(program.draw().document)
+    assert opened.page.locator('.line[aria-current="true"]').count() == 0
+    events = program.draw().document["events"]
+    for k, event in enumerate(events[:-1], 1):
+        opened("step => tg.set({ step })", k)
+        marked = opened.page.locator('.line[aria-current="true"]')
+        assert marked.get_attribute("data-node") == event["node"]
+
+
 # Accessibility, by axe-core
 
 

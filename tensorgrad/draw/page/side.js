@@ -16,9 +16,12 @@ function fillSide() {
   );
 }
 
+// Mark the lines of the chosen node and, while one steps through the graph, of the step.
 function refreshSide() {
+  const { step, node } = app.state;
+  const stepped = step < app.graph.events.length ? app.graph.events[step - 1]?.node : undefined;
   for (const line of $("side").querySelectorAll(".line")) {
-    const chosen = Boolean(line.dataset.node) && line.dataset.node === app.state.node;
+    const chosen = Boolean(line.dataset.node) && [node, stepped].includes(line.dataset.node);
     if (chosen && line.getAttribute("aria-current") !== "true") line.scrollIntoView({ block: "nearest" });
     line.setAttribute("aria-current", String(chosen));
   }
