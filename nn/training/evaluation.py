@@ -184,7 +184,8 @@ def _hint(module: Module, X: Any, name: str) -> str:
     try:
         signature.bind(**X) if isinstance(X, dict) else signature.bind(*arrays_of(X))
     except TypeError:
-        names = list(signature.parameters)
+        parameters = signature.parameters.values()
+        names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         takes = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
         given = "one array" if isinstance(X, np.ndarray) else f"a {type(X).__name__} of {len(X)}"
         return f"{type(module).__name__} takes {takes}, and this is {given}; "

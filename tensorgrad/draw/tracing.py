@@ -5,7 +5,7 @@ import os
 import time
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -37,7 +37,8 @@ class Trace(Drawable, Observer):
         self.events: list[Event] = []
         self.unrecorded: list[Call] = []  # calls without a gradient
         self.memory = Memory()
-        self._leaves = Leaves(lambda: self._arrivals)
+        here = weakref.ref(self)  # so that a dropped trace is gone at once
+        self._leaves = Leaves(lambda: cast(Trace, here())._arrivals)
         self._nodes: list[weakref.ref[Node]] = []  # which can get names later
         self._computed: tuple[Call, list[Any]] | None = None
         self._arrivals = Arrivals()
