@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-FOREIGN: set[type] = set()  # stand-ins for arrays, whose numbers are hidden
+STAND_INS: set[type] = set()  # for arrays while a program is made: their numbers are hidden
 PROTOCOLS = ("__array_function__", "__array_ufunc__", "shape", "dtype")
 
 
 def speaks_protocols(kind: type) -> bool:
     """Return True for a kind of array of another library that speaks NumPy's protocols.
 
-    Such arrays are taken as they are, and never converted.
+    Such arrays are taken as they are, and never converted. Tensors and stand-ins are none.
     """
-    own = issubclass(kind, (np.ndarray, np.generic)) or hasattr(kind, "requires_grad")
+    own = issubclass(kind, (np.ndarray, np.generic)) or hasattr(kind, "takes_primitives")
     return not own and all(hasattr(kind, name) for name in PROTOCOLS)
 
 
@@ -26,19 +26,14 @@ is_foreign: Callable[[type], bool] = functools.cache(speaks_protocols)
 def own_array(x: Any, dtype: Any, copies: bool) -> Any:
     """Return an array of the dtype, of the kind that x is; NumPy's as a copy only if asked for."""
     x = plain_array(x)
-    if is_foreign(type(x)):
-        return x.astype(dtype or x.dtype)
-    return np.array(x, dtype, copy=True if copies else None)
-
-
-def is_hidden_or_number(x: Any) -> bool:
-    """Return True for what is no array, but becomes one of NumPy's: its numbers, and stand-ins."""
-    return type(x) is not np.ndarray and (type(x) in FOREIGN or not is_foreign(type(x)))
+    if isinstance(x, np.ndarray):
+        return np.array(x, dtype, copy=True if copies else None)
+    return x.astype(dtype or x.dtype)
 
 
 def has_foreign(*xs: Any) -> bool:
     """Return True if one of these is an array of another library."""
-    return any(is_foreign(type(x)) and type(x) not in FOREIGN for x in xs)
+    return any(map(is_foreign, map(type, xs)))
 
 
 REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
@@ -46,16 +41,14 @@ REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
 def reduction(ufunc: np.ufunc, x: Any) -> Any:
     """Return `ufunc.reduce`, or what other libraries have in its place."""
-    own = type(x) is np.ndarray or type(x) in FOREIGN or not is_foreign(type(x))
-    return ufunc.reduce if own else REDUCTIONS[ufunc]
+    return REDUCTIONS[ufunc] if is_foreign(type(x)) else ufunc.reduce
 
 
 def as_ndarray(x: Any) -> np.ndarray:
     """Bring an array of any kind to NumPy, in the way of its library."""
-    for method in ("get", "compute"):  # CuPy's name, and Dask's
-        if is_foreign(type(x)) and hasattr(x, method):
-            return np.asarray(getattr(x, method)())
-    return np.asarray(x)
+    methods = ("get", "compute") if is_foreign(type(x)) else ()  # CuPy's name, and Dask's
+    method = next((name for name in methods if hasattr(x, name)), None)
+    return np.asarray(getattr(x, method)() if method else x)
 
 
 def numbers(x: Any) -> np.ndarray:
@@ -85,7 +78,7 @@ def plain_array(x: Any) -> np.ndarray:
             "adds to one, such as a mask or units; pass np.asarray(...) of it, or .filled(...) "
             "of a masked array"
         )
-    return x if type(x) is not np.ndarray and is_foreign(type(x)) else np.asarray(x)
+    return x if type(x) in STAND_INS or is_foreign(type(x)) else np.asarray(x)
 
 
 def objects_as_numbers(x: Any) -> Any:

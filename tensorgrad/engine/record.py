@@ -36,18 +36,12 @@ from tensorgrad.rules import (
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
 BLANK = {np.empty, np.empty_like, np.ones, np.ones_like, np.zeros, np.zeros_like}
 # What has the argument `like=`.
+# fmt: off
 CREATING = {
-    np.empty,
-    np.ones,
-    np.zeros,
-    np.full,
-    np.eye,
-    np.identity,
-    np.tri,
-    np.arange,
-    np.asarray,
+    np.empty, np.ones, np.zeros, np.full, np.eye, np.identity, np.tri, np.arange, np.asarray,
     np.ascontiguousarray,
 }
+# fmt: on
 IMPURE: set[Function] = set()  # results differ from call to call
 NO_NUMBERS = {np.object_, np.str_, np.bytes_, np.void, np.datetime64, np.timedelta64}
 NUMBERS = {float, int, bool, complex, *np.sctypeDict.values()} - NO_NUMBERS
@@ -195,10 +189,9 @@ def apply(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         else op.compute(*values)
     )
     out, residuals = (computed, None) if op.residuals is None else computed
-    base = None
     if type(out) in ARRAYS:
         base = out.base
-    else:  # another kind of array, or a Python's number or list, as users' primitives may return
+    else:  # another kind of array; or Python's number or a list, as users' primitives may return
         out = plain_array(out)[()]
         base = getattr(out, "base", None)
     t = wrap(out)

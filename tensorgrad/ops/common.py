@@ -9,8 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tensorgrad.operands import (
-    FOREIGN,
-    has_foreign,
+    STAND_INS,
     is_foreign,
     numbers,
     objects_as_numbers,
@@ -74,16 +73,14 @@ def as_inexact(x: Any) -> Any:
 def create(function: Function, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Return what np.zeros, np.eye or the like makes, as the kind of array that x is, or that x holds."""
     x = getattr(x, "_value", x)
-    if type(x) is np.ndarray or type(x) in FOREIGN or not is_foreign(type(x)):
-        return function(*args, **kwargs)
-    return function(*args, **kwargs, like=x)
+    return function(*args, **kwargs, **({"like": x} if is_foreign(type(x)) else {}))
 
 
 def zeros_of(v: Any, shape: Any, *others: Any) -> Any:
-    """Return zeros of another shape, of the kind of array that v is, or one of the others."""
-    like = next((x for x in (v, *others) if type(x) in FOREIGN), v)
-    if type(like) is np.ndarray or has_foreign(like):
-        return create(np.zeros, like, shape, v.dtype)
+    """Return zeros of another shape, of the kind of array that v is; a stand-in if one is among the others."""
+    like = next((x for x in (v, *others) if type(x) in STAND_INS), None)
+    if like is None:
+        return create(np.zeros, v, shape, v.dtype)
     return np.zeros_like(like, v.dtype, order="C", shape=shape)
 
 
@@ -116,7 +113,7 @@ def is_plain(*xs: Any) -> bool:
     """
     for x in xs:
         if not isinstance(x, DECIDABLE):
-            return next((other.is_plain() for other in xs if type(other) in FOREIGN), False)
+            return next((other.is_plain() for other in xs if type(other) in STAND_INS), False)
     return True
 
 

@@ -7,7 +7,7 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
-from tensorgrad.operands import FOREIGN, has_foreign, plain_array
+from tensorgrad.operands import STAND_INS, has_foreign, plain_array
 from tensorgrad.ops.common import as_array, as_operand, is_plain, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
@@ -27,8 +27,8 @@ def quotient(g, d):
     """Return g / d, but 0 where both are 0: a zero gradient times an infinite slope is 0, as behind a `where`."""
     if has_foreign(g, d):  # whose libraries raise no such errors
         return g / _divisor(g, d)
-    if type(g) in FOREIGN or type(d) in FOREIGN:
-        if any(type(x) not in FOREIGN and np.all(x) for x in (g, d)):
+    if type(g) in STAND_INS or type(d) in STAND_INS:
+        if any(type(x) not in STAND_INS and np.all(x) for x in (g, d)):
             return g / d
         if not is_plain(g, d):
             return g / np.where((g == 0) & (d == 0), 1, d)
@@ -42,7 +42,7 @@ plain_ratio = safe_ratio.compute  # type: ignore[attr-defined]
 
 def safe_divide(g, d):
     """Return the quotient, of arrays without the time that a primitive takes."""
-    if type(g) in FOREIGN or type(d) in FOREIGN or not is_plain(g, d):
+    if type(g) in STAND_INS or type(d) in STAND_INS or not is_plain(g, d):
         return quotient(g, d)
     return g / d if getattr(d, "ndim", 0) == 0 and d else plain_ratio(g, d)
 

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
-from tensorgrad.operands import has_foreign
-from tensorgrad.ops.common import create, is_plain
+from tensorgrad.ops.common import create
 from tensorgrad.ops.recurrence import (
     Sums,
     check_run,
     halved,
     in_one_real_dtype,
+    is_recorded,
     kept,
     logistic,
     run,
@@ -110,7 +110,7 @@ def lstm(x: Array, h: Any, c: Any, W: Any, R: Any, b: Any, mask: Any) -> Array:
 
 def _lstm(g, S, x, h, c, W, R, b, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
-    if not (is_plain(g) or has_foreign(g)):
+    if is_recorded(g):
         return lstm_recorded(g, S, x, h, W, R, mask)
     D, H, T = x.shape[2], h.shape[1], x.shape[1]
     M = swapped(stacked(W, R, b), H)

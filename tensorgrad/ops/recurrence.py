@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.ops.common import create
+from tensorgrad.operands import has_foreign
+from tensorgrad.ops.common import create, is_plain
 
 
 def in_one_real_dtype(x, *arrays):
@@ -127,6 +128,11 @@ def logistic(a):
 def kept(mask, t, new, old):
     """Return the new rows, and the old ones of samples that the mask leaves out. Shapes: (N, ...) -> (N, ...)."""
     return new if mask is None else np.where(mask[:, t : t + 1], new, old)
+
+
+def is_recorded(g):
+    """Return True for a gradient that is to be recorded: then rules are formulas, step by step."""
+    return not (is_plain(g) or has_foreign(g))
 
 
 def zero_like(rows):

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.joint import rule_all
-from tensorgrad.operands import has_foreign
-from tensorgrad.ops.common import create, is_plain
+from tensorgrad.ops.common import create
 from tensorgrad.ops.recurrence import (
     Sums,
     check_run,
     halved,
     hidden_states,
     in_one_real_dtype,
+    is_recorded,
     kept,
     logistic,
     run,
@@ -73,7 +73,7 @@ def rnn(x: Array, h: Any, W: Any, R: Any, b: Any, mask: Any) -> Array:
 
 def _rnn(g, S, x, h, W, R, b, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
-    if not (is_plain(g) or has_foreign(g)):
+    if is_recorded(g):
         return rnn_recorded(g, S, x, W, R, mask)
     D, M = x.shape[2], stacked(W, R, b)
     d = create(np.zeros, g, h.T.shape, g.dtype)
@@ -183,7 +183,7 @@ def gru(x: Array, h: Any, W: Any, R: Any, b: Any, c: Any, mask: Any) -> Array:
 
 def _gru(g, S, x, h, W, R, b, c, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
-    if not (is_plain(g) or has_foreign(g)):
+    if is_recorded(g):
         return gru_recorded(g, S, x, h, W, R, mask)
     D, H, M = x.shape[2], h.shape[1], gru_matrix(W, R, b, c)
     d = create(np.zeros, g, h.T.shape, g.dtype)

@@ -72,10 +72,14 @@ def _extreme(g, out, x, axis=None, keepdims=False, initial=None, where=True):
     return per(restore(g, x, axis, keepdims), ways) * chosen
 
 
+def among(where):
+    """Return the keyword of a reduction over a part of an array; none for all, because Dask does not know it."""
+    return {} if where is True else {"where": where}
+
+
 def _deviation(x, axis, where):
     """Return the conjugate of x - mean, and 0 where `where` is False."""
-    among = {} if where is True else {"where": where}
-    deviation = masked(x - np.mean(x, axis=axis, keepdims=True, **among), where)
+    deviation = masked(x - np.mean(x, axis=axis, keepdims=True, **among(where)), where)
     return np.conjugate(deviation) if x.dtype.kind == "c" else deviation
 
 
@@ -158,17 +162,13 @@ def nan_min(x, axis=None, keepdims=False, initial=np._NoValue, where=True):
 @primitive
 def var(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """Return the variance around the mean."""
-    if where is True:  # which Dask does not know
-        return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims)
-    return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
+    return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, **among(where))
 
 
 @primitive
 def std(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
     """Return the standard deviation around the mean."""
-    if where is True:
-        return np.std(a, axis, dtype, ddof=ddof, keepdims=keepdims)
-    return np.std(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
+    return np.std(a, axis, dtype, ddof=ddof, keepdims=keepdims, **among(where))
 
 
 @primitive
@@ -225,9 +225,7 @@ def _around(primitive, root):
         asked = {"axis": axis, "dtype": dtype, "keepdims": keepdims is True or keepdims == 1}
         asked = {key: x for key, x in asked.items() if x is not None and x is not False}
         if mean is missing:
-            asked |= ({} if ddof == 0 else {"ddof": ddof}) | (
-                {} if where is True else {"where": where}
-            )
+            asked |= ({} if ddof == 0 else {"ddof": ddof}) | among(where)
             return primitive(a, **asked)
         a = as_array(a)
         deviation = a - mean

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.record import ARRAYS, NUMBERS
-from tensorgrad.operands import FOREIGN
+from tensorgrad.operands import STAND_INS
 from tensorgrad.program.steps import Var
 from tensorgrad.rules import STATIC
 
@@ -286,5 +286,5 @@ for _name in ("T", "mT", "real", "imag"):
     _attribute(_name)
 for _name in CONVERSIONS.split():
     _refusal(_name)
-for _kinds in (ARRAYS, NUMBERS, FOREIGN):
+for _kinds in (ARRAYS, NUMBERS, STAND_INS):
     _kinds.add(TracedArray)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.operands import FOREIGN
+from tensorgrad.operands import STAND_INS
 from tensorgrad.program import text
 from tensorgrad.program.branches import Branch, Branches, flat
 from tensorgrad.program.constants import Constants, Defined
@@ -158,7 +158,7 @@ class Functions:
         """Return the name under which a function's text finds a global value."""
         if value is np:
             return "np"
-        if value is FOREIGN:
+        if value is STAND_INS:
             return "()"  # a program has NumPy's arrays only
         if inspect.ismodule(value):
             if value.__name__ in sys.stdlib_module_names:

@@ -74,7 +74,7 @@ class Interop(TensorBase):
 
     def _numbers(self) -> str:
         """Return the numbers as text, or what another library says of its array."""
-        if is_foreign(type(self._value)):
+        if not isinstance(self._value, (np.ndarray, np.generic)):
             return repr(self._value)
         array = np.asarray(self._value)
         return np.array2string(array, separator=", ", prefix="Tensor(", threshold=100)

@@ -17,7 +17,7 @@ from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import BLANK, CREATING, apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import is_hidden_or_number, objects_as_numbers, own_array, refuse_integers
+from tensorgrad.operands import is_foreign, objects_as_numbers, own_array, refuse_integers
 from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
@@ -66,7 +66,7 @@ class Tensor(Attributes, Signatures, Words):
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy. Writing to it is not recorded."""
-        if is_hidden_or_number(self._value):
+        if type(self._value) is not np.ndarray and not is_foreign(type(self._value)):
             self._value = np.asarray(self._value)
         return self._value
 

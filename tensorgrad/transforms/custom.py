@@ -14,7 +14,7 @@ from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.joint import SharedRules
-from tensorgrad.operands import FOREIGN, plain_array, refuse_shape
+from tensorgrad.operands import STAND_INS, plain_array, refuse_shape
 from tensorgrad.rules import EachOp, Function, Plan
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.trees import (
@@ -225,7 +225,7 @@ def alike(recorded_here: list[Tensor], a: Tensor, b: Any) -> bool:
     The tolerance is that of the least precise tensor, relative to the largest number.
     """
     b = unwrap(b)
-    if type(b) in FOREIGN:  # whose values do not decide
+    if type(b) in STAND_INS:  # whose values do not decide
         return a.shape == b.shape
     near = float(max((np.finfo(t.dtype).eps for t in recorded_here), default=0.0)) ** 0.5
     size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
