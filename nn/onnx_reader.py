@@ -49,7 +49,7 @@ def from_onnx(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> Onnx
 
 
 class UnreadableError(ValueError):
-    """What of a file cannot be read, and why."""
+    """The part of a file that cannot be read, and the reason."""
 
 
 def imported_onnx() -> ModuleType:

@@ -1,4 +1,4 @@
-"""What other libraries ask for when they are imported: the backend of einops."""
+"""Registrations with other libraries, made when they are imported: the backend of einops."""
 
 import importlib.util
 import sys

@@ -9,7 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import NUMBER, register
 from nn.losses.base import Loss, match_targets, of_samples, weighted_mean
-from nn.losses.rows import as_rows, check_classes, check_matrix, check_rows, check_rows_of
+from nn.losses.rows import as_rows, check_classes, check_rows, check_rows_of
 
 CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
@@ -198,7 +198,7 @@ class KLDivergence(Loss):
         Shapes: y_pred and y (N, C) -> (N, C).
         Raises: ValueError if the shapes differ or a row of targets holds no probabilities.
         """
-        check_matrix(y_pred, self)
+        check_rows_of(y_pred, self, one_per_sample=True)
         return check_rows(match_targets(y_pred, y), y_pred)
 
     def forward(

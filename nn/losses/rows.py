@@ -13,20 +13,12 @@ def as_rows(y_pred: tg.Tensor) -> tg.Tensor:
     return y_pred if y_pred.ndim == 2 else np.reshape(y_pred, (-1, y_pred.shape[-1]))
 
 
-def check_rows_of(y_pred: tg.Tensor, loss: Loss) -> None:
-    """Raise ValueError if the predictions are not rows over the classes."""
-    if y_pred.ndim < 2:
-        raise ValueError(
-            f"{loss!r} takes predictions of shape (N, C), but got shape {y_pred.shape}"
-        )
+def check_rows_of(y_pred: tg.Tensor, loss: Loss, *, one_per_sample: bool = False) -> None:
+    """Check that predictions are rows over the classes, one for each sample if that is asked.
 
-
-def check_matrix(y_pred: tg.Tensor, loss: Loss) -> None:
-    """Check that there is one row of predictions per sample.
-
-    Raises: ValueError if there is not.
+    Raises: ValueError if they are not.
     """
-    if y_pred.ndim != 2:
+    if y_pred.ndim < 2 or (one_per_sample and y_pred.ndim > 2):
         raise ValueError(
             f"{loss!r} takes predictions of shape (N, C), but got shape {y_pred.shape}"
         )

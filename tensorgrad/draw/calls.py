@@ -1,4 +1,4 @@
-"""What a formula says of one call: its shapes and keywords, and the sums that undo broadcasting."""
+"""Calls as formulas: their shapes and keywords, and the sums that undo broadcasting."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What happens to the leaves of a traced run outside operations: new values, and writes to `.grad`.
+"""Events of the leaves of a traced run outside operations: new values, and writes to `.grad`.
 
 The engine has no event for an optimizer's step or for `zero_grad`. So the leaves are looked at
 before the next operation and the next backward pass, and at the end.

@@ -14,7 +14,7 @@ LOG_2_PI = math.log(2 * math.pi)
 
 
 class Formulas(NamedTuple):
-    """What gives a distribution its gradients; its values are SciPy's own."""
+    """The formulas that give a distribution its gradients; its values are SciPy's own."""
 
     log_density: Function  # or the logarithm of the probability of k
     distribution: Function  # the cumulative distribution function

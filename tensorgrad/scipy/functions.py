@@ -1,4 +1,4 @@
-"""What `scipy.special` does not dispatch, for tensors, and the functions without a gradient."""
+"""Functions of tensors that `scipy.special` does not dispatch, and those without a gradient."""
 
 from collections.abc import Callable
 

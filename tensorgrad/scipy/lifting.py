@@ -1,4 +1,4 @@
-"""How a function of SciPy's that takes arrays only comes to take tensors."""
+"""Lifting: functions of SciPy that take arrays only are made to take tensors."""
 
 import functools
 import inspect

@@ -34,11 +34,6 @@ SMALL = 16
 
 
 @pytest.fixture(scope="module")
-def browser():
-    yield from fixtures.browser()
-
-
-@pytest.fixture(scope="module")
 def open_page(browser, tmp_path_factory):
     yield from fixtures.opener(browser, tmp_path_factory.mktemp("equations"))
 

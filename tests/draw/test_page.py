@@ -19,16 +19,6 @@ SHELL = 140_000  # bytes of a page without its document
 
 
 @pytest.fixture(scope="module")
-def browser():
-    yield from fixtures.browser()
-
-
-@pytest.fixture
-def open_page(browser, tmp_path):
-    yield from fixtures.opener(browser, tmp_path)
-
-
-@pytest.fixture(scope="module")
 def scalars():
     return fixtures.scalars()
 

@@ -13,16 +13,6 @@ from tests.draw import page_gallery as gallery
 
 
 @pytest.fixture(scope="module")
-def browser():
-    yield from fixtures.browser()
-
-
-@pytest.fixture
-def open_page(browser, tmp_path):
-    yield from fixtures.opener(browser, tmp_path)
-
-
-@pytest.fixture(scope="module")
 def network():
     return fixtures.network()[1]
 

@@ -1,4 +1,4 @@
-"""What the main job writes to predict with: a file that reads pictures in NumPy alone."""
+"""The files that the main job writes to predict with: they read pictures in NumPy alone."""
 
 import sys
 

@@ -480,18 +480,24 @@ def test_modes_are_restored():
     assert [m.training for m in model.module.modules()] == [i == 2 for i in range(6)]
 
 
-@pytest.mark.parametrize("chosen", [None, "2"])
-def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypatch):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+def choose_threads(chosen, monkeypatch):
+    """Set the number of threads as a user may, or, with None, leave the choice to the library."""
     for name in threads.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     if chosen:
         monkeypatch.setenv("OMP_NUM_THREADS", chosen)
 
-    def blas() -> list[int]:
-        info = threadpoolctl.threadpool_info()
-        return [pool["num_threads"] for pool in info if pool["user_api"] == "blas"]
 
+def blas() -> list[int]:
+    """Return the number of threads of each BLAS library."""
+    info = pytest.importorskip("threadpoolctl").threadpool_info()
+    return [pool["num_threads"] for pool in info if pool["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("chosen", [None, "2"])
+def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    choose_threads(chosen, monkeypatch)
     model = classifier(*layers(), Watching(blas), nn.Softmax())
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
         before = blas()
@@ -503,14 +509,7 @@ def test_small_products_run_on_one_thread_unless_somebody_chose(chosen, monkeypa
 @pytest.mark.parametrize("chosen", [None, "1"])
 def test_train_takes_the_number_of_blas_threads_and_restores_it(chosen, monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    for name in threads.THREAD_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    if chosen:
-        monkeypatch.setenv("OMP_NUM_THREADS", chosen)
-
-    def blas() -> list[int]:
-        info = threadpoolctl.threadpool_info()
-        return [pool["num_threads"] for pool in info if pool["user_api"] == "blas"]
+    choose_threads(chosen, monkeypatch)
 
     class Validating(nn.Callback):
         def on_step_end(self, run):
