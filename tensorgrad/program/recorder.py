@@ -138,8 +138,9 @@ class Recorder(StepRecorder, Observer):
                 self.fixed[id(x)].variable.fixed = x
             return self.fixed[id(x)]
 
-        plain = isinstance(tree, (Node, ShapeDtype, TensorBase))
-        return tree if plain else substituted_in(tree, of)
+        if not self.arrays or isinstance(tree, (Node, ShapeDtype, TensorBase)):
+            return tree
+        return substituted_in(tree, of)
 
     def variable_of(self, x: TracedArray) -> Var:
         """Return the variable of a value that leaves the function."""
