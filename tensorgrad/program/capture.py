@@ -1,7 +1,6 @@
 """Capture: a function is run twice on stand-ins, and what both runs did alike becomes its steps."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,17 +37,20 @@ class Captured:
 
         Raises: Untraceable.
         """
-        with self.put_back():
-            for _ in range(5):
-                trace, seen = self.once(self.leaves)
-                if self.with_sizes(trace, seen):
-                    return trace
-                again, others = self.once(self.leaves)
-                both = {key: t for key, t in others.items() if key in seen}
-                if not both:  # no tensor that is not made inside
-                    merge(trace, again, [])
-                    return trace
-                self.tensors |= both
+        return self.put_back(self.until_two_agree)
+
+    def until_two_agree(self) -> Tracing:
+        """Trace until two runs agree."""
+        for _ in range(5):
+            trace, seen = self.once(self.leaves)
+            if self.with_sizes(trace, seen):
+                return trace
+            again, others = self.once(self.leaves)
+            both = {key: t for key, t in others.items() if key in seen}
+            if not both:  # no tensor that is not made inside
+                merge(trace, again, [])
+                return trace
+            self.tensors |= both
         raise Untraceable("each run of the function uses other tensors from outside")
 
     def with_sizes(self, trace: Tracing, seen: dict[int, Any]) -> bool:
@@ -89,9 +91,8 @@ class Captured:
             found = Outside(self.f).guards
         return [guard for guard in found if guard.matters()]
 
-    @contextlib.contextmanager
-    def put_back(self) -> Iterator[None]:
-        """Put back what the runs change: generators, numbers, arrays."""
+    def put_back(self, runs: Callable[[], Any]) -> Any:
+        """Call a function, then put back what its runs change: generators, numbers, arrays."""
         generators = [(g, generator_state(g)) for g in self.generators]
         nodes = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
         grads = [(node, node.extras and node.extras.grad) for node in nodes]
@@ -100,7 +101,7 @@ class Captured:
         legacy = np.random.get_state()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
         try:
-            yield
+            result = runs()
         finally:
             np.random.set_state(legacy)
             for generator, state in generators:
@@ -124,6 +125,7 @@ class Captured:
                     f"the function writes into an ndarray of shape {array.shape} from outside; "
                     "make it a tensor, or pass it as an argument and return the new one"
                 )
+        return result
 
     def once(self, leaves: list[Any]) -> tuple[Tracing, dict[int, Any]]:
         """Run the function on stand-ins; also return the tensors that are not known."""
@@ -145,12 +147,15 @@ class Captured:
         try:
             for b, _, x in buffers:
                 b.write(x)
-            with watching([t for t, _ in sources]):
-                traced = STATE.get().inside(observer=recorder)
+            traced = STATE.get().inside(observer=recorder)
+
+            def run() -> Any:
                 result = traced.run(self.call, (inputs,))
                 known = {id(x) for x in self.outside.arrays}
-                results = traced.run(results_of, (result, recorder, known))
-                after = [(b, b.read()) for b in self.buffers]
+                return traced.run(results_of, (result, recorder, known))
+
+            results = watching([t for t, _ in sources], run)
+            after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
                 for t, _, old in grads
@@ -198,14 +203,13 @@ class Captured:
         return values + [(t.grad, GradSource(t)) for t in leaves if t.grad is not None]
 
 
-@contextlib.contextmanager
-def watching(tensors: list[Any]) -> Iterator[None]:
-    """Read the values of these tensors as stand-ins."""
+def watching(tensors: list[Any], function: Callable[[], Any]) -> Any:
+    """Call a function that reads the values of these tensors as stand-ins."""
     kinds = [(t, type(t)) for t in tensors]
     try:
         for t, kind in kinds:
             t.__class__ = watched(kind)  # type: ignore[arg-type]
-        yield
+        return function()
     finally:
         for t, kind in kinds:
             t.__class__ = kind

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
@@ -200,6 +201,7 @@ class StepRecorder:
         self.steps.append(step)
         return answer
 
+    @in_own_context
     def branched(self, name: str, function: Function, args: Any, kwargs: Any) -> Any:
         """Call a function that decides by values; write down all ways through it as one step.
 

@@ -1,6 +1,8 @@
 """Runner: a program together with how it is called."""
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, wrap
@@ -99,13 +101,17 @@ class Runner:
 
     def is_right(self, captured: Captured, arrays: list[Any]) -> bool:
         """Return True if the program gives the bits of the function itself."""
-        found = []
-        for run in (self.run_eagerly, lambda arrays: self(*self.build(arrays))):
-            with captured.put_back():
-                result = run(arrays)
-                leaves = [leaf.grad for leaf, _ in self.had_gradients]
-                found.append((result, leaves, [source.read() for source in self.written]))
-        return same_bits(*found)
+
+        def found(run: Callable[[list[Any]], Any]) -> tuple[Any, list[Any], list[Any]]:
+            result = run(arrays)
+            leaves = [leaf.grad for leaf, _ in self.had_gradients]
+            return result, leaves, [source.read() for source in self.written]
+
+        def by_program(arrays: list[Any]) -> Any:
+            return self(*self.build(arrays))
+
+        both = (self.run_eagerly, by_program)
+        return same_bits(*(captured.put_back(partial(found, run)) for run in both))
 
     def serves(self, captured: Captured, choice: Choice) -> bool:
         """Return True if the program is right also for lengths at which it was not traced."""
