@@ -35,7 +35,7 @@ FILES = {
         "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],
     "tensorgrad/scipy": [
-        "families", "integrals", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
+        "families", "integrals", "zeta", "student", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
         "linalg", "densities", "stats", "values", "sparse_linalg", "sparse",
         "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
     ],
