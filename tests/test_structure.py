@@ -50,7 +50,7 @@ FILES = {
     "nn/data": ["sequences", "batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
-        "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
+        "steps", "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",
         "saving", "checkpoint", "advice", "assembly", "model", "generation", "__init__",
     ],
 }  # fmt: skip
