@@ -134,6 +134,7 @@ class Captured:
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
         recorder.outside = {id(t): source for t, source in sources}
+        recorder.arrays = {id(x) for x in self.outside.arrays} - self.outside.compared
         outside = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in outside if t.is_leaf]
         hooked = [node.extras for _, node, _ in grads if node.extras and node.extras.hooks]
@@ -150,7 +151,8 @@ class Captured:
 
             def run() -> Any:
                 result = traced.run(self.call, (inputs,))
-                return traced.run(results_of, (result, {id(x) for x in self.outside.arrays}))
+                known = {id(x) for x in self.outside.arrays}
+                return traced.run(results_of, (result, recorder, known))
 
             results = watching([t for t, _ in sources], run)
             after = [(b, b.read()) for b in self.buffers]
@@ -179,13 +181,13 @@ class Captured:
             [*externals, *((b, x.variable) for b, _, x in buffers)],
             recorder.steps,
             results,
-            [(t, None if x is None else x.variable) for t, x in gradients],
+            [(t, None if x is None else recorder.variable_of(x)) for t, x in gradients],
             [
                 (t, old is not None)
                 for t, _, old in grads
                 if any(t is leaf for leaf, _ in gradients)
             ],
-            [*writes, *((b, x.variable) for b, x in after if id(x) not in kept)],
+            [*writes, *((b, recorder.variable_of(x)) for b, x in after if id(x) not in kept)],
         )
         recorder.forget()
         return trace, recorder.tensors
@@ -213,7 +215,7 @@ def watching(tensors: list[Any], function: Callable[[], Any]) -> Any:
             t.__class__ = kind
 
 
-def results_of(result: Any, outside: set[int]) -> Any:
+def results_of(result: Any, recorder: Recorder, outside: set[int]) -> Any:
     """Return the tree of what a function returned; `outside` are arrays that it only hands on."""
 
     def leaf(x: Any) -> Result:
@@ -225,7 +227,7 @@ def results_of(result: Any, outside: set[int]) -> Any:
                 return Result(kind, value.variable)
             return Result("same", x)
         if type(x) is TracedArray:
-            return Result("array", x.variable)
+            return Result("array", recorder.variable_of(x))
         if isinstance(x, (np.ndarray, *PLAIN_VALUES)):
             fresh = isinstance(x, np.ndarray) and id(x) not in outside
             return Result("constant" if fresh else "same", x)

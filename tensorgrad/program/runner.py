@@ -10,9 +10,9 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.expressions import NoArgument
+from tensorgrad.program.guards import Guard
 from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.onnx_calls import Example
-from tensorgrad.program.outside import Guard
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
@@ -150,6 +150,11 @@ class Runner:
             if t.node is not node or (node and node.extras and node.extras.hooks):
                 return False
         return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
+
+    def first_changed(self) -> Guard | None:
+        """Return a guard of what has changed outside, or None."""
+        guards = (*self.guards, *(guard for *_, guard in self.looked_up))
+        return next((guard for guard in guards if not guard.holds()), None)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.call(self.function, args, kwargs)

@@ -12,10 +12,15 @@ from tensorgrad.contexts import in_own_context
 from tensorgrad.rules import primitive, rule
 from tensorgrad.scipy.families import floats, log_derivatives, polygamma_of
 
-STEP = 1 / 16
-_u = np.arange(-5, 11, STEP)
-NODES = np.exp(_u - np.exp(-_u))  # of the integral from 0 to infinity of what decays as exp(-s)
-WEIGHTS = STEP * NODES * (1 + np.exp(-_u))
+
+def nodes_and_weights(step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return those of the integral from 0 to infinity of what decays as exp(-s)."""
+    u = np.arange(-5, 11, step)
+    nodes = np.exp(u - np.exp(-u))
+    return nodes, step * nodes * (1 + np.exp(-u))
+
+
+NODES, WEIGHTS = nodes_and_weights(1 / 16)
 CARLSON_STEP = 0.375  # a binary fraction, so that the nodes are equidistant to the last bit
 CARLSON = np.exp(np.arange(-90, 90, CARLSON_STEP))
 
