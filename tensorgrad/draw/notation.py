@@ -1,4 +1,4 @@
-"""The formulas that depend on the shapes and keywords of a call: products, indices, other shapes."""
+"""The formulas that depend on the shapes and keywords of a call: products, indices, shapes."""
 
 import itertools
 from collections.abc import Callable, Sequence

@@ -17,6 +17,7 @@ const KEYS = [
   ["h", "colour by kind, time, bytes"],
   ["o v", "outline; panel"],
   ["t", "dark or light"],
+  ["u r", "in the sandbox: undo, reset"],
   ["Esc", "clear selection and search"],
 ];
 
@@ -41,7 +42,7 @@ function handleKey(event) {
     else if (event.key === "Escape") $("canvas").focus();
     return;
   }
-  if (target.matches("select, input[type=file]")) return;
+  if (target.matches("select, input[type=file], input[type=text], #sandbox input, summary")) return;
   if (target.id === "panel" && /^(Arrow|Page|Home|End| )/.test(event.key)) return; // it scrolls
   if (target.matches("button, summary") && (event.key === "Enter" || event.key === " ")) return;
   if (target.closest("#outline") && outlineKey(event)) {
@@ -90,6 +91,8 @@ function act(key, shift) {
     o: toggleOutline,
     v: togglePanel,
     t: toggleTheme,
+    u: () => app.graph.doc.sandbox?.rows && undo(),
+    r: () => app.graph.doc.sandbox?.rows && undo(true),
     Escape: () => set({ node: null, trace: null, query: "" }),
   }[key];
   if (!action) return false;

@@ -80,6 +80,7 @@ function start() {
   } catch (error) {
     return showError(`This graph cannot be shown: ${error.message}`);
   }
+  if (app.graph.doc.sandbox?.rows) startSandbox(app.graph);
   document.title = app.graph.doc.title;
   $("title").textContent = app.graph.doc.title;
   addTools();

@@ -26,6 +26,13 @@ function healthPanel() {
   return h("p", { class: "kind" }, text);
 }
 
+// Where the graph cannot be computed again, say why.
+function sandboxNote() {
+  const { sandbox: own } = app.graph.doc;
+  const reason = own?.rows ? sandbox.reason : own?.reason;
+  return reason ? section("Sandbox", h("p", { class: "kind" }, `Numbers cannot be changed here: ${reason}.`)) : null;
+}
+
 function overview() {
   const { graph } = app;
   const count = (kind) => graph.nodes.reduce((n, node) => n + (node.kind === kind), 0);
@@ -45,6 +52,7 @@ function overview() {
       : h("p", { class: "note" }, "Drawn without a trace: there are no events, times or source lines."),
     ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
     section("Health", healthPanel()),
+    sandboxNote(),
     diffPanel(),
     section("Keys", keyTable()),
   ];
