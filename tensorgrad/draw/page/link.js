@@ -64,5 +64,5 @@ function followLink() {
   if (changes.node) {
     const item = selectedItem();
     if (item) reveal(item);
-  }
+  } else if ("step" in changes) stepTo(app.state.step);
 }

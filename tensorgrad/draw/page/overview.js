@@ -20,9 +20,10 @@ function troubleList(list) {
 }
 
 function healthPanel() {
-  if (app.health.list.length) return troubleList(app.health.list);
+  const list = troublesNow();
+  if (list.length) return troubleList(list);
   const known = app.graph.nodes.some((node) => node.value || node.grad);
-  const text = known ? "✓ no problems found" : "values and gradients were not recorded";
+  const text = known ? `✓ no problems found${app.state.step < app.graph.events.length ? " so far" : ""}` : "values and gradients were not recorded";
   return h("p", { class: "kind" }, text);
 }
 

@@ -14,6 +14,7 @@ const app = {
     theme: null,
   },
   looks: [],
+  led: new Set(), // the modules that stepping has opened
   highlight: null,
   hits: [],
 
@@ -76,7 +77,7 @@ function set(changes, { keep = null } = {}) {
   }
   if ("query" in changes) findHits();
   if ("theme" in changes) applyTheme();
-  if ("colour" in changes) app.heat.choose(state.colour);
+  if ("colour" in changes || (state.colour !== "kind" && state.step !== before.step)) app.heat.choose(state.colour);
   app.highlight = highlighted();
   lookAt(app);
   const one = state.step - before.step === 1;
