@@ -5,9 +5,12 @@ import pytest
 
 import nn
 import tensorgrad as tg
+from examples.first_graph import expression, main
 from tests.draw import page_fixtures as fixtures
 from tests.draw import page_gallery as gallery
 from tests.draw.sandbox_graphs import EXAMPLES, together
+
+SHELL = 160_000  # bytes of a page of few nodes with a sandbox
 
 
 def by_name(document):
@@ -42,7 +45,7 @@ def assert_close(found, expected, what):
 
 def assert_is_the_run(state, document, tensors, loss):
     """Compare every value, contribution and gradient in the page with those of a new trace."""
-    assert state["loss"] == pytest.approx(loss, rel=1e-6, abs=1e-9)
+    assert state["loss"] == pytest.approx(loss, rel=1e-6, abs=1e-9, nan_ok=True)
     stats = document["stats"]
     for node in document["nodes"]:
         if "numbers" in stats[node["value"]]:
@@ -129,6 +132,119 @@ def test_undo_and_reset_return_to_the_recorded_numbers(open_page):
     opened("tg.sandbox.undo(true)")
     assert opened("app.graph.nodes.map(node => [node.value, node.grad])") == before
     assert opened("tg.sandbox.state().losses.length") == 1
+
+
+# By hand
+
+
+@pytest.fixture(scope="module")
+def first_graph(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first_graph")
+    main(str(folder))
+    return folder / "graph.html"
+
+
+def gradients_at(a, b):
+    with np.errstate(all="ignore"):
+        return [float(x) for x in tg.grad(expression, argnums=(0, 1))(a, b)]
+
+
+def test_the_page_of_the_example_is_a_sandbox(browser, first_graph):
+    opened = fixtures.Opened(browser, first_graph)
+    page = opened.page
+    field = page.get_by_label("a", exact=True)
+    field.fill("−3.5")
+    assert page.locator("#sandbox-loss").inner_text() == f"g = {expression(-3.5, 2.0):.4g}"
+    np.testing.assert_allclose(
+        [opened.node(i)["gradient"]["mean"] for i in ("n0", "n1")], gradients_at(-3.5, 2.0), 1e-6
+    )
+    page.keyboard.press("ArrowUp")
+    np.testing.assert_allclose(opened.node("n0")["value"]["mean"], -3.4)
+    field.fill("x")
+    assert field.get_attribute("aria-invalid") == "true"
+    page.get_by_label("Drag b").focus()
+    page.keyboard.press("ArrowRight")
+    assert opened.node("n1")["value"]["mean"] > 2
+    assert len(opened("tg.sandbox.state().losses")) == 3  # one state for each visit of a field
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_label("Learning rate").fill("1e-4")
+    page.get_by_role("button", name="Step", exact=True).click()
+    a, b = (x - 1e-4 * g for x, g in zip((-4.0, 2.0), gradients_at(-4.0, 2.0), strict=True))
+    np.testing.assert_allclose(
+        [opened.node(i)["value"]["mean"] for i in ("n0", "n1")], [a, b], 1e-8
+    )
+    assert page.get_by_role("img", name="Loss after each of 1 change").is_visible()
+    page.locator("#canvas").focus()
+    page.keyboard.press("u")
+    assert opened.node("n0")["value"]["mean"] == -4
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def test_the_sandbox_fits_a_phone_and_is_accessible(browser, first_graph):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    opened = fixtures.Opened(browser, first_graph, has_touch=True, is_mobile=True)
+    opened.page.set_viewport_size({"width": 390, "height": 780})
+    opened.page.locator("#sandbox summary").tap()  # it was open, in a wide window
+    opened.page.locator("#sandbox summary").tap()
+    opened.page.get_by_role("button", name="Step", exact=True).tap()
+    opened.page.locator("#predict").tap()
+    opened.page.locator("#forward").tap()
+    assert opened("document.documentElement.scrollWidth <= innerWidth")
+    results = axe.Axe().run(opened.page)
+    assert [violation["id"] for violation in results.response["violations"]] == []
+    opened.context.close()
+
+
+def test_the_page_with_a_sandbox_is_small(first_graph):
+    assert first_graph.stat().st_size <= SHELL
+
+
+def test_numbers_that_are_not_finite(open_page):
+    document, *_ = EXAMPLES["powers"].trace()
+    opened = open_page(document)
+    x = by_name(document)["x"]
+    for value in (0.0, -1.0, np.inf, np.nan):
+        opened("([id, x]) => tg.sandbox.put(id, 1, x)", [x, value])
+        example = EXAMPLES["powers"]
+        assert_is_the_run(
+            opened("tg.sandbox.state()"), *example.trace(changed_by(example, [("x", 1, value)]))
+        )
+    assert opened.complaints == []
+
+
+def test_a_class_is_a_whole_number_that_exists(open_page):
+    document, *_ = EXAMPLES["classes"].trace()
+    opened = open_page(document)
+    y = by_name(document)["y"]
+    opened("id => tg.select(id)", y)
+    field = opened.page.get_by_label("y[1]", exact=True)
+    for text, words in (
+        ("1.5", "y takes whole numbers"),
+        ("7", "class 7 is not one of the 3 classes"),
+    ):
+        field.fill(text)
+        assert words in opened.page.locator("#sandbox-error").inner_text()
+    field.fill("0")
+    assert opened.page.locator("#sandbox-error").inner_text() == ""
+    example = EXAMPLES["classes"]
+    assert_is_the_run(
+        opened("tg.sandbox.state()"), *example.trace(changed_by(example, [("y", 1, 0)]))
+    )
+
+
+def test_a_recorded_update_goes_with_the_first_change(open_page):
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    with tg.trace() as t:
+        np.sum(w * w).backward()
+        w.data -= 0.1 * w.grad.data
+    opened = open_page(t.draw().document)
+    assert opened.node("n0")["value"]["numbers"] == [0.8, 1.6]
+    opened("tg.sandbox.put('n0', 0, 3)")
+    assert opened.node("n0")["value"]["numbers"] == [3, 2]
+    assert opened.page.locator("#event").inner_text() == "Update: w gets new values"
+    opened("tg.sandbox.undo()")
+    assert opened.node("n0")["value"]["numbers"] == [0.8, 1.6]
 
 
 # What it refuses, and why

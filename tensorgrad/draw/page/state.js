@@ -83,6 +83,7 @@ function set(changes, { keep = null } = {}) {
   const one = state.step - before.step === 1;
   if (one && app.nowEdge >= 0 && !stillness()) view.pulse = performance.now();
   refreshPanel();
+  if (app.graph.doc.sandbox?.rows) refreshSandbox();
   refreshSide();
   refreshStepper();
   refreshOutline("open" in changes);

@@ -60,7 +60,6 @@ function showState() {
   if (!first) for (const event of graph.events) if (event.type === "update") event.value = null;
   app.health = findTrouble(graph);
   set({});
-  refreshSandbox();
 }
 
 // Change one number of an input; changes of the same number in one go are one state.
@@ -143,8 +142,6 @@ function buildSandbox() {
   const learned = app.graph.nodes.some((_, i) => isLearned(i));
   $("sandbox").replaceChildren(
     h("summary", {}, h("b", {}, "Sandbox"), h("span", { id: "sandbox-loss" })),
-    h("div", { id: "fields" }),
-    h("p", { id: "sandbox-error", role: "alert", class: "bad" }),
     h("div", { class: "row" },
       learned && h("label", {}, "Rate ", rate),
       learned && h("button", { id: "descend", title: "Take a step against the gradient", onclick: step(1) }, "Step"),
@@ -153,6 +150,8 @@ function buildSandbox() {
       h("button", { id: "reset", title: "Back to the recorded numbers (r)", onclick: () => undo(true) }, "Reset"),
     ),
     h("figure", { id: "curve" }),
+    h("div", { id: "fields" }),
+    h("p", { id: "sandbox-error", role: "alert", class: "bad" }),
     ...sandbox.notes.map((note) => h("p", { class: "kind" }, note)),
   );
   $("sandbox").hidden = false;
@@ -186,7 +185,7 @@ function refreshSandbox() {
   $("curve").replaceChildren(...lossCurve());
 }
 
-const fieldText = (x, type) => (type === "range" ? String(x) : Number.isFinite(x) ? String(Number(x.toPrecision(6))).replace("-", "−") : short(String(x).replace("Infinity", "inf").toLowerCase()));
+const fieldText = (x, type) => (type === "range" ? String(x) : short(Number.isFinite(x) ? x : String(x).replace("Infinity", "inf").toLowerCase()));
 
 function lossName() {
   const seeds = app.graph.events.filter((event) => event.type === "seed");
@@ -247,6 +246,8 @@ function numberField(i, at, name, slider) {
   field.addEventListener("focus", () => {
     go = performance.now();
     aim(slider, i, Number(field.dataset.at), name);
+    const x = currentState().inputs[i].data[field.dataset.at];
+    if (Number.isFinite(x)) field.value = String(Number(x.toPrecision(12))).replace("-", "−"); // with all digits
   });
   field.addEventListener("input", () => {
     const x = typedNumber(field.value);
@@ -260,7 +261,7 @@ function numberField(i, at, name, slider) {
     const x = currentState().inputs[i].data[field.dataset.at];
     const unit = 10 ** Math.floor(Math.log10(Math.abs(x) || 1) - 1) * (event.shiftKey ? 10 : 1);
     tryChange(field, i, Number(field.dataset.at), Number((x + by * unit).toPrecision(12)), go);
-    field.value = fieldText(currentState().inputs[i].data[field.dataset.at]);
+    field.value = String(currentState().inputs[i].data[field.dataset.at]).replace("-", "−");
   });
   field.addEventListener("blur", () => {
     field.removeAttribute("aria-invalid");
