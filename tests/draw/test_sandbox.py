@@ -1,5 +1,8 @@
 """The sandbox of the page: every number after a change is what NumPy computes from it."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -245,6 +248,21 @@ def test_a_recorded_update_goes_with_the_first_change(open_page):
     assert opened.page.locator("#event").inner_text() == "Update: w gets new values"
     opened("tg.sandbox.undo()")
     assert opened.node("n0")["value"]["numbers"] == [0.8, 1.6]
+
+
+def test_screenshots_of_the_sandbox(browser, first_graph, tmp_path):
+    opened = fixtures.Opened(browser, first_graph, color_scheme="light", reduced_motion="reduce")
+    page = opened.page
+    page.get_by_label("a", exact=True).fill("-3.2")
+    page.get_by_label("b", exact=True).fill("1.6")
+    for _ in range(6):
+        page.get_by_role("button", name="Step", exact=True).click()
+    opened.step(31)
+    page.wait_for_function("() => !view.queued")
+    folder = Path(os.environ.get("TENSORGRAD_SCREENSHOTS", tmp_path))
+    page.screenshot(path=folder / "viewer-sandbox.png")
+    assert (folder / "viewer-sandbox.png").stat().st_size > 20_000
+    opened.context.close()
 
 
 # What it refuses, and why

@@ -1,5 +1,8 @@
 """Stepping through the events: the page leads the eye, tells, asks, and shows nothing too early."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -246,6 +249,23 @@ def test_predicting_on_a_phone(open_page):
         assert box["y"] + box["height"] <= 780
     opened.page.locator("#check").tap()
     assert "0 right · 1 wrong" in opened.page.locator("#score").inner_text()
+
+
+def test_screenshots_of_a_prediction(open_page, tmp_path):
+    opened = open_page(
+        fixtures.scalars(), has_touch=True, is_mobile=True, color_scheme="light", **STILL
+    )
+    opened.page.set_viewport_size({"width": 390, "height": 780})
+    opened.page.locator("#sandbox summary").tap()
+    opened.step(7)
+    opened.page.locator("#predict").tap()
+    opened.page.locator("#forward").tap()
+    opened.page.locator("#answer").fill("-1.0")
+    opened.page.locator("#check").tap()
+    opened.page.wait_for_function("() => !view.queued")
+    folder = Path(os.environ.get("TENSORGRAD_SCREENSHOTS", tmp_path))
+    opened.page.screenshot(path=folder / "viewer-predict.png")
+    assert (folder / "viewer-predict.png").stat().st_size > 10_000
 
 
 def test_a_prediction_is_right_in_as_many_digits_as_it_has(open_page):
