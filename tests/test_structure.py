@@ -39,6 +39,7 @@ FILES = {
         "linalg", "densities", "stats", "values", "sparse_linalg", "sparse",
         "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
     ],
+    "tensorgrad/neighbours": ["einops_backend", "xarray_accessor", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
