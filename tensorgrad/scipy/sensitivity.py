@@ -24,6 +24,7 @@ from tensorgrad.scipy.closures import (
     as_vector,
     pull_back,
     refuse_changed,
+    refuse_steps,
     run_recorded,
     run_unrecorded,
 )
@@ -221,7 +222,8 @@ class Equation:
         self.solver, self.fun, self.sensitivity = solver, fun, sensitivity
         self.y0 = alias(as_vector(y0)) if given_tensors(*leaves_of(y0)) else y0
         self.args = tree_map(alias, args)
-        self.watched = WatchedFunction(fun)
+        self.watched = WatchedFunction(fun, solver.__name__)
+        refuse_steps(solver.__name__, self.y0, self.args)
 
     def rhs(self, t: float, y: Any) -> Any:
         """Return y'."""
