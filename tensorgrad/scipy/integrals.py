@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sp
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.rules import primitive, rule
 from tensorgrad.scipy.families import floats, log_derivatives, polygamma_of
 
@@ -30,6 +31,7 @@ def decay(slope: Any, curvature: Any) -> Any:
 
 
 @primitive
+@in_own_context
 def gammainc_by_a(a, x, n=1):
     """Return the n-th derivative of gammainc(a, x) by a, from the smaller side of the integral.
 
@@ -64,6 +66,7 @@ def gamma_density(a: Any, x: Any, n: int = 0) -> Any:
 
 
 @primitive
+@in_own_context
 def betainc_by(a, b, x, n=0, m=0):
     """Return the derivative of betainc(a, b, x) of order n in a and m in b, from one side.
 
@@ -109,6 +112,7 @@ def beta_density(a: Any, b: Any, x: Any, n: int = 0, m: int = 0) -> Any:
 
 
 @primitive
+@in_own_context
 def carlson(x, y, z, w, powers=(0.5, 0.5, 0.5, 0)):
     """Return the integral of (t+x)**-p (t+y)**-q (t+z)**-r (t+w)**-s over t from 0 to infinity.
 
