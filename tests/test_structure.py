@@ -37,8 +37,9 @@ FILES = {
     "tensorgrad/scipy": [
         "families", "integrals", "zeta", "student", "formulas", "outputs", "bessel", "orthogonal", "lifting", "functions", "tables", "special",
         "linalg", "densities", "stats", "values", "sparse_linalg", "sparse",
-        "closures", "implicit", "sensitivity", "fft", "integrate", "interpolate", "optimize", "signal", "__init__",
+        "closures", "implicit", "rates", "sensitivity", "fft", "integrate", "grids", "interpolate", "optimize", "signal", "__init__",
     ],
+    "tensorgrad/neighbours": ["einops_backend", "xarray_accessor", "__init__"],
     "tensorgrad/debug": ["frames", "anomaly", "check", "__init__"],
     "nn/layers": [
         "init", "activations", "parts", "dense", "convolution", "pooling", "normalization", "dropout", "shape",
