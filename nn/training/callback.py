@@ -47,6 +47,8 @@ class Callback(Configured):
     """
 
     acts_last: ClassVar[bool] = False  # after all other callbacks
+    # Of processes that train together, those that print or write files act in process 0 alone.
+    first_process_only: ClassVar[bool] = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the arrays, numbers and strings by name from which a training can go on."""
