@@ -1,12 +1,13 @@
 """A reader of the page's equations, which computes them from their text."""
 
+import math
 import re
 from typing import Any
 
 import numpy as np
 
 TOKEN = re.compile(
-    r"\s*('[^']*'|\d+(?:\.\d+)?(?:e[−+]?\d+)?j?|[^\W\d]\w*\u0304?|==|[^\s\w])", re.UNICODE
+    r"\s*('[^']*'|\d+(?:\.\d+)?(?:e[−+-]?\d+)?j?|[^\W\d]\w*\u0304?|==|[^\s\w])", re.UNICODE
 )
 SIGNS = {"·": "*", "−": "-", "^": "**", "∞": "inf"}
 
@@ -102,6 +103,7 @@ def softmax(z: Any) -> Any:
 
 
 ENVIRONMENT: dict[str, Any] = vars(np) | {
+    **{name: getattr(np.linalg, name) for name in ("inv", "solve", "det", "cholesky", "pinv")},
     "total": lambda x, axes: np.sum(x, axis=axes, keepdims=np.ndim(x) > 0),
     "average": lambda x, axes: np.mean(x, axis=axes, keepdims=True),
     "ones": lambda *shape: np.ones(shape),
@@ -111,6 +113,9 @@ ENVIRONMENT: dict[str, Any] = vars(np) | {
     "astype": lambda x, dtype: np.asarray(np.real(x) if np.dtype(dtype).kind == "f" else x).astype(
         dtype
     ),
+    "erf": np.vectorize(math.erf),
+    "xlogy": lambda x, y: x * np.log(y),
+    "xlog1py": lambda x, y: x * np.log1p(y),
     "π": np.pi,
     "NaN": np.nan,
     "conj": np.conj,
