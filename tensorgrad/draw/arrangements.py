@@ -1,17 +1,12 @@
 """The formulas of calls that arrange elements: other shapes, selections, orders, running sums."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
+from tensorgrad.draw.calls import CallShapes, Prose, reduced, repeated_axes
+from tensorgrad.draw.reductions import Lines, ones_text
 
-Lines = Sequence[str | None] | None  # the formula, then the gradient of each operand
 MOST_OPERANDS = 6  # a call of more operands is described in words
-
-
-def ones_text(shape: Shape) -> str:
-    """Write an array of ones."""
-    return f"ones({', '.join(map(str, shape))})"
 
 
 def _reshape_lines(call: CallShapes) -> Lines:

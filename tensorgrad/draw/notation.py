@@ -1,96 +1,23 @@
-"""The formulas that depend on the shapes and keywords of a call: sums, products, means."""
+"""The formulas that depend on the shapes and keywords of a call: products, special functions."""
 
-import math
 from collections.abc import Callable, Sequence
 
-from tensorgrad.draw.arrangements import ARRANGEMENTS, Lines, ones_text
-from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
-
-
-def index_of(axes: Sequence[int], ndim: int) -> str:
-    """Write the index that inserts the axes that a reduction removed."""
-    return f"[{', '.join('newaxis' if axis in axes else ':' for axis in range(ndim))}]"
-
-
-def _kept(name: str, axes: Sequence[int], call: CallShapes) -> str:
-    """Write a reduction's result with the axes that it removed."""
-    ndim = len(call.shapes[0])
-    if call.keyword("keepdims", False) or len(axes) == ndim:
-        return name
-    return name + index_of(axes, ndim)
-
-
-def _sum_lines(call: CallShapes) -> Lines:
-    axes = call.axes(call.shapes[0])
-    whole = reduced("Σ", "x", axes, call.shapes[0])
-    return [
-        whole,
-        f"{_kept('g', axes, call)} · {ones_text(call.shapes[0])}" if call.shapes[0] else "g",
-    ]
-
-
-def _mean_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    if not (axes := call.axes(shape)):
-        return ["x", "g"]
-    n = math.prod(shape[a] for a in axes)
-    return [
-        f"({reduced('Σ', 'x', axes, shape)}) / {n}",
-        f"{_kept('g', axes, call)} / {n} · {ones_text(shape)}",
-    ]
-
-
-def _var_lines(call: CallShapes, root: bool = False) -> Lines:
-    if call.complex:
-        return None
-    shape = call.shapes[0]
-    axes = call.axes(shape)
-    n = math.prod(shape[a] for a in axes) - call.keyword("ddof", 0)
-    centred = f"x − ({reduced('mean', 'x', axes, shape)})"
-    whole = f"({reduced('Σ', f'({centred}) ^ 2', axes, shape)}) / {n}"
-    g, out = _kept("g", axes, call), _kept("out", axes, call)
-    if root:
-        return [f"sqrt({whole})", f"{g} · ({centred}) / ({n} · {out})"]
-    return [whole, f"{g} · 2 · ({centred}) / {n}"]
-
-
-def _std_lines(call: CallShapes) -> Lines:
-    return _var_lines(call, root=True)
-
-
-def _softmax_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape, -1)
-    total = reduced("Σ", "exp(x)", axes, shape)
-    return [f"exp(x) / ({total})", f"out · (g − ({reduced('Σ', 'out · g', axes, shape)}))"]
-
-
-def _log_softmax_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape, -1)
-    total = reduced("Σ", "exp(x)", axes, shape)
-    return [f"x − log({total})", f"g − exp(out) · ({reduced('Σ', 'g', axes, shape)})"]
-
-
-def _logsumexp_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape)
-    g, out = _kept("g", axes, call), _kept("out", axes, call)
-    return [f"log({reduced('Σ', 'exp(x)', axes, shape)})", f"{g} · exp(x − {out})"]
-
-
-def _cross_entropy_lines(call: CallShapes) -> Lines:
-    rows = call.shapes[0][0]
-    if len(call.shapes[1]) == 1:
-        return [
-            Prose("the mean of −log softmax(z) at the classes y"),
-            f"g · (softmax(z) − onehot(y, {call.shapes[0][1]})) / {rows}",
-        ]
-    return [
-        f"(Σ (−y · log(softmax(z)))) / {rows}",
-        f"g · (softmax(z) · (Σ y over axis 1) − y) / {rows}",
-        f"−g · log(softmax(z)) / {rows}",
-    ]
+from tensorgrad.draw.arrangements import ARRANGEMENTS
+from tensorgrad.draw.calls import CallShapes, Prose, Shape, Stable, reduced, repeated_axes
+from tensorgrad.draw.reductions import (
+    Lines,
+    cross_entropy_lines,
+    log_softmax_lines,
+    logsumexp_lines,
+    max_lines,
+    mean_lines,
+    min_lines,
+    ones_text,
+    softmax_lines,
+    std_lines,
+    sum_lines,
+    var_lines,
+)
 
 
 def _matmul_lines(call: CallShapes) -> Lines:
@@ -144,7 +71,12 @@ def _einsum_lines(call: CallShapes) -> Lines:
         whole = f"einsum('{','.join(terms)}->{own}', {', '.join(names)})"
         shape = tuple(sizes[x] for x in own)
         lines.append(reduced("Σ", whole, repeated_axes(call.shapes[i], shape), shape))
-    return lines
+    stretched = any(
+        n != sizes[x]
+        for p, s in zip(parts, call.shapes, strict=True)
+        for x, n in zip(p, s, strict=True)
+    )
+    return [p if isinstance(p, Prose) else Stable(p, None) for p in lines] if stretched else lines
 
 
 def _subscript_sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int]:
@@ -205,14 +137,16 @@ REDUCE = ("axis", "keepdims")
 NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
     name: _guarded(build, keywords)
     for name, build, keywords in [
-        ("sum", _sum_lines, REDUCE),
-        ("mean", _mean_lines, REDUCE),
-        ("var", _var_lines, (*REDUCE, "ddof")),
-        ("std", _std_lines, (*REDUCE, "ddof")),
-        ("softmax", _softmax_lines, ("axis",)),
-        ("log_softmax", _log_softmax_lines, ("axis",)),
-        ("logsumexp", _logsumexp_lines, REDUCE),
-        ("softmax_cross_entropy", _cross_entropy_lines, ()),
+        ("sum", sum_lines, REDUCE),
+        ("mean", mean_lines, REDUCE),
+        ("var", var_lines, (*REDUCE, "ddof")),
+        ("std", std_lines, (*REDUCE, "ddof")),
+        ("max", max_lines, REDUCE),
+        ("min", min_lines, REDUCE),
+        ("softmax", softmax_lines, ("axis",)),
+        ("log_softmax", log_softmax_lines, ("axis",)),
+        ("logsumexp", logsumexp_lines, REDUCE),
+        ("softmax_cross_entropy", cross_entropy_lines, ()),
         ("matmul", _matmul_lines, ()),
         ("linear", _linear_lines, ()),
         ("einsum", _einsum_lines, ("subscripts",)),

@@ -98,8 +98,12 @@ class with_state:  # noqa: N801, used as a verb
 
             @functools.wraps(function)
             async def call(*args: Any, **kwargs: Any) -> Any:
-                with self:  # each task of an event loop has a state of its own
+                state = self.inside()
+                try:  # each task of an event loop has a state of its own
+                    STATE.set(state)
                     return await function(*args, **kwargs)
+                finally:
+                    STATE.set(cast(State, state.outer))
 
         else:
 
