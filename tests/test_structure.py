@@ -18,7 +18,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
         "augment", "datasets", "distributed", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -48,6 +48,7 @@ FILES = {
     "nn/metrics": ["base", "accuracy", "classification", "ranking", "regression", "perplexity", "__init__"],
     "nn/optim": ["threads", "flat", "settings", "schedules", "clipping", "groups", "base", "algorithms", "muon", "__init__"],
     "nn/data": ["sequences", "batches", "streams", "augment", "pictures", "files", "book_pictures", "synthetic", "toys", "datasets", "__init__"],
+    "nn/dashboard": ["distributions", "curves", "layers", "samples", "page", "records", "callback", "__init__"],
     "nn/training": [
         "progress", "history", "interruptions", "position", "programs", "train_state", "callback", "resuming", "evaluation",
         "loop", "weighting", "monitor", "averaging", "health", "logs", "generators", "finder", "rebuilding",

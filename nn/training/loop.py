@@ -44,7 +44,10 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     """
     restore_modes = modes_of(state.module)
     threads = blas_threads(state.module, plan.batches.size, plan.threads)
-    run = Run(state, plan.epochs, _measured_names(state, plan), _steps(plan))
+    run = Run(
+        state, plan.epochs, _measured_names(state, plan), _steps(plan),
+        training=plan.batches, validation=plan.validation,
+    )  # fmt: skip
 
     def learn() -> None:
         state.module.zero_grad()

@@ -36,6 +36,12 @@ def test_readme(tmp_path, monkeypatch):
     assert (tmp_path / "spiral.model").exists()
 
 
+def test_the_page_of_the_dashboard(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "dashboard.md") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"run.html", "graph.html"}
+
+
 def test_the_page_of_scikit_learn():
     pytest.importorskip("sklearn")
     assert run_blocks(ROOT / "docs" / "sklearn.md") >= 1
