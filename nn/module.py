@@ -15,12 +15,13 @@ import tensorgrad as tg
 from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.export import WithExport
+from nn.scoped import Scoped
 from nn.state import Leftovers, cast_all, fitted
 from nn.summary import summary
 from nn.words import MODULE, refusing_flag
 
 
-class Module(Configured, WithExport):
+class Module(Configured, Scoped, WithExport):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
     Attributes that are leaves requiring a gradient, or frozen, are its parameters; those that are
@@ -34,7 +35,6 @@ class Module(Configured, WithExport):
     torch_layout: ClassVar[Mapping[str, tuple[str, tuple[int, ...] | None]]] = {}
     training: bool = True
     _buffers: tuple[str, ...] = ()  # names of attributes
-    _scope: tg.Scope | None = None
 
     def __init_subclass__(cls) -> None:
         if inspect.isfunction(forward := vars(cls).get("forward")):
@@ -148,12 +148,6 @@ class Module(Configured, WithExport):
                     part.name = label
         object.__setattr__(self, name, value)
 
-    def _scope_named(self, name: str) -> tg.Scope:
-        """Return this module's scope, named on first use: a module in two places has one name."""
-        if self._scope is None or not self._scope.name:
-            object.__setattr__(self, "_scope", tg.Scope(type(self).__name__, name))
-        return self._scope  # type: ignore[return-value]
-
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
         children = [(name, part) for name, part in self._members() if isinstance(part, Module)]
@@ -204,11 +198,6 @@ class Module(Configured, WithExport):
         for p in self.parameters():
             p.requires_grad = True
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes to copy, with a new scope of the same name."""
-        scope = self._scope and tg.Scope(self._scope.kind, self._scope.name)
-        return vars(self) | {"_scope": scope}
 
     def train(self, mode: bool = True) -> Self:
         """Switch this module and its submodules to training mode, or with False to evaluation."""

@@ -13,7 +13,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tensorgrad.draw.calls import CallShapes, Prose, conjugate_rule, summed
+from tensorgrad.draw.calls import (
+    CallShapes,
+    Prose,
+    computed_text,
+    conjugate_rule,
+    rewritten,
+    summed,
+)
 from tensorgrad.draw.formula_tables import ELEMENTWISE_FORMULAS, PROSE_FORMULAS
 from tensorgrad.draw.model import Vertex
 from tensorgrad.draw.notation import NOTATION
@@ -75,12 +82,29 @@ def formula(vertex: Vertex) -> dict[str, Any]:
     }
 
 
+def computations(vertex: Vertex) -> tuple[str | None, ...]:
+    """Return the formulas to compute a call and the gradient of each operand with.
+
+    They are in the notation of `formula`, and None where there are none, as in a user's own op.
+    """
+    op = vertex.op
+    assert op is not None
+    names = tuple(slot_name(op, slot) for slot in range(len(vertex.inputs)))
+    lines = _known_lines(op, CallShapes.of(vertex, names)) or [None]
+    return (*map(computed_text, lines), *[None] * (1 + len(names) - len(lines)))
+
+
 def _titled(name: str, text: str) -> str:
     return f"{name}: {text}" if isinstance(text, Prose) else f"{name} = {text}"
 
 
 def _lines(op: Op, call: CallShapes) -> Sequence[str | None]:
     """Return the formula of a call, then the gradient of each operand."""
+    return _known_lines(op, call) or _generic(op, call)
+
+
+def _known_lines(op: Op, call: CallShapes) -> Sequence[str | None] | None:
+    """Return the lines of an op of the tables; None for any other."""
     if (
         op.name in ELEMENTWISE_FORMULAS
         and len(ELEMENTWISE_FORMULAS[op.name]) <= len(call.names) + 1
@@ -91,15 +115,12 @@ def _lines(op: Op, call: CallShapes) -> Sequence[str | None]:
         return [whole, *(p and conjugate_rule(p, call, slot) for slot, p in enumerate(parts))]
     if op.name in PROSE_FORMULAS:
         return [Prose(part) for part in PROSE_FORMULAS[op.name]]
-    return _generic(op, call)
+    return None
 
 
 def _elementwise(name: str, call: CallShapes) -> Sequence[str | None]:
     """Return the lines of an op whose operands are broadcast, with the sums that undo it."""
-    whole, *parts = (
-        part if part is None or isinstance(part, Prose) else call.fill(part)
-        for part in ELEMENTWISE_FORMULAS[name]
-    )
+    whole, *parts = (part and rewritten(part, call.fill) for part in ELEMENTWISE_FORMULAS[name])
     if call.complex and name not in HOLOMORPHIC:
         parts = [part and Prose(f"{part}, conjugated where complex") for part in parts]
     lines = [p and conjugate_rule(p, call, slot) for slot, p in enumerate(parts)]

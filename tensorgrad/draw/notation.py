@@ -1,102 +1,25 @@
-"""The formulas that depend on the shapes and keywords of a call: sums, products, other shapes."""
+"""The formulas that depend on the shapes and keywords of a call: products, indices, other shapes."""
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 
 from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
+from tensorgrad.draw.reductions import (
+    Lines,
+    cross_entropy_lines,
+    log_softmax_lines,
+    logsumexp_lines,
+    max_lines,
+    mean_lines,
+    min_lines,
+    ones_text,
+    softmax_lines,
+    std_lines,
+    sum_lines,
+    var_lines,
+)
 
-Lines = Sequence[str | None] | None  # the formula, then the gradient of each operand
 MOST_OPERANDS = 6  # a call of more operands is described in words
-
-
-def ones_text(shape: Shape) -> str:
-    return f"ones({', '.join(map(str, shape))})"
-
-
-def index_of(axes: Sequence[int], ndim: int) -> str:
-    """Write the index that inserts the axes that a reduction removed."""
-    return f"[{', '.join('newaxis' if axis in axes else ':' for axis in range(ndim))}]"
-
-
-def _kept(name: str, axes: Sequence[int], call: CallShapes) -> str:
-    """Write a reduction's result with the axes that it removed."""
-    ndim = len(call.shapes[0])
-    if call.keyword("keepdims", False) or len(axes) == ndim:
-        return name
-    return name + index_of(axes, ndim)
-
-
-def _sum_lines(call: CallShapes) -> Lines:
-    axes = call.axes(call.shapes[0])
-    whole = reduced("Σ", "x", axes, call.shapes[0])
-    return [
-        whole,
-        f"{_kept('g', axes, call)} · {ones_text(call.shapes[0])}" if call.shapes[0] else "g",
-    ]
-
-
-def _mean_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape)
-    n = math.prod(shape[a] for a in axes)
-    return [
-        f"({reduced('Σ', 'x', axes, shape)}) / {n}",
-        f"{_kept('g', axes, call)} / {n} · {ones_text(shape)}" if shape else "g",
-    ]
-
-
-def _var_lines(call: CallShapes, root: bool = False) -> Lines:
-    if call.complex:
-        return None
-    shape = call.shapes[0]
-    axes = call.axes(shape)
-    n = math.prod(shape[a] for a in axes) - call.keyword("ddof", 0)
-    centred = f"x − ({reduced('mean', 'x', axes, shape)})"
-    whole = f"({reduced('Σ', f'({centred}) ^ 2', axes, shape)}) / {n}"
-    g, out = _kept("g", axes, call), _kept("out", axes, call)
-    if root:
-        return [f"sqrt({whole})", f"{g} · ({centred}) / ({n} · {out})"]
-    return [whole, f"{g} · 2 · ({centred}) / {n}"]
-
-
-def _std_lines(call: CallShapes) -> Lines:
-    return _var_lines(call, root=True)
-
-
-def _softmax_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape, -1)
-    total = reduced("Σ", "exp(x)", axes, shape)
-    return [f"exp(x) / ({total})", f"out · (g − ({reduced('Σ', 'out · g', axes, shape)}))"]
-
-
-def _log_softmax_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape, -1)
-    total = reduced("Σ", "exp(x)", axes, shape)
-    return [f"x − log({total})", f"g − exp(out) · ({reduced('Σ', 'g', axes, shape)})"]
-
-
-def _logsumexp_lines(call: CallShapes) -> Lines:
-    shape = call.shapes[0]
-    axes = call.axes(shape)
-    g, out = _kept("g", axes, call), _kept("out", axes, call)
-    return [f"log({reduced('Σ', 'exp(x)', axes, shape)})", f"{g} · exp(x − {out})"]
-
-
-def _cross_entropy_lines(call: CallShapes) -> Lines:
-    rows = call.shapes[0][0]
-    if len(call.shapes[1]) == 1:
-        return [
-            Prose("the mean of −log softmax(z) at the classes y"),
-            f"g · (softmax(z) − onehot(y, {call.shapes[0][1]})) / {rows}",
-        ]
-    return [
-        f"(Σ (−y · log(softmax(z)))) / {rows}",
-        f"g · (softmax(z) · (Σ y over axis 1) − y) / {rows}",
-        f"−g · log(softmax(z)) / {rows}",
-    ]
 
 
 def _matmul_lines(call: CallShapes) -> Lines:
@@ -270,14 +193,16 @@ REDUCE = ("axis", "keepdims")
 NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
     name: _guarded(build, keywords)
     for name, build, keywords in [
-        ("sum", _sum_lines, REDUCE),
-        ("mean", _mean_lines, REDUCE),
-        ("var", _var_lines, (*REDUCE, "ddof")),
-        ("std", _std_lines, (*REDUCE, "ddof")),
-        ("softmax", _softmax_lines, ("axis",)),
-        ("log_softmax", _log_softmax_lines, ("axis",)),
-        ("logsumexp", _logsumexp_lines, REDUCE),
-        ("softmax_cross_entropy", _cross_entropy_lines, ()),
+        ("sum", sum_lines, REDUCE),
+        ("mean", mean_lines, REDUCE),
+        ("var", var_lines, (*REDUCE, "ddof")),
+        ("std", std_lines, (*REDUCE, "ddof")),
+        ("max", max_lines, REDUCE),
+        ("min", min_lines, REDUCE),
+        ("softmax", softmax_lines, ("axis",)),
+        ("log_softmax", log_softmax_lines, ("axis",)),
+        ("logsumexp", logsumexp_lines, REDUCE),
+        ("softmax_cross_entropy", cross_entropy_lines, ()),
         ("matmul", _matmul_lines, ()),
         ("linear", _linear_lines, ()),
         ("reshape", _reshape_lines, ("shape",)),

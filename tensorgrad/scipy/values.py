@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.engine.record import apply
 from tensorgrad.ops.common import numpys, substituted
 from tensorgrad.rules import Function, Op, primitive
@@ -20,6 +21,7 @@ def valued_by(function: Function) -> Any:
     """Declare an expression that gives a SciPy function its gradient; arrays go to SciPy."""
 
     def declare(expression: Function) -> Function:
+        @in_own_context
         @functools.wraps(expression)
         def call(*args: Any, **kwargs: Any) -> Any:
             if not given_tensors(*args, *kwargs.values()):

@@ -28,7 +28,7 @@ FAMILIES = (
 # Descriptions in words, and equations such as out = x whose only line is the result; they come as (op, is it `out`?).
 IN_WORDS_OR_EQUAL = {
     ("copy", False), ("copy", True), ("positive", False), ("positive", True), ("fmax", False), ("fmin", False),
-    ("imag", False), ("ndtr", False), ("ndtr", True), ("unwrap", False), ("unwrap", True),
+    ("imag", False), ("max", False), ("max", True), ("min", False), ("min", True), ("ndtr", False), ("ndtr", True), ("unwrap", False), ("unwrap", True),
 }  # fmt: skip
 SMALL = 16
 

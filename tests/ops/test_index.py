@@ -103,6 +103,50 @@ def test_many_rows_of_a_table_named_often_by_small_integers(dtype):
     np.testing.assert_allclose(table.grad.data, expected, rtol=1e-12)
 
 
+OFTEN = {
+    "hardly": lambda rng: rng.integers(1500, size=400),
+    "some very often": lambda rng: rng.zipf(1.3, size=2000).clip(max=1500) - 1,
+    "each often": lambda rng: np.repeat(np.arange(0, 1500, 100), 65)[rng.permutation(975)],
+    "one only": lambda rng: np.full(300, -1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "c16"])
+@pytest.mark.parametrize("rows", [1500, 70_000])
+@pytest.mark.parametrize("how", OFTEN)
+def test_rows_named_however_often_are_added_as_in_double_precision(how, rows, dtype):
+    rng = np.random.default_rng(0)
+    index = OFTEN[how](rng)
+    table = leaf(np.zeros((rows, 6), dtype))
+    # Every other column of a larger array, as gradients of slices are.
+    weights = rng.normal(size=(len(index), 12)).astype(dtype)[:, ::2]
+    before = weights.copy()
+    found = indexing.put(weights, index, (rows, 6))
+    expected = np.zeros((rows, 6), np.result_type(dtype, float))
+    np.add.at(expected, index, weights)
+    scale = np.zeros((rows, 6))
+    np.add.at(scale, index, np.abs(weights).astype(float))
+    assert found.dtype == weights.dtype
+    assert np.all(np.abs(found - expected) <= 8 * np.finfo(dtype).eps * scale)
+    np.testing.assert_array_equal(weights, before)
+    table[index].backward(weights)
+    np.testing.assert_array_equal(table.grad.data, found)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("index", [[2, -1, 2], [[0, 1], [3, 3]], []])
+def test_rows_are_those_of_an_index_and_lie_as_those(index, order):
+    x = np.asarray(np.arange(24.0).reshape(4, 6), order=order)
+    for kind in ("i1", "i8", "u1", ">i4"):
+        at = np.array(index, int).astype(kind)
+        if kind != "u1" or not (at > 3).any():
+            found = indexing.take(x, at)
+            np.testing.assert_array_equal(found, x[at])
+            assert found.flags.c_contiguous == x[at].flags.c_contiguous or order == "F"
+    with pytest.raises(IndexError, match="index 4 is out of bounds for axis 0 with size 4"):
+        indexing.take(x, np.array([0, 4]))
+
+
 @st.composite
 def histories(draw):
     """Draw an array and a sequence of reads and writes, each with an index and, for a write, values that broadcast."""

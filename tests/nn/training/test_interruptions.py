@@ -145,6 +145,13 @@ def names_in_with(file: str) -> dict:
     }
 
 
+@functools.cache
+def lines_with(file: str) -> set[int]:
+    """Return the lines of a file that have a `with`, to which Python comes back as it leaves."""
+    nodes = ast.walk(ast.parse(Path(file).read_text("utf-8")))
+    return {node.lineno for node in nodes if type(node) is ast.With}
+
+
 LOCKS = type(threading.Lock()), type(threading.RLock())
 
 
@@ -287,6 +294,22 @@ def transforms() -> None:
     np.sum(view).backward()
 
 
+def operations() -> None:
+    """Call what sets NumPy's handling of errors for its own numbers."""
+    a = np.arange(1.0, 7).reshape(2, 3)
+    v = tg.Tensor(a, requires_grad=True)
+    values = [tg.logsumexp(v), np.median(v), np.quantile(v, 0.3), np.pad(v, 1, "linear_ramp")]
+    values += [np.add.accumulate(v), np.nanmean(v), np.sqrt(v), np.log(v)]
+    functools.reduce(np.add, map(np.sum, values)).backward()
+    logs = tg.compile(tg.grad(lambda x: np.sum(np.log(x))))
+    for _ in range(2):
+        logs(a)
+    network = nn.Sequential(nn.Dense(3, 4), nn.BatchNorm(4), nn.Dense(4, 1))
+    optimizer = nn.SGD(network.parameters(), learning_rate=0.1, clip_norm=1.0)
+    np.sum(network(a.astype(np.float32))).backward()
+    optimizer.step()
+
+
 ACTIONS = {
     "train": train,
     "predict": lambda m: m.predict(X),
@@ -294,6 +317,7 @@ ACTIONS = {
     "summary": lambda m: m.summary((5,)),
     "draw": lambda m: m.draw(X),
     "transforms": lambda _: transforms(),
+    "operations": lambda _: operations(),
 }
 
 
@@ -308,13 +332,15 @@ def places(action, every: bool, **options):
     """Yield lines, with the number of the time.
 
     These are all lines, each at its first two times, one in the middle and the last; or a sample
-    of lines at the first time.
+    of lines at the first time, and each line with a `with` as it leaves that.
     """
     for k, (line, count) in enumerate(lines_of(action, **options).items()):
         if every:
             yield from ((line, n) for n in sorted({1, min(2, count), (count + 1) // 2, count}))
         elif k % SAMPLE == 0:
             yield line, 1
+        elif count > 1 and line[1] in lines_with(line[0]):
+            yield line, 2
 
 
 def raised_at_every_line(name: str, every: bool) -> int:
