@@ -36,6 +36,7 @@ function readDocument(raw) {
       value: at(event.value),
     })),
     lines: raw.lines ?? null,
+    history: raw.history ?? null,
   });
 }
 
