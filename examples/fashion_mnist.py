@@ -24,6 +24,7 @@ from tensorgrad.files import check_output, write_file
 
 OUT, SYNTHETIC_OUT = Path("runs/fashion_mnist"), Path("runs/synthetic")
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
+DASHBOARD = "run.html"
 
 
 def build(args: argparse.Namespace, steps: int) -> nn.Model:
@@ -76,6 +77,7 @@ def train(args: argparse.Namespace) -> None:
     if isinstance(model.module[0], nn.Dense):  # which takes the pixels in a row
         X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
     print(model.summary(X.shape[1:]))
+    print("open", args.out / DASHBOARD, "in a browser to watch the training")
     fit(model, X, data.y_train, (X_test, data.y_test), args, processes)
     if not follows:
         write_results(model, X, data, args)
@@ -104,7 +106,16 @@ def fit(
             epochs=args.epochs,
             validation_data=validation,
             print_every=100,
-            callbacks=[nn.ModelCheckpoint(args.out / CHECKPOINT, args.checkpoint_every)],
+            callbacks=[
+                nn.Dashboard(
+                    args.out / DASHBOARD,
+                    classes=NAMES,
+                    image_shape=(28, 28),
+                    graph="graph.html",
+                    title="Training on Fashion-MNIST",
+                ),
+                nn.ModelCheckpoint(args.out / CHECKPOINT, args.checkpoint_every),
+            ],
             distributed=processes,
         )
     except (KeyboardInterrupt, BrokenPipeError) as error:
@@ -124,6 +135,7 @@ def write_results(
     """
     model.save(args.out / MODEL)
     print("wrote", args.out / MODEL)
+    print("wrote", args.out / DASHBOARD)
     (args.out / CHECKPOINT).unlink(missing_ok=True)  # the model is at least as far
     try:
         draw_results(model, data, args.out)

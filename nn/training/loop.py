@@ -26,7 +26,10 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     """
     restore_modes = modes_of(state.module)
     threads = blas_threads(state.module, plan.batches.size, plan.threads)
-    run = Run(state, plan.epochs, plan.measured_names(state), plan.steps)
+    run = Run(
+        state, plan.epochs, plan.measured_names(state), plan.steps,
+        training=plan.batches, validation=plan.validation,
+    )  # fmt: skip
 
     def learn() -> None:
         state.module.zero_grad()

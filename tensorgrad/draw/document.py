@@ -17,7 +17,11 @@ Document = dict[str, Any]
 
 
 def document(
-    graph: Graph, title: str | None = None, direction: str = "LR", depth: int | None = None
+    graph: Graph,
+    title: str | None = None,
+    direction: str = "LR",
+    depth: int | None = None,
+    history: str | None = None,
 ) -> Document:
     """Return the whole graph, never folded, as plain dicts, lists, numbers and strings."""
     writer = Writer(graph)
@@ -29,6 +33,7 @@ def document(
         "title": title or "computation graph",
         "direction": "TB" if direction in ("TB", "BT") else "LR",
         **({} if depth is None else {"depth": depth}),
+        **({"history": history} if history else {}),
         "roots": [writer.ids[root] for root in graph.roots],
         "notes": graph.notes,
         "stats": writer.stats,

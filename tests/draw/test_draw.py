@@ -639,7 +639,7 @@ def test_a_notebook_shows_the_page_of_a_traced_run():
     assert list(bundle) == ["text/plain", "text/html"]
     assert len(frame) < 200_000
     assert re.search(r"height:\d{3}px", frame)
-    (page,) = re.findall(r"srcdoc='([^']*)'></iframe>$", frame)
+    (page,) = re.findall(r"srcdoc='([^']*)'>[^<]*</iframe>$", frame)
     assert html.unescape(page).startswith("<!doctype html>")
     assert html.unescape(page).rstrip().endswith("</html>")
 

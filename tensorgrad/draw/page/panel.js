@@ -178,6 +178,12 @@ function lightButtons() {
 
 const light = (kind) => set({ trace: app.state.trace === kind ? null : kind });
 
+// Link to the module in the page of a training, which nn.Dashboard writes.
+function historyLink(path) {
+  const { history } = app.graph.doc;
+  return history && h("a", { href: `${history}#layer=${encodeURIComponent(path)}` }, "its training");
+}
+
 function modulePanel(m) {
   const { graph, state } = app;
   const total = graph.tree.total[m];
@@ -190,6 +196,7 @@ function modulePanel(m) {
     facts([
       ["Operations", String(total.op)],
       ["Parameters", String(total.parameter)],
+      ["History", historyLink(graph.tree.path[m])],
       ["Bytes", bytesText(sum(HEATS.bytes.of))],
       ["Forward", hasHeat(graph, "forward") ? secondsText(sum(HEATS.forward.of)) : null],
       ["Backward", hasHeat(graph, "backward") ? secondsText(sum(HEATS.backward.of)) : null],
