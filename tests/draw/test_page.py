@@ -617,6 +617,12 @@ def test_ten_thousand_nodes(open_page):
     assert seconds < 500
     assert opened("tg.search('id')") == []
     assert opened.complaints == []
+    assert "add ×9998" in opened.page.locator("#legend").inner_text()  # the colours of an overview
+    ground = opened("""(() => { const { image } = view.overview; const pen = image.getContext("2d");
+        const { data } = pen.getImageData(0, 0, image.width, image.height);
+        const found = new Set(); for (let k = 0; k < data.length; k += 4) if (data[k + 3] > 200)
+            found.add(data.slice(k, k + 3).join()); return found.size; })()""")
+    assert ground > 3  # edges too, not one colour
 
 
 def test_fifty_thousand_operations_in_a_chain(open_page):

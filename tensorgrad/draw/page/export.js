@@ -62,7 +62,13 @@ class SvgPen {
   fillRect(x, y, width, height) {
     this.put("rect", { x, y, width, height, fill: this.fillStyle });
   }
+  strokeText(text, x, y) {
+    this.text(text, x, y, { fill: "none", stroke: this.strokeStyle, "stroke-width": this.lineWidth, "stroke-linejoin": "round" });
+  }
   fillText(text, x, y) {
+    this.text(text, x, y, { fill: this.fillStyle });
+  }
+  text(text, x, y, paint) {
     const [, weight = "400", size, family] = this.font.match(/^(?:(\d+) )?(\d+)px (.*)$/);
     const anchor = TO_SVG.textAlign[this.textAlign];
     this.put(
@@ -70,7 +76,7 @@ class SvgPen {
       {
         x,
         y,
-        fill: this.fillStyle,
+        ...paint,
         "font-family": family,
         "font-size": size,
         "font-weight": weight,

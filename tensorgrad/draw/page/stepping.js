@@ -35,8 +35,7 @@ const labelOf = (id) => nodeTitle(app.graph.nodes[app.graph.index.get(id)]);
 function fullName(id) {
   const { graph } = app;
   const i = graph.index.get(id);
-  const path = graph.nodes[i].path || graph.tree.path[graph.moduleOf[i]];
-  return [path, graph.nodes[i].name ?? graph.nodes[i].kind].filter(Boolean).join(".");
+  return [homeOf(graph, i), graph.nodes[i].name ?? graph.nodes[i].kind].filter(Boolean).join(".");
 }
 
 // The part of a training step that an event belongs to.
