@@ -52,6 +52,7 @@ class Drawing:
     max_nodes: int
     title: str | None
     display: str | None = None
+    history: str | None = None
 
     def __post_init__(self) -> None:
         for word in self.details:
@@ -88,7 +89,7 @@ class Drawing:
     @functools.cached_property
     def document(self) -> dict[str, Any]:
         """The whole graph, never folded, as plain data, for the page and for .json."""
-        return document(self.graph, self.title, self.direction, self.depth)
+        return document(self.graph, self.title, self.direction, self.depth, self.history)
 
     def page(self, before: "Drawing | None" = None) -> str:
         """Return a self-contained HTML page, which needs no network, server or `dot`.

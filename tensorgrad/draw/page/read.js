@@ -36,6 +36,8 @@ function readDocument(raw) {
       value: at(event.value),
     })),
     lines: raw.lines ?? null,
+    sandbox: raw.sandbox ?? null,
+    history: raw.history ?? null,
   });
 }
 
