@@ -1,6 +1,7 @@
 """The page as it opens: legible, inside the window at every width, and accessible."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -75,8 +76,33 @@ def test_an_unrolled_loop_keeps_its_operands_near(open_page):
     assert max(columns) <= 3
 
 
+def test_edges_into_the_next_row_have_lanes_and_numbers(open_page):
+    opened = open_page(gallery.transformer())
+    marks = opened("app.scene.marks")
+    assert len(marks) >= 4
+    for (right, high), (left, low) in marks:
+        assert right > left
+        assert high == low
+    heights = sorted(round(mark[0][1], 3) for mark in marks)
+    assert min(b - a for a, b in pairwise(heights)) >= 5  # no lane lies on another
+    assert "Goes on in the next row" in opened.page.locator("#legend").inner_text()
+    assert opened("""(() => { const shown = []; const rest = () => undefined;
+        const pen = new Proxy({ fillText: (text) => shown.push(text) }, { get: (o, key) => o[key] ?? rest });
+        drawTurns(pen, app, () => true); return shown.sort(); })()""") == sorted(
+        str(k + 1) for k in range(len(marks)) for _ in range(2)
+    )
+
+
+def test_names_leave_out_the_modules_of_repeats(open_page):
+    document = gallery.residual(6)
+    opened = open_page(document)
+    names = opened("app.graph.nodes.flatMap(n => n.kind === 'parameter' ? [fullName(n.id)] : [])")
+    assert {"0.a.weights", "5.b.biases"} <= set(names)
+    assert not any("…" in name for name in names)
+
+
 def test_the_order_of_operands_is_on_the_node(open_page):
-    with tg.trace() as t:
+    with tg.trace() as t, np.errstate(invalid="ignore"):
         x = gallery.leaf(2.0, "x")
         (10 / x + x / 10 + (-2) ** x + x * -3 + -4 * x).backward()
     opened = open_page(t.draw().document)
