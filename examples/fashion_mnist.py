@@ -24,6 +24,7 @@ from tensorgrad.files import check_output, write_file
 
 OUT, SYNTHETIC_OUT = Path("runs/fashion_mnist"), Path("runs/synthetic")
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
+DASHBOARD = "run.html"
 
 
 def build(args: argparse.Namespace, steps: int) -> nn.Model:
@@ -70,6 +71,7 @@ def train(args: argparse.Namespace) -> None:
     if isinstance(model.module[0], nn.Dense):  # which takes the pixels in a row
         X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
     print(model.summary(X.shape[1:]))
+    print("open", args.out / DASHBOARD, "in a browser to watch the training")
     # A resumed training continues with the order of samples of the file, as if not interrupted.
     seed = None if args.resume else args.seed
     samples = {"X": X, "y": data.y_train, "batch_size": args.batch_size, "seed": seed}
@@ -81,7 +83,16 @@ def train(args: argparse.Namespace) -> None:
             epochs=args.epochs,
             validation_data=(X_test, data.y_test),
             print_every=100,
-            callbacks=[nn.ModelCheckpoint(args.out / CHECKPOINT, args.checkpoint_every)],
+            callbacks=[
+                nn.Dashboard(
+                    args.out / DASHBOARD,
+                    classes=NAMES,
+                    image_shape=(28, 28),
+                    graph="graph.html",
+                    title="Training on Fashion-MNIST",
+                ),
+                nn.ModelCheckpoint(args.out / CHECKPOINT, args.checkpoint_every),
+            ],
         )
     except (KeyboardInterrupt, BrokenPipeError) as error:
         if not model.history.steps["loss"] or is_half_step(error):
@@ -91,6 +102,7 @@ def train(args: argparse.Namespace) -> None:
         print("\ninterrupted: the model is saved as it is now")
     model.save(args.out / MODEL)
     print("wrote", args.out / MODEL)
+    print("wrote", args.out / DASHBOARD)
     (args.out / CHECKPOINT).unlink(missing_ok=True)  # the model is at least as far
     try:
         draw_results(model, data, args.out)

@@ -15,12 +15,13 @@ import tensorgrad as tg
 from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.export import WithExport
-from nn.state import Leftovers, cast_all, fitted
+from nn.scoped import Scoped
+from nn.state import Leftovers, cast_all, fitted, set_all
 from nn.summary import summary
 from nn.words import MODULE, refusing_flag
 
 
-class Module(Configured, WithExport):
+class Module(Configured, Scoped, WithExport):
     """Base of layers and networks: a function with parameters, defined by `forward`.
 
     Attributes that are leaves requiring a gradient, or frozen, are its parameters; those that are
@@ -34,7 +35,6 @@ class Module(Configured, WithExport):
     torch_layout: ClassVar[Mapping[str, tuple[str, tuple[int, ...] | None]]] = {}
     training: bool = True
     _buffers: tuple[str, ...] = ()  # names of attributes
-    _scope: tg.Scope | None = None
 
     def __init_subclass__(cls) -> None:
         if inspect.isfunction(forward := vars(cls).get("forward")):
@@ -148,12 +148,6 @@ class Module(Configured, WithExport):
                     part.name = label
         object.__setattr__(self, name, value)
 
-    def _scope_named(self, name: str) -> tg.Scope:
-        """Return this module's scope, named on first use: a module in two places has one name."""
-        if self._scope is None or not self._scope.name:
-            object.__setattr__(self, "_scope", tg.Scope(type(self).__name__, name))
-        return self._scope  # type: ignore[return-value]
-
     @reprlib.recursive_repr()
     def __repr__(self) -> str:
         children = [(name, part) for name, part in self._members() if isinstance(part, Module)]
@@ -205,11 +199,6 @@ class Module(Configured, WithExport):
             p.requires_grad = True
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes to copy, with a new scope of the same name."""
-        scope = self._scope and tg.Scope(self._scope.kind, self._scope.name)
-        return vars(self) | {"_scope": scope}
-
     def train(self, mode: bool = True) -> Self:
         """Switch this module and its submodules to training mode, or with False to evaluation."""
         for module in self.modules():
@@ -248,14 +237,13 @@ class Module(Configured, WithExport):
             raise ValueError(
                 f"these arrays do not fit {type(self).__name__}, and nothing was loaded: {left}"
             )
-        for name, p in self.named_parameters():
-            if name in arrays:
-                data = p.data
-                data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
-                p.data = data  # the engine learns that an earlier graph has lost these values
-        for name, module, key in self._buffer_places():
-            if name in arrays:
-                setattr(module, key, arrays[name])
+        changed = [p for name, p in self.named_parameters() if name in arrays]
+        # In place, because an optimizer may hold views of the parameters' arrays.
+        numbers = [(p.data, ..., arrays[n]) for n, p in self.named_parameters() if n in arrays]
+        buffers = [(vars(m), key, arrays[n]) for n, m, key in self._buffer_places() if n in arrays]
+        set_all([*numbers, *buffers])
+        for p in changed:
+            p.data = p.data  # the engine learns that an earlier graph has lost these values
         return left
 
     def save_parameters(self, path: File) -> None:

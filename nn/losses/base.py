@@ -25,7 +25,7 @@ class Loss(Configured):
     _scope: tg.Scope
 
     def __init_subclass__(cls) -> None:
-        cls._scope = tg.Scope(cls.__name__)
+        cls._scope = tg.Scope(cls.__name__, parameters=tuple)
 
     def forward(
         self, y_pred: tg.Tensor, y: np.ndarray, sample_weight: np.ndarray | None = None

@@ -11,6 +11,7 @@ from nn.config import NUMBER, register
 from nn.losses.base import Loss, match_targets, of_samples, weighted_mean
 from nn.losses.rows import as_rows, check_classes, check_rows, check_rows_of
 
+ROUNDING = 1e-5  # by which sums and quotients may take a probability out of [0, 1]
 CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
 
@@ -77,7 +78,8 @@ class CategoricalCrossentropy(Crossentropy):
     Shapes: y_pred (N, C), y_true (N,) of integers or (N, C), or of sequences y_pred (N, T, C),
     y_true (N, T) or (N, T, C) -> ().
     Units: nats.
-    Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
+    Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative; at
+    the call, if predictions that are to be probabilities lie outside [0, 1].
     """
 
     def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
@@ -102,7 +104,7 @@ class CategoricalCrossentropy(Crossentropy):
         Shapes: y_pred (..., C), y (M,) of integers or (M, C), sample_weight (N,) or (N, T) -> ().
         """
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
-        rows = as_rows(y_pred if z is None else z)
+        rows = as_rows(probabilities(self, y_pred) if z is None else z)
         y = self._terms(y, y_pred, sample_weight)
         if z is not None:
             return tg.softmax_cross_entropy(rows, y)
@@ -169,7 +171,7 @@ class BinaryCrossentropy(Crossentropy):
             no, yes = (of_samples(sample_weight, y.ndim) * part for part in (no, yes))
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.sigmoid)
         if z is None:
-            p = clipped(y_pred)
+            p = clipped(probabilities(self, y_pred))
             return -np.mean(yes * np.log(p) + no * np.log(1 - p))
         if weights is None and sample_weight is None:
             return np.mean(tg.sigmoid_cross_entropy(z, y))
@@ -209,7 +211,8 @@ class KLDivergence(Loss):
         Shapes: y_pred and y (N, C), sample_weight (N,) -> ().
         """
         z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
-        log_p = np.log(clipped(y_pred)) if z is None else tg.log_softmax(z)
+        p = y_pred if z is not None else clipped(probabilities(self, y_pred))
+        log_p = np.log(p) if z is None else tg.log_softmax(z)
         terms = y * (np.log(np.where(y > 0, y, 1)) - log_p)
         return weighted_mean(terms, sample_weight) * y.shape[1]
 
@@ -251,6 +254,27 @@ def margin_message(loss: Loss, y: Any) -> str:
     """Describe targets that are not of two classes."""
     found = reprlib.repr(np.unique(y).tolist())
     return f"{loss!r} takes targets that are -1 and 1, or 0 and 1, but got {found}"
+
+
+def probabilities(loss: Loss, p: tg.Tensor) -> tg.Tensor:
+    """Check that predictions are probabilities, because others would be clipped in silence.
+
+    Raises: ValueError if they lie outside [0, 1] by more than rounding.
+    """
+    values = p.detach()
+    low, high = np.min(values), np.max(values)
+    outside = (low < -ROUNDING) | (high > 1 + ROUNDING)  # of NaN, neither holds
+    tg.check(np.logical_not(outside), ValueError, range_message, loss, low, high)
+    return p
+
+
+def range_message(loss: Loss, low: float, high: float) -> str:
+    """Describe predictions that are no probabilities."""
+    return (
+        f"{loss!r} takes probabilities, from 0 to 1, but the predictions go from {low:.4g} to "
+        f"{high:.4g}; end the network in its activation, or write "
+        f"{type(loss).__name__}(from_logits=True) for logits"
+    )
 
 
 def clipped(p: tg.Tensor) -> tg.Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextvars import copy_context
 
 import numpy as np
 
@@ -18,7 +19,8 @@ def norm_scale(gradients: Iterable[np.ndarray | None], limit: float) -> float:
     for i, g in enumerate(gradients):
         if g is None:
             continue
-        squares = _sum_of_squares(g)
+        # In a copy of the context, because a signal can end a `with` before its `__exit__`.
+        squares = copy_context().run(_sum_of_squares, g)
         if not math.isfinite(squares):
             raise FloatingPointError(
                 f"the gradient of parameter {i} of the optimizer holds NaN or infinity, which "

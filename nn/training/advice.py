@@ -6,6 +6,7 @@ from typing import Any
 from nn.layers.activations import Sigmoid, Softmax
 from nn.layers.container import Sequential
 from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Hinge
+from nn.metrics import Metric
 from nn.module import Module
 from nn.training.evaluation import first_output
 from nn.training.train_state import TrainState
@@ -57,12 +58,25 @@ def _of_outputs(state: TrainState, last: Module, outputs: int | None) -> list[st
             f"the model ends with a {type(last).__name__}, but {loss!r} takes logits; remove the "
             "layer or from_logits=True"
         )
+    if from_logits:
+        said += [
+            f"{metric!r} takes outputs above 0.5 as class 1, but {loss!r} trains logits; write "
+            "threshold=0"
+            for metric in state.measures().values()
+            if binary_threshold(metric) == 0.5
+        ]
     if isinstance(last, Softmax) and isinstance(loss, BinaryCrossentropy) and not from_logits:
         said.append(
             "the model ends with a Softmax before nn.BinaryCrossentropy, which takes each output "
             "by itself; write nn.CategoricalCrossentropy(), or nn.Sigmoid() for the Softmax"
         )
     return said
+
+
+def binary_threshold(metric: Metric) -> float | None:
+    """Return the output above which a metric takes class 1, or None if it compares outputs."""
+    binary = getattr(metric, "binary", False) or getattr(metric, "average", None) == "binary"
+    return getattr(metric, "threshold", None) if binary else None
 
 
 def _of_rate(state: TrainState) -> list[str]:

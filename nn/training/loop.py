@@ -1,40 +1,22 @@
-"""The training: its steps and epochs."""
+"""The training: its epochs, and the ways that it ends."""
 
 import functools
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-import tensorgrad as tg
-from nn.data.batches import Batch, Batches, arrays_of
+from nn.data.batches import Batches
 from nn.data.streams import Stream
-from nn.training.callback import Callback, Run, call_hook
-from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
+from nn.training.callback import Run, call_hook
+from nn.training.evaluation import blas_threads, evaluate, modes_of
+from nn.training.plan import TrainPlan
 from nn.training.position import Position
-from nn.training.programs import Compile, call_module, step_of
-from nn.training.progress import Figures, Progress
+from nn.training.processes import StoppedElsewhere
+from nn.training.progress import Progress
 from nn.training.resuming import resume, saved_states
+from nn.training.sharing import Sharing, check_parameters, synchronize
+from nn.training.steps import end_epoch, epoch_figures, take_step
 from nn.training.train_state import TrainState
-
-
-@dataclass
-class TrainPlan:
-    """The data and the options of one call of `Model.train`."""
-
-    batches: Batches | Stream
-    validation: Batches | None
-    epochs: int
-    shuffle: bool
-    print_every: int | None
-    validation_every: int = 1  # epochs
-    accumulate: int = 1  # batches in a step
-    callbacks: Sequence[Callback] = ()
-    compile: Compile = "auto"
-    threads: int | None = None  # of BLAS
 
 
 def train(state: TrainState, plan: TrainPlan) -> None:
@@ -44,7 +26,10 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     """
     restore_modes = modes_of(state.module)
     threads = blas_threads(state.module, plan.batches.size, plan.threads)
-    run = Run(state, plan.epochs, _measured_names(state, plan), _steps(plan))
+    run = Run(
+        state, plan.epochs, plan.measured_names(state), plan.steps,
+        training=plan.batches, validation=plan.validation,
+    )  # fmt: skip
 
     def learn() -> None:
         state.module.zero_grad()
@@ -77,22 +62,33 @@ def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     saved, state.callbacks = saved_states(state.callbacks), plan.callbacks
     if not plan.batches.resume(state.source, state.position is not None):
         state.position = None
+    synchronize(state, plan)
     try:
         call_hook(plan.callbacks, "on_train_begin", run)
         resume(plan.callbacks, saved, run)
         if run.stopped:
             progress = Progress(plan.batches.samples, run.steps, plan.print_every)
             progress.print(f"stopped: {run.stopped}")
-        epochs = 0
-        while epochs < plan.epochs and not run.stopped:
-            train_epoch(state, plan, run)
-            epochs += 1
+        _learn_epochs(state, plan, run)
     except Exception:
         state.callbacks = ()
         raise
     state.callbacks = ()
     if state.source is not None:
         state.source = replace(state.source, complete=True)
+
+
+def _learn_epochs(state: TrainState, plan: TrainPlan, run: Run) -> None:
+    """Train until the epochs are over or, in this process or another, a callback stops."""
+    epochs = 0
+    try:
+        while epochs < plan.epochs and not run.stopped:
+            train_epoch(state, plan, run)
+            epochs += 1
+    except StoppedElsewhere as end:
+        run.stop(str(end))
+        return
+    run.stopped = plan.processes.stop(run.stopped)
 
 
 def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
@@ -113,8 +109,9 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
     position = state.position
     if position is None or not position.fits(batches, plan.shuffle):
         position = Position(batches, plan.shuffle)
-    progress = Progress(batches.samples, _steps(plan), plan.print_every)
+    progress = Progress(batches.samples, plan.steps, plan.print_every)
     hook = functools.partial(call_hook, callbacks, run=run)
+    sharing = Sharing(state, plan)
     try:
         run.epoch, run.step = len(state.history) + 1, position.step
         progress.print(f"epoch: {run.epoch}")
@@ -124,7 +121,7 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
             step = position.step // plan.accumulate
             backward_end = functools.partial(hook, "on_backward_end") if callbacks else None
             figures, samples = state.guard.step(
-                take_step, state, position, batches, plan.compile, parameters, ahead, backward_end
+                take_step, state, plan, position, parameters, ahead, sharing, backward_end
             )
             progress.step(step, samples, figures)
             run.step = position.step
@@ -134,12 +131,13 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
             if run.stopped:
                 progress.print(f"stopped: {run.stopped}")
                 return
+        check_parameters(state, plan)
         figures = epoch_figures(state, position)
         progress.print_figures("training, ", figures)
         checked = None
         if plan.validation is not None and run.epoch % plan.validation_every == 0:
             hook("on_validation_begin")
-            checked = evaluate(state, plan.validation, plan.compile)
+            checked = evaluate(state, plan.validation, plan.compile, plan.processes)
             progress.print(f"validation, {checked}")
         state.guard.step(end_epoch, state, batches, figures, position.seconds, checked)
         run.logs = state.history.last_epoch()
@@ -165,147 +163,3 @@ def _read(batches: Batches | Stream, plan: TrainPlan, run: Run) -> Sequence[Any]
             "after its last whole step"
         )
         raise
-
-
-def take_step(
-    state: TrainState,
-    position: Position,
-    batches: Batches | Stream,
-    mode: Compile,
-    parameters: list[tg.Tensor],
-    ahead: Sequence[Any],
-    backward_end: Callable[[], None] | None,
-) -> tuple[Figures, int]:
-    """Take the next step of an epoch, with everything that it changes.
-
-    The result is its figures and the number of its samples.
-    Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
-    """
-    began = time.perf_counter()
-    source = batches.state()
-    if position.step == 0:
-        for measure in state.measures().values():
-            measure.reset()
-    taken = batches.taken(ahead, position.order(state.rng))
-    number = len(state.history) + 1
-    try:
-        figures = train_step(state, taken, backward_end, mode)
-    except FloatingPointError as error:
-        message = _divergence_message(state, taken, number, position.step, error)
-        raise FloatingPointError(message) from error
-    for p in parameters:  # all of them; the optimizer may have fewer
-        p.zero_grad()
-    samples = sum(len(batch.y) for batch in taken)
-    position.data_loss.update(figures.data_loss, sum(batch.counted for batch in taken))
-    position.penalty.update(figures.regularization_loss, samples)
-    seconds = time.perf_counter() - began
-    position.seconds += seconds
-    done = position.step + len(taken)
-    part = done / batches.steps if batches.steps else math.nan
-    state.history.add_step(number, figures, seconds, part)
-    position.step = done
-    state.source = source
-    state.position = position if source or isinstance(batches, Batches) else None
-    return figures, samples
-
-
-def train_step(
-    state: TrainState,
-    batches: list[Batch],
-    backward_end: Callable[[], None] | None = None,
-    mode: Compile = "auto",
-) -> Figures:
-    """Run forward and backward on each batch and one step of the optimizer; add the penalties.
-
-    The gradients are those of the mean over all samples.
-    Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
-    """
-    assert state.optimizer is not None
-    total = sum(batch.counted for batch in batches)
-    shares = [batch.counted / total for batch in batches]
-    done = [_backward(state, *pair, mode) for pair in zip(batches, shares)]
-    if backward_end is not None:
-        backward_end()
-    state.optimizer.step()
-    data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
-    penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
-    values = {}
-    for name, measure in state.measures().items():
-        each = [measure.update(*batch.unmasked(out)) for batch, (out, _, _) in zip(batches, done)]
-        values[name] = sum(share * value for share, value in zip(shares, each))
-    accuracy = values.pop("accuracy", math.nan)
-    return Figures(data_loss, penalty, accuracy, state.optimizer.current_learning_rate, values)
-
-
-def _backward(
-    state: TrainState, batch: Batch, share: float, mode: Compile
-) -> tuple[tg.Tensor, float, float]:
-    """Add the gradients of a share of the loss; return the outputs, the loss and the penalty.
-
-    Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
-    """
-    args = (batch.X, batch.targets, None if share == 1 else float(share))
-    parts = (state.module, state.loss)
-    try:
-        y_pred, data_loss, penalties = state.programs.call("train", step_of, parts, args, mode)
-    except ValueError:
-        with tg.no_grad():
-            outputs = call_module(state.module, batch.X).data
-        if np.isfinite(outputs).all():
-            raise
-        raise FloatingPointError("the outputs are NaN or infinite") from None
-    return y_pred, data_loss.item(), sum((p.item() for p in penalties), 0.0)
-
-
-def epoch_figures(state: TrainState, position: Position) -> Figures:
-    """Return the means over the samples of an epoch."""
-    assert state.optimizer is not None
-    values = {name: measure.result() for name, measure in state.measures().items()}
-    accuracy, rate = values.pop("accuracy", math.nan), state.optimizer.current_learning_rate
-    return Figures(position.data_loss.result(), position.penalty.result(), accuracy, rate, values)
-
-
-def end_epoch(
-    state: TrainState,
-    batches: Batches | Stream,
-    figures: Figures,
-    seconds: float,
-    checked: Evaluation | None,
-) -> None:
-    """Record a complete epoch."""
-    state.source = batches.state()
-    state.history.add_epoch(figures, seconds, checked)
-    state.position = None
-
-
-def _measured_names(state: TrainState, plan: TrainPlan) -> tuple[str, ...]:
-    """List the numbers that the epochs of a training will have."""
-    measures = list(state.measures())
-    names = ["loss", "data_loss", "regularization_loss", *measures, "learning_rate", "time"]
-    if plan.validation is not None:
-        names += ["val_loss", *(f"val_{name}" for name in measures)]
-    return tuple(names)
-
-
-def _steps(plan: TrainPlan) -> int | None:
-    """Return the number of steps of the optimizer in an epoch, if it is known."""
-    steps = plan.batches.steps
-    return None if steps is None else -(-steps // plan.accumulate)
-
-
-def _divergence_message(
-    state: TrainState, batches: list[Batch], epoch: int, step: int, error: Exception
-) -> str:
-    """Describe a step without a finite loss, and the remedy."""
-    wrong = [name for name, p in state.module.named_parameters() if not np.isfinite(p.data).all()]
-    parameters = (
-        f"the parameters {', '.join(wrong)} hold NaN or infinity: load or build the model again"
-        if wrong
-        else "the parameters are finite, as they were after the step before"
-    )
-    arrays = [array for batch in batches for array in arrays_of(batch.X)]
-    low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
-    return (
-        f"{error} in epoch {epoch}, step {step}, with {state.optimizer!r}; {parameters}; lower the "
-        f"learning rate, or scale the data, which goes from {low:g} to {high:g} here"
-    )

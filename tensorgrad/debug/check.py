@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.engine.gradients import gradients
 from tensorgrad.engine.state import STATE
 from tensorgrad.operands import has_foreign
@@ -114,6 +115,7 @@ def _random(rng: "np.random.Generator", like: Tensor) -> np.ndarray:
     )
 
 
+@in_own_context
 def _require_checkable(outputs: Outputs, xs: list[np.ndarray]) -> None:
     """Raise unless the outputs depend on the arguments, are finite and are reproducible."""
     with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,38 @@ from tensorgrad.draw.model import Vertex
 Shape = tuple[int, ...]
 
 
-class Prose(str):
-    """A description in words, in which no letter stands for a number."""
+class Stable(str):
+    """A formula with another to compute with, which is right at kinks and does not overflow.
 
-    __slots__ = ()
+    Both are in the same notation; the page prints the first, and its sandbox computes the second.
+    """
+
+    def __new__(cls, text: str, computed: str | None) -> "Stable":
+        made = super().__new__(cls, text)
+        made.computed = computed
+        return made
+
+    computed: str | None
+
+
+class Prose(Stable):
+    """A description in words, in which no letter stands for a number; few can be computed."""
+
+    def __new__(cls, text: str, computed: str | None = None) -> "Prose":
+        return super().__new__(cls, text, computed)  # type: ignore[return-value]
+
+
+def computed_text(part: str | None) -> str | None:
+    """Return the formula to compute a part with; None if it has none."""
+    return part.computed if isinstance(part, Stable) else part
+
+
+def rewritten(part: str, change: Callable[[str], str]) -> str:
+    """Change a formula, and the one to compute with; words stay as they are."""
+    if not isinstance(part, Stable):
+        return change(part)
+    computed = None if part.computed is None else change(part.computed)
+    return Prose(part, computed) if isinstance(part, Prose) else Stable(change(part), computed)
 
 
 @dataclass
@@ -108,10 +136,9 @@ def summed(part: str, call: CallShapes, slot: int) -> str:
     axes = () if call.texts[slot] else repeated_axes(call.shapes[slot], call.shape)
     if not axes:
         return part
+    part = rewritten(part, lambda text: reduced("Σ", text, axes, call.shape))
     return (
-        Prose(f"{part}, added up{over(axes)}")
-        if isinstance(part, Prose)
-        else reduced("Σ", part, axes, call.shape)
+        Prose(f"{part}, added up{over(axes)}", part.computed) if isinstance(part, Prose) else part
     )
 
 

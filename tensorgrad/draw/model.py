@@ -1,5 +1,7 @@
 """The graph as plain records, which describe each node but hold neither arrays nor nodes."""
 
+import functools
+import itertools
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +12,10 @@ import numpy as np
 from tensorgrad.draw.stats import Stats, statistics
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype
 from tensorgrad.engine.state import ScopePath
+from tensorgrad.operands import as_ndarray
 from tensorgrad.rules import Op
 
+MOST_NUMBERS = 2000  # that the page's sandbox computes from
 LONG = 40  # the largest number of characters for a keyword or an index
 
 
@@ -46,6 +50,8 @@ class Vertex:
     in_backward: bool = False  # recorded by the rules of a backward pass
     forward_seconds: float | None = None
     backward_seconds: float | None = None
+    numbers: np.ndarray | None = None  # of an input or constant: its first value, if it is small
+    unrecorded: str = ""  # the function without gradient whose result is an argument
 
     @property
     def nbytes(self) -> int:
@@ -71,6 +77,7 @@ class Event:
     accumulated: Stats | None = None  # the sum of the contributions, up to this one
     grad: Stats | None = None  # leaf: its .grad
     value: Stats | None = None  # update: its new values
+    numbers: np.ndarray | None = None  # seed: the gradient that backward started from, if small
 
 
 @dataclass(slots=True, eq=False)
@@ -209,33 +216,63 @@ class Reader:
         """Add the statistics of a value, if values are wanted and the vertex has none."""
         if self.values and vertex.value is None:
             vertex.value = statistics(value)
+            if vertex.op is None:
+                vertex.numbers = small_copy(value)
+
+
+def small_copy(value: Any) -> np.ndarray | None:
+    """Return a copy of an array, from which the page can compute again; None if it is large."""
+    x = as_ndarray(value)
+    return x.copy() if x.size <= MOST_NUMBERS else None
+
+
+Path = tuple[ScopePath, ...]
 
 
 def place_leaves(vertices: Iterable[Vertex]) -> None:
-    """Place named leaves, as parameters, in the innermost module that contains all their uses.
+    """Place parameters in the innermost module that contains all their uses.
 
-    Uses outside any module, such as a penalty on the weights, do not count.
+    A module lists its parameters. In a part of the program that does not, they are the named leaves
+    that nothing outside of it uses. Uses outside any module, such as a penalty on the
+    weights, do not move a parameter.
     """
-    users: dict[Vertex, list[ScopePath]] = {}
-    homes: dict[Vertex, set[tuple[tuple[str, str], ...]]] = {}
+    uses: dict[Vertex, dict[Path, None]] = {}
     for vertex in vertices:
-        if vertex.scope is None:
-            continue
-        path = list(vertex.scope.path)
+        path = () if vertex.scope is None else vertex.scope.path
         for operand in vertex.inputs:
-            leaf = operand.source
-            if leaf is not None and leaf.name and leaf.kind in ("leaf", "parameter"):
-                users[leaf] = _common(users[leaf], path) if leaf in users else path
-                homes.setdefault(leaf, set()).add(tuple((p.name, p.kind) for p in path))
-    for leaf, shared in users.items():
-        if shared:
-            leaf.kind, leaf.scope = "parameter", shared[-1]
-        elif len(homes[leaf]) == 1:  # its module was called several times
-            (home,) = homes[leaf]
-            leaf.kind, leaf.path = "parameter", ".".join(name or kind for name, kind in home)
+            if operand.source is not None and operand.source.kind in ("leaf", "parameter"):
+                uses.setdefault(operand.source, {})[path] = None
+    listed: dict[ScopePath, set[int] | None] = {}
+    for leaf, paths in uses.items():
+        if homes := _homes(leaf, list(paths), listed):
+            leaf.kind = "parameter"
+            if shared := functools.reduce(_common, homes):
+                leaf.scope = shared[-1]
+            else:  # its module was called several times, or several modules have it
+                leaf.path = ".".join(part.name or part.kind for part in homes[0])
 
 
-def _common(a: list[ScopePath], b: list[ScopePath]) -> list[ScopePath]:
+def _homes(leaf: Vertex, paths: list[Path], listed: dict[ScopePath, set[int] | None]) -> list[Path]:
+    """Return those of the paths under which a leaf is used as a parameter."""
+    for part in itertools.chain(*paths):
+        if part not in listed:
+            listed[part] = _listed(part)
+    known = [path for path in paths if any(listed[part] is not None for part in path)]
+    if known:
+        return [p for p in known if any(leaf.serial in (listed[part] or ()) for part in p)]
+    if not leaf.name or () in paths:
+        return []
+    names = {tuple((part.name, part.kind) for part in path) for path in paths}
+    return paths if len(names) == 1 or functools.reduce(_common, paths) else []
+
+
+def _listed(part: ScopePath) -> set[int] | None:
+    """Return the serial numbers of the parameters that a part lists; None if it lists none."""
+    own = None if part.parameters is None else part.parameters()
+    return None if own is None else {p.node.serial for p in own if p.node is not None}
+
+
+def _common(a: Path, b: Path) -> Path:
     n = 0
     while n < min(len(a), len(b)) and a[n] is b[n]:
         n += 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.operands import as_ndarray
 
 LISTED = 64  # the largest size of an array whose numbers are listed
@@ -13,6 +14,7 @@ BINS = 32
 Stats = dict[str, Any]
 
 
+@in_own_context
 def statistics(value: Any, histogram: bool = True) -> Stats:
     """Compute size, numbers, range, mean, standard deviation and histogram.
 

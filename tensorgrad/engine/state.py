@@ -98,8 +98,12 @@ class with_state:  # noqa: N801, used as a verb
 
             @functools.wraps(function)
             async def call(*args: Any, **kwargs: Any) -> Any:
-                with self:  # each task of an event loop has a state of its own
+                state = self.inside()
+                try:  # each task of an event loop has a state of its own
+                    STATE.set(state)
                     return await function(*args, **kwargs)
+                finally:
+                    STATE.set(cast(State, state.outer))
 
         else:
 
@@ -203,12 +207,15 @@ class Observer:
 class ScopePath:
     """A named part of the program that operations are recorded under, and the parts around it."""
 
-    __slots__ = ("kind", "name", "outer")
+    __slots__ = ("kind", "name", "outer", "parameters")
 
-    def __init__(self, name: str, kind: str, outer: "ScopePath | None") -> None:
+    def __init__(
+        self, name: str, kind: str, outer: "ScopePath | None", parameters: Any = None
+    ) -> None:
         self.name = name
         self.kind = kind
         self.outer = outer
+        self.parameters = parameters  # a function that lists its own; None: unknown
 
     @property
     def path(self) -> tuple["ScopePath", ...]:
@@ -230,6 +237,8 @@ class Scope(with_state):
 
     `name` is its name in the part around it ("0", "encoder", or "" at the top), `kind` its type
     ("Dense"). Enter it by `with`, decorate a function with it, or `call` a function inside it.
+    `parameters` lists the tensors that are drawn as its parameters; without it, they are the named
+    leaves that nothing outside of the part uses.
 
     >>> import numpy as np
     >>> import tensorgrad as tg
@@ -239,15 +248,18 @@ class Scope(with_state):
     'first'
     """
 
-    def __init__(self, kind: str, name: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str = "", parameters: "Callable[[], Any] | None" = None
+    ) -> None:
         self.kind = kind
         self.name = name
+        self.parameters = parameters
         self._inside: tuple[State | None, State | None] = (None, None)
 
     def inside(self) -> State:
         """Return the current state with this part in its scope."""
         now = STATE.get()
-        return now.inside(scope=ScopePath(self.name, self.kind, now.scope))
+        return now.inside(scope=ScopePath(self.name, self.kind, now.scope, self.parameters))
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call the function inside this scope."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.ops import common
 from tensorgrad.ops.common import as_array, create, zeros_of
 from tensorgrad.rules import composite, primitive, rule
@@ -148,6 +149,7 @@ def _insert(arr, obj, values, axis=None):
 
 
 @composite(np.pad)
+@in_own_context
 def _pad(array, pad_width, mode="constant", **kwargs):
     if callable(mode):
         raise TypeError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.operands import (
     STAND_INS,
     has_foreign,
@@ -226,6 +227,7 @@ def valued_by_numpy(function: Function) -> Any:
     """Declare an expression that gives a NumPy function its gradient; values, dtypes and errors are NumPy's own."""
 
     def declare(expression: Function) -> Function:
+        @in_own_context
         @functools.wraps(expression)
         def call(*args: Any, **kwargs: Any) -> Any:
             refuse_out(function.__name__, kwargs.get("out"))

@@ -7,12 +7,14 @@ symmetric corner (abs at 0). Zero times an infinite slope is 0 (sqrt at 0, if th
 import numpy as np
 from numpy._core.umath import clip as clip_ufunc
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.operands import STAND_INS, has_foreign, plain_array
 from tensorgrad.ops.common import as_array, as_operand, is_plain, values
 from tensorgrad.rules import composite, nondifferentiable, primitive, rule, unsupported
 
 
 @primitive
+@in_own_context
 def safe_ratio(g, d):
     """Return g / d, but 0 where both are 0."""
     try:

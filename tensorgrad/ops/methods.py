@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.ops.common import (
     as_array,
     as_inexact,
@@ -135,6 +136,7 @@ def _valued(ufunc, method, expression):
     """Add dtype= to the expression of a ufunc's method, whose values are NumPy's own."""
     function = getattr(ufunc, method)
 
+    @in_own_context
     def call(array, *args, dtype=None, out=None, **kwargs):
         name = f"{ufunc.__name__}.{method}"
         refuse_out(name, out)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.joint import rule_all
 from tensorgrad.operands import reduction
 from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_channel, sum_channels
@@ -25,6 +26,7 @@ def like(g, x):
 
 
 @primitive
+@in_own_context
 def channel_moments(x: Array) -> np.ndarray:
     """Return mean and variance of each channel, over all axes but the last.
 
@@ -83,6 +85,7 @@ def shift_scale(x: Array, mean: Any, scale: Any, bias: Any) -> Array:
     return out.reshape(x.shape)
 
 
+@in_own_context
 def merged(mean, bias, scale, k):
     """Return c and a rest so that (x - c) scale + rest is (x - mean) scale + bias, as long rows.
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.ops.common import (
     as_array,
     as_inexact,
@@ -155,6 +156,7 @@ def _declare_quantiles(name, whole, skip_nan):
     function = getattr(np, name)
 
     @composite(function)
+    @in_own_context
     def quantile(
         a,
         q,
@@ -180,6 +182,7 @@ def _declare_median(name, skip_nan):
     function = getattr(np, name)
 
     @composite(function)
+    @in_own_context
     def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
         refuse_out(name, out)
         value = numpys(function, a, axis, keepdims=keepdims)

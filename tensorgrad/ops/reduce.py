@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.operands import has_foreign
 from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, create, is_plain, values
 from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
@@ -172,6 +173,7 @@ def std(a, axis=None, dtype=None, ddof=0, keepdims=False, where=True):
 
 
 @primitive
+@in_own_context
 def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """Return log(sum(exp(x))) over `axis`, without overflow.
 

@@ -1,7 +1,6 @@
 """Capture: a function is run twice on stand-ins, and what both runs did alike becomes its steps."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,17 +37,20 @@ class Captured:
 
         Raises: Untraceable.
         """
-        with self.put_back():
-            for _ in range(5):
-                trace, seen = self.once(self.leaves)
-                if self.with_sizes(trace, seen):
-                    return trace
-                again, others = self.once(self.leaves)
-                both = {key: t for key, t in others.items() if key in seen}
-                if not both:  # no tensor that is not made inside
-                    merge(trace, again, [])
-                    return trace
-                self.tensors |= both
+        return self.put_back(self.until_two_agree)
+
+    def until_two_agree(self) -> Tracing:
+        """Trace until two runs agree."""
+        for _ in range(5):
+            trace, seen = self.once(self.leaves)
+            if self.with_sizes(trace, seen):
+                return trace
+            again, others = self.once(self.leaves)
+            both = {key: t for key, t in others.items() if key in seen}
+            if not both:  # no tensor that is not made inside
+                merge(trace, again, [])
+                return trace
+            self.tensors |= both
         raise Untraceable("each run of the function uses other tensors from outside")
 
     def with_sizes(self, trace: Tracing, seen: dict[int, Any]) -> bool:
@@ -89,9 +91,8 @@ class Captured:
             found = Outside(self.f).guards
         return [guard for guard in found if guard.matters()]
 
-    @contextlib.contextmanager
-    def put_back(self) -> Iterator[None]:
-        """Put back what the runs change: generators, numbers, arrays."""
+    def put_back(self, runs: Callable[[], Any]) -> Any:
+        """Call a function, then put back what its runs change: generators, numbers, arrays."""
         generators = [(g, generator_state(g)) for g in self.generators]
         nodes = [t.node for t in self.tensors.values() if t.node is not None and t.is_leaf]
         grads = [(node, node.extras and node.extras.grad) for node in nodes]
@@ -100,7 +101,7 @@ class Captured:
         legacy = np.random.get_state()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
         try:
-            yield
+            result = runs()
         finally:
             np.random.set_state(legacy)
             for generator, state in generators:
@@ -124,6 +125,7 @@ class Captured:
                     f"the function writes into an ndarray of shape {array.shape} from outside; "
                     "make it a tensor, or pass it as an argument and return the new one"
                 )
+        return result
 
     def once(self, leaves: list[Any]) -> tuple[Tracing, dict[int, Any]]:
         """Run the function on stand-ins; also return the tensors that are not known."""
@@ -132,6 +134,7 @@ class Captured:
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
         recorder.outside = {id(t): source for t, source in sources}
+        recorder.arrays = {id(x) for x in self.outside.arrays} - self.outside.compared
         outside = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in outside if t.is_leaf]
         hooked = [node.extras for _, node, _ in grads if node.extras and node.extras.hooks]
@@ -144,10 +147,14 @@ class Captured:
         try:
             for b, _, x in buffers:
                 b.write(x)
-            with watching([t for t, _ in sources]):
-                traced = STATE.get().inside(observer=recorder)
+            traced = STATE.get().inside(observer=recorder)
+
+            def run() -> Any:
                 result = traced.run(self.call, (inputs,))
-                results = traced.run(results_of, (result, {id(x) for x in self.outside.arrays}))
+                known = {id(x) for x in self.outside.arrays}
+                return traced.run(results_of, (result, recorder, known))
+
+            results = watching([t for t, _ in sources], run)
             after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
@@ -174,13 +181,13 @@ class Captured:
             [*externals, *((b, x.variable) for b, _, x in buffers)],
             recorder.steps,
             results,
-            [(t, None if x is None else x.variable) for t, x in gradients],
+            [(t, None if x is None else recorder.variable_of(x)) for t, x in gradients],
             [
                 (t, old is not None)
                 for t, _, old in grads
                 if any(t is leaf for leaf, _ in gradients)
             ],
-            [*writes, *((b, x.variable) for b, x in after if id(x) not in kept)],
+            [*writes, *((b, recorder.variable_of(x)) for b, x in after if id(x) not in kept)],
         )
         recorder.forget()
         return trace, recorder.tensors
@@ -196,20 +203,19 @@ class Captured:
         return values + [(t.grad, GradSource(t)) for t in leaves if t.grad is not None]
 
 
-@contextlib.contextmanager
-def watching(tensors: list[Any]) -> Iterator[None]:
-    """Read the values of these tensors as stand-ins."""
+def watching(tensors: list[Any], function: Callable[[], Any]) -> Any:
+    """Call a function that reads the values of these tensors as stand-ins."""
     kinds = [(t, type(t)) for t in tensors]
     try:
         for t, kind in kinds:
             t.__class__ = watched(kind)  # type: ignore[arg-type]
-        yield
+        return function()
     finally:
         for t, kind in kinds:
             t.__class__ = kind
 
 
-def results_of(result: Any, outside: set[int]) -> Any:
+def results_of(result: Any, recorder: Recorder, outside: set[int]) -> Any:
     """Return the tree of what a function returned; `outside` are arrays that it only hands on."""
 
     def leaf(x: Any) -> Result:
@@ -221,7 +227,7 @@ def results_of(result: Any, outside: set[int]) -> Any:
                 return Result(kind, value.variable)
             return Result("same", x)
         if type(x) is TracedArray:
-            return Result("array", x.variable)
+            return Result("array", recorder.variable_of(x))
         if isinstance(x, (np.ndarray, *PLAIN_VALUES)):
             fresh = isinstance(x, np.ndarray) and id(x) not in outside
             return Result("constant" if fresh else "same", x)

@@ -133,6 +133,8 @@ class Compiled:
         with self.lock:
             runner = Runner(self, args, kwargs)
             kept = self.programs.setdefault(key, [])
+            if len(kept) == MOST_PROGRAMS - 1:
+                self.tell_of_changes(kept[-1])
             kept.append(runner)
             while sum(map(len, self.programs.values())) > MOST_PROGRAMS:
                 oldest = next(iter(self.programs))
@@ -140,6 +142,17 @@ class Compiled:
                 if not self.programs[oldest]:
                     del self.programs[oldest]
             return runner
+
+    def tell_of_changes(self, runner: Runner) -> None:
+        """Warn that the function is traced again and again, and name what changes."""
+        changed = runner.first_changed()
+        if changed is not None:
+            warnings.warn(
+                f"{self.name} is traced anew each time when {changed!r} changes, which takes much "
+                "longer than a call; pass it as an argument, or make it a Tensor",
+                RuntimeWarning,
+                stacklevel=5,
+            )
 
     def key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return what a program is made for: structure, shapes, dtypes and static values."""

@@ -87,7 +87,8 @@ class Constants:
 
     def array(self, x: np.ndarray) -> Expr:
         """Return the expression of an array, or the name that it gets."""
-        if id(x) not in self.known and id(x) not in self.arrays:
+        # An array from outside may change, so it has a name, and its views too.
+        if {id(x), id(x.base)}.isdisjoint(self.known) and id(x) not in self.arrays:
             expr = text.regular_array(x)
             if expr is not None:
                 return expr

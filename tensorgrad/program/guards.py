@@ -8,6 +8,11 @@ import numpy as np
 PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 
+def is_same(a: Any, b: Any) -> bool:
+    """Return True for one object, and for equal plain values of one type."""
+    return a is b or (isinstance(a, PLAIN_VALUES) and type(a) is type(b) and bool(a == b))
+
+
 class Guard:
     """A value that a function uses from outside, in a dict, a list or a closure's cell."""
 
@@ -26,9 +31,7 @@ class Guard:
             now = self.where.cell_contents if self.key is None else self.where[self.key]
         except (ValueError, KeyError, IndexError):
             return False
-        if now is self.value:
-            return True
-        return isinstance(now, PLAIN_VALUES) and type(now) is type(self.value) and now == self.value
+        return is_same(now, self.value)
 
     def has_changed_value(self) -> bool:
         """Return True if a plain value has become another; one that was None may be made lazily."""
@@ -49,6 +52,64 @@ class Guard:
 
     def __repr__(self) -> str:
         return f"{self.key or 'a variable of the closure'} = {self.value!r}"
+
+
+class AttributeGuard(Guard):
+    """A value that a class has, or an object in a slot."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the value, or the guard itself if there is none."""
+        return getattr(self.where, self.key, self)
+
+    def holds(self) -> bool:
+        """Return True if the value is as it was."""
+        return is_same(self.now(), self.value)
+
+    def put_back(self) -> None:
+        """Put the value back."""
+        setattr(self.where, self.key, self.value)
+
+
+class ContextGuard(AttributeGuard):
+    """The value of a ContextVar."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the value, or the guard itself if there is none."""
+        return self.where.get(self)
+
+    def put_back(self) -> None:
+        """Set the value again."""
+        self.where.set(self.value)
+
+
+class ArrayGuard(Guard):
+    """The elements of an array from outside, because the trace may have computed with them."""
+
+    __slots__ = ()
+
+    def __init__(self, where: Any) -> None:
+        super().__init__(where, None, None)
+        self.value = self.now()
+
+    def now(self) -> tuple[Any, bytes]:
+        """Return the shape and the elements."""
+        x = self.where
+        return getattr(x, "shape", None), x.tobytes() if hasattr(x, "tobytes") else bytes(x)
+
+    def holds(self) -> bool:
+        """Return True if all elements are as they were."""
+        return self.now() == self.value
+
+    def has_changed_value(self) -> bool:
+        """Return False, because what is written into arrays is found by other means."""
+        return False
+
+    def __repr__(self) -> str:
+        return f"the elements of {self.where!r}"
 
 
 class ClassGuard(Guard):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable
@@ -91,6 +92,7 @@ class Example(NamedTuple):
     f: Any
     generators: list[Any]
 
+    @in_own_context
     def traced(self, whole: Any, leaves: list[Any]) -> Tracing:
         """Trace the function on arrays by whole calls."""
         with np.errstate(all="ignore"):

@@ -1,7 +1,8 @@
 """The surroundings of a function: tensors to read at each call, and values to compare."""
 
+import array
+import contextvars
 import functools
-import sys
 import types
 from collections import deque
 from collections.abc import Iterator
@@ -12,13 +13,32 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE, Scope
 from tensorgrad.program.arrays import TracedArray
-from tensorgrad.program.guards import PLAIN_VALUES, ClassGuard, Guard, SizeGuard
-from tensorgrad.program.names import is_library
+from tensorgrad.program.guards import (
+    PLAIN_VALUES,
+    ArrayGuard,
+    AttributeGuard,
+    ClassGuard,
+    ContextGuard,
+    Guard,
+    SizeGuard,
+)
+from tensorgrad.program.members import (
+    CONTAINERS_OF_VALUES,
+    FOUND_VALUES,
+    NamesUsed,
+    class_values,
+    function_of_member,
+    global_names,
+    has_slots,
+    is_users,
+    is_variable,
+)
 from tensorgrad.program.recorder import Recorder
+from tensorgrad.program.simplify import MOST_LOOKED_AT
 
-CONTAINERS_OF_VALUES = (dict, list, set, deque)
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
-FOUND_VALUES = (TensorBase, np.ndarray, np.random.Generator, np.random.RandomState)
+BYTES = (array.array, bytearray)
+OTHERS = (*BYTES, contextvars.ContextVar, types.MappingProxyType, tuple, frozenset)
 SLOT = TensorBase.__dict__["_value"]
 MOST_OBJECTS = 20_000  # objects that are looked at
 
@@ -36,6 +56,9 @@ class Outside:
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.owners: dict[int, str] = {}  # the names of objects
         self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
+        self.librarys: set[int] = set()  # arrays and containers that the library writes to
+        self.names_used = NamesUsed()
+        self.attributes: dict[int, str] = {}  # the names of arrays that objects hold
         self.seen: dict[int, Any] = {}
         stack = [f]
         while stack and len(self.seen) < MOST_OBJECTS:
@@ -43,6 +66,11 @@ class Outside:
             if id(x) not in self.seen:
                 self.seen[id(x)] = x
                 stack.extend(self.visit(x))
+        compared = [x for x in self.arrays if self.is_compared(x)]
+        self.compared = {id(x) for x in compared}
+        self.guards += map(ArrayGuard, compared)
+        for x in self.arrays:
+            self.names.setdefault(id(x), "constant")
 
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
@@ -54,12 +82,12 @@ class Outside:
             yield from self.container(x)
         elif "__wrapped__" in getattr(x, "__dict__", ()):  # as compiled functions have it
             yield x.__wrapped__
-        elif isinstance(x, (tuple, frozenset)):
-            yield from x
-        elif is_object(x):
+        elif isinstance(x, OTHERS):
+            yield from self.other(x)
+        elif is_object(x) or has_slots(x):
             yield from self.object(x)
         elif isinstance(x, type):
-            yield from methods_of(x)
+            yield from self.of_class(x)
 
     def value(self, x: Any) -> None:
         """Note a tensor, an array or a generator."""
@@ -70,10 +98,31 @@ class Outside:
         elif not isinstance(getattr(type(x), "node", None), property):  # a result without a graph
             self.tensors[id(x)] = x
 
+    def other(self, x: Any) -> Iterator[Any]:
+        """Yield what is in a container of the standard library; note what is to be compared."""
+        if isinstance(x, BYTES):
+            self.guards.append(ArrayGuard(x))
+        elif isinstance(x, contextvars.ContextVar):
+            yield self.attribute(ContextGuard(x, x.name, x.get(None)))
+        elif isinstance(x, types.MappingProxyType):
+            self.guards.append(SizeGuard(x, "", len(x)))
+            yield from (self.guarded(x, key, value) for key, value in x.items())
+        else:
+            yield from x
+
+    def is_compared(self, x: np.ndarray) -> bool:
+        """Return True for a small array whose elements the trace may have computed with."""
+        if id(x) in self.librarys or x.nbytes > MOST_LOOKED_AT or x.dtype.hasobject:
+            return False
+        attribute = self.attributes.get(id(x))
+        return attribute is None or attribute in self.names_used
+
     def container(self, x: Any) -> Iterator[Any]:
         """Yield the items of a container."""
         self.containers.append((x, x.copy()))
         self.guards.append(SizeGuard(x, "", len(x)))
+        if id(x) in self.librarys:
+            self.librarys |= {id(value) for value in values_of(x)}
         if isinstance(x, (set, deque)):
             yield from x
         else:
@@ -82,17 +131,48 @@ class Outside:
 
     def object(self, x: Any) -> Iterator[Any]:
         """Yield the attributes of an object, and its class."""
+        yield from self.slots(x)
+        if not hasattr(x, "__dict__"):
+            return
         buffers = getattr(x, "_buffers", ())
+        if not is_users(type(x).__module__):
+            self.librarys |= {id(value) for value in vars(x).values()}
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
+            if isinstance(value, np.ndarray):
+                self.attributes[id(value)] = key
             if key not in buffers:
                 yield self.guarded(vars(x), key, value)
         of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
         self.guards += [ClassGuard(x, key, value) for key, value in of_class]
         yield type(x)
+
+    def slots(self, x: Any) -> Iterator[Any]:
+        """Yield what an object of a user's class has in slots."""
+        for base in type(x).__mro__:
+            names = vars(base).get("__slots__", ()) if is_users(base.__module__) else ()
+            for name in (names,) if isinstance(names, str) else names:
+                if hasattr(x, name):
+                    yield self.attribute(AttributeGuard(x, name, getattr(x, name)))
+
+    def of_class(self, kind: type) -> Iterator[Any]:
+        """Yield the methods of a user's class and of its bases, and the values in them."""
+        for base in kind.__mro__:
+            if is_users(base.__module__):
+                for name, value in list(vars(base).items()):
+                    function = function_of_member(value)
+                    if function is not None:
+                        yield function
+                    elif is_variable(base, name, value):
+                        yield self.attribute(AttributeGuard(base, name, value))
+
+    def attribute(self, guard: Guard) -> Any:
+        """Note a value that is to be compared at each call, and return it."""
+        self.guards.append(guard)
+        return guard.value
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
@@ -130,14 +210,19 @@ class Outside:
         if isinstance(f, functools.partial):
             yield from (f.func, f.args, f.keywords)
         elif isinstance(f, types.MethodType):
+            self.names_used.add(f.__func__.__name__)
             yield from (f.__self__, f.__func__)
         else:
             users, names = is_users(f.__module__), global_names(f.__code__)
+            if users:
+                self.names_used.note(f, names)
             for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
                 try:
                     value = cell.cell_contents
                     if users:
                         self.guarded(cell, None, value)
+                    else:
+                        self.librarys.add(id(value))
                 except ValueError:  # not yet set
                     continue
                 if isinstance(value, (TensorBase, np.ndarray)):
@@ -148,6 +233,7 @@ class Outside:
                 yield f.__defaults__
                 yield f.__kwdefaults__
                 yield from self.named(f.__globals__, names)
+                yield from (self.guarded(vars(f), *item) for item in list(vars(f).items()))
 
     def named(
         self, where: dict[str, Any], names: tuple[str, ...], modules: tuple[Any, ...] = ()
@@ -166,23 +252,6 @@ class Outside:
         """Yield what x has by these names, if it is a user's module that was not looked at."""
         if isinstance(x, types.ModuleType) and x not in modules and is_users(x.__name__):
             yield from self.named(vars(x), names, (*modules, x))
-
-
-def is_users(module: str | None) -> bool:
-    """Return True for the name of a module whose variables may change."""
-    package = (module or "").partition(".")[0]
-    return not is_library(package) and package not in sys.stdlib_module_names
-
-
-def methods_of(kind: type) -> Iterator[Any]:
-    """Yield the functions of a user's class and of its bases."""
-    for base in kind.__mro__:
-        if is_users(base.__module__):
-            for value in vars(base).values():
-                found = value.fget if isinstance(value, property) else value
-                function = getattr(found, "__func__", found)  # of a classmethod, a staticmethod
-                if isinstance(function, types.FunctionType):
-                    yield function
 
 
 def values_of(container: Any) -> Any:
@@ -204,20 +273,6 @@ def is_object(x: Any) -> bool:
     if isinstance(x, known) or not hasattr(x, "__dict__"):
         return False
     return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
-
-
-def class_values(kind: type) -> list[tuple[str, Any]]:
-    """Return the plain values that objects of a class have from it, such as Module.training."""
-    names = dict.fromkeys(name for base in kind.__mro__ for name in vars(base))
-    found = [(name, getattr(kind, name, None)) for name in names if not name.startswith("__")]
-    return [(name, value) for name, value in found if isinstance(value, PLAIN_VALUES)]
-
-
-@functools.lru_cache(maxsize=1024)
-def global_names(code: types.CodeType) -> tuple[str, ...]:
-    """Return the names that a function, and those inside it, look up outside of functions."""
-    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    return tuple(dict.fromkeys([*code.co_names, *(n for c in inner for n in global_names(c))]))
 
 
 def recorder_now() -> Recorder | None:

@@ -140,7 +140,7 @@ class Program:
         space["_clock"], space["_note"] = clock, seconds.__setitem__
         timed = self._text.text(timed=True)
         exec(compile(timed, f"<timed {self._text.main}>", "exec"), space)
-        function, best = space[self._text.main], [np.inf] * len(seconds)
+        function, best = self._text.callable_in(space), [np.inf] * len(seconds)
         for _ in range(20):
             self._run.call(function, args, kwargs)
             best = [min(pair) for pair in zip(best, seconds, strict=True)]

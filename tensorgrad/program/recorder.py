@@ -12,7 +12,7 @@ from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray
 from tensorgrad.program.names import look_back
 from tensorgrad.program.recording import StepRecorder, stand_ins_in
-from tensorgrad.program.steps import OPERATIONS_OWN, gradient_hint, hint
+from tensorgrad.program.steps import OPERATIONS_OWN, Var, gradient_hint, hint, substituted_in
 from tensorgrad.program.traced_rules import traced_op
 from tensorgrad.rules import Op
 
@@ -32,6 +32,8 @@ class Recorder(StepRecorder, Observer):
         self.externals: dict[int, TracedArray] = {}  # the values of tensors from outside
         self.written: dict[int, Any] = {}  # what was written into some of these
         self.outside: dict[int, Any] = {}  # what is known of each tensor from outside
+        self.arrays: set[int] = set()  # of arrays from outside that may change
+        self.fixed: dict[int, TracedArray] = {}  # stand-ins of these and of their views
 
     # What the engine tells
 
@@ -114,7 +116,7 @@ class Recorder(StepRecorder, Observer):
 
     def forget(self) -> None:
         """Let go of everything, because stand-ins and nodes refer to this recorder."""
-        for held in (self.nodes, self.stand_ins, self.externals, self.written):
+        for held in (self.nodes, self.stand_ins, self.externals, self.written, self.fixed):
             held.clear()
 
     def argument_of_rule(self, x: Any) -> Any:
@@ -123,4 +125,23 @@ class Recorder(StepRecorder, Observer):
             return self.nodes.get(x, x)
         if isinstance(x, ShapeDtype):
             return np.broadcast_to(np.zeros((), x.dtype), x.shape)
-        return x
+        return self.outside_seen(x)
+
+    def outside_seen(self, tree: Any) -> Any:
+        """Return stand-ins for the arrays from outside, so that a rule reads them at each call."""
+
+        def of(x: Any) -> Any:
+            if type(x) is not np.ndarray or {id(x), id(x.base)}.isdisjoint(self.arrays):
+                return x
+            if id(x) not in self.fixed:
+                self.fixed[id(x)] = TracedArray(self, x, Var(x))
+                self.fixed[id(x)].variable.fixed = x
+            return self.fixed[id(x)]
+
+        if not self.arrays or isinstance(tree, (Node, ShapeDtype, TensorBase)):
+            return tree
+        return substituted_in(tree, of)
+
+    def variable_of(self, x: TracedArray) -> Var:
+        """Return the variable of a value that leaves the function."""
+        return x.variable if x.variable.fixed is None else x.copy().variable

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
@@ -132,6 +133,7 @@ class StepRecorder:
                 return x
         if result.base is None:
             return self.stand_in(result)
+        known = [x for x in known if x.variable.fixed is None]
         root = next((x for x in known if np.may_share_memory(x.value, result)), None)
         found = self.stand_in(result, None if root is None else root.variable.root)
         for x in (root, self.stand_ins.get(id(result.base))):
@@ -200,6 +202,7 @@ class StepRecorder:
         self.steps.append(step)
         return answer
 
+    @in_own_context
     def branched(self, name: str, function: Function, args: Any, kwargs: Any) -> Any:
         """Call a function that decides by values; write down all ways through it as one step.
 
@@ -268,7 +271,9 @@ class StepRecorder:
 
 def is_given(result: Any, step: Step) -> bool:
     """Return True if the result of a call is one of its arguments."""
-    return isinstance(result, np.ndarray) and step.outs in set(step.reads())
+    if not isinstance(result, np.ndarray):
+        return False
+    return type(step.outs) is not Var or step.outs in set(step.reads())
 
 
 def with_line(message: str, place: tuple[str, int] | None) -> str:
@@ -292,8 +297,10 @@ def value_of(x: Any) -> Any:
 
 
 def stored(x: Any) -> Any:
-    """Return the variable of a stand-in."""
-    return x.variable if type(x) is TracedArray else x
+    """Return the variable of a stand-in, or the array from outside that it stands for."""
+    if type(x) is not TracedArray:
+        return x
+    return x.variable if x.variable.fixed is None else x.variable.fixed
 
 
 def stand_ins_in(tree: Any) -> Any:

@@ -1,6 +1,8 @@
 """Runner: a program together with how it is called."""
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tensorgrad.engine.base import TensorBase, wrap
@@ -8,9 +10,9 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.expressions import NoArgument
+from tensorgrad.program.guards import Guard
 from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.onnx_calls import Example
-from tensorgrad.program.outside import Guard
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
@@ -99,13 +101,17 @@ class Runner:
 
     def is_right(self, captured: Captured, arrays: list[Any]) -> bool:
         """Return True if the program gives the bits of the function itself."""
-        found = []
-        for run in (self.run_eagerly, lambda arrays: self(*self.build(arrays))):
-            with captured.put_back():
-                result = run(arrays)
-                leaves = [leaf.grad for leaf, _ in self.had_gradients]
-                found.append((result, leaves, [source.read() for source in self.written]))
-        return same_bits(*found)
+
+        def found(run: Callable[[list[Any]], Any]) -> tuple[Any, list[Any], list[Any]]:
+            result = run(arrays)
+            leaves = [leaf.grad for leaf, _ in self.had_gradients]
+            return result, leaves, [source.read() for source in self.written]
+
+        def by_program(arrays: list[Any]) -> Any:
+            return self(*self.build(arrays))
+
+        both = (self.run_eagerly, by_program)
+        return same_bits(*(captured.put_back(partial(found, run)) for run in both))
 
     def serves(self, captured: Captured, choice: Choice) -> bool:
         """Return True if the program is right also for lengths at which it was not traced."""
@@ -144,6 +150,11 @@ class Runner:
             if t.node is not node or (node and node.extras and node.extras.hooks):
                 return False
         return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
+
+    def first_changed(self) -> Guard | None:
+        """Return a guard of what has changed outside, or None."""
+        guards = (*self.guards, *(guard for *_, guard in self.looked_up))
+        return next((guard for guard in guards if not guard.holds()), None)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.call(self.function, args, kwargs)

@@ -9,7 +9,7 @@ from tensorgrad.program.sizes import is_repeated
 from tensorgrad.program.steps import Step, Var, substituted_in, variables
 
 EMPTY = ()
-MOST_LOOKED_AT = 1 << 20  # of a constant that is looked through
+MOST_LOOKED_AT = 1 << 16  # bytes of a constant that is looked through
 OF_ELEMENTS = {"+", "-", "*", "/"}
 
 
@@ -259,7 +259,8 @@ def number_of(x: Any, other: Any) -> Any:
     if type(x) is not np.ndarray or x.size < 2 or type(other) is not Var or not other.c_order:
         return x
     shape = shape_of(other)
-    fits = shape is not None and x.ndim <= len(shape) and x.size <= MOST_LOOKED_AT
+    small = x.nbytes <= MOST_LOOKED_AT or not any(x.strides)  # larger ones from outside may change
+    fits = shape is not None and x.ndim <= len(shape) and small
     if not fits or np.broadcast_shapes(x.shape, shape) != shape or not is_repeated(x):
         return x
     return x.flat[0]

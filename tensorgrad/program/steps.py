@@ -53,8 +53,8 @@ class Var:
     """A variable of a program: an argument, or the result of a step."""
 
     __slots__ = (
-        "alias", "c_order", "compact", "dtype", "free", "gradient_of", "hint", "name", "root",
-        "same", "scalar", "shape", "view", "weak",
+        "alias", "c_order", "compact", "dtype", "fixed", "free", "gradient_of", "hint", "name",
+        "root", "same", "scalar", "shape", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -68,6 +68,7 @@ class Var:
         self.root = self if root is None else root  # the variable whose memory it shares
         self.alias: Var | None = None  # the variable whose very elements it shows, in their order
         self.same: Var | None = None  # the variable that this one is a copy of
+        self.fixed: np.ndarray | None = None  # the array from outside, whose place this one takes
         self.free: tuple[int | None, ...] = ()  # of each axis, the number of the length it has
         self.hint: Hint | None = None
         self.gradient_of: Var | None = None

@@ -59,7 +59,9 @@ class TracedRules:
                 gradient_hint(value.variable, self.out)
             outer, recorder.forward = recorder.forward, self.forward
             try:
+                kwargs = recorder.outside_seen(kwargs)
                 if isinstance(g, TensorBase):
+                    args = tuple(recorder.outside_seen(x) for x in args)
                     return rule(g, out, *args, **kwargs)
                 args = tuple(recorder.argument_of_rule(x) for x in args)
                 return recorder.grouped(f"{self.op.name}_rule", rule, (g, out, *args), kwargs)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
 from tensorgrad.program.recording import with_line
@@ -254,7 +255,12 @@ class Text:
         linecache.cache[file] = (len(shown), None, shown.splitlines(keepends=True), file)
         space = self.namespace()
         exec(compile(self.text(free=True), file, "exec"), space)
-        return space[self.main]
+        return self.callable_in(space)
+
+    def callable_in(self, space: dict[str, Any]) -> Any:
+        """Return the function from the names of a run of the text."""
+        function = space[self.main]
+        return in_own_context(function) if "np.errstate(" in self.shown else function
 
 
 def shortest_names(paths: list[str]) -> list[str]:

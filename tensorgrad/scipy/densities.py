@@ -8,7 +8,7 @@ import scipy.special as sp
 
 from tensorgrad.ops.common import as_inexact
 from tensorgrad.rules import Function
-from tensorgrad.scipy.formulas import student_log_density
+from tensorgrad.scipy.student import student_log_density
 
 LOG_2_PI = math.log(2 * math.pi)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sp
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.rules import primitive, rule
 
 SQRT_PI = math.sqrt(math.pi)
@@ -59,6 +60,7 @@ def dawson(x, n=0):
 
 
 @primitive
+@in_own_context
 def exprel(x, n=0):
     """Return the n-th derivative of (exp(x) - 1) / x, the integral of t**n exp(x t) from 0 to 1."""
     (x,), dtype = floats(x)

@@ -7,7 +7,7 @@ import scipy.special as sp
 
 from tensorgrad.rules import Array
 from tensorgrad.scipy.families import exprel
-from tensorgrad.scipy.integrals import beta_density, betainc_by, carlson
+from tensorgrad.scipy.integrals import carlson
 
 
 def digamma(x: Array) -> Array:
@@ -63,28 +63,6 @@ def incomplete_by_m(phi: Array, m: Array, first: bool) -> Array:
     # Each of the whole periods adds twice the complete integral.
     whole = sp.hyp2f1(1.5 if first else 0.5, 1.5, 2, m) * (math.pi / 4) * periods
     return part + whole if first else -(part + whole)
-
-
-def student_log_density(df: Array, t: Array) -> Array:
-    """Return the logarithm of the density of Student's t distribution."""
-    kernel = -(df + 1) / 2 * np.log1p(t * t / df)
-    return kernel - sp.betaln(df / 2, 0.5) - np.log(df) / 2
-
-
-def student_density(df: Array, t: Array) -> Array:
-    """Return the density of Student's t distribution."""
-    return np.exp(student_log_density(df, t))
-
-
-def student_by_df(df: Array, t: Array) -> Array:
-    """Return the derivative of Student's distribution function by its degrees of freedom."""
-    dtype = getattr(t, "dtype", np.float64)  # Python's number has none
-    tiny = float(np.finfo(dtype).tiny) ** 0.4  # in place of 0, where it is 0 times infinity
-    t = t + tiny * np.equal(t, 0)
-    total = df + t * t
-    y = t * t / total
-    slope = betainc_by(0.5, df / 2, y, m=1) / 2 - beta_density(0.5, df / 2, y) * y / total
-    return np.sign(t) / 2 * slope
 
 
 def tukey_density(out: Array, p: Array) -> Array:

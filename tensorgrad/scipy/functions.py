@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.special as sp
-from scipy.special import _ufuncs
 
 from tensorgrad.ops.common import as_array, as_inexact, values
 from tensorgrad.rules import Function, nondifferentiable, primitive, rule, unsupported
@@ -156,10 +155,9 @@ REFUSED = {
     "the derivatives of noncentral distributions have no closed form": "chndtr ncfdtr nctdtr",
     "the derivatives of the Kolmogorov-Smirnov distributions have no closed form": "kolmogi kolmogorov smirnov smirnovi",
     "SciPy has deprecated or removed it; use lpmv, or eval_legendre": "clpmn lpmn lpn sph_harm",
-    "its derivative has no closed form": "besselpoly modfresnelm modfresnelp zetac",
+    "its derivative has no closed form": "besselpoly modfresnelm modfresnelp",
 }
 nondifferentiable(sp.gammasgn, sp.round)
-unsupported("the derivative of the Riemann zeta function has no closed form; that of the Hurwitz zeta function in q has", _ufuncs._riemann_zeta)
 # fmt: on
 for _name in filter(sp.__dict__.get, CONSTANT.split()):  # SciPy drops functions now and then
     nondifferentiable(taken(_name))

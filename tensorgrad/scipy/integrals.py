@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 import scipy.special as sp
 
+from tensorgrad.contexts import in_own_context
 from tensorgrad.rules import primitive, rule
 from tensorgrad.scipy.families import floats, log_derivatives, polygamma_of
 
-STEP = 1 / 16
-_u = np.arange(-5, 11, STEP)
-NODES = np.exp(_u - np.exp(-_u))  # of the integral from 0 to infinity of what decays as exp(-s)
-WEIGHTS = STEP * NODES * (1 + np.exp(-_u))
+
+def nodes_and_weights(step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return those of the integral from 0 to infinity of what decays as exp(-s)."""
+    u = np.arange(-5, 11, step)
+    nodes = np.exp(u - np.exp(-u))
+    return nodes, step * nodes * (1 + np.exp(-u))
+
+
+NODES, WEIGHTS = nodes_and_weights(1 / 16)
 CARLSON_STEP = 0.375  # a binary fraction, so that the nodes are equidistant to the last bit
 CARLSON = np.exp(np.arange(-90, 90, CARLSON_STEP))
 
@@ -25,6 +31,7 @@ def decay(slope: Any, curvature: Any) -> Any:
 
 
 @primitive
+@in_own_context
 def gammainc_by_a(a, x, n=1):
     """Return the n-th derivative of gammainc(a, x) by a, from the smaller side of the integral.
 
@@ -59,6 +66,7 @@ def gamma_density(a: Any, x: Any, n: int = 0) -> Any:
 
 
 @primitive
+@in_own_context
 def betainc_by(a, b, x, n=0, m=0):
     """Return the derivative of betainc(a, b, x) of order n in a and m in b, from one side.
 
@@ -104,6 +112,7 @@ def beta_density(a: Any, b: Any, x: Any, n: int = 0, m: int = 0) -> Any:
 
 
 @primitive
+@in_own_context
 def carlson(x, y, z, w, powers=(0.5, 0.5, 0.5, 0)):
     """Return the integral of (t+x)**-p (t+y)**-q (t+z)**-r (t+w)**-s over t from 0 to infinity.
 

@@ -20,8 +20,6 @@ from tensorgrad.scipy.formulas import (
     rgamma_slope,
     sinhc,
     spence_slope,
-    student_by_df,
-    student_density,
     tukey_density,
 )
 from tensorgrad.scipy.integrals import (
@@ -32,6 +30,8 @@ from tensorgrad.scipy.integrals import (
     gammainc_by_a,
 )
 from tensorgrad.scipy.outputs import each_output
+from tensorgrad.scipy.student import student_by_df, student_density
+from tensorgrad.scipy.zeta import hurwitz_zeta, riemann_zeta
 
 DEGREE = math.pi / 180
 SQRT_2, SQRT_2_PI = math.sqrt(2), math.sqrt(2 * math.pi)
@@ -78,7 +78,9 @@ rule(sp.betaincinv, lambda g, out, a, b, _y: -g * betainc_by(a, b, out, n=1) / b
 rule(sp.betainccinv, lambda g, out, a, b, _y: -g * betainc_by(a, b, out, n=1) / beta_density(a, b, out),
                     lambda g, out, a, b, _y: -g * betainc_by(a, b, out, m=1) / beta_density(a, b, out),
                     lambda g, out, a, b, _y: -g / beta_density(a, b, out))
-rule(_ufuncs._zeta, None, lambda g, _out, x, q: -g * x * sp.zeta(x + 1, q))  # what scipy.special.zeta calls
+rule(_ufuncs._riemann_zeta, lambda g, _out, x: g * riemann_zeta(x, n=1))  # what scipy.special.zeta calls
+rule(_ufuncs._zeta, lambda g, _out, x, q: g * hurwitz_zeta(x, q, n=1),          lambda g, _out, x, q: -g * x * sp.zeta(x + 1, q))
+rule(sp.zetac,      lambda g, _out, x: g * riemann_zeta(x, n=1))
 
 # Distributions
 rule(sp.bdtr,       None, None, lambda g, _out, k, n, p: -g * beta_density(np.floor(k) + 1, n - np.floor(k), p))
@@ -90,8 +92,8 @@ rule(sp.nbdtri,     None, None, lambda g, out, k, n, _y: g / beta_density(n, np.
 rule(sp.pdtr,       None, lambda g, _out, k, m: -g * gamma_density(np.floor(k) + 1, m))
 rule(sp.pdtrc,      None, lambda g, _out, k, m: g * gamma_density(np.floor(k) + 1, m))
 rule(sp.pdtri,      None, lambda g, out, k, _y: -g / gamma_density(np.floor(k) + 1, out))
-rule(sp.stdtr,      lambda g, _out, df, t: g * student_by_df(df, t),            lambda g, _out, df, t: g * student_density(df, t))
-rule(sp.stdtrit,    lambda g, out, df, _p: -g * student_by_df(df, out) / student_density(df, out), lambda g, out, df, _p: g / student_density(df, out))
+rule(sp.stdtr,      lambda g, _out, df, t: g * student_by_df(df, t, n=1),       lambda g, _out, df, t: g * student_density(df, t))
+rule(sp.stdtrit,    lambda g, out, df, _p: -g * student_by_df(df, out, n=1) / student_density(df, out), lambda g, out, df, _p: g / student_density(df, out))
 rule(sp.tklmbda,    lambda g, out, _x, p: g * tukey_density(out, p), None)
 valued_by_numpy(sp.chdtr)(lambda v, x: sp.gammainc(v / 2, x / 2))
 valued_by_numpy(sp.chdtrc)(lambda v, x: sp.gammaincc(v / 2, x / 2))

@@ -1,7 +1,10 @@
 """Drawings: their DOT text, pictures by `dot`, folding, notebooks and statistics."""
 
+import copy
+import gc
 import html
 import os
+import pickle
 import re
 import shutil
 import sys
@@ -343,6 +346,35 @@ def test_weights_stay_in_their_module_despite_a_penalty_outside():
     assert len(boxes(drawing.dot)["Sequential > 0 Dense"]) == 3
 
 
+@pytest.mark.parametrize(
+    "copied", [lambda net: net, copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))]
+)
+def test_an_input_of_a_module_is_no_parameter(copied):
+    net = copied(nn.Sequential(nn.Dense(4, 4), nn.ReLU()))
+    x = tg.Tensor(X, requires_grad=True, name="x")
+    for y in (net(x), net(x) + x, net(x) + net(x), nn.MeanSquaredError()(x, X)):
+        kinds = {v.name: v.kind for v in tg.draw(y).graph.vertices if v.name}
+        assert kinds.pop("x") == "leaf"
+        assert set(kinds.values()) <= {"parameter"}
+
+
+def test_leaves_of_a_scope_are_parameters_unless_used_outside():
+    x, w = (tg.Tensor(2.0, requires_grad=True, name=name) for name in "xw")
+    with tg.Scope("Line"):
+        y = w * x
+    kinds = {v.name: v.kind for v in tg.draw(y + x).graph.vertices if v.name}
+    assert kinds == {"w": "parameter", "x": "leaf"}
+
+
+def test_a_module_that_is_gone_has_parameters():
+    drawing = tg.draw(nn.Dense(4, 2)(X))
+    gc.collect()
+    assert {v.name for v in drawing.graph.vertices if v.kind == "parameter"} == {
+        "weights",
+        "biases",
+    }
+
+
 def test_depth_folds_the_modules_below():
     y = np.sum(network(2)(X))
     whole = tg.draw(y)
@@ -607,7 +639,7 @@ def test_a_notebook_shows_the_page_of_a_traced_run():
     assert list(bundle) == ["text/plain", "text/html"]
     assert len(frame) < 200_000
     assert re.search(r"height:\d{3}px", frame)
-    (page,) = re.findall(r"srcdoc='([^']*)'></iframe>$", frame)
+    (page,) = re.findall(r"srcdoc='([^']*)'>[^<]*</iframe>$", frame)
     assert html.unescape(page).startswith("<!doctype html>")
     assert html.unescape(page).rstrip().endswith("</html>")
 

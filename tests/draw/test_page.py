@@ -82,6 +82,23 @@ def test_hostile_names_are_text(open_page, name):
     assert len(opened.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "value", [[True], True, [1j * np.inf], complex(np.nan, 1), [], np.zeros((0, 3)), [7], -np.inf]
+)
+def test_values_of_every_kind_can_be_shown(open_page, value):
+    with tg.trace() as t, np.errstate(invalid="ignore"):
+        x = tg.Tensor(2.0, requires_grad=True)
+        y = np.where(value, x, 1.0) if np.asarray(value).dtype == bool else x * np.asarray(value)
+        y.backward(np.ones(y.shape, y.dtype))
+    document = t.draw().document
+    opened = open_page(document)
+    for node in document["nodes"]:
+        opened("id => tg.select(id)", node["id"])
+    assert opened.complaints == []
+    troubles = {trouble["kind"] for trouble in opened.state()["troubles"]}
+    assert ("first" in troubles) == (not np.all(np.isfinite(value)))
+
+
 def test_an_unknown_document_is_reported(open_page, scalars, browser, tmp_path):
     path = tmp_path / "old.html"
     path.write_text(render(scalars | {"version": 2}), "utf-8")

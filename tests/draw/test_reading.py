@@ -78,10 +78,10 @@ def test_an_unrolled_loop_keeps_its_operands_near(open_page):
 def test_the_order_of_operands_is_on_the_node(open_page):
     with tg.trace() as t:
         x = gallery.leaf(2.0, "x")
-        (10 / x + x / 10).backward()
+        (10 / x + x / 10 + (-2) ** x + x * -3 + -4 * x).backward()
     opened = open_page(t.draw().document)
     labels = opened("app.graph.nodes.map(node => nodeLabel(node).name)")
-    assert {"10 / ·", "· / 10"} <= set(labels)
+    assert {"10 / ·", "· / 10", "(−2) ^ ·", "· × (−3)", "−4 × ·"} <= set(labels)
 
 
 # Steps

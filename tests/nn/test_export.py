@@ -302,7 +302,7 @@ def test_a_network_of_two_inputs(tmp_path):
 
 def test_a_model_is_exported_in_evaluation_mode_with_the_shape_of_its_data(tmp_path):
     model = nn.Model(nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.BatchNorm(4), nn.Dense(4, 2)))
-    model.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.Adam())
+    model.set(loss=nn.CategoricalCrossentropy(from_logits=True), optimizer=nn.Adam())
     with pytest.raises(ValueError, match="give the shape"):
         model.export(tmp_path / "net.py")
     model.train(drawn(6, 2, 2), np.zeros(6, int), print_every=None)

@@ -16,7 +16,7 @@ import tensorgrad as tg
 ROOT = Path(nn.__file__).parent
 MODULES = [nn, nn.augment, nn.datasets, nn.distributed, nn.init, nn.schedules]
 # Classes that users subclass or get from public functions, without being public names.
-BASES = [nn.losses.Loss, nn.metrics.Accuracy, nn.training.loop.Evaluation]
+BASES = [nn.losses.Loss, nn.metrics.Accuracy, nn.training.evaluation.Evaluation]
 ARRAYS = {"X", "y", "X_val", "y_val", "y_pred", "y_true"}
 
 

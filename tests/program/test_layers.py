@@ -58,7 +58,7 @@ ROWS_OF_ONE = PROBABILITIES / PROBABILITIES.sum(axis=1, keepdims=True)
 LOSSES = {
     "CategoricalCrossentropy": (
         nn.CategoricalCrossentropy(),
-        drawn(5, 3),
+        PROBABILITIES,
         np.array([0, 2, 1, 1, 0]),
     ),
     "smoothed": (
@@ -122,8 +122,10 @@ def test_a_loss(name):
 
 def test_wrong_targets_raise_what_they_raise_eagerly():
     f = tg.compile(tg.value_and_grad(nn.CategoricalCrossentropy()))
-    p = drawn(5, 3)
+    p = PROBABILITIES
     f(p, np.array([0, 2, 1, 1, 0]))
+    with pytest.raises(ValueError, match=r"from 0 to 1, but the predictions go from 0\.\d+ to 2"):
+        f(2 * p / p.max(), np.array([0, 2, 1, 1, 0]))
     with pytest.raises(ValueError, match=r"3 classes, 0 to 2, but the targets go from 0 to 7"):
         f(p, np.array([0, 7, 1, 1, 0]))
 

@@ -23,9 +23,9 @@ CASES = {
     sp.beta: [(P, Q)], sp.betaln: [(P, Q)], sp.poch: [(P, Q)], sp.binom: [(P + 3, Q)],
     sp.gammainc: [(P, Q), (Q, P)], sp.gammaincc: [(P, Q), (Q, P)], sp.gammaincinv: [(P, U)], sp.gammainccinv: [(P, U)],
     sp.betainc: [(P, Q, U)], sp.betaincc: [(P, Q, U)], sp.betaincinv: [(P, Q, U)], sp.betainccinv: [(P, Q, U)],
-    _ufuncs._zeta: [(np.float64(2.5).item(), P)],
+    _ufuncs._zeta: [(2.5, P), (P + 1, Q)], _ufuncs._riemann_zeta: [(P + 1,), (X,), (X - 4,), (Z,)], sp.zetac: [(P + 1,), (X - 4,)],
     sp.bdtr: [(2.0, TRIALS, U)], sp.bdtrc: [(2.0, TRIALS, U)], sp.bdtri: [(2.0, TRIALS, U)], sp.nbdtr: [(3, 5, U)], sp.nbdtrc: [(3, 5, U)], sp.nbdtri: [(3, 5, U)],
-    sp.pdtr: [(2.0, P)], sp.pdtrc: [(2.0, P)], sp.pdtri: [(2, U)], sp.stdtr: [(P, X), (P, np.zeros(4))], sp.stdtrit: [(P, U)],
+    sp.pdtr: [(2.0, P)], sp.pdtrc: [(2.0, P)], sp.pdtri: [(2, U)], sp.stdtr: [(P, X), (P * 1000, X), (P, np.zeros(4))], sp.stdtrit: [(P, U)],
     sp.chdtr: [(P, Q)], sp.chdtrc: [(P, Q)], sp.chdtri: [(P, U)], sp.gdtr: [(P, Q, U)], sp.gdtrc: [(P, Q, U)], sp.gdtrix: [(P, Q, U)], sp.gdtria: [(U, P, Q)],
     sp.fdtr: [(P, Q, U)], sp.fdtrc: [(P, Q, U)], sp.fdtri: [(P, Q, U)], sp.nrdtrimn: [(U, P, X)], sp.nrdtrisd: [(X, U, Q)], sp.tklmbda: [(V, 0.3)], sp.voigt_profile: [(X, P, Q)],
     sp.expit: [(X,), (X * 20,)], sp.log_expit: [(X,), (X * 20,)], sp.logit: [(U,)], sp.xlogy: [(X, P), (Z, Z + 2)], sp.xlog1py: [(X, P), (Z, Z + 2)], sp.entr: [(P,)],
@@ -58,7 +58,7 @@ FUNCTIONS = {  # in tensorgrad.scipy.special
     "softmax": [(A,), (A, 1)], "log_softmax": [(A,), (A, 1)], "comb": [(P + 3, Q)], "perm": [(P + 3, Q)], "diric": [(X, 5), (np.zeros(1), 4)],
     "spherical_jn": [(N, P), (N, P, True), (0, np.zeros(1)), (N, Z[:1])], "spherical_yn": [(N, P), (N, P, True)], "spherical_in": [(N, P), (N, P, True)], "spherical_kn": [(N, P), (N, P, True)],
     "assoc_laguerre": [(P, 2, 1.5)], "h1vp": [(1.5, P)], "h2vp": [(1.5, P)], "ivp": [(1.5, P)], "jvp": [(1.5, P, 2)], "kvp": [(1.5, P)], "yvp": [(1.5, P)],
-    "lambertw": [(P,)], "softplus": [(P,)], "zeta": [(2.5, P)],
+    "lambertw": [(P,)], "softplus": [(P,)], "zeta": [(P + 1, Q), (2.5, P), (X,)],
 }
 CONSTANT = {  # arguments by position that are integers by nature, although floating-point numbers
     sp.jv: 1, sp.yv: 1, sp.iv: 1, sp.kv: 1, sp.ive: 1, sp.kve: 1,

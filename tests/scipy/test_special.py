@@ -138,12 +138,6 @@ def test_what_is_refused_says_why(name):
     assert function.__name__ in str(raised.value)
 
 
-def test_the_riemann_zeta_function_is_refused_and_its_value_taken():
-    with pytest.raises(TypeError, match="Riemann zeta function has no closed form"):
-        sp.zeta(tg.Tensor(2.5, requires_grad=True))
-    assert sp.zeta(tg.Tensor(2.5)) == sp.zeta(2.5)
-
-
 def test_an_argument_without_a_derivative_is_refused_by_its_place():
     with pytest.raises(TypeError, match="jv has no gradient with respect to its argument 0"):
         sp.jv(tg.Tensor(1.5, requires_grad=True), 2.0)
@@ -204,6 +198,8 @@ TAILS = [
     ("rgamma", (-1 + 1e-7, 0.0, -3.0, -2.5, 5.0), lambda m, x: m.diff(m.rgamma, x)),
     ("expit", (-500.0, 40.0, 300.0), lambda m, x: 1 / (m.exp(x / 2) + m.exp(-x / 2)) ** 2),
     ("log_expit", (-40.0, 40.0), lambda m, x: 1 / (1 + m.exp(x))),
+    ("zeta", (-60.25, -20.0, -2.0, -1e-9, 0.3, 0.999, 1.0001, 2.5, 40.0, 1000.0), lambda m, x: m.zeta(x, 1, 1)),
+    ("zetac", (-3.5, 3.0), lambda m, x: m.zeta(x, 1, 1)),
     ("exprel", (-700.0, -1e-9, 1e-5, 3.0, 600.0), lambda m, x: m.diff(lambda t: m.expm1(t) / t, x)),
 ]
 TORCH = {
@@ -250,6 +246,47 @@ def test_the_incomplete_beta_function_by_its_parameters(a, b, x):
 
     precise(lambda a: sp.betainc(a, b, x), a, by_a, rtol=1e-12)
     precise(lambda b: sp.betainc(a, b, x), b, by_b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("s", "q"), [(1.0001, 2.0), (1.5, 1e-5), (2.5, 0.7), (3.0, 1e6), (60.0, 25.0)]
+)
+def test_the_hurwitz_zeta_function_by_both_arguments(s, q):
+    mpmath = pytest.importorskip("mpmath")
+    zeta = lambda order, s: mpmath.zeta(s, q, order)
+    precise(lambda s: sp.zeta(s, q), s, lambda m, s: zeta(1, s))
+    precise(tg.grad(lambda s: sp.zeta(s, q)), s, lambda m, s: zeta(2, s))
+    precise(tg.grad(lambda q: sp.zeta(s, q)), q, lambda m, q: s * (s + 1) * m.zeta(s + 2, q))
+    by_q = lambda s: tg.grad(lambda q: sp.zeta(s, q))(q)
+    precise(by_q, s, lambda m, s: -m.zeta(s + 1, q) - s * zeta(1, s + 1), rtol=1e-12)
+
+
+def test_zeta_at_its_edges():
+    assert tg.grad(sp.zeta)(1.0) == -np.inf
+    assert tg.grad(sp.zeta)(np.inf) == 0
+    assert np.isnan(tg.grad(lambda s: sp.zeta(s, 2.0))(0.5))  # as sp.zeta itself
+    assert np.isnan(tg.grad(lambda s: sp.zeta(s, -1.5))(2.0))  # no function of real s there
+
+
+@pytest.mark.parametrize("df", [0.05, 1.0, 1e4, 1e6])
+@pytest.mark.parametrize("t", [1e-3, 1.7, -12.0])
+def test_students_distribution_by_its_degrees_of_freedom(df, t):
+    def theirs(order):
+        def slope(m, v):
+            tail = lambda v: m.betainc(v / 2, 0.5, 0, v / (v + t * t), regularized=True) / 2
+            return -np.sign(t) * m.diff(tail, v, order, h=v * m.mpf(10) ** -18)
+
+        return slope
+
+    precise(lambda v: sp.stdtr(v, t), df, theirs(1))
+    precise(tg.grad(lambda v: sp.stdtr(v, t)), df, theirs(2))
+
+
+def test_students_distribution_at_its_edges():
+    slopes = tg.grad(sp.stdtr, (0, 1))
+    assert slopes(np.inf, 1.0) == pytest.approx((0, np.exp(-0.5) / np.sqrt(2 * np.pi)))
+    assert slopes(5.0, np.inf) == slopes(5.0, -1e200) == (0, 0)
+    assert np.isnan(slopes(-1.0, 0.5)[0])
 
 
 def slope(f, *args):

@@ -21,7 +21,8 @@ function makeHeat(graph) {
   heat.value = sum;
   heat.choose = (colour) => {
     const { of } = HEATS[colour];
-    heat.values = of ? graph.nodes.map((node) => of(node) ?? 0) : null;
+    const isKnown = colour === "backward" ? hasSent : isComputed;
+    heat.values = of ? graph.nodes.map((node, i) => (isKnown(i) && of(node)) || 0) : null;
     heat.total = heat.values ? heat.values.reduce((all, x) => all + x, 0) : 0;
     heat.most = 0;
     if (!heat.values) return;

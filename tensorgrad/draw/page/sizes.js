@@ -43,7 +43,8 @@ const SYMBOLS = { add: "+", subtract: "−", multiply: "×", divide: "/", power:
 function plainArguments(node) {
   const texts = node.inputs.map((input) => shortText(input.text)[0] ?? "·");
   if (texts.every((text) => text === "·")) return "";
-  if (texts.length === 2 && SYMBOLS[node.op]) return texts.join(` ${SYMBOLS[node.op]} `);
+  const bracketed = (text, k) => (text.startsWith("−") && (k || node.op === "power") ? `(${text})` : text);
+  if (texts.length === 2 && SYMBOLS[node.op]) return texts.map(bracketed).join(` ${SYMBOLS[node.op]} `);
   if (node.op === "take") return `[${texts[1].replace(/^\((.*?),?\)$/, "$1")}]`;
   return texts.filter((text) => text !== "·").join(", ");
 }

@@ -88,6 +88,8 @@ def test_against_torch(loss, x, y, by_hand, activation):
 @every_case
 @pytest.mark.parametrize("wrap", [np.asarray, tg.Tensor, list])
 def test_constants_have_a_loss_too(loss, x, y, by_hand, activation, wrap):
+    if activation is not None:
+        x = activation(x)
     if wrap is list:
         x, y = x.astype(np.float64).tolist(), y.tolist()
     value = loss(wrap(x), wrap(y))
@@ -104,6 +106,19 @@ def test_elementwise_losses_take_any_shape(shape):
     assert nn.MeanAbsoluteError()(a, b).item() == pytest.approx(np.mean(np.abs(a - b)))
     expected = -np.mean(b * np.log(a) + (1 - b) * np.log(1 - a))
     assert nn.BinaryCrossentropy()(a, b).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.CategoricalCrossentropy(), nn.BinaryCrossentropy(), nn.KLDivergence()], ids=repr
+)
+def test_predictions_that_are_no_probabilities_are_refused(loss):
+    for logits in ([[-0.5, 1.5]], [[0.2, 1.1]], [[-0.001, 1.0]]):
+        with pytest.raises(ValueError, match=r"from 0 to 1, but the predictions go from .* logits"):
+            loss(tg.Tensor(logits, requires_grad=True), [[0.0, 1.0]])
+    rounded = np.array([[-1e-7, 1 + 1e-6]])
+    assert loss(rounded, [[0.0, 1.0]]).item() == pytest.approx(0, abs=1e-6)
+    with pytest.raises(ValueError, match="is NaN"):
+        loss([[np.nan, 1.0]], [[1.0, 0.0]])
 
 
 def test_the_gradient_of_the_absolute_error_has_the_right_sign():

@@ -387,6 +387,18 @@ def test_the_first_step_tells_them_too():
         train(made)
 
 
+@pytest.mark.parametrize("metric", [nn.CategoricalAccuracy(binary=True), nn.F1("binary")], ids=repr)
+def test_a_threshold_of_probabilities_is_told_where_the_outputs_are_logits(metric):
+    made = nn.Model(nn.Dense(4, 1))
+    made.set(loss=nn.BinaryCrossentropy(from_logits=True), optimizer=nn.SGD(), metrics=[metric])
+    with pytest.warns(nn.LearningWarning, match=r"above 0\.5 as class 1, .* threshold=0"):
+        made.finalize()
+    metric.threshold = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.finalize()
+
+
 def test_usual_settings_are_not_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -145,6 +145,13 @@ def names_in_with(file: str) -> dict:
     }
 
 
+@functools.cache
+def lines_with(file: str) -> set[int]:
+    """Return the lines of a file that have a `with`, to which Python comes back as it leaves."""
+    nodes = ast.walk(ast.parse(Path(file).read_text("utf-8")))
+    return {node.lineno for node in nodes if type(node) is ast.With}
+
+
 LOCKS = type(threading.Lock()), type(threading.RLock())
 
 
@@ -287,6 +294,22 @@ def transforms() -> None:
     np.sum(view).backward()
 
 
+def operations() -> None:
+    """Call what sets NumPy's handling of errors for its own numbers."""
+    a = np.arange(1.0, 7).reshape(2, 3)
+    v = tg.Tensor(a, requires_grad=True)
+    values = [tg.logsumexp(v), np.median(v), np.quantile(v, 0.3), np.pad(v, 1, "linear_ramp")]
+    values += [np.add.accumulate(v), np.nanmean(v), np.sqrt(v), np.log(v)]
+    functools.reduce(np.add, map(np.sum, values)).backward()
+    logs = tg.compile(tg.grad(lambda x: np.sum(np.log(x))))
+    for _ in range(2):
+        logs(a)
+    network = nn.Sequential(nn.Dense(3, 4), nn.BatchNorm(4), nn.Dense(4, 1))
+    optimizer = nn.SGD(network.parameters(), learning_rate=0.1, clip_norm=1.0)
+    np.sum(network(a.astype(np.float32))).backward()
+    optimizer.step()
+
+
 ACTIONS = {
     "train": train,
     "predict": lambda m: m.predict(X),
@@ -294,6 +317,7 @@ ACTIONS = {
     "summary": lambda m: m.summary((5,)),
     "draw": lambda m: m.draw(X),
     "transforms": lambda _: transforms(),
+    "operations": lambda _: operations(),
 }
 
 
@@ -308,13 +332,15 @@ def places(action, every: bool, **options):
     """Yield lines, with the number of the time.
 
     These are all lines, each at its first two times, one in the middle and the last; or a sample
-    of lines at the first time.
+    of lines at the first time, and each line with a `with` as it leaves that.
     """
     for k, (line, count) in enumerate(lines_of(action, **options).items()):
         if every:
             yield from ((line, n) for n in sorted({1, min(2, count), (count + 1) // 2, count}))
         elif k % SAMPLE == 0:
             yield line, 1
+        elif count > 1 and line[1] in lines_with(line[0]):
+            yield line, 2
 
 
 def raised_at_every_line(name: str, every: bool) -> int:
@@ -347,7 +373,7 @@ def interrupted(places, **options) -> int:
     """Send Ctrl-C at each place, and compare the model with the reference."""
     train(model())
     table, hits = reference(), 0
-    for k, (line, count) in enumerate(places):
+    for line, count in places:
         made = model()
         before = switches(made)
         at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, **options)
@@ -359,7 +385,7 @@ def interrupted(places, **options) -> int:
             continue  # it does not run in each training
         assert_switched_on(made, before)
         assert digest(made) == table[made.optimizer.iterations], line
-        if k % 10 == 0 and len(made.history) < 2:
+        if len(made.history) < 2:
             train(made, 2 - len(made.history))
             assert digest(made) == table[6], line
     return hits
@@ -388,6 +414,77 @@ def test_a_signal_at_all_lines_leaves_a_whole_step():
 def test_a_signal_between_any_two_bytecodes_leaves_a_whole_step(part):
     every = [*places(train, True, **BYTECODES)]
     assert interrupted(every[part::PARTS], **BYTECODES) > 1000
+
+
+# What is loaded
+
+
+def stepped() -> tuple[nn.Sequential, nn.Optimizer]:
+    """Make a network and an optimizer with states, after two steps."""
+    rng = np.random.default_rng(1)
+    network = nn.Sequential(nn.Dense(3, 4, rng=rng), nn.BatchNorm(4), nn.Dense(4, 2, rng=rng))
+    optimizer = nn.SGD(network.parameters(), learning_rate=0.1, momentum=0.9, nesterov=True)
+    for _ in range(2):
+        optimizer.zero_grad()
+        np.sum(network(rng.normal(size=(5, 3)).astype(np.float32)) ** 2).backward()
+        optimizer.step()
+    return network, optimizer
+
+
+def parts_of(network, optimizer):
+    arrays = [a.tobytes() for a in network.state_dict().values()]
+    same = {id(p) for group in optimizer.groups for p in group["parameters"]}
+    assert same == {*map(id, optimizer.parameters)}
+    state = optimizer.state_dict()
+    states = [a.tobytes() for arrays in state["states"].values() for a in arrays]
+    return arrays, state["settings"], state["iterations"], states, len(optimizer.parameters)
+
+
+def load_network(network, _):
+    network.load_state_dict({name: a + 1 for name, a in network.state_dict().items()})
+
+
+def load_optimizer(_, optimizer):
+    state = optimizer.state_dict()
+    settings = state["settings"] | {"learning_rate": 0.5, "nesterov": False}
+    states = {name: [a + 1 for a in arrays] for name, arrays in state["states"].items()}
+    optimizer.load_state_dict({"settings": settings, "iterations": 9, "states": states})
+
+
+def give_parameters(network, optimizer):
+    optimizer.parameters = network.parameters()[:2]
+
+
+def loaded_all_or_nothing(load, **options):
+    probe, made = At(None, **options), stepped()
+    before = parts_of(*made)
+    probe.run(lambda: load(*made))
+    after, seen = parts_of(*made), set()
+    assert before != after
+    for place in probe.lines:
+        made = stepped()
+        try:
+            At(stop, place, 1, **options).run(lambda made=made: load(*made))
+        except Stop:
+            found = parts_of(*made)
+            assert found in (before, after), place
+            seen.add(found == before)
+    assert True in seen
+    made[1].step()  # the last of them is as good as new
+
+
+LOADINGS = [(load_network, LINES), (load_optimizer, LINES), (give_parameters, BYTECODES)]
+
+
+@pytest.mark.parametrize(("load", "options"), LOADINGS, ids=["network", "optimizer", "parameters"])
+def test_an_interruption_loads_all_or_nothing(load, options):
+    loaded_all_or_nothing(load, **options)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("load", [load_network, load_optimizer], ids=["network", "optimizer"])
+def test_an_interruption_between_any_two_bytecodes_loads_all_or_nothing(load):
+    loaded_all_or_nothing(load, **BYTECODES)
 
 
 # At random moments

@@ -1,0 +1,175 @@
+"""The step of a training: forward, backward and the optimizer, with everything that it changes."""
+
+import contextlib
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+import tensorgrad as tg
+from nn.data.batches import Batch, Batches, arrays_of
+from nn.data.streams import Stream
+from nn.training.evaluation import Evaluation
+from nn.training.plan import TrainPlan
+from nn.training.position import Position
+from nn.training.programs import Compile, call_module, step_of
+from nn.training.progress import Figures
+from nn.training.sharing import Learned, Sharing
+from nn.training.train_state import TrainState
+
+
+def take_step(
+    state: TrainState,
+    plan: TrainPlan,
+    position: Position,
+    parameters: list[tg.Tensor],
+    ahead: Sequence[Any],
+    sharing: Sharing,
+    backward_end: Callable[[], None] | None,
+) -> tuple[Figures, int]:
+    """Take the next step of an epoch, with everything that it changes.
+
+    The result is its figures and the number of its samples, in all processes.
+    Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
+    """
+    began = time.perf_counter()
+    batches = plan.batches
+    source = batches.state()
+    if position.step == 0:
+        for measure in state.measures().values():
+            measure.reset()
+    number = len(state.history) + 1
+    sharing.begin()
+    try:
+        taken = batches.taken(ahead, position.order(state.rng))
+        with _describing_divergence(state, taken, number, position.step):
+            learned = _learned(state, taken, plan)
+        learned = sharing.exchange(learned, ahead)
+    except BaseException:
+        sharing.undo()
+        raise
+    with _describing_divergence(state, taken, number, position.step):
+        figures = _updated(state, learned, backward_end)
+    for p in parameters:  # all of them; the optimizer may have fewer
+        p.zero_grad()
+    position.data_loss.update(figures.data_loss, learned.counted)
+    position.penalty.update(figures.regularization_loss, learned.samples)
+    seconds = time.perf_counter() - began
+    position.seconds += seconds
+    done = position.step + len(ahead)
+    part = done / batches.steps if batches.steps else math.nan
+    state.history.add_step(number, figures, seconds, part)
+    position.step = done
+    state.source = source
+    state.position = position if source or isinstance(batches, Batches) else None
+    return figures, learned.samples
+
+
+def _learned(state: TrainState, batches: list[Batch], plan: TrainPlan) -> Learned:
+    """Run forward and backward on each batch, and measure; the gradients are those of the mean.
+
+    Raises: FloatingPointError if the loss is NaN or infinite.
+    """
+    if plan.processes.size > 1:
+        batches = [batch for batch in batches if batch.counted]  # a share may have no samples
+    total = sum(batch.counted for batch in batches)
+    shares = [batch.counted / (total or 1) for batch in batches]
+    done = [_backward(state, *pair, plan.compile) for pair in zip(batches, shares)]
+    data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
+    penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
+    statistics = {}
+    for name, measure in state.measures().items() if batches else ():
+        each = [measure.measured(*b.unmasked(out)) for b, (out, _, _) in zip(batches, done)]
+        statistics[name] = functools.reduce(measure.combine, each)
+    samples = sum(len(batch.y) for batch in batches)
+    return Learned(total, samples, data_loss, penalty, statistics)
+
+
+def _updated(
+    state: TrainState, learned: Learned, backward_end: Callable[[], None] | None
+) -> Figures:
+    """Take a step of the optimizer, and return the figures of its samples."""
+    assert state.optimizer is not None
+    if backward_end is not None:
+        backward_end()
+    state.optimizer.step()
+    measures = state.measures().items()
+    values = {name: measure.add(learned.statistics[name]) for name, measure in measures}
+    accuracy, rate = values.pop("accuracy", math.nan), state.optimizer.current_learning_rate
+    return Figures(learned.data_loss, learned.penalty, accuracy, rate, values)
+
+
+def _backward(
+    state: TrainState, batch: Batch, share: float, mode: Compile
+) -> tuple[tg.Tensor, float, float]:
+    """Add the gradients of a share of the loss; return the outputs, the loss and the penalty.
+
+    Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
+    """
+    args = (batch.X, batch.targets, None if share == 1 else float(share))
+    parts = (state.module, state.loss)
+    try:
+        y_pred, data_loss, penalties = state.programs.call("train", step_of, parts, args, mode)
+    except ValueError:
+        with tg.no_grad():
+            outputs = call_module(state.module, batch.X).data
+        if np.isfinite(outputs).all():
+            raise
+        raise FloatingPointError("the outputs are NaN or infinite") from None
+    return y_pred, data_loss.item(), sum((p.item() for p in penalties), 0.0)
+
+
+def epoch_figures(state: TrainState, position: Position) -> Figures:
+    """Return the means over the samples of an epoch."""
+    assert state.optimizer is not None
+    values = {name: measure.result() for name, measure in state.measures().items()}
+    accuracy, rate = values.pop("accuracy", math.nan), state.optimizer.current_learning_rate
+    return Figures(position.data_loss.result(), position.penalty.result(), accuracy, rate, values)
+
+
+def end_epoch(
+    state: TrainState,
+    batches: Batches | Stream,
+    figures: Figures,
+    seconds: float,
+    checked: Evaluation | None,
+) -> None:
+    """Record a complete epoch."""
+    state.source = batches.state()
+    state.history.add_epoch(figures, seconds, checked)
+    state.position = None
+
+
+@contextlib.contextmanager
+def _describing_divergence(
+    state: TrainState, batches: list[Batch], epoch: int, step: int
+) -> Iterator[None]:
+    """Put the place and the remedy into a FloatingPointError that is raised inside."""
+    try:
+        yield
+    except FloatingPointError as error:
+        message = _divergence_message(state, batches, epoch, step, error)
+        raise FloatingPointError(message) from error
+
+
+def _divergence_message(
+    state: TrainState, batches: list[Batch], epoch: int, step: int, error: Exception
+) -> str:
+    """Describe a step without a finite loss, and the remedy."""
+    wrong = [name for name, p in state.module.named_parameters() if not np.isfinite(p.data).all()]
+    parameters = (
+        f"the parameters {', '.join(wrong)} hold NaN or infinity: load or build the model again"
+        if wrong
+        else "the parameters are finite, as they were after the step before"
+    )
+    arrays = [array for batch in batches for array in arrays_of(batch.X)]
+    held = [a for a in arrays if a.size]  # a share may have no samples
+    low = min((a.min() for a in held), default=math.nan)
+    high = max((a.max() for a in held), default=math.nan)
+    return (
+        f"{error} in epoch {epoch}, step {step}, with {state.optimizer!r}; {parameters}; lower the "
+        f"learning rate, or scale the data, which goes from {low:g} to {high:g} here"
+    )
