@@ -15,7 +15,7 @@ def traced_op(op: Op, recorder: Any, out: Var) -> Op:
     """Return the op of one call, with rules that the recorder writes down."""
     traced = copy.copy(op)
     if hasattr(op, "pull"):  # a call of checkpoint or custom_gradient, which is traced itself
-        traced.pull = pulled(op, recorder)  # type: ignore[attr-defined]
+        traced.pull = own_gradient(op, recorder)  # type: ignore[attr-defined]
         return traced
     place = recorder.steps[-1].place if recorder.steps else None
     rules = TracedRules(op, recorder, out, place, STATE.get().scope)
@@ -26,7 +26,7 @@ def traced_op(op: Op, recorder: Any, out: Var) -> Op:
     return traced
 
 
-def pulled(op: Any, recorder: Any) -> Function:
+def own_gradient(op: Any, recorder: Any) -> Function:
     """Return the gradient of a call, whose steps are known as its own."""
 
     def pull(*args: Any) -> Any:
