@@ -42,7 +42,8 @@ def javascript(text: str, operands: tuple[str, ...], gradient: bool) -> str:
         raise Untranslatable(f"{text!r} is not in the notation of formulas") from error
 
 
-def operands_read(text: str, operands: Sequence[str]) -> set[int]:
+@functools.cache
+def operands_read(text: str, operands: tuple[str, ...]) -> set[int]:
     """Return the positions of the operands that a formula reads."""
     names = {node.id for node in ast.walk(ast.parse(python_of(text))) if isinstance(node, ast.Name)}
     return {slot for slot, name in enumerate(operands) if name in names}
