@@ -279,7 +279,7 @@ def reason(function, *arrays):
     ("function", "array", "words"),
     [
         (np.sort, np.arange(3.0), "sort has no formula that can be computed here"),
-        (np.sinc, np.arange(3.0), "has no formula"),
+        (np.sinc, np.arange(3.0), "sinc cannot be computed here: sinc has no JavaScript here"),
         (lambda x: x * 1j, np.arange(3.0), "numbers of type complex128"),
         (np.exp, np.zeros(2001), "its inputs and constants are 2,001 numbers, and the sandbox takes at most 2,000"),
         (lambda x: x[:, None] * x, np.zeros(500), "its results are 500,501 numbers"),

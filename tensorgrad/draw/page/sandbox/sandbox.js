@@ -83,7 +83,8 @@ function descend(rate, count = 1) {
 }
 
 function undo(all = false) {
-  if (sandbox.states.length > 1) sandbox.states.splice(all ? 1 : -1);
+  if (sandbox.states.length < 2) return;
+  sandbox.states.splice(all ? 1 : -1);
   showState();
 }
 
@@ -181,7 +182,8 @@ function refreshSandbox() {
   }
   $("sandbox-error").textContent = "";
   $("undo").disabled = $("reset").disabled = sandbox.states.length === 1;
-  $("sandbox-loss").textContent = `${lossName()} = ${short(currentState().loss)}`;
+  const known = app.graph.events.every((event) => event.type !== "seed" || isComputed(app.graph.index.get(event.node)));
+  $("sandbox-loss").textContent = `${lossName()} = ${known ? short(currentState().loss) : "·"}`;
   $("curve").replaceChildren(...lossCurve());
 }
 
