@@ -221,6 +221,7 @@ def test_a_class_is_a_whole_number_that_exists(open_page):
     opened = open_page(document)
     y = by_name(document)["y"]
     opened("id => tg.select(id)", y)
+    opened.page.locator("#sandbox summary").click()
     field = opened.page.get_by_label("y[1]", exact=True)
     for text, words in (
         ("1.5", "y takes whole numbers"),
@@ -317,7 +318,7 @@ def test_gradients_of_single_precision_are_computed_in_double(open_page):
     _, document = fixtures.network()
     opened = open_page(document)
     assert opened("tg.sandbox.state().notes")[0] == "recorded in float32, computed here in float64"
-    assert "computed here in float64" in opened.page.locator("#sandbox").inner_text()
+    assert "computed here in float64" in opened.page.locator("#sandbox").text_content()
 
 
 LOSSES = {
