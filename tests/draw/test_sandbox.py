@@ -95,6 +95,22 @@ def test_numbers_after_changes_are_numpys(open_page):
         assert state["gradients"][ids[leaf]][0] == pytest.approx(numeric, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["normalized", "recurrent"])
+def test_passes_add_up_and_start_from_their_gradient(open_page, name):
+    example = EXAMPLES[name]
+    assert example.passes > 1 or example.seed is not None
+    check_edits(open_page, example, 2, 2)
+
+
+def test_the_second_derivative_follows_too(open_page):
+    opened = open_page(gallery.second_derivative())
+    x = 1.3
+    opened("x => tg.sandbox.put('n0', 0, x)", x)
+    first = np.cos(x) * x**2 + 2 * x * np.sin(x)
+    second = -np.sin(x) * x**2 + 4 * x * np.cos(x) + 2 * np.sin(x)
+    assert opened.node("n0")["gradient"]["mean"] == pytest.approx(first + second, rel=1e-8)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_numbers_after_many_changes_are_numpys(open_page, name):
