@@ -70,7 +70,7 @@ GROUPS = (
     Group("Metrics", ("nn.metrics",), arrays=True),
     Group("Optimizers", ("nn.optim",)),
     Group("Schedules", ("nn.optim.schedules",)),
-    Group("Training", ("nn.training", "nn.distributed")),
+    Group("Training", ("nn.training", "nn.dashboard", "nn.distributed")),
     Group("Data sets", ("nn.data",)),
     Group("Initializers", ("nn.layers.init",)),
 )

@@ -71,7 +71,7 @@ def draw_step(model: nn.Model, X: np.ndarray, y: np.ndarray, out: Path) -> None:
         loss.name = "loss"
         loss.backward()
     model.module.zero_grad()
-    drawing = step.draw(title="one step of Fashion-MNIST")
+    drawing = step.draw(title="one step of Fashion-MNIST", history="run.html")
     for name in ("graph.dot", "graph.svg", "graph.html"):
         try:
             print("wrote", drawing.save(out / name))

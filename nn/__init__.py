@@ -5,6 +5,7 @@ import types
 
 from nn import augment, data, datasets, distributed, init, schedules, words
 from nn.config import build, describe, register
+from nn.dashboard.callback import Dashboard
 from nn.interchange import from_torch, to_torch
 from nn.layers import (
     ELU,
@@ -112,6 +113,7 @@ __all__ = [
     "Conv1D",
     "Conv2D",
     "Conv2DTranspose",
+    "Dashboard",
     "Dense",
     "Dropout",
     "EarlyStopping",

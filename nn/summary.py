@@ -1,5 +1,6 @@
 """The table of a network's modules, output shapes and parameters."""
 
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
@@ -81,28 +82,46 @@ def output_shapes(
     """Map each module's id to its output shape in evaluation mode, found with a sample of zeros."""
     shapes: dict[int, str] = {}
 
-    def with_noted_shape(part: Any) -> Any:
+    def note(part: Any, out: Any) -> None:
+        if hasattr(out, "shape"):
+            shapes[id(part)] = f"({', '.join(['N', *map(str, out.shape[1:])])})"
+
+    def call() -> None:
+        with np.errstate(all="ignore"):
+            module(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
+
+    dtype = dtype or next((p.dtype for p in module.parameters()), np.float32)
+    with_noted_outputs(module, note, call)
+    return shapes
+
+
+def with_noted_outputs(
+    module: Any, note: Callable[[Any, Any], None], function: Callable[[], None]
+) -> None:
+    """Call a function in evaluation mode, without recording, and `note` each module's outputs.
+
+    `note` gets the module and its output, each time that it has computed one.
+    """
+
+    def with_note(part: Any) -> Any:
         def forward(*args: Any, **kwargs: Any) -> Any:
             out = type(part).forward(part, *args, **kwargs)
-            if hasattr(out, "shape"):
-                shapes[id(part)] = f"({', '.join(['N', *map(str, out.shape[1:])])})"
+            note(part, out)
             return out
 
         return forward
 
     def call() -> None:
-        with tg.no_grad(), np.errstate(all="ignore"):
-            module(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
+        with tg.no_grad():
+            function()
 
     modes = {part: part.training for part in module.modules()}
-    dtype = dtype or next((p.dtype for p in module.parameters()), np.float32)
     try:
         for part in modes:
-            part.training, part.forward = False, with_noted_shape(part)
+            part.training, part.forward = False, with_note(part)
         # In a copy of the context, which an interruption cannot leave without recording.
         copy_context().run(call)
     finally:
         for part, training in modes.items():
             vars(part).pop("forward", None)
             part.training = training
-    return shapes

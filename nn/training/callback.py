@@ -19,6 +19,8 @@ class Run:
 
     `logs` has the numbers of the last step or, in `on_epoch_end`, of the epoch, by the names of the
     history's columns, such as "loss" and "val_accuracy"; `names` are those that epochs will have.
+    `training` and `validation` are the checked data, whose X and y have the samples; of an iterable
+    of batches, those of the first.
     """
 
     model: Any
@@ -30,6 +32,8 @@ class Run:
     logs: dict[str, float] = field(default_factory=dict)
     error: BaseException | None = None  # that ended the training
     stopped: str = ""  # the reason that a callback gave
+    training: Any = None
+    validation: Any = None  # None without one
 
     def stop(self, reason: str) -> None:
         """End the training after this step; in `on_divergence`, without an error."""
@@ -49,6 +53,8 @@ class Callback(Configured):
     """
 
     acts_last: ClassVar[bool] = False  # after all other callbacks
+    # Of processes that train together, those that print or write files act in process 0 alone.
+    first_process_only: ClassVar[bool] = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the arrays, numbers and strings by name from which a training can go on."""

@@ -11,7 +11,7 @@ from typing import Any
 from nn.training.callback import Callback, Run
 
 
-def _write_or_warn(path: str, what: str, write: Callable[[], None]) -> None:
+def write_or_warn(path: str, what: str, write: Callable[[], Any]) -> None:
     """Write to a log, or warn that it cannot be written, because a training is worth more."""
     try:
         write()
@@ -28,6 +28,8 @@ class CSVLogger(Callback):
 
     Raises: ValueError if they are not.
     """
+
+    first_process_only = True
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
         self.path = os.fspath(path)
@@ -55,7 +57,7 @@ class CSVLogger(Callback):
         """Add the row of an epoch."""
         numbers = (run.logs.get(name, math.nan) for name in run.names)
         row = [run.epoch, *("" if math.isnan(x) else x for x in numbers)]
-        _write_or_warn(self.path, f"epoch {run.epoch}", lambda: self._write("a", row))
+        write_or_warn(self.path, f"epoch {run.epoch}", lambda: self._write("a", row))
 
     def _write(self, mode: str, row: list[Any]) -> None:
         """Write a row as a whole, or none of it."""
@@ -78,6 +80,8 @@ class TensorBoard(Callback):
     Raises: ImportError if tensorboardX is not installed.
     """
 
+    first_process_only = True
+
     def __init__(self, folder: str | os.PathLike[str] = "runs/tensorboard") -> None:
         self.folder = os.fspath(folder)
         self._writers: dict[str, Any] = {}
@@ -99,7 +103,7 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Write the numbers of an epoch."""
-        _write_or_warn(self.folder, f"epoch {run.epoch}", lambda: self._write(run))
+        write_or_warn(self.folder, f"epoch {run.epoch}", lambda: self._write(run))
 
     def _write(self, run: Run) -> None:
         for name, value in run.logs.items():
@@ -112,5 +116,5 @@ class TensorBoard(Callback):
     def on_train_end(self, run: Run) -> None:
         """Close the files."""
         for name, writer in self._writers.items():
-            _write_or_warn(self.folder, f"the end of {name}", writer.close)
+            write_or_warn(self.folder, f"the end of {name}", writer.close)
         self._writers = {}

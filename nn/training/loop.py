@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from nn.data.batches import Batches
@@ -10,28 +10,14 @@ from nn.data.streams import Stream
 from nn.training.callback import Callback, Run, call_hook, have_states
 from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
 from nn.training.interruptions import T
+from nn.training.plan import TrainPlan
 from nn.training.position import Position
-from nn.training.programs import Compile
+from nn.training.processes import StoppedElsewhere
 from nn.training.progress import Progress
 from nn.training.resuming import Waiting, resume, saved_states
+from nn.training.sharing import Sharing, check_parameters, synchronize
 from nn.training.steps import end_epoch, epoch_figures, take_step
 from nn.training.train_state import TrainState
-
-
-@dataclass
-class TrainPlan:
-    """The data and the options of one call of `Model.train`."""
-
-    batches: Batches | Stream
-    validation: Batches | None
-    epochs: int
-    shuffle: bool
-    print_every: int | None
-    validation_every: int = 1  # epochs
-    accumulate: int = 1  # batches in a step
-    callbacks: Sequence[Callback] = ()
-    compile: Compile = "auto"
-    threads: int | None = None  # of BLAS
 
 
 def train(state: TrainState, plan: TrainPlan) -> None:
@@ -41,7 +27,10 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     """
     restore_modes = modes_of(state.module)
     threads = blas_threads(state.module, plan.batches.size, plan.threads)
-    run = Run(state, plan.epochs, _measured_names(state, plan), _steps(plan))
+    run = Run(
+        state, plan.epochs, plan.measured_names(state), plan.steps,
+        training=plan.batches, validation=plan.validation,
+    )  # fmt: skip
 
     def learn() -> None:
         state.module.zero_grad()
@@ -76,6 +65,7 @@ def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     state.callbacks = [Waiting(*each) for each in saved] or plan.callbacks
     if not plan.batches.resume(state.source, state.position is not None):
         state.position = None
+    synchronize(state, plan)
     try:
         call_hook(plan.callbacks, "on_train_begin", run)
         resume(plan.callbacks, saved, run)
@@ -83,16 +73,26 @@ def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
         if run.stopped:
             progress = Progress(plan.batches.samples, run.steps, plan.print_every)
             progress.print(f"stopped: {run.stopped}")
-        epochs = 0
-        while epochs < plan.epochs and not run.stopped:
-            train_epoch(state, plan, run)
-            epochs += 1
+        _learn_epochs(state, plan, run)
     except Exception:
         state.callbacks = ()
         raise
     state.callbacks = ()
     if state.source is not None:
         state.source = replace(state.source, complete=True)
+
+
+def _learn_epochs(state: TrainState, plan: TrainPlan, run: Run) -> None:
+    """Train until the epochs are over or, in this process or another, a callback stops."""
+    epochs = 0
+    try:
+        while epochs < plan.epochs and not run.stopped:
+            train_epoch(state, plan, run)
+            epochs += 1
+    except StoppedElsewhere as end:
+        run.stop(str(end))
+        return
+    run.stopped = plan.processes.stop(run.stopped)
 
 
 def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
@@ -113,8 +113,9 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
     position = state.position
     if position is None or not position.fits(batches, plan.shuffle):
         position = Position(batches, plan.shuffle)
-    progress = Progress(batches.samples, _steps(plan), plan.print_every)
+    progress = Progress(batches.samples, plan.steps, plan.print_every)
     hook = functools.partial(call_hook, callbacks, run=run)
+    sharing = Sharing(state, plan)
 
     def step_end() -> None:
         run.step = position.step
@@ -137,13 +138,14 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
             step = position.step // plan.accumulate
             backward_end = functools.partial(hook, "on_backward_end") if callbacks else None
             take = functools.partial(
-                take_step, state, position, batches, plan.compile, parameters, ahead, backward_end
+                take_step, state, plan, position, parameters, ahead, sharing, backward_end
             )
             figures, samples = _as_step(state, callbacks, take, step_end)
             progress.step(step, samples, figures)
             if run.stopped:
                 progress.print(f"stopped: {run.stopped}")
                 return
+        check_parameters(state, plan)
         figures = epoch_figures(state, position)
         progress.print_figures("training, ", figures)
         checked = _validate(state, plan, run, progress)
@@ -162,7 +164,7 @@ def _validate(
     if plan.validation is None or run.epoch % plan.validation_every:
         return None
     call_hook(plan.callbacks, "on_validation_begin", run)
-    checked = evaluate(state, plan.validation, plan.compile)
+    checked = evaluate(state, plan.validation, plan.compile, plan.processes)
     progress.print(f"validation, {checked}")
     return checked
 
@@ -203,18 +205,3 @@ def _read(batches: Batches | Stream, plan: TrainPlan, run: Run) -> Sequence[Any]
             "after its last whole step"
         )
         raise
-
-
-def _measured_names(state: TrainState, plan: TrainPlan) -> tuple[str, ...]:
-    """List the numbers that the epochs of a training will have."""
-    measures = list(state.measures())
-    names = ["loss", "data_loss", "regularization_loss", *measures, "learning_rate", "time"]
-    if plan.validation is not None:
-        names += ["val_loss", *(f"val_{name}" for name in measures)]
-    return tuple(names)
-
-
-def _steps(plan: TrainPlan) -> int | None:
-    """Return the number of steps of the optimizer in an epoch, if it is known."""
-    steps = plan.batches.steps
-    return None if steps is None else -(-steps // plan.accumulate)

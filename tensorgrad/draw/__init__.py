@@ -35,6 +35,7 @@ class Drawable:
         title: str | None = None,
         parameters: Iterable[Any] = (),
         display: str | None = None,
+        history: str | None = None,
     ) -> "Drawing":
         """Draw the graph under a tensor, or under several in a list or dict.
 
@@ -45,14 +46,15 @@ class Drawable:
         program, and its `draw` needs no tensors: then it draws everything that was recorded. Graphs
         of more than `max_nodes` nodes are folded. `parameters` are drawn even if nothing uses them.
         A notebook displays a traced run as a page and other graphs as a still picture, or what
-        `display` asks for: "page" or "svg".
+        `display` asks for: "page" or "svg". `history` names a page beside this one that
+        `nn.Dashboard` writes: each module then leads to its training there.
         Raises: TypeError for anything but tensors, ValueError for a tensor unknown to the trace.
         """
         from tensorgrad.draw.drawing import Drawing
 
         show = (show,) if isinstance(show, str) else tuple(show)
         graph = self.read(tensors, parameters, show)
-        return Drawing(graph, depth, show, direction, max_nodes, title, display)
+        return Drawing(graph, depth, show, direction, max_nodes, title, display, history)
 
 
 class RecordedGraph(Drawable):

@@ -10,6 +10,7 @@ from typing import Any
 
 from tensorgrad.draw.formulas import formula
 from tensorgrad.draw.model import Event, Graph, Operand, Vertex
+from tensorgrad.draw.sandbox import sandbox
 from tensorgrad.draw.stats import Stats
 from tensorgrad.engine.state import ScopePath
 
@@ -17,7 +18,11 @@ Document = dict[str, Any]
 
 
 def document(
-    graph: Graph, title: str | None = None, direction: str = "LR", depth: int | None = None
+    graph: Graph,
+    title: str | None = None,
+    direction: str = "LR",
+    depth: int | None = None,
+    history: str | None = None,
 ) -> Document:
     """Return the whole graph, never folded, as plain dicts, lists, numbers and strings."""
     writer = Writer(graph)
@@ -29,6 +34,7 @@ def document(
         "title": title or "computation graph",
         "direction": "TB" if direction in ("TB", "BT") else "LR",
         **({} if depth is None else {"depth": depth}),
+        **({"history": history} if history else {}),
         "roots": [writer.ids[root] for root in graph.roots],
         "notes": graph.notes,
         "stats": writer.stats,
@@ -38,6 +44,7 @@ def document(
         "nodes": nodes,
         "events": events,
         **({"lines": writer.lines(graph.lines)} if graph.lines else {}),
+        "sandbox": sandbox(graph, writer.ids),
     }
 
 

@@ -30,6 +30,8 @@ INSTALL = (
 )
 DISPLAYS = (None, "page", "svg")
 LARGEST = 200_000  # characters of a page as the output of a notebook's cell
+# The text inside a frame is what is left of it in a notebook whose outputs are not trusted.
+UNTRUSTED = "This page is shown after the cell is run, or the notebook trusted."
 drawings = itertools.count()
 
 
@@ -50,6 +52,7 @@ class Drawing:
     max_nodes: int
     title: str | None
     display: str | None = None
+    history: str | None = None
 
     def __post_init__(self) -> None:
         for word in self.details:
@@ -86,7 +89,7 @@ class Drawing:
     @functools.cached_property
     def document(self) -> dict[str, Any]:
         """The whole graph, never folded, as plain data, for the page and for .json."""
-        return document(self.graph, self.title, self.direction, self.depth)
+        return document(self.graph, self.title, self.direction, self.depth, self.history)
 
     def page(self, before: "Drawing | None" = None) -> str:
         """Return a self-contained HTML page, which needs no network, server or `dot`.
@@ -148,6 +151,25 @@ class Drawing:
         else:
             raise ValueError(f"a drawing can be saved as {SUFFIXES}, but not as {str(path)!r}")
         return write_file(path, content)
+
+    def animate(
+        self,
+        path: str | os.PathLike[str],
+        seconds: float = 12.0,
+        *,
+        width: int = 1280,
+        height: int = 720,
+    ) -> Path:
+        """Write the stepping through a traced run as a film: .svg, .gif or .mp4.
+
+        All events take `seconds`, each an equal part of them. Modules are closed down to `depth`,
+        or until there are at most 60 nodes; a graph that is larger than the picture is followed.
+        Raises: ValueError for another suffix, size or time, or a graph without events; ImportError
+        for .gif and .mp4 without OpenCV.
+        """
+        from tensorgrad.draw.film import animate
+
+        return animate(self, path, seconds, width, height)
 
     def view(self) -> Path:
         """Open the page in the browser, from a temporary file."""
@@ -212,7 +234,7 @@ class Drawing:
             f'<iframe title="{html.escape(self.title or "computation graph")}" '
             'sandbox="allow-scripts allow-downloads" loading="lazy" '
             f'style="width:100%;height:{height}px;border:1px solid #bbb" '
-            f"srcdoc='{page}'></iframe>"
+            f"srcdoc='{page}'>{UNTRUSTED}</iframe>"
         )
 
 

@@ -1,11 +1,17 @@
 """The pages are true: their Python blocks print what they say, and their links lead somewhere."""
 
+import base64
 import contextlib
+import gzip
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from benchmarks import scaling
+from tests.mpi import with_mpi
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -34,6 +40,12 @@ def test_readme(tmp_path, monkeypatch):
     assert run_blocks(README) >= 6
     assert (tmp_path / "graph.dot").exists()
     assert (tmp_path / "spiral.model").exists()
+
+
+def test_the_page_of_the_dashboard(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "dashboard.md") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"run.html", "graph.html"}
 
 
 def test_the_page_of_scikit_learn():
@@ -81,6 +93,20 @@ def test_the_page_of_other_arrays():
     assert run_blocks(ROOT / "docs" / "arrays.md") >= 1
 
 
+@with_mpi
+def test_the_page_of_scaling():
+    for name in ("dask.distributed", "sklearn"):
+        pytest.importorskip(name)
+    assert run_blocks(ROOT / "docs" / "scaling.md") >= 3
+
+
+def test_the_page_of_scaling_has_the_measured_figures():
+    """If it fails: python -m benchmarks.scaling."""
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    for table in scaling.tables(json.loads(scaling.RESULTS.read_text())).split("\n\n"):
+        assert table in page
+
+
 def test_a_block_that_prints_something_else_is_noticed(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")
@@ -121,3 +147,49 @@ def test_the_map_of_the_files_is_true():
         assert (ROOT / first).exists(), first
         for other in others:
             assert (folder / other).exists() or (ROOT / other).exists(), other
+
+
+# What the event at each link of docs/teaching.md is: its type, and the op or name of its node.
+EVENTS = {
+    "neuron.html#step=2": ("forward", "sum"),
+    "neuron.html#step=5": ("seed", "relu"),
+    "neuron.html#step=6": ("backward", "relu"),
+    "neuron.html#step=9": ("backward", "sum"),
+    "neuron.html#step=14": ("leaf", "b"),
+    "cube.html#step=4": ("backward", "multiply"),
+    "cube.html#step=5": ("backward", "multiply"),
+    "cube.html#step=7": ("backward", "multiply"),
+    "cube.html#step=8": ("leaf", "x"),
+    "network.html#step=5": ("seed", "softmax_cross_entropy"),
+    "descent.html#step=7": ("update", "w"),
+    "descent.html#step=8": ("zero", "w"),
+}
+
+
+def test_the_page_for_teachers(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "learn" / "student"))
+    monkeypatch.chdir(tmp_path)
+    assert run_blocks(ROOT / "docs" / "teaching.md") == 2
+    documents = {
+        file.name: graph_in(file)
+        for file in tmp_path.glob("*.html")
+        if 'id="graph"' in file.read_text("utf-8")
+    }
+    links = set(re.findall(r"`(\w+\.html#step=\d+)`", page))
+    assert links - {"neuron.html#step=0", "run.html#step=0"} == set(EVENTS)
+    for link, (kind, name) in EVENTS.items():
+        file, step = link.split("#step=")
+        nodes = {node["id"]: node for node in documents[file]["nodes"]}
+        event = documents[file]["events"][int(step) - 1]
+        node = nodes[event["node"]]
+        assert (event["type"], node.get("op") or node["name"]) == (kind, name), link
+    steep = (tmp_path / "steep.html").read_text("utf-8")
+    records = json.loads(re.search(r'id="records">(.*?)</script>', steep)[1])
+    assert records[-1]["outputs"]["1"][1] > 0  # dead units, as lesson 8 says
+
+
+def graph_in(file):
+    """Return the document in a page of a graph."""
+    packed = re.search(r'id="graph">(.*?)</script>', file.read_text("utf-8"))[1]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))

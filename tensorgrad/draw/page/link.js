@@ -37,6 +37,9 @@ function readLink(hash) {
   if (asked.has("open")) changes.open = new Set(asked.get("open").split(",").flatMap(openedBy));
   for (const key of ["node", "query", "trace", "theme"])
     if (asked.has(key)) changes[key] = asked.get(key) || null;
+  // A module can be named by its path, as another page knows it.
+  const [named] = changes.node ? findModules(changes.node) : [];
+  if (named !== undefined) changes.node = app.graph.modules[named].id;
   if (changes.query === null) changes.query = "";
   if (HEATS[asked.get("colour")]) changes.colour = asked.get("colour");
   if (!["ancestors", "descendants", "loss", undefined, null].includes(changes.trace))
@@ -64,5 +67,5 @@ function followLink() {
   if (changes.node) {
     const item = selectedItem();
     if (item) reveal(item);
-  }
+  } else if ("step" in changes) stepTo(app.state.step);
 }
