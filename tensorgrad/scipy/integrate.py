@@ -21,6 +21,11 @@ from tensorgrad.scipy.values import valued_by
 __all__ = ["cumulative_trapezoid", "odeint", "simpson", "solve_ivp", "trapezoid"]
 
 
+def __getattr__(name: str) -> Any:
+    """Return SciPy's own function of a name that is not here; it takes arrays."""
+    return getattr(scipy.integrate, name)
+
+
 def solve_ivp(
     fun: Function,
     t_span: Any,
