@@ -73,6 +73,10 @@ def second_derivative():
 
 
 def transformer():
+    return transformer_drawing().document
+
+
+def transformer_drawing():
     """Trace one layer of a transformer, written in NumPy, whose parts are scopes."""
     rng, D = np.random.default_rng(0), 8
     shapes = {
@@ -104,7 +108,7 @@ def transformer():
     with tg.trace() as t:
         h = x + attention(norm(x))
         np.mean((h + feed_forward(norm(h))) ** 2).backward()
-    return t.draw(title="A transformer layer").document
+    return t.draw(title="A transformer layer")
 
 
 def square():

@@ -27,17 +27,40 @@ GALLERY = {
 }
 
 
+SIZES = """() => { const found = [];
+    const pen = { set font(text) { this.size = Number(text.match(/([\\d.]+)px/)[1]); },
+        fillText() { found.push(this.size * view.scale); } };
+    const rest = () => undefined;
+    drawScene(new Proxy(pen, { get: (o, key) => o[key] ?? rest }), app, view.scale, seenWindow());
+    return found; }"""
+
+
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_first_view_is_legible(open_page, name):
-    opened = open_page(GALLERY[name]())
-    sizes = opened("""() => { const found = [];
-        const pen = { set font(text) { this.size = Number(text.match(/([\\d.]+)px/)[1]); },
-            fillText() { found.push(this.size * view.scale); } };
-        const rest = () => undefined;
-        drawScene(new Proxy(pen, { get: (o, key) => o[key] ?? rest }), app, view.scale, seenWindow());
-        return found; }""")
+    sizes = open_page(GALLERY[name]())(SIZES)
     assert sizes
     assert min(sizes) >= 10.99
+
+
+@pytest.mark.parametrize("width", [320, 390, 800, 1000, 1280, 1920])
+def test_text_is_legible_and_nothing_overlaps_at_every_width(open_page, network, width):
+    opened = open_page(network)
+    opened.page.set_viewport_size({"width": width, "height": 700})
+    opened.page.wait_for_function("w => document.documentElement.clientWidth === w", arg=width)
+    opened.page.wait_for_function(
+        "() => view.width === document.querySelector('#stage').clientWidth"
+    )
+    assert min(opened(SIZES)) >= 10.99
+    small = opened("""() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility()
+        && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())
+        && parseFloat(getComputedStyle(e).fontSize) < 11).map(e => e.outerHTML.slice(0, 80))""")
+    assert small == []
+    overlaps = opened("""() => { const boxes = ['header', '#stage', 'aside', '#legend-box', '#stepper']
+        .map(s => document.querySelector(s)).filter(e => e.checkVisibility())
+        .map(e => e.getBoundingClientRect());
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b => a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length; }""")
+    assert overlaps == 0
 
 
 def test_modules_open_only_as_far_as_they_are_legible(open_page, network):

@@ -71,7 +71,7 @@ function resize() {
   if (view.touched) return draw();
   if (first) app.state.open = openAtFirst(app.graph);
   if (first || app.scene.items.length < 600) set({ open: app.state.open });
-  fit();
+  fit({ legible: true });
 }
 
 const fittingScale = ({ width, height }) => {
