@@ -16,7 +16,7 @@ from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.export import WithExport
 from nn.scoped import Scoped
-from nn.state import Leftovers, cast_all, fitted
+from nn.state import Leftovers, cast_all, fitted, set_all
 from nn.summary import summary
 from nn.words import MODULE, refusing_flag
 
@@ -237,14 +237,13 @@ class Module(Configured, Scoped, WithExport):
             raise ValueError(
                 f"these arrays do not fit {type(self).__name__}, and nothing was loaded: {left}"
             )
-        for name, p in self.named_parameters():
-            if name in arrays:
-                data = p.data
-                data[...] = arrays[name]  # in place: an optimizer may hold views of these arrays
-                p.data = data  # the engine learns that an earlier graph has lost these values
-        for name, module, key in self._buffer_places():
-            if name in arrays:
-                setattr(module, key, arrays[name])
+        changed = [p for name, p in self.named_parameters() if name in arrays]
+        # In place, because an optimizer may hold views of the parameters' arrays.
+        numbers = [(p.data, ..., arrays[n]) for n, p in self.named_parameters() if n in arrays]
+        buffers = [(vars(m), key, arrays[n]) for n, m, key in self._buffer_places() if n in arrays]
+        set_all([*numbers, *buffers])
+        for p in changed:
+            p.data = p.data  # the engine learns that an earlier graph has lost these values
         return left
 
     def save_parameters(self, path: File) -> None:

@@ -1,7 +1,10 @@
 """Arrays that take the place of others, in the state of a module."""
 
-from collections.abc import Mapping
+import operator
+from collections import deque
+from collections.abc import Iterable, Mapping
 from contextvars import copy_context
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +36,14 @@ def fitted(value: Any, old: np.ndarray, name: str) -> np.ndarray:
             "the buffer anew with self.buffer(name, array)"
         )
     return array.astype(old.dtype) if other else np.array(array, old.dtype)
+
+
+def set_all(places: Iterable[tuple[Any, Any, Any]]) -> None:
+    """Set all items of the triples (holder, key, value), such as (array, ..., numbers).
+
+    It is one call in C, so that no signal comes between two of them.
+    """
+    deque(starmap(operator.setitem, list(places)), maxlen=0)
 
 
 def cast_or_none(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:

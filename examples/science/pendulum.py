@@ -43,15 +43,7 @@ def end(torques: Any) -> Any:
     return swing(torques)[-1] - np.array([np.pi, 0.0])
 
 
-@tg.compile
-def pull(torques: Any, g: Any) -> Any:
-    """Return the gradient of g · end: one program of straight lines, for all steps."""
-    return tg.vjp(end, torques)[1](g)[0]
-
-
-def end_by_torques(torques: np.ndarray) -> np.ndarray:
-    """Return the Jacobian of the end."""
-    return np.stack([pull(torques, g) for g in np.eye(2)])
+end_by_torques = tg.compile(tg.jacobian(end))  # one program of straight lines, for all steps
 
 
 def optimize(n: int, exact: bool) -> tuple[Any, float]:

@@ -1,115 +1,14 @@
-"""The data of a model: checked and converted once, then split into batches."""
+"""The batches of the data of a model, and the share of a process in each."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import copy_context
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import tensorgrad as tg
+from nn.data.samples import converted, inputs, list_hint, samples
 from nn.losses.base import check_sample_weight
-
-
-def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
-    """Convert data to an array of finite numbers, one sample per row.
-
-    Floats are converted to the dtype, unless `Batches` converts them.
-    Shapes: -> (N, ...).
-    Raises: TypeError if these are not real numbers; ValueError if there are none, or one is NaN,
-    infinite or beyond the dtype. Both messages begin with `name`.
-    """
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, whose mask would be lost; replace the masked values with "
-            f"{name}.filled(value), or leave those samples out"
-        )
-    try:
-        array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{name} is not one array of numbers: {error}{_several(data)}") from error
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
-            f"{array.dtype}; give all samples the same shape and convert their values to numbers"
-        )
-    if array.ndim == 0 or not array.size:
-        raise ValueError(
-            f"{name} has shape {array.shape}, which holds no samples; give an array of shape "
-            "(N, ...) with N above 0"
-        )
-    if array.dtype.kind == "f":
-        copy_context().run(_check_values, array, name, dtype)  # whose `with` a signal can end
-        if not by_batch(array, dtype):
-            return array.astype(dtype, copy=False)
-    return array
-
-
-def inputs(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
-    """Check samples, and convert them to the dtype unless `converted` does so by batch.
-
-    Shapes: -> (N, ...).
-    Raises: TypeError or ValueError, with `name`, if they are unusable.
-    """
-    array = samples(data, name, dtype)
-    return array if by_batch(array, dtype) else converted(array, dtype)
-
-
-def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Convert an array to the dtype, unless it holds integers that may be indices."""
-    return array if may_be_indices(array.dtype) else array.astype(dtype, copy=False)
-
-
-def by_batch(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
-    """Return True if an array is converted by batch, because all at once would need more memory."""
-    return array.dtype.itemsize < dtype.itemsize or _is_mapped(array)
-
-
-def _several(data: Any) -> str:
-    """Return a hint for several arrays in place of one."""
-    if not isinstance(data, list) or not all(isinstance(x, np.ndarray) for x in data):
-        return ""
-    return (
-        f"; it is a list of {len(data)} arrays, and each of them counts as a sample: several "
-        "inputs of a module are given as a tuple"
-    )
-
-
-def _is_mapped(array: np.ndarray) -> bool:
-    """Return True if an array lies in a file that is mapped to memory."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray):
-        if isinstance(owner, np.memmap):
-            return True
-        owner = owner.base
-    return False
-
-
-def _check_values(array: np.ndarray, name: str, dtype: np.dtype[Any]) -> None:
-    """Raise ValueError if a number is NaN, infinite or beyond the dtype."""
-    # If the sum is finite, so are the numbers, and a sum needs no memory. A sum that is not finite
-    # may only have overflowed, so the numbers are tested.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not np.isfinite(array.sum()) and not np.isfinite(array).all():
-            bad = ~np.isfinite(array)
-            first = tuple(map(int, np.argwhere(bad)[0]))
-            raise ValueError(
-                f"{name} holds {bad.sum()} values that are NaN or infinite, the first at {first}; "
-                "remove those samples or replace the values"
-            )
-        low, high = array.min(), array.max()
-        if not np.isfinite(np.array([low, high]).astype(dtype)).all():
-            raise ValueError(
-                f"{name} goes from {low:g} to {high:g}, which {dtype} cannot hold; scale it"
-            )
-
-
-def may_be_indices(dtype: np.dtype[Any]) -> bool:
-    """Return True for integers of at least 32 bits.
-
-    Smaller ones are the bytes of pictures, which overflow silently in a module's `x - 128`.
-    """
-    return dtype.kind in "iu" and dtype.itemsize >= 4
 
 
 def pair(
@@ -121,7 +20,7 @@ def pair(
     Shapes: -> X (N, ...), y (N, ...), weights (N,).
     Raises: TypeError or ValueError if one is unusable, or they differ in length.
     """
-    hint = _several(X)
+    hint = list_hint(X)
     if isinstance(X, dict):
         X = {k: inputs(a, f"{names[0]}[{k!r}]", dtype) for k, a in X.items()}
     elif isinstance(X, tuple):
@@ -207,6 +106,29 @@ def arrays_of(X: Any) -> list[np.ndarray]:
     return list(X) if isinstance(X, tuple) else [X]
 
 
+class Share(NamedTuple):
+    """The share of the process `rank` of so many in each batch."""
+
+    rank: int
+    processes: int
+
+    def of(self, start: int, stop: int) -> slice:
+        """Return the share in samples from `start` to `stop`; shares differ by at most one."""
+        n = stop - start
+        return slice(
+            start + n * self.rank // self.processes, start + n * (self.rank + 1) // self.processes
+        )
+
+    def of_batch(self, batch: Batch) -> Batch:
+        """Return the share in a batch, as views."""
+        part = self.of(0, len(batch.y))
+        weights = None if batch.weights is None else batch.weights[part]
+        return Batch(each(lambda array: array[part], batch.X), batch.y[part], weights)
+
+
+WHOLE = Share(0, 1)
+
+
 class Column:
     """An array of samples, of which parts are converted to a dtype."""
 
@@ -240,7 +162,8 @@ class Column:
 class Batches:
     """The batches of data, each converted; all have the same size but a smaller last one.
 
-    `samples` and `steps` count the samples and the batches of an epoch.
+    `samples` and `steps` count the samples and the batches of an epoch. Of each batch, the `share`
+    of this process is returned.
     """
 
     def __init__(self, data: Batch, size: int, dtype: np.dtype[Any]) -> None:
@@ -249,6 +172,7 @@ class Batches:
         self.size = min(size, self.samples)
         self.steps = -(-self.samples // self.size)
         self.dtype = dtype
+        self.share = WHOLE
         self._columns = each(lambda array: Column(array, self.size, dtype), self.X)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -256,11 +180,12 @@ class Batches:
         return (self.batch(k) for k in range(self.steps))
 
     def batch(self, k: int, order: np.ndarray | None = None) -> Batch:
-        """Return batch `k` of the data in this order of samples, by default their own.
+        """Return the share in batch `k` of the data in this order of samples, by default their own.
 
         Shapes: order (N,) -> X (size, ...), y (size, ...), weights (size,).
         """
-        part: Any = slice(k * self.size, (k + 1) * self.size)
+        start = k * self.size
+        part: Any = self.share.of(start, min(start + self.size, self.samples))
         # The order within a batch does not matter.
         if order is None or self.steps == 1:
             X = each(lambda column: column.part(part), self._columns)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.data.batches import Batch, arrays_of, converted, each, pair
+from nn.data.batches import WHOLE, Batch, arrays_of, each, pair
+from nn.data.samples import converted
 
 FORM = "batches must be tuples (X, y) or (X, y, sample_weight) of arrays"
 
@@ -50,6 +51,7 @@ class Stream:
                 f"arrays, or {FORM}"
             )
         self.source, self.steps, self.dtype, self.name = source, steps, dtype, name
+        self.share = WHOLE
         self._iterator: Iterator[Any] | None = None
         self._first: list[Batch] = []  # the batch that was read to see its shape
         self._shapes: list[tuple[int, ...]] = []
@@ -78,7 +80,7 @@ class Stream:
         self.begin()
         step = 0
         while batches := self.ahead(step, 1):
-            yield from batches
+            yield from self.taken(batches, None)
             step += 1
 
     def state(self) -> SourceState | None:
@@ -161,8 +163,8 @@ class Stream:
         return batches
 
     def taken(self, ahead: Sequence[Any], order: Any) -> list[Batch]:
-        """Return the batches that were read."""
-        return list(ahead)
+        """Return the shares in the batches that were read."""
+        return [self.share.of_batch(batch) for batch in ahead]
 
     def _can_begin_again(self) -> bool:
         started = self._read > 0 or self._resumed

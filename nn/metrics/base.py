@@ -88,7 +88,7 @@ class Metric(Configured):
         Shapes: as for `statistics` -> a number.
         Raises: ValueError if there are no predictions.
         """
-        return self.value(self._of_samples(y_pred, y))
+        return self.value(self.measured(y_pred, y))
 
     def update(self, y_pred: Any, y: Any) -> float:
         """Add these predictions to the result, and return their own metric.
@@ -96,9 +96,16 @@ class Metric(Configured):
         Shapes: as for `statistics` -> a number.
         Raises: ValueError if there are no predictions.
         """
-        new, old = self._of_samples(y_pred, y), self._statistics
-        self._statistics = new if old is None else self.combine(old, new)
-        return self.value(new)
+        return self.add(self.measured(y_pred, y))
+
+    def add(self, statistics: np.ndarray) -> float:
+        """Add samples with these statistics to the result, and return their own metric.
+
+        Shapes: statistics as from `statistics` -> a number.
+        """
+        old = self._statistics
+        self._statistics = statistics if old is None else self.combine(old, statistics)
+        return self.value(statistics)
 
     def result(self) -> float:
         """Return the metric of all predictions since the last reset.
@@ -113,7 +120,12 @@ class Metric(Configured):
         """Forget all predictions."""
         self._statistics = None
 
-    def _of_samples(self, y_pred: Any, y: Any) -> np.ndarray:
+    def measured(self, y_pred: Any, y: Any) -> np.ndarray:
+        """Return the statistics of these predictions, of which there is at least one.
+
+        Shapes: as for `statistics`.
+        Raises: ValueError if there are no predictions.
+        """
         statistics = self.statistics(y_pred, y)
         if not array(y_pred).size:
             raise ValueError(self._no_predictions())

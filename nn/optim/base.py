@@ -15,7 +15,7 @@ from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
 from nn.optim.groups import ParameterGroup, build_groups, check_groups, describe_groups
 from nn.optim.settings import STEP_SETTINGS, Rate, check_decay, check_savable, checked, rate_at
 from nn.optim.threads import run_in_threads
-from nn.state import cast_or_none
+from nn.state import cast_or_none, set_all
 from nn.words import OPTIMIZER, SETTINGS
 
 FLUSH = 32  # steps between two flushes of denormal numbers
@@ -121,9 +121,8 @@ class Optimizer(Configured):
     def parameters(self, parameters: Iterable[Any]) -> None:
         groups = check_groups(type(self), parameters)
         flat = [p for group in groups for p in group["parameters"]]
-        if _layout(groups) != _layout(self._groups):
-            self._flats = []
-        self._parameters, self._groups = flat, groups
+        # In one call, which no signal can interrupt.
+        vars(self).update(_parameters=flat, _groups=groups, _flats=self._flats_for(groups))
 
     @property
     def groups(self) -> list[ParameterGroup]:
@@ -170,7 +169,7 @@ class Optimizer(Configured):
         present = [g is not None for g in tensors]
         if True not in present:
             raise RuntimeError(self._no_gradient())
-        flats = self._flats or self._make_flats()
+        flats = self._flats = self._flats or self._make_flats(self._groups)
         chunks = [flat.chunks(present) for flat in flats]  # raises before anything changes
         gradients = [None if g is None else reals(g.data) for g in tensors]
         members = [self._member(group) for group in self._groups]
@@ -240,7 +239,7 @@ class Optimizer(Configured):
         are several groups or one has settings of its own, the groups by their parameters' numbers.
         Raises: TypeError if a learning rate is a function that no file can name.
         """
-        flats = self._flats or self._make_flats()
+        flats = self._flats = self._flats or self._make_flats(self._groups)
         states = {
             name: [segment.of(flat.states[k]).copy() for segment, flat in self._segments(flats)]
             for k, name in enumerate(self.states)
@@ -268,16 +267,21 @@ class Optimizer(Configured):
             raise ValueError(f"iterations is the number of steps taken, not {iterations!r}")
         groups = build_groups(state.get("groups"), self._parameters, type(self))
         saved = {k: self._converted(k, arrays) for k, arrays in state["states"].items()}
+        flats = self._flats_for(groups) or self._make_flats(groups)
+        places = [
+            (segment.of(flat.states[k]), ..., array)
+            for k, kind in enumerate(self.states)
+            for (segment, flat), array in zip(self._segments(flats), saved[kind])
+        ]
+        new = copy.copy(self)
         for setting, value in settings.items():
-            setattr(self, setting, value)
-        if _layout(groups) != _layout(self._groups):
-            self._flats = []
-        self._groups = groups
-        self.iterations, self._rate = int(iterations), None
-        flats = self._flats or self._make_flats()
-        for k, states in enumerate(self.states):
-            for (segment, flat), array in zip(self._segments(flats), saved[states]):
-                segment.of(flat.states[k])[...] = array
+            setattr(new, setting, value)
+        new.iterations, new._rate, new._groups, new._flats = int(iterations), None, groups, flats
+        set_all([*places, *((vars(self), *item) for item in vars(new).items())])
+
+    def _flats_for(self, groups: list[ParameterGroup]) -> list[FlatParameters]:
+        """Return the flat parameters if they are laid out like these groups."""
+        return self._flats if _layout(groups) == _layout(self._groups) else []
 
     def _converted(self, kind: str, arrays: list[Any]) -> list[np.ndarray]:
         """Convert arrays to the dtypes of the states of a kind.
@@ -293,17 +297,16 @@ class Optimizer(Configured):
             new.append(fit)
         return new
 
-    def _make_flats(self) -> list[FlatParameters]:
+    def _make_flats(self, groups: list[ParameterGroup]) -> list[FlatParameters]:
         """Make one FlatParameters for each group and dtype among the parameters."""
         kinds: dict[Any, dict[int, tg.Tensor]] = {}
-        numbers = (k for k, group in enumerate(self._groups) for _ in group["parameters"])
+        numbers = (k for k, group in enumerate(groups) for _ in group["parameters"])
         for i, (k, p) in enumerate(zip(numbers, self._parameters)):
             kinds.setdefault((k, reals(p.data).dtype), {})[i] = p
-        self._flats = [
+        return [
             FlatParameters(members, len(self.states), group=k, whole=self.whole)
             for (k, _), members in kinds.items()
         ]
-        return self._flats
 
     def _segments(self, flats: list[FlatParameters]) -> list[tuple[Segment, FlatParameters]]:
         """List the segment of each parameter, in the order of the parameters."""

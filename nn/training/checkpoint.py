@@ -25,6 +25,7 @@ class ModelCheckpoint(Callback):
     """
 
     acts_last = True
+    first_process_only = True
 
     def __init__(self, path: str | os.PathLike[str], every: int | None = None) -> None:
         self.path = os.fspath(path)

@@ -16,14 +16,17 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.data.batches import Batch, Batches, arrays_of, converted, each, pair
+from nn.data.batches import Batch, Batches, arrays_of, each, pair
+from nn.data.samples import converted
 from nn.data.streams import Stream
 from nn.metrics import Mean
 from nn.module import Module
 from nn.optim.threads import BlasThreads
 from nn.training.interruptions import T
+from nn.training.processes import ALONE, Processes
 from nn.training.programs import Compile, call_module, evaluation_of, outputs_of
 from nn.training.progress import accuracy_text
+from nn.training.sharing import add_others
 from nn.training.train_state import TrainState
 
 EVALUATION_BATCH = 1024  # samples at a time, where the results do not depend on it
@@ -62,12 +65,19 @@ class Evaluation(tuple[float, ...]):
         return f"{accuracy_text(self.accuracy, self.metrics)}loss: {self.loss:.3f}"
 
 
-def evaluate(state: TrainState, batches: Batches | Stream, mode: Compile = "auto") -> Evaluation:
-    """Compute the loss, the accuracy and the metrics in evaluation mode."""
-    return in_evaluation_mode(state.module, _evaluate, state, batches, mode)
+def evaluate(
+    state: TrainState,
+    batches: Batches | Stream,
+    mode: Compile = "auto",
+    processes: Processes = ALONE,
+) -> Evaluation:
+    """Compute the loss, the accuracy and the metrics in evaluation mode, of all processes."""
+    return in_evaluation_mode(state.module, _evaluate, state, batches, mode, processes)
 
 
-def _evaluate(state: TrainState, batches: Batches | Stream, mode: Compile) -> Evaluation:
+def _evaluate(
+    state: TrainState, batches: Batches | Stream, mode: Compile, processes: Processes
+) -> Evaluation:
     assert state.loss is not None
     loss = Mean()
     # Copies, because an epoch that is interrupted goes on with the sums of its steps.
@@ -75,11 +85,14 @@ def _evaluate(state: TrainState, batches: Batches | Stream, mode: Compile) -> Ev
     for measure in measures.values():
         measure.reset()
     for batch in batches:
+        if processes.size > 1 and not batch.counted:
+            continue  # a share may have no samples
         parts, args = (state.module, state.loss), (batch.X, batch.targets)
         y_pred, value = by_program(state, "evaluate", evaluation_of, parts, args, mode)
         loss.update(value.item(), batch.counted)
         for measure in measures.values():
             measure.update(*batch.unmasked(y_pred))
+    add_others(processes, loss, measures)
     values = {name: measure.result() for name, measure in measures.items()}
     return Evaluation(loss.result(), values.pop("accuracy", math.nan), values)
 

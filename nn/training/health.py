@@ -22,6 +22,8 @@ class GradientHealth(Callback):
     Raises: ValueError if `every` is not a number of steps, or the bounds are not in order.
     """
 
+    first_process_only = True
+
     def __init__(self, every: int = 10, *, low: float = 1e-8, high: float = 1e3) -> None:
         if not 0 <= low < high:
             raise ValueError(f"low must be at least 0 and below high, not {low!r} and {high!r}")

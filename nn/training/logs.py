@@ -29,6 +29,8 @@ class CSVLogger(Callback):
     Raises: ValueError if they are not.
     """
 
+    first_process_only = True
+
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
         self.path = os.fspath(path)
         self.append = append
@@ -77,6 +79,8 @@ class TensorBoard(Callback):
 
     Raises: ImportError if tensorboardX is not installed.
     """
+
+    first_process_only = True
 
     def __init__(self, folder: str | os.PathLike[str] = "runs/tensorboard") -> None:
         self.folder = os.fspath(folder)

@@ -1,36 +1,23 @@
 """The training: its epochs, and the ways that it ends."""
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nn.data.batches import Batches
 from nn.data.streams import Stream
-from nn.training.callback import Callback, Run, call_hook
-from nn.training.evaluation import blas_threads, evaluate, modes_of
+from nn.training.callback import Callback, Run, call_hook, have_states
+from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
+from nn.training.interruptions import T
+from nn.training.plan import TrainPlan
 from nn.training.position import Position
-from nn.training.programs import Compile
+from nn.training.processes import StoppedElsewhere
 from nn.training.progress import Progress
-from nn.training.resuming import resume, saved_states
+from nn.training.resuming import Waiting, resume, saved_states
+from nn.training.sharing import Sharing, check_parameters, synchronize
 from nn.training.steps import end_epoch, epoch_figures, take_step
 from nn.training.train_state import TrainState
-
-
-@dataclass
-class TrainPlan:
-    """The data and the options of one call of `Model.train`."""
-
-    batches: Batches | Stream
-    validation: Batches | None
-    epochs: int
-    shuffle: bool
-    print_every: int | None
-    validation_every: int = 1  # epochs
-    accumulate: int = 1  # batches in a step
-    callbacks: Sequence[Callback] = ()
-    compile: Compile = "auto"
-    threads: int | None = None  # of BLAS
 
 
 def train(state: TrainState, plan: TrainPlan) -> None:
@@ -41,7 +28,7 @@ def train(state: TrainState, plan: TrainPlan) -> None:
     restore_modes = modes_of(state.module)
     threads = blas_threads(state.module, plan.batches.size, plan.threads)
     run = Run(
-        state, plan.epochs, _measured_names(state, plan), _steps(plan),
+        state, plan.epochs, plan.measured_names(state), plan.steps,
         training=plan.batches, validation=plan.validation,
     )  # fmt: skip
 
@@ -73,25 +60,39 @@ def train(state: TrainState, plan: TrainPlan) -> None:
 
 def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train for the epochs of the plan, or until a callback stops the training."""
-    saved, state.callbacks = saved_states(state.callbacks), plan.callbacks
+    saved = saved_states(state.callbacks)
+    # Until they are given back, the states wait: the start may be interrupted.
+    state.callbacks = [Waiting(*each) for each in saved] or plan.callbacks
     if not plan.batches.resume(state.source, state.position is not None):
         state.position = None
+    synchronize(state, plan)
     try:
         call_hook(plan.callbacks, "on_train_begin", run)
         resume(plan.callbacks, saved, run)
+        state.callbacks = plan.callbacks
         if run.stopped:
             progress = Progress(plan.batches.samples, run.steps, plan.print_every)
             progress.print(f"stopped: {run.stopped}")
-        epochs = 0
-        while epochs < plan.epochs and not run.stopped:
-            train_epoch(state, plan, run)
-            epochs += 1
+        _learn_epochs(state, plan, run)
     except Exception:
         state.callbacks = ()
         raise
     state.callbacks = ()
     if state.source is not None:
         state.source = replace(state.source, complete=True)
+
+
+def _learn_epochs(state: TrainState, plan: TrainPlan, run: Run) -> None:
+    """Train until the epochs are over or, in this process or another, a callback stops."""
+    epochs = 0
+    try:
+        while epochs < plan.epochs and not run.stopped:
+            train_epoch(state, plan, run)
+            epochs += 1
+    except StoppedElsewhere as end:
+        run.stop(str(end))
+        return
+    run.stopped = plan.processes.stop(run.stopped)
 
 
 def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
@@ -112,8 +113,22 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
     position = state.position
     if position is None or not position.fits(batches, plan.shuffle):
         position = Position(batches, plan.shuffle)
-    progress = Progress(batches.samples, _steps(plan), plan.print_every)
+    progress = Progress(batches.samples, plan.steps, plan.print_every)
     hook = functools.partial(call_hook, callbacks, run=run)
+    sharing = Sharing(state, plan)
+
+    def step_end() -> None:
+        run.step = position.step
+        if callbacks:
+            run.logs = state.history.last_step()
+            hook("on_step_end")
+
+    def epoch_end(checked: Evaluation | None) -> None:
+        run.logs = state.history.last_epoch()
+        if checked is not None:
+            hook("on_validation_end")
+        hook("on_epoch_end")
+
     try:
         run.epoch, run.step = len(state.history) + 1, position.step
         progress.print(f"epoch: {run.epoch}")
@@ -122,33 +137,59 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
         while ahead := _read(batches, plan, run):
             step = position.step // plan.accumulate
             backward_end = functools.partial(hook, "on_backward_end") if callbacks else None
-            figures, samples = state.guard.step(
-                take_step, state, position, batches, plan.compile, parameters, ahead, backward_end
+            take = functools.partial(
+                take_step, state, plan, position, parameters, ahead, sharing, backward_end
             )
+            figures, samples = _as_step(state, callbacks, take, step_end)
             progress.step(step, samples, figures)
-            run.step = position.step
-            if callbacks:
-                run.logs = state.history.last_step()
-                hook("on_step_end")
             if run.stopped:
                 progress.print(f"stopped: {run.stopped}")
                 return
+        check_parameters(state, plan)
         figures = epoch_figures(state, position)
         progress.print_figures("training, ", figures)
-        checked = None
-        if plan.validation is not None and run.epoch % plan.validation_every == 0:
-            hook("on_validation_begin")
-            checked = evaluate(state, plan.validation, plan.compile)
-            progress.print(f"validation, {checked}")
-        state.guard.step(end_epoch, state, batches, figures, position.seconds, checked)
-        run.logs = state.history.last_epoch()
-        if checked is not None:
-            hook("on_validation_end")
-        hook("on_epoch_end")
+        checked = _validate(state, plan, run, progress)
+        end = functools.partial(end_epoch, state, batches, figures, position.seconds, checked)
+        _as_step(state, callbacks, end, functools.partial(epoch_end, checked))
         if run.stopped:
             progress.print(f"stopped: {run.stopped}")
     finally:
         progress.close()
+
+
+def _validate(
+    state: TrainState, plan: TrainPlan, run: Run, progress: Progress
+) -> Evaluation | None:
+    """Evaluate after an epoch that has a validation."""
+    if plan.validation is None or run.epoch % plan.validation_every:
+        return None
+    call_hook(plan.callbacks, "on_validation_begin", run)
+    checked = evaluate(state, plan.validation, plan.compile, plan.processes)
+    progress.print(f"validation, {checked}")
+    return checked
+
+
+def _as_step(
+    state: TrainState,
+    callbacks: Sequence[Callback],
+    action: Callable[[], T],
+    tell: Callable[[], None],
+) -> T:
+    """Call an action as a step that signals wait for, and tell the callbacks.
+
+    If some have a state that changes, they are part of the step.
+    """
+
+    def both() -> T:
+        result = action()
+        tell()
+        return result
+
+    if have_states(callbacks):
+        return state.guard.step(both)
+    result = state.guard.step(action)
+    tell()
+    return result
 
 
 def _read(batches: Batches | Stream, plan: TrainPlan, run: Run) -> Sequence[Any]:
@@ -164,18 +205,3 @@ def _read(batches: Batches | Stream, plan: TrainPlan, run: Run) -> Sequence[Any]
             "after its last whole step"
         )
         raise
-
-
-def _measured_names(state: TrainState, plan: TrainPlan) -> tuple[str, ...]:
-    """List the numbers that the epochs of a training will have."""
-    measures = list(state.measures())
-    names = ["loss", "data_loss", "regularization_loss", *measures, "learning_rate", "time"]
-    if plan.validation is not None:
-        names += ["val_loss", *(f"val_{name}" for name in measures)]
-    return tuple(names)
-
-
-def _steps(plan: TrainPlan) -> int | None:
-    """Return the number of steps of the optimizer in an epoch, if it is known."""
-    steps = plan.batches.steps
-    return None if steps is None else -(-steps // plan.accumulate)

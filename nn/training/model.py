@@ -7,7 +7,8 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import argument_text, count
-from nn.data.batches import Batches, converted, each
+from nn.data.batches import Batches, each
+from nn.data.samples import converted
 from nn.data.streams import Stream, over_batches
 from nn.seeding import generator
 from nn.summary import first_input_shape
@@ -28,7 +29,9 @@ from nn.training.evaluation import (
     validate_inputs,
 )
 from nn.training.history import History
-from nn.training.loop import TrainPlan, train
+from nn.training.loop import train
+from nn.training.plan import TrainPlan
+from nn.training.processes import Processes, check_processes
 from nn.training.programs import Compile, call_module, check_compile
 from nn.training.progress import check_print_every
 from nn.training.weighting import samples_of, split_samples, with_class_weights
@@ -80,6 +83,7 @@ class Model(Assembly):
         callbacks: Sequence[Callback] = (),
         compile: Compile = "auto",
         threads: int | None = None,
+        distributed: Processes | None = None,
     ) -> History:
         """Train for more epochs, in batches of `batch_size` samples (None: all in one batch).
 
@@ -100,44 +104,39 @@ class Model(Assembly):
         `threads` is the number of BLAS threads meanwhile. By default, small products take one:
         a second saves a fifth of the time on an idle machine, and costs up to a hundred times as
         much on a busy one, because the threads wait for each other in a busy loop.
+        With `distributed=nn.distributed.MPI()`, every process of an MPI job makes this call with
+        the same data, and learns from its share of each batch; docs/scaling.md says more.
 
         Shapes: X (N, ...), y (N, ...) as the loss requires, sample_weight (N,).
         Raises: FloatingPointError at a step whose loss is NaN or infinite, before a parameter
         changes; TypeError or ValueError for unusable data; RuntimeError for an incomplete model.
         """
-        self._check_trainable()
-        epochs = count(epochs, "epochs")
-        check_print_every(print_every)
-        if y is None:
-            given = {
-                "batch_size": batch_size, "sample_weight": sample_weight,
-                "class_weight": class_weight, "validation_split": validation_split or None,
-            }  # fmt: skip
-            batches: Batches | Stream = self._stream(X, steps, given)
-            held = None
-        else:
+        processes = check_processes(distributed)
+
+        def run() -> History:
+            self._check_trainable()
+            check_print_every(print_every)
             weights = (sample_weight, class_weight)
-            if steps is not None:
-                raise ValueError("steps counts batches of an iterable; with y, give batch_size")
-            batches, held = self._batches(X, y, batch_size, weights, validation_split)
-        if validation_data is not None:
-            held = self._validation(validation_data)
-        plan = TrainPlan(
-            batches, held, epochs, shuffle, print_every,
-            count(validation_every, "validation_every"), count(accumulate, "accumulate"),
-            check_callbacks(callbacks), check_compile(compile),
-            None if threads is None else count(threads, "threads"),
-        )  # fmt: skip
-        warn_of_settings(self, batches)
-        self._no_samples = batches.no_samples()
-        for measure in self.measures().values():
-            measure.init(batches.y)
-        if seed is not None:
-            self.rng, self.position = generator(seed), None
-            self.source, self.callbacks = None, ()
-        self._untrained = False
-        train(self, plan)
-        return self.history
+            batches, held = self._data(X, y, batch_size, weights, validation_split, steps)
+            plan = TrainPlan(
+                batches, held if validation_data is None else self._validation(validation_data),
+                count(epochs, "epochs"), shuffle, print_every,
+                count(validation_every, "validation_every"), count(accumulate, "accumulate"),
+                check_callbacks(callbacks), check_compile(compile),
+                None if threads is None else count(threads, "threads"), processes,
+            )  # fmt: skip
+            warn_of_settings(self, batches)
+            self._no_samples = batches.no_samples()
+            for measure in self.measures().values():
+                measure.init(batches.y)
+            if seed is not None:
+                self.rng, self.position = generator(seed), None
+                self.source, self.callbacks = None, ()
+            self._untrained = False
+            train(self, plan)
+            return self.history
+
+        return processes.together(run)
 
     def evaluate(
         self,
@@ -235,6 +234,21 @@ class Model(Assembly):
             restore()
 
     # Data
+
+    def _data(
+        self, X: Any, y: Any, size: int | None, weights: tuple[Any, Any], fraction: float,
+        steps: int | None,
+    ) -> tuple[Batches | Stream, Batches | None]:  # fmt: skip
+        """Check the data of a training, in arrays or batch by batch, and split those in arrays."""
+        if y is not None:
+            if steps is not None:
+                raise ValueError("steps counts batches of an iterable; with y, give batch_size")
+            return self._batches(X, y, size, weights, fraction)
+        given = {
+            "batch_size": size, "sample_weight": weights[0],
+            "class_weight": weights[1], "validation_split": fraction or None,
+        }  # fmt: skip
+        return self._stream(X, steps, given), None
 
     def _batches(
         self, X: Any, y: Any, size: int | None, weights: tuple[Any, Any], fraction: float

@@ -1,8 +1,9 @@
 """The step of a training: forward, backward and the optimizer, with everything that it changes."""
 
+import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,81 +11,116 @@ import numpy as np
 import tensorgrad as tg
 from nn.data.batches import Batch, Batches, arrays_of
 from nn.data.streams import Stream
+from nn.metrics import Metric
 from nn.training.evaluation import Evaluation
+from nn.training.messages import is_known
+from nn.training.plan import TrainPlan
 from nn.training.position import Position
 from nn.training.programs import Compile, call_module, step_of
 from nn.training.progress import Figures
+from nn.training.sharing import Learned, Sharing
 from nn.training.train_state import TrainState
 
 
 def take_step(
     state: TrainState,
+    plan: TrainPlan,
     position: Position,
-    batches: Batches | Stream,
-    mode: Compile,
     parameters: list[tg.Tensor],
     ahead: Sequence[Any],
+    sharing: Sharing,
     backward_end: Callable[[], None] | None,
 ) -> tuple[Figures, int]:
     """Take the next step of an epoch, with everything that it changes.
 
-    The result is its figures and the number of its samples.
+    The result is its figures and the number of its samples, in all processes.
     Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
     """
     began = time.perf_counter()
+    batches = plan.batches
     source = batches.state()
+    measures = state.measures()
     if position.step == 0:
-        for measure in state.measures().values():
+        for measure in measures.values():
             measure.reset()
-    taken = batches.taken(ahead, position.order(state.rng))
-    number = len(state.history) + 1
     try:
-        figures = train_step(state, taken, backward_end, mode)
+        learned = _learned_by_all(state, plan, position, ahead, sharing, measures)
+        figures = _updated(state, learned, measures, backward_end)
     except FloatingPointError as error:
-        message = _divergence_message(state, taken, number, position.step, error)
+        if is_known(error):
+            raise
+        message = _divergence_message(state, batches, ahead, position, error)
         raise FloatingPointError(message) from error
     for p in parameters:  # all of them; the optimizer may have fewer
         p.zero_grad()
-    samples = sum(len(batch.y) for batch in taken)
-    position.data_loss.update(figures.data_loss, sum(batch.counted for batch in taken))
-    position.penalty.update(figures.regularization_loss, samples)
+    position.data_loss.update(figures.data_loss, learned.counted)
+    position.penalty.update(figures.regularization_loss, learned.samples)
     seconds = time.perf_counter() - began
     position.seconds += seconds
-    done = position.step + len(taken)
+    done = position.step + len(ahead)
     part = done / batches.steps if batches.steps else math.nan
-    state.history.add_step(number, figures, seconds, part)
+    state.history.add_step(len(state.history) + 1, figures, seconds, part)
     position.step = done
     state.source = source
     state.position = position if source or isinstance(batches, Batches) else None
-    return figures, samples
+    return figures, learned.samples
 
 
-def train_step(
+def _learned_by_all(
     state: TrainState,
-    batches: list[Batch],
-    backward_end: Callable[[], None] | None = None,
-    mode: Compile = "auto",
-) -> Figures:
-    """Run forward and backward on each batch and one step of the optimizer; add the penalties.
+    plan: TrainPlan,
+    position: Position,
+    ahead: Sequence[Any],
+    sharing: Sharing,
+    measures: Mapping[str, Metric],
+) -> Learned:
+    """Return what all processes learn from the next batches; after an error nothing has changed."""
+    sharing.begin()
+    try:
+        taken = plan.batches.taken(ahead, position.order(state.rng))
+        return sharing.exchange(_learned(state, taken, plan, measures), ahead)
+    except BaseException:
+        sharing.undo()
+        raise
 
-    The gradients are those of the mean over all samples.
-    Raises: FloatingPointError, before the step, if the loss is NaN or infinite.
+
+def _learned(
+    state: TrainState, batches: list[Batch], plan: TrainPlan, measures: Mapping[str, Metric]
+) -> Learned:
+    """Run forward and backward on each batch, and measure; the gradients are those of the mean.
+
+    Raises: FloatingPointError if the loss is NaN or infinite.
     """
-    assert state.optimizer is not None
+    if plan.processes.size > 1:
+        batches = [batch for batch in batches if batch.counted]  # a share may have no samples
     total = sum(batch.counted for batch in batches)
-    shares = [batch.counted / total for batch in batches]
-    done = [_backward(state, *pair, mode) for pair in zip(batches, shares)]
+    shares = [batch.counted / (total or 1) for batch in batches]
+    done = [_backward(state, *pair, plan.compile) for pair in zip(batches, shares)]
+    data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
+    penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
+    statistics = {}
+    for name, measure in measures.items() if batches else ():
+        each = [measure.measured(*b.unmasked(out)) for b, (out, _, _) in zip(batches, done)]
+        statistics[name] = functools.reduce(measure.combine, each)
+    samples = sum(len(batch.y) for batch in batches)
+    return Learned(total, samples, data_loss, penalty, statistics)
+
+
+def _updated(
+    state: TrainState,
+    learned: Learned,
+    measures: Mapping[str, Metric],
+    backward_end: Callable[[], None] | None,
+) -> Figures:
+    """Take a step of the optimizer, and return the figures of its samples."""
+    assert state.optimizer is not None
     if backward_end is not None:
         backward_end()
     state.optimizer.step()
-    data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
-    penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
-    values = {}
-    for name, measure in state.measures().items():
-        each = [measure.update(*batch.unmasked(out)) for batch, (out, _, _) in zip(batches, done)]
-        values[name] = sum(share * value for share, value in zip(shares, each))
-    accuracy = values.pop("accuracy", math.nan)
-    return Figures(data_loss, penalty, accuracy, state.optimizer.current_learning_rate, values)
+    statistics = learned.statistics
+    values = {name: measure.add(statistics[name]) for name, measure in measures.items()}
+    accuracy, rate = values.pop("accuracy", math.nan), state.optimizer.current_learning_rate
+    return Figures(learned.data_loss, learned.penalty, accuracy, rate, values)
 
 
 def _backward(
@@ -129,7 +165,11 @@ def end_epoch(
 
 
 def _divergence_message(
-    state: TrainState, batches: list[Batch], epoch: int, step: int, error: Exception
+    state: TrainState,
+    batches: Batches | Stream,
+    ahead: Sequence[Any],
+    position: Position,
+    error: Exception,
 ) -> str:
     """Describe a step without a finite loss, and the remedy."""
     wrong = [name for name, p in state.module.named_parameters() if not np.isfinite(p.data).all()]
@@ -138,9 +178,13 @@ def _divergence_message(
         if wrong
         else "the parameters are finite, as they were after the step before"
     )
-    arrays = [array for batch in batches for array in arrays_of(batch.X)]
-    low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
+    taken = batches.taken(ahead, position.order(state.rng))
+    arrays = [array for batch in taken for array in arrays_of(batch.X)]
+    held = [a for a in arrays if a.size]  # a share may have no samples
+    low = min((a.min() for a in held), default=math.nan)
+    high = max((a.max() for a in held), default=math.nan)
+    place = f"epoch {len(state.history) + 1}, step {position.step}"
     return (
-        f"{error} in epoch {epoch}, step {step}, with {state.optimizer!r}; {parameters}; lower the "
+        f"{error} in {place}, with {state.optimizer!r}; {parameters}; lower the "
         f"learning rate, or scale the data, which goes from {low:g} to {high:g} here"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from tensorgrad.draw.formulas import formula
 from tensorgrad.draw.model import Event, Graph, Operand, Vertex
+from tensorgrad.draw.sandbox import sandbox
 from tensorgrad.draw.stats import Stats
 from tensorgrad.engine.state import ScopePath
 
@@ -43,6 +44,7 @@ def document(
         "nodes": nodes,
         "events": events,
         **({"lines": writer.lines(graph.lines)} if graph.lines else {}),
+        "sandbox": sandbox(graph, writer.ids),
     }
 
 

@@ -30,6 +30,8 @@ INSTALL = (
 )
 DISPLAYS = (None, "page", "svg")
 LARGEST = 200_000  # characters of a page as the output of a notebook's cell
+# The text inside a frame is what is left of it in a notebook whose outputs are not trusted.
+UNTRUSTED = "This page is shown after the cell is run, or the notebook trusted."
 drawings = itertools.count()
 
 
@@ -232,7 +234,7 @@ class Drawing:
             f'<iframe title="{html.escape(self.title or "computation graph")}" '
             'sandbox="allow-scripts allow-downloads" loading="lazy" '
             f'style="width:100%;height:{height}px;border:1px solid #bbb" '
-            f"srcdoc='{page}'></iframe>"
+            f"srcdoc='{page}'>{UNTRUSTED}</iframe>"
         )
 
 

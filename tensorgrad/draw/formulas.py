@@ -9,9 +9,12 @@ import ast
 import functools
 import inspect
 import linecache
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from tensorgrad.draw.calls import (
     CallShapes,
@@ -35,9 +38,17 @@ RENAMED = {
     "max_pool_input": ("h", "x", "best"),
     "max_pool_output": ("h", "x", "best"),
 }
-HOLOMORPHIC = ELEMENTWISE_FORMULAS.keys() - {
-    "absolute", "maximum", "minimum", "fmax", "fmin", "sigmoid_cross_entropy",
-}  # fmt: skip
+MODULES = ("np", "sp")  # as they are called in the tables
+REAL_RESULT = {"absolute"}  # whose rule gives the direction of steepest ascent as it stands
+LARGER, SMALLER = (
+    "g where {} is the larger, half at ties",
+    "g where {} is the smaller, half at ties",
+)
+COMPLEX_WORDS = {  # of ops whose formula holds for real numbers only
+    name: (words.format("a"), words.format("b"))
+    for words, names in ((LARGER, ("maximum", "fmax")), (SMALLER, ("minimum", "fmin")))
+    for name in names
+}
 
 
 def written_rules(op: Op) -> Sequence[Function | None]:
@@ -121,17 +132,18 @@ def _known_lines(op: Op, call: CallShapes) -> Sequence[str | None] | None:
 def _elementwise(name: str, call: CallShapes) -> Sequence[str | None]:
     """Return the lines of an op whose operands are broadcast, with the sums that undo it."""
     whole, *parts = (part and rewritten(part, call.fill) for part in ELEMENTWISE_FORMULAS[name])
-    if call.complex and name not in HOLOMORPHIC:
-        parts = [part and Prose(f"{part}, conjugated where complex") for part in parts]
-    lines = [p and conjugate_rule(p, call, slot) for slot, p in enumerate(parts)]
-    return [whole, *(p and summed(p, call, slot) for slot, p in enumerate(lines))]
+    if call.complex and name in COMPLEX_WORDS:
+        parts = [Prose(part) for part in COMPLEX_WORDS[name]]
+    if not (call.complex and name in REAL_RESULT):
+        parts = [p and conjugate_rule(p, call, slot) for slot, p in enumerate(parts)]
+    return [whole, *(p and summed(p, call, slot) for slot, p in enumerate(parts))]
 
 
 def _generic(op: Op, call: CallShapes) -> Sequence[str | None]:
     """Return a call as it is written, and its rules as their source."""
-    keywords = [f"{name}={value}" for name, value in call.keywords.items()]
-    written = ", ".join([*call.names, *keywords])
-    whole = f"{op.name}({written})"
+    given = {k: v for k, v in call.keywords.items() if v != "None" or k == "axis"}
+    keywords = [f"{name}={value}" for name, value in given.items()]
+    whole = f"{op.name}({', '.join([*call.names, *keywords])})"
     plain = not any(re.search(r":|\.\.\.|…|array of", text) for text in (*keywords, *call.texts))
     rules = list(written_rules(op))
     each = rules * len(call.names) if isinstance(op, EachOp) else rules
@@ -139,21 +151,36 @@ def _generic(op: Op, call: CallShapes) -> Sequence[str | None]:
     if not plain:
         lines = [line and Prose(line) for line in lines]
     lines = [p and conjugate_rule(p, call, slot) for slot, p in enumerate(lines)]
+    if isinstance(op.function, np.ufunc):
+        lines = [p and summed(p, call, slot) for slot, p in enumerate(lines)]
+    home = getattr(op.function, "__module__", None) or ""  # a ufunc has none
+    if home.startswith("tensorgrad.") and op.function.__doc__:
+        return [_words(op.function.__doc__), *lines]  # its name tells readers nothing
     return [whole if plain else Prose(whole), *lines]
+
+
+def _words(docstring: str) -> Prose:
+    """Return the first line of a docstring as a description of the result."""
+    line = docstring.strip().splitlines()[0].rstrip(".")
+    return Prose(re.sub(r"(?<=[ (=])-(?=[ \w(])", "−", re.sub("^(Return|Apply) ", "", line)))
 
 
 def _rule_source(rule: Any, call: CallShapes) -> str:
     """Return the expression of a lambda, or the first line of a function's docstring."""
     rule = inspect.unwrap(rule)
     if rule.__doc__:
-        return Prose(rule.__doc__.strip().splitlines()[0].rstrip("."))
+        return _words(rule.__doc__)
     # A row of a table can hold several lambdas, which differ in the position of their bodies.
     begins = {(line, column) for line, _, column, _ in rule.__code__.co_positions()}
     for body in _lambdas(rule.__code__.co_filename):
         if (body.lineno, body.col_offset) in begins:
-            text = ast.unparse(Readable(call, rule).visit(body)).replace(" * ", " · ")
-            return text.replace(" - ", " − ").replace(" ** ", " ^ ")
-    return Prose(f"the rule {rule.__name__.strip('_')}")
+            readable = Readable(call, rule)
+            text = ast.unparse(readable.visit(body))
+            for code, sign in (" * ", " · "), (" - ", " − "), (" ** ", " ^ "):
+                text = text.replace(code, sign)
+            text = re.sub(r"(?<![\w)\]:,])-(?=[a-z(])", "−", text)
+            return text if readable.is_known else Prose(text)
+    return Prose(f"computed by {rule.__name__.strip('_')}")
 
 
 @functools.cache
@@ -172,30 +199,55 @@ def _lambdas(file: str) -> list[ast.expr]:
 
 
 class Readable(ast.NodeTransformer):
-    """A rewriting of a rule's source with the keywords and the shapes of a call in their places."""
+    """A rewriting of a rule's source with the keywords and the shapes of a call in their places.
+
+    `is_known` is False if the text then has names that no reader can know.
+    """
 
     def __init__(self, call: CallShapes, rule: Function) -> None:
         self.call = call
+        self.rule = rule
+        self.is_known = True
         parameters = inspect.signature(rule).parameters.values()
         self.keywords = {p.name: str(p.default) for p in parameters if p.default is not p.empty}
         self.keywords |= call.keywords
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Write `safe_divide(a, b)`, which is 0 for 0 / 0, as a / b."""
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "safe_divide":
+        node.args = [self.visit(arg) for arg in node.args]
+        node.keywords = [self.visit(keyword) for keyword in node.keywords]
+        if not isinstance(node.func, ast.Name):
+            node.func = self.visit(node.func)
+        elif node.func.id == "safe_divide":
             return ast.BinOp(node.args[0], ast.Div(), node.args[1])
         return node
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Write n + 1 as its value where n is known."""
+        self.generic_visit(node)
+        text = ast.unparse(node)
+        return ast.Constant(eval(text)) if re.fullmatch(r"-?\d+ [-+*] \d+", text) else node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Write np.f as f, and x.shape as the shape."""
-        self.generic_visit(node)
         name = node.value.id.lstrip("_") if isinstance(node.value, ast.Name) else ""
-        if name == "np":
-            return ast.Name(node.attr)
+        if name in MODULES:
+            return ast.Name("π" if node.attr == "pi" else node.attr)
+        self.generic_visit(node)
         shape = self.call.shape_of(name) if node.attr == "shape" else None
-        return node if shape is None else ast.parse(repr(shape), mode="eval").body
+        if shape is None:
+            self.is_known = False
+            return node
+        return ast.parse(repr(shape), mode="eval").body
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         name = node.id.lstrip("_")
-        return ast.Name(name if name in self.call.names else self.keywords.get(name, name))
+        if name in {*self.call.names, "g", "out"}:
+            return ast.Name(name)
+        if name in self.keywords:
+            return ast.Name(self.keywords[name])
+        value = self.rule.__globals__.get(node.id)
+        if isinstance(value, (int, float)):
+            return ast.Name("sqrt(π)" if value == math.sqrt(math.pi) else f"{value:.7g}")
+        self.is_known = False
+        return node

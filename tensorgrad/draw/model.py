@@ -12,8 +12,10 @@ import numpy as np
 from tensorgrad.draw.stats import Stats, statistics
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype
 from tensorgrad.engine.state import ScopePath
+from tensorgrad.operands import as_ndarray
 from tensorgrad.rules import Op
 
+MOST_NUMBERS = 2000  # that the page's sandbox computes from
 LONG = 40  # the largest number of characters for a keyword or an index
 
 
@@ -48,6 +50,8 @@ class Vertex:
     in_backward: bool = False  # recorded by the rules of a backward pass
     forward_seconds: float | None = None
     backward_seconds: float | None = None
+    numbers: np.ndarray | None = None  # of an input or constant: its first value, if it is small
+    unrecorded: str = ""  # the function without gradient whose result is an argument
 
     @property
     def nbytes(self) -> int:
@@ -73,6 +77,7 @@ class Event:
     accumulated: Stats | None = None  # the sum of the contributions, up to this one
     grad: Stats | None = None  # leaf: its .grad
     value: Stats | None = None  # update: its new values
+    numbers: np.ndarray | None = None  # seed: the gradient that backward started from, if small
 
 
 @dataclass(slots=True, eq=False)
@@ -211,6 +216,14 @@ class Reader:
         """Add the statistics of a value, if values are wanted and the vertex has none."""
         if self.values and vertex.value is None:
             vertex.value = statistics(value)
+            if vertex.op is None:
+                vertex.numbers = small_copy(value)
+
+
+def small_copy(value: Any) -> np.ndarray | None:
+    """Return a copy of an array, from which the page can compute again; None if it is large."""
+    x = as_ndarray(value)
+    return x.copy() if x.size <= MOST_NUMBERS else None
 
 
 Path = tuple[ScopePath, ...]
@@ -243,7 +256,7 @@ def _homes(leaf: Vertex, paths: list[Path], listed: dict[ScopePath, set[int] | N
     """Return those of the paths under which a leaf is used as a parameter."""
     for part in itertools.chain(*paths):
         if part not in listed:
-            listed[part] = _listed(part)
+            listed[part] = _own_serials(part)
     known = [path for path in paths if any(listed[part] is not None for part in path)]
     if known:
         return [p for p in known if any(leaf.serial in (listed[part] or ()) for part in p)]
@@ -253,7 +266,7 @@ def _homes(leaf: Vertex, paths: list[Path], listed: dict[ScopePath, set[int] | N
     return paths if len(names) == 1 or functools.reduce(_common, paths) else []
 
 
-def _listed(part: ScopePath) -> set[int] | None:
+def _own_serials(part: ScopePath) -> set[int] | None:
     """Return the serial numbers of the parameters that a part lists; None if it lists none."""
     own = None if part.parameters is None else part.parameters()
     return None if own is None else {p.node.serial for p in own if p.node is not None}

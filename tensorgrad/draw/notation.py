@@ -1,9 +1,9 @@
-"""The formulas that depend on the shapes and keywords of a call: products, indices, other shapes."""
+"""The formulas that depend on the shapes and keywords of a call: products, special functions."""
 
-import itertools
 from collections.abc import Callable, Sequence
 
-from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
+from tensorgrad.draw.arrangements import ARRANGEMENTS
+from tensorgrad.draw.calls import CallShapes, Prose, Shape, Stable, reduced, repeated_axes
 from tensorgrad.draw.reductions import (
     Lines,
     cross_entropy_lines,
@@ -18,8 +18,6 @@ from tensorgrad.draw.reductions import (
     sum_lines,
     var_lines,
 )
-
-MOST_OPERANDS = 6  # a call of more operands is described in words
 
 
 def _matmul_lines(call: CallShapes) -> Lines:
@@ -50,85 +48,6 @@ def _linear_lines(call: CallShapes) -> Lines:
     return ["x @ W + b", "g @ Wᵀ", reduced("Σ", "xᵀ @ g", outer, call.shape), bias]
 
 
-def _reshape_lines(call: CallShapes) -> Lines:
-    return [f"reshape(x, {call.shape})", f"reshape(g, {call.shapes[0]})"]
-
-
-def _transpose_lines(call: CallShapes) -> Lines:
-    ndim = len(call.shape)
-    axes = call.keyword("axes")
-    order = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim for a in axes)
-    if order == tuple(range(ndim)):
-        return ["x", "g"]
-    if ndim == 2:
-        return ["xᵀ", "gᵀ"]
-    back = tuple(order.index(axis) for axis in range(ndim))
-    return [f"transpose(x, {order})", f"transpose(g, {back})"]
-
-
-def _swapaxes_lines(call: CallShapes) -> Lines:
-    axes = f"{call.keyword('axis1', 0)}, {call.keyword('axis2', 1)}"
-    return [f"swapaxes(x, {axes})", f"swapaxes(g, {axes})"]
-
-
-def _moveaxis_lines(call: CallShapes) -> Lines:
-    a, b = (
-        tuple(axes) if isinstance(axes, list) else axes
-        for axes in (call.keyword("source"), call.keyword("destination"))
-    )
-    return [f"moveaxis(x, {a}, {b})", f"moveaxis(g, {b}, {a})"]
-
-
-def _matrix_transpose_lines(_: CallShapes) -> Lines:
-    return ["xᵀ", "gᵀ"]
-
-
-def _broadcast_to_lines(call: CallShapes) -> Lines:
-    (x,) = call.shapes
-    return [
-        f"x · {ones_text(call.shape)}",
-        reduced("Σ", "g", repeated_axes(x, call.shape), call.shape),
-    ]
-
-
-def _concatenate_lines(call: CallShapes) -> Lines:
-    if len(call.names) > MOST_OPERANDS:
-        return None
-    axis = call.keyword("axis", 0)
-    if axis is None or call.keywords.keys() - {"axis"}:
-        return None
-    axis %= len(call.shape)
-    ends = list(itertools.accumulate((s[axis] for s in call.shapes), initial=0))
-    lead = ":, " * axis
-    parts = [f"g[{lead}{a}:{b}]" for a, b in itertools.pairwise(ends)]
-    return [f"concatenate(({', '.join(call.names)},), {axis})", *parts]
-
-
-def _index_text(call: CallShapes, slot: int) -> str | None:
-    """Write an index as in brackets; None if it holds arrays that have no name."""
-    text = call.texts[slot]
-    if not text:
-        return call.names[slot]
-    if "array" in text or "…" in text or text == "()":
-        return None
-    bare = text[1:-1].rstrip(",") if text.startswith("(") else text
-    return bare.replace("None", "newaxis")
-
-
-def _take_lines(call: CallShapes) -> Lines:
-    index = _index_text(call, 1)
-    if index is None:
-        return [Prose("x[index]"), Prose("g at index, 0 elsewhere; places taken twice add up")]
-    return [f"x[{index}]", f"zeros{call.shapes[0]} with g added at [{index}]"]
-
-
-def _put_lines(call: CallShapes) -> Lines:
-    index = _index_text(call, 1)
-    if index is None:
-        return [Prose("v at index, 0 elsewhere; places named twice add up"), Prose("g[index]")]
-    return [f"zeros{call.shape} with v added at [{index}]", f"g[{index}]"]
-
-
 def _einsum_lines(call: CallShapes) -> Lines:
     """Swap roles: g replaces an operand, whose letters become the output."""
     subscripts = call.keywords["subscripts"]
@@ -136,40 +55,67 @@ def _einsum_lines(call: CallShapes) -> Lines:
     parts = inputs.split(",")
     if len(parts) != len(call.names) or "…" in subscripts:
         return None
+    sizes = _subscript_sizes(parts, call.shapes)
     lines: list[str | None] = [f"einsum('{subscripts}', {', '.join(call.names)})"]
     for i, own in enumerate(parts):
-        others = [(p, n) for k, (p, n) in enumerate(zip(parts, call.names, strict=True)) if k != i]
-        known = set(output).union(*(p for p, _ in others))
-        sizes = _subscript_sizes(parts, call.shapes)
-        if len(set(own)) < len(own) or not set(own) <= known or sizes is None:
-            lines.append(
-                Prose(
-                    "einsum of g and the other operands, with this operand's subscripts as output"
-                )
-            )
+        others = [k for k in range(len(parts)) if k != i]
+        if len(set(own)) < len(own):
+            lines.append(Prose("einsum of g and the other operands, on the diagonal"))
             continue
-        terms = ",".join([output, *(p for p, _ in others)])
-        lines.append(f"einsum('{terms}->{own}', {', '.join(['g', *(n for _, n in others)])})")
-    return lines
+        pairs = [pair for k in others for pair in zip(parts[k], call.shapes[k], strict=True)]
+        known = {*output, *(letter for letter, n in pairs if n == sizes[letter])}
+        alone = "".join(letter for letter in own if letter not in known)  # repeated by ones
+        terms = [output, *(parts[k] for k in others), *([alone] if alone else [])]
+        names = ["g", *(call.names[k] for k in others)]
+        names += [ones_text(tuple(sizes[x] for x in alone))] if alone else []
+        whole = f"einsum('{','.join(terms)}->{own}', {', '.join(names)})"
+        shape = tuple(sizes[x] for x in own)
+        lines.append(reduced("Σ", whole, repeated_axes(call.shapes[i], shape), shape))
+    stretched = any(
+        n != sizes[x]
+        for p, s in zip(parts, call.shapes, strict=True)
+        for x, n in zip(p, s, strict=True)
+    )
+    if not stretched:
+        return lines
+    return [p if p is None or isinstance(p, Prose) else Stable(p, None) for p in lines]
 
 
-def _subscript_sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int] | None:
-    """Return the length of each subscript; None if an operand is broadcast."""
+def _subscript_sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int]:
+    """Return the length of each subscript, along which operands of length 1 are broadcast."""
     sizes: dict[str, int] = {}
     for part, shape in zip(parts, shapes, strict=True):
         for letter, n in zip(part, shape, strict=True):
-            if sizes.setdefault(letter, n) != n:
-                return None
+            if sizes.get(letter, 1) == 1:
+                sizes[letter] = n
     return sizes
 
 
-def _cumsum_lines(call: CallShapes) -> Lines:
-    if len(call.shapes[0]) != 1:
-        return [
-            Prose("the cumulative sum of x"),
-            Prose("the sum of g from each element to the end"),
-        ]
-    return ["cumsum(x)", "cumsum(g[::-1])[::-1]"]
+def _inv_lines(_: CallShapes) -> Lines:
+    return ["inv(a)", "−outᵀ @ g @ outᵀ"]
+
+
+def _solve_lines(call: CallShapes) -> Lines:
+    a, b = map(len, call.shapes)
+    if a != 2 or b > 2:
+        return None
+    by_a = "−solve(aᵀ, g)[:, newaxis] · out" if b == 1 else "−solve(aᵀ, g) @ outᵀ"
+    return ["solve(a, b)", by_a, "solve(aᵀ, g)"]
+
+
+def _sinc_lines(call: CallShapes) -> Lines:
+    n = call.keyword("n", 0)
+    whole = "sinc(x)" if n == 0 else Prose(f"derivative {n} of sinc at x")
+    return [whole, Prose(f"g · derivative {n + 1} of sinc at x")]
+
+
+def _bessel_lines(call: CallShapes) -> Lines:
+    n = call.keyword("n", 0)
+    name = "the modified Bessel function I"
+    return [
+        Prose(f"{name}{n} of x"),
+        Prose(f"g · (I{abs(n - 1)} + I{n + 1}) / 2 at x" if n else f"g · {name}1 of x"),
+    ]
 
 
 def _guarded(
@@ -205,19 +151,11 @@ NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
         ("softmax_cross_entropy", cross_entropy_lines, ()),
         ("matmul", _matmul_lines, ()),
         ("linear", _linear_lines, ()),
-        ("reshape", _reshape_lines, ("shape",)),
-        ("ravel", _reshape_lines, ()),
-        ("squeeze", _reshape_lines, ("axis",)),
-        ("expand_dims", _reshape_lines, ("axis",)),
-        ("transpose", _transpose_lines, ("axes",)),
-        ("matrix_transpose", _matrix_transpose_lines, ()),
-        ("swapaxes", _swapaxes_lines, ("axis1", "axis2")),
-        ("moveaxis", _moveaxis_lines, ("source", "destination")),
-        ("broadcast_to", _broadcast_to_lines, ("shape",)),
-        ("concatenate", _concatenate_lines, ("axis",)),
-        ("take", _take_lines, ()),
-        ("put", _put_lines, ("shape",)),
         ("einsum", _einsum_lines, ("subscripts",)),
-        ("cumsum", _cumsum_lines, ()),
+        ("inv", _inv_lines, ()),
+        ("solve", _solve_lines, ()),
+        ("sinc", _sinc_lines, ("n",)),
+        ("bessel", _bessel_lines, ("n",)),
+        *ARRANGEMENTS,
     ]
 }

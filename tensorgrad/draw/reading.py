@@ -7,7 +7,7 @@ A sum `Σ x over axis 0` becomes `total(x, (0,))`, a mean `average(x, (0,))`, a 
 import re
 
 TOKEN = re.compile(
-    r"\s*('[^']*'|\d+(?:\.\d+)?(?:e[−+]?\d+)?j?|[^\W\dᵀ][^\Wᵀ]*\u0304?|ᵀ|==|<=|>=|[^\s\w])",
+    r"\s*('[^']*'|\d+(?:\.\d+)?(?:e[−+-]?\d+)?j?|[^\W\dᵀ][^\Wᵀ]*\u0304?|ᵀ|==|<=|>=|[^\s\w])",
     re.UNICODE,
 )
 PYTHON_SIGNS = {"·": "*", "−": "-", "^": "**", "∞": "inf"}

@@ -36,11 +36,12 @@ def sum_lines(call: CallShapes) -> Lines:
 
 def mean_lines(call: CallShapes) -> Lines:
     shape = call.shapes[0]
-    axes = call.axes(shape)
+    if not (axes := call.axes(shape)):
+        return ["x", "g"]
     n = math.prod(shape[a] for a in axes)
     return [
         f"({reduced('Σ', 'x', axes, shape)}) / {n}",
-        f"{_kept('g', axes, call)} / {n} · {ones_text(shape)}" if shape else "g",
+        f"{_kept('g', axes, call)} / {n} · {ones_text(shape)}",
     ]
 
 

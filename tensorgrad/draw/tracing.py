@@ -14,9 +14,10 @@ from tensorgrad.draw import Drawable
 from tensorgrad.draw.arrivals import Arrivals, GradientSum
 from tensorgrad.draw.drawing import tensors_in
 from tensorgrad.draw.leaves import Leaves
-from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled
+from tensorgrad.draw.model import Event, Graph, Reader, Vertex, assembled, small_copy
 from tensorgrad.draw.stats import statistics
 from tensorgrad.draw.summary import Call, table
+from tensorgrad.draw.unrecorded import UnrecordedResults
 from tensorgrad.engine.node import KEPT, NAMES, Node
 from tensorgrad.engine.state import STATE, Observer
 from tensorgrad.operands import as_ndarray
@@ -45,8 +46,14 @@ class Trace(Drawable, Observer):
         self._seeding = False  # between the seeds of one backward pass
         self._consumed = 0  # bytes of the sum that the current rules read
         self._clock = time.perf_counter()
+        self._results = UnrecordedResults()
 
     # Called by the engine
+
+    def evaluate(self, function: Any, args: Any, kwargs: Any, call: Any) -> Any:
+        result = super().evaluate(function, args, kwargs, call)
+        self._results.note(function, (args, kwargs), result)
+        return result
 
     def compute(self, op: Op, values: list[Any], kwargs: dict[str, Any]) -> Any:
         self._look()
@@ -73,6 +80,7 @@ class Trace(Drawable, Observer):
         super().returned(op, args, kwargs, t)
         node = t.node
         if node is None or self._computed is None:
+            self._results.note(op.function, args, t._value)
             return
         call, given = self._computed
         self._computed = None
@@ -88,6 +96,8 @@ class Trace(Drawable, Observer):
         self._nodes.append(weakref.ref(node))
         vertex.forward_seconds = call.forward
         vertex.source, vertex.in_backward = _line()
+        constants = [v for v, p in zip(given, node.parents, strict=True) if p is None]
+        vertex.unrecorded = self._results.among(constants)
         self.events.append(Event("forward", vertex, self.memory.live, call.forward))
 
     def backward(self, node: Node, i: int | None, given: Any, contribution: Any) -> None:
@@ -101,7 +111,7 @@ class Trace(Drawable, Observer):
             self._look()
             if not self._seeding:
                 self._arrivals.begin()
-            event = Event("seed", vertex, 0)
+            event = Event("seed", vertex, 0, numbers=small_copy(g) if self.values else None)
         else:
             self._complete(vertex, node)
             vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
@@ -179,6 +189,7 @@ class Trace(Drawable, Observer):
         self._leaves.known.clear()
         self._arrivals = Arrivals()
         self._nodes.clear()
+        self._results = UnrecordedResults()
 
     def _catch_up(self) -> None:
         """Look at the leaves, and at the names that tensors have by now."""

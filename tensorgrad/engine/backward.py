@@ -62,8 +62,11 @@ def backward(
 
 
 def add(before: Any, contribution: Any, node: Node, sums: set[Node]) -> Any:
-    """Return a node's gradient so far plus a contribution, in place if the node is in `sums`."""
-    if node in sums:
+    """Return a node's gradient so far plus a contribution, in place if the node is in `sums`.
+
+    Not if they are of different types, as a constant and the stand-in for an array of a program.
+    """
+    if node in sums and type(before) is type(contribution):
         before += contribution
         return before
     sums.add(node)

@@ -89,18 +89,36 @@ def blocks_of(n, size):
 
 
 def softmax_in_place(scores, mask):
-    """Replace scores by their softmax along the axis before the last, 0 where the mask is False."""
+    """Replace scores by their softmax along the axis before the last, 0 where the mask is False.
+
+    Without a maximum in each column, which takes as long as the exponentials, if no score is far from 0; and sums are
+    products, which take a sixth of their time.
+    """
+    far = math.log(np.finfo(scores.dtype).max) / 4
+    if not (-far <= np.min(scores, initial=0) and np.max(scores, initial=0) <= far):  # or NaN
+        shift_down(scores, mask)
+    np.exp(scores, out=scores)
+    if mask is not None:
+        np.copyto(scores, 0, where=np.logical_not(mask))
+    total = sum_columns(scores)
+    if mask is not None:
+        np.copyto(total, 1, where=total == 0)  # of a step that may look nowhere
+    scores /= total
+
+
+def shift_down(scores, mask):
+    """Subtract the largest score of each column, of those that the mask allows; the others become -inf."""
     if mask is not None:
         np.copyto(scores, -np.inf, where=np.logical_not(mask))
     top = reduction(np.maximum, scores)(scores, axis=-2, keepdims=True)
     if mask is not None:
-        np.copyto(top, 0, where=np.isneginf(top))  # of a step that may look nowhere
+        np.copyto(top, 0, where=np.isneginf(top))
     scores -= top
-    np.exp(scores, out=scores)
-    total = reduction(np.add, scores)(scores, axis=-2, keepdims=True)
-    if mask is not None:
-        np.copyto(total, 1, where=total == 0)
-    scores /= total
+
+
+def sum_columns(x):
+    """Sum along the axis before the last, which is kept. Shapes: x (..., S, T) -> (..., 1, T)."""
+    return np.matmul(create(np.ones, x, (1, x.shape[-2]), x.dtype), x)
 
 
 def attended(q, k, v, mask, dropped, heads=1, causal=False):
@@ -171,6 +189,7 @@ def _attention(g, weights, q, k, v, _mask, dropped, heads=1, causal=False):
 def attention_back(g, weights, q, k, v, dropped, heads):
     """Return the same gradients of arrays, a few samples at a time."""
     scale = 1 / math.sqrt(q.shape[2] // heads)
+    q, k = q * scale, k * scale
     found = [create(np.empty, g, x.shape, g.dtype) for x in (q, k, v)]
     dq, dk, dv = (heads_of(x, heads) for x in found)
     g, q, k, v = (heads_of(x, heads) for x in (g, q, k, v))
@@ -182,9 +201,8 @@ def attention_back(g, weights, q, k, v, dropped, heads):
         np.matmul(used, g[n], out=dv[n])
         if part is not None:
             d *= part
-        d -= reduction(np.add, d)(d * block, axis=-2, keepdims=True)
+        d -= sum_columns(d * block)
         d *= block
-        d *= scale
         np.matmul(d.swapaxes(-1, -2), k[n], out=dq[n])
         np.matmul(d, q[n], out=dk[n])
     return *found, None, None

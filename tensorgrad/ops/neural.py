@@ -1,15 +1,12 @@
 """Functions of neural networks that NumPy lacks: one node each, and stable for large arguments."""
 
-import functools
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.operands import has_foreign, plain_array, reduction
-from tensorgrad.ops.common import as_inexact, create, sum_kept
+from tensorgrad.operands import plain_array, reduction
+from tensorgrad.ops.common import as_inexact, create, sum_kept, sum_rows
 from tensorgrad.rules import Array, primitive, rule
-
-SHORT = 4096  # longest row of ones in the cache: beyond it, the time to allocate one is negligible
 
 
 def abs_real(x):
@@ -184,21 +181,6 @@ def _linear_weights(g, _out, x, _W, _b):
     if x.ndim != 2:
         x, g = np.reshape(x, (-1, x.shape[-1])), np.reshape(g, (-1, g.shape[-1]))
     return np.dot(x.T, g)  # not x.T.dot: x may be an array, and g a tensor
-
-
-@functools.lru_cache(maxsize=64)
-def ones_row(n, dtype):
-    """Return n ones from a cache, because allocating them takes longer than summing a small array."""
-    row = np.ones(n, dtype)
-    row.setflags(write=False)
-    return row
-
-
-def sum_rows(x):
-    """Sum the rows of a matrix by a product, three times faster than np.sum; of float16 in float32."""
-    n = len(x)
-    ones = np.ones if n > SHORT or has_foreign(x) else ones_row
-    return np.dot(create(ones, x, n, x.dtype), x)
 
 
 def _linear_biases(g, _out, _x, _W, _b):

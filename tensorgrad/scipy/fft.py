@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from tensorgrad.ops.common import as_inexact, axis_indices
+from tensorgrad.ops.common import as_inexact, axis_indices, numpys
 from tensorgrad.ops.fourier import resized
 from tensorgrad.rules import Function
 from tensorgrad.scipy.values import given_tensors, valued_by, with_rules
@@ -115,7 +115,7 @@ def complex_transform(name: str) -> Function:
 
     def along(*args: Any, **kwargs: Any) -> Any:
         if not given_tensors(*args, *kwargs.values()):
-            return function(*args, **kwargs)
+            return numpys(function, *args, **kwargs)
         given = signature.bind(*args, **kwargs).arguments
         given = {key: v for key, v in given.items() if key not in ("overwrite_x", "workers")}
         if given.get("s") is not None and "axes" not in given and name.endswith("n"):

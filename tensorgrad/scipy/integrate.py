@@ -49,7 +49,7 @@ def solve_ivp(
     """
     refuse_recorded_times("solve_ivp", t_span, t_eval)
     equation = Equation(solve_ivp, fun, y0, () if args is None else as_tuple(args), sensitivity)
-    given = {name: on_arrays(option) for name, option in options.items()}
+    given = {name: on_arrays(option, "solve_ivp") for name, option in options.items()}
     found = scipy.integrate.solve_ivp(
         equation.watched, unwrap(t_span), unwrap(equation.y0), method, unwrap(t_eval),
         dense_output, events, vectorized, unwrap(equation.args) or None, **given,
@@ -105,7 +105,8 @@ def odeint(
     equation = Equation(odeint, ordered, y0, as_tuple(args), sensitivity)
     times = np.asarray(unwrap(t), float)
     y, info = scipy.integrate.odeint(
-        equation.watched, unwrap(equation.y0), times, unwrap(equation.args), on_arrays(Dfun),
+        equation.watched, unwrap(equation.y0), times, unwrap(equation.args),
+        on_arrays(Dfun, "odeint"),
         col_deriv, 1, ml, mu, rtol, atol, tcrit, h0, hmax, hmin, ixpr, mxstep, mxhnil, mxordn,
         mxords, printmessg, tfirst=True,
     )  # fmt: skip

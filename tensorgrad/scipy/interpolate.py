@@ -5,33 +5,23 @@ SciPy computes, too.
 """
 
 import functools
-import itertools
 from typing import Any
 
 import numpy as np
 import scipy.interpolate
 
 from tensorgrad.engine.base import needs_grad, unwrap
-from tensorgrad.ops.common import as_array, numpys, substituted, values
+from tensorgrad.ops.common import as_array, values
 from tensorgrad.rules import Function
-from tensorgrad.scipy.values import given_tensors, with_rules
+from tensorgrad.scipy.grids import RegularGridInterpolator, SameSpline, refuse_recorded, sampled
+from tensorgrad.scipy.values import given_tensors, refuse_traced
 
 __all__ = ["CubicSpline", "RegularGridInterpolator", "Spline", "make_interp_spline"]
 
-DEGREES = {"slinear": 1, "cubic": 3, "quintic": 5}
-
-
-def _sampled(g, _out, x, spline, nu=0, extrapolate=None):
-    """Multiply by the derivative of the spline at each point."""
-    slopes = g * sampled(x, spline, nu=nu + 1, extrapolate=extrapolate)
-    first = spline.axis
-    return np.sum(slopes, axis=(*range(first), *range(first + x.ndim, slopes.ndim)))
-
-
-@with_rules(_sampled, None)
-def sampled(x: Any, spline: Any, nu: int = 0, extrapolate: Any = None) -> Any:
-    """Return the derivative of order nu of a spline of arrays, at points."""
-    return spline(x, nu, extrapolate)
+MADE_OUTSIDE = (
+    "because SciPy makes the spline of arrays; make it outside of the compiled function, which may "
+    "call it, or use np.interp"
+)
 
 
 class Spline:
@@ -48,10 +38,10 @@ class Spline:
 
     def __call__(self, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
         """Return the spline, or its derivative of order nu, at the points x."""
-        value = sampled(x, self.spline, nu=nu, extrapolate=extrapolate)
+        value = sampled(x, SameSpline(self.spline), nu=nu, extrapolate=extrapolate)
         if self.samples is None:
             return value
-        units = sampled(as_array(x), self.basis(), nu=nu, extrapolate=extrapolate)
+        units = sampled(as_array(x), SameSpline(self.basis()), nu=nu, extrapolate=extrapolate)
         change = np.tensordot(units, self.samples - values(self.samples), 1)  # 0, with a gradient
         n, axis = np.ndim(x), self.spline.axis
         return value + np.moveaxis(change, list(range(n)), list(range(axis, axis + n)))
@@ -109,6 +99,7 @@ class CubicSpline(Spline):
         self, x: Any, y: Any, axis: int = 0, bc_type: Any = "not-a-knot", extrapolate: Any = None
     ) -> None:
         refuse_recorded("CubicSpline", x=x, bc_type=bc_type)
+        refuse_traced("CubicSpline", MADE_OUTSIDE, x, y, bc_type)
         make = functools.partial(scipy.interpolate.CubicSpline, unwrap(x), extrapolate=extrapolate)
         spline = make(unwrap(y), axis=axis, bc_type=unwrap(bc_type))
         units = unit_values(np.size(unwrap(x)), bc_type)
@@ -131,22 +122,13 @@ def make_interp_spline(
     It can be differentiated in y.
     """
     refuse_recorded("make_interp_spline", x=x, t=t, bc_type=bc_type)
+    refuse_traced("make_interp_spline", MADE_OUTSIDE, x, y, t, bc_type)
     make = functools.partial(
         scipy.interpolate.make_interp_spline, unwrap(x), k=k, t=unwrap(t), check_finite=check_finite
     )
     spline = make(unwrap(y), bc_type=unwrap(bc_type), axis=axis)
     units = unit_values(np.size(unwrap(x)), bc_type)
     return Spline(spline, y, lambda: make(units, bc_type=without_values(bc_type, len(units))))
-
-
-def refuse_recorded(name: str, **given: Any) -> None:
-    """Raise if an argument without a gradient is a tensor that requires one."""
-    for argument, value in given.items():
-        if needs_grad(value):
-            raise TypeError(
-                f"{name} has no gradient with respect to {argument}, but a tensor that requires "
-                "one was given there; pass its .data"
-            )
 
 
 def unit_values(n: int, bc_type: Any) -> np.ndarray:
@@ -164,108 +146,3 @@ def without_values(bc_type: Any, n: int) -> Any:
             return (bc_type[0], np.zeros(n))
         return type(bc_type)(without_values(part, n) for part in bc_type)
     return bc_type
-
-
-class RegularGridInterpolator:
-    """Interpolation on a grid, as scipy.interpolate.RegularGridInterpolator.
-
-    It can be differentiated in the values and the points asked for, and if it is linear, in the
-    grid's points.
-    """
-
-    def __init__(
-        self,
-        points: Any,
-        values: Any,
-        method: str = "linear",
-        bounds_error: bool = True,
-        fill_value: Any = np.nan,
-        *,
-        solver: Any = None,
-        solver_args: Any = None,
-    ) -> None:
-        self.interpolator = scipy.interpolate.RegularGridInterpolator(
-            unwrap(tuple(points)), unwrap(values), method, bounds_error, fill_value, solver=solver,
-            solver_args=solver_args,
-        )  # fmt: skip
-        self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
-        self.grid, self.values = [as_array(p) for p in points], as_array(values)
-        for axis, p in enumerate(self.grid):
-            if unwrap(p)[0] > unwrap(p)[-1]:
-                self.grid[axis], self.values = p[::-1], np.flip(self.values, axis)
-
-    def __call__(self, xi: Any, method: str | None = None, *, nu: Any = None) -> Any:
-        """Return the values at points.
-
-        Shapes: xi (..., dimensions of the grid).
-        Raises: TypeError if pchip, or a spline in the points of the grid, is to be differentiated.
-        """
-        method = self.method if method is None else method
-        if isinstance(xi, tuple):
-            xi = np.stack(np.broadcast_arrays(*map(as_array, xi)), axis=-1)
-        if not given_tensors(xi, self.values, *self.grid):
-            return self.interpolator(xi, method, nu=nu)
-        value = numpys(self.interpolator, xi, method, nu=nu)
-        points = np.reshape(xi, (-1, len(self.grid)))
-        columns = [points[:, axis] for axis in range(len(self.grid))]
-        found = self.expression(method, columns, nu)
-        return substituted(np.reshape(self.filled(found, columns), value.shape), value)
-
-    def expression(self, method: str, columns: list[Any], nu: Any) -> Any:
-        """Return the values at points, one coordinate in each column."""
-        if method == "linear":
-            return self.linear(columns)
-        if method == "nearest":
-            ways = (self.cell(axis, x) for axis, x in enumerate(columns))
-            return self.values[tuple(np.where(values(w) <= 0.5, i, i + 1) for i, w in ways)]
-        if method not in DEGREES:
-            raise TypeError(
-                f"RegularGridInterpolator has no gradient with method={method!r}; 'linear', "
-                "'nearest', 'slinear', 'cubic' and 'quintic' have"
-            )
-        refuse_recorded(f"RegularGridInterpolator with method={method!r}", points=self.grid)
-        return self.splines(DEGREES[method], columns, nu or [0] * len(columns))
-
-    def cell(self, axis: int, x: Any) -> tuple[np.ndarray, Any]:
-        """Return the cell that each point lies in, and how far along it."""
-        p = self.grid[axis]
-        last = max(p.shape[0] - 2, 0)
-        i = np.clip(np.searchsorted(unwrap(p), unwrap(x), "right") - 1, 0, last)
-        low, high = p[i], p[np.minimum(i + 1, p.shape[0] - 1)]
-        width = high - low
-        return i, (x - low) / np.where(np.equal(unwrap(width), 0), 1, width)
-
-    def linear(self, columns: list[Any]) -> Any:
-        """Return the sum over the corners of each cell."""
-        cells = [self.cell(axis, x) for axis, x in enumerate(columns)]
-        total: Any = 0.0
-        for corner in itertools.product((0, 1), repeat=len(cells)):
-            weight: Any = 1.0
-            for (_, way), right in zip(cells, corner):
-                weight = weight * (way if right else 1 - way)
-            index = tuple(i + right for (i, _), right in zip(cells, corner))
-            part = self.values[
-                tuple(np.minimum(i, n - 1) for i, n in zip(index, self.values.shape))
-            ]
-            total = total + part * np.reshape(weight, (-1,) + (1,) * (part.ndim - 1))
-        return total
-
-    def splines(self, k: int, columns: list[Any], nu: Any) -> Any:
-        """Return the product of splines along each axis."""
-        found = self.values
-        for axis, x in enumerate(columns):
-            p = unwrap(self.grid[axis])
-            basis = scipy.interpolate.make_interp_spline(p, np.eye(p.size), k)
-            units = sampled(x, basis, nu=int(nu[axis]), extrapolate=None)
-            found = (
-                np.einsum("ma,ma...->m...", units, found) if axis else np.tensordot(units, found, 1)
-            )
-        return found
-
-    def filled(self, found: Any, columns: list[Any]) -> Any:
-        """Return the values with those outside of the grid replaced."""
-        missing = np.zeros(found.shape[0], bool)
-        if not self.bounds_error and self.fill_value is not None:
-            for p, x in zip(unwrap(self.grid), unwrap(columns)):
-                missing |= (x < p[0]) | (x > p[-1])
-        return np.where(np.reshape(missing, (-1,) + (1,) * (found.ndim - 1)), 0.0, found)

@@ -21,6 +21,7 @@ from tensorgrad.scipy.closures import (
     dependencies,
     name_of_user,
     on_arrays,
+    refuse_steps,
     run_unrecorded,
 )
 from tensorgrad.scipy.implicit import implicit
@@ -56,9 +57,10 @@ def root(
     np.float64(0.25)
     """
     args = as_tuple(args)
+    refuse_steps("root", x0, args)
     found = run_unrecorded(
-        scipy.optimize.root, on_arrays(fun), unwrap(x0), unwrap(args), method, on_arrays(jac),
-        tol, callback, options,
+        scipy.optimize.root, on_arrays(fun, "root"), unwrap(x0), unwrap(args), method,
+        on_arrays(jac, "root"), tol, callback, options,
     )  # fmt: skip
     equations = bound_to(fun, args, jac is True)
 
@@ -86,8 +88,10 @@ def fixed_point(
     np.float64(0.333333)
     """
     args = as_tuple(args)
+    refuse_steps("fixed_point", x0, args)
+    function = on_arrays(func, "fixed_point")
     x = run_unrecorded(
-        scipy.optimize.fixed_point, on_arrays(func), unwrap(x0), unwrap(args), xtol, maxiter, method
+        scipy.optimize.fixed_point, function, unwrap(x0), unwrap(args), xtol, maxiter, method
     )
     step = bound_to(func, args)
     x = implicit(fixed_point, lambda x: np.ravel(x - step(x)), x)
@@ -122,10 +126,11 @@ def minimize(
     np.float64(0.676)
     """
     args = as_tuple(args)
+    refuse_steps("minimize", x0, args)
     given = options_for(fun, unwrap(x0), args, method, jac)
     found = run_unrecorded(
         scipy.optimize.minimize, given[0], unwrap(x0), unwrap(args), method, given[1],
-        on_arrays(hess), on_arrays(hessp), bounds, constraints, tol, callback, options,
+        on_arrays(hess, "minimize"), on_arrays(hessp, "minimize"), bounds, constraints, tol, callback, options,
     )  # fmt: skip
     objective = bound_to(fun, args, jac is True)
     refusal = failure(found)
@@ -196,8 +201,9 @@ def options_for(
     slopeless = callable(method) or str(method).lower() in SLOPELESS
     start = np.atleast_1d(np.asarray(x0, float))
     if jac is not None or slopeless or not dependencies(fun(start, *args), since):
-        return on_arrays(fun), on_arrays(jac)
-    return lambda x, *args: value_and_grad(single(bound_to(fun, args)))(x), True
+        return on_arrays(fun, "minimize"), on_arrays(jac, "minimize")
+    slope = lambda x, *args: value_and_grad(single(bound_to(fun, args)))(x)
+    return on_arrays(slope, "minimize"), True
 
 
 def held_by_bounds(objective: Function, x: np.ndarray, bounds: Any) -> tuple[Any, Any]:

@@ -24,9 +24,11 @@ from tensorgrad.scipy.closures import (
     as_vector,
     pull_back,
     refuse_changed,
+    refuse_steps,
     run_recorded,
     run_unrecorded,
 )
+from tensorgrad.scipy.rates import RateArguments, adjoint_rate, forward_rate
 from tensorgrad.scipy.values import given_tensors
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.transforms.custom import JointOp, record, refuse_written
@@ -44,13 +46,14 @@ class Sensitivity:
     """
 
     def __init__(
-        self, rhs: Function, y0: Any, t0: float, times: np.ndarray, y: np.ndarray,
+        self, equation: "Equation", t0: float, times: np.ndarray, y: np.ndarray,
         parents: list[Node], options: dict[str, Any],
     ) -> None:  # fmt: skip
-        self.rhs, self.y0, self.t0, self.times, self.y = rhs, as_vector(y0), t0, times, y
-        self.parents = parents
+        self.fun, self.rhs, self.y0 = equation.fun, equation.rhs, as_vector(equation.y0)
+        self.t0, self.times, self.y, self.parents = t0, times, y, parents
         self.options = {name: options[name] for name in GENERAL if name in options}
         self.start = self.y0.node if isinstance(self.y0, Tensor) else None
+        self.arguments = RateArguments(equation.args, parents, self.start)
         self.began, self.n = next(serials), len(y)
         self.first = self.slope_at_start()
         self.size = float(np.max(np.abs(y), initial=0.0)) or 1.0
@@ -112,8 +115,14 @@ class Sensitivity:
         n, parents = self.n, self.parents
         scales = [reach / self.size for reach in self.reach()]
         columns = sum(p.size for p in parents)
+        program = solve is solve_arrays and self.arguments.program(forward_rate, self.fun, n)
+        every_scale = np.repeat(scales, [p.size for p in parents])
 
         def augmented(t: float, state: Any) -> Any:
+            if program:
+                found = program(float(t), state, every_scale, *self.arguments.values)
+                if found is not None:
+                    return found
             y, S = state[:n], np.reshape(state[n:], (n, columns))
             slope, rows = self.pull(t, y, np.eye(n))
             by_y = np.stack([row[0] for row in rows])
@@ -145,7 +154,15 @@ class Sensitivity:
         span = (self.t0, self.times[-1])
         path = integrated(self.rhs, span, self.initial(), dense_output=True, **self.options).sol
 
+        program = self.arguments.program(adjoint_rate, self.fun, n)
+        every_scale = np.repeat(scales, [p.size for p in parents])
+
         def backwards(t: float, state: np.ndarray) -> np.ndarray:
+            if program is not None:
+                given = (path(t), state[:n], every_scale)
+                found = program(float(t), *given, *self.arguments.values)
+                if found is not None:
+                    return found
             _, ((by_y, *by_parents),) = self.pull(t, path(t), [state[:n]])
             return -np.concatenate([by_y, divided(by_parents, scales)])
 
@@ -221,7 +238,8 @@ class Equation:
         self.solver, self.fun, self.sensitivity = solver, fun, sensitivity
         self.y0 = alias(as_vector(y0)) if given_tensors(*leaves_of(y0)) else y0
         self.args = tree_map(alias, args)
-        self.watched = WatchedFunction(fun)
+        self.watched = WatchedFunction(fun, solver.__name__)
+        refuse_steps(solver.__name__, self.y0, self.args)
 
     def rhs(self, t: float, y: Any) -> Any:
         """Return y'."""
@@ -258,7 +276,7 @@ class Equation:
                 f"{self.solver.__name__} of complex states has no gradient here; solve for the "
                 "real and the imaginary part, side by side"
             )
-        sensitivity = Sensitivity(self.rhs, self.y0, t0, times, y, parents, options)
+        sensitivity = Sensitivity(self, t0, times, y, parents, options)
         return sensitivity.record(self.solver, self.sensitivity)
 
 

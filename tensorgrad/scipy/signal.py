@@ -107,9 +107,9 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
 
     With `zi`, the initial state of the delays, it returns the final state, too.
     """
-    if not given_tensors(b, a, x, zi):
-        return scipy.signal.lfilter(b, a, x, axis, zi)
     value = numpys(scipy.signal.lfilter, b, a, x, axis, zi)
+    if not given_tensors(b, a, x, zi):
+        return value
     b, a = (np.atleast_1d(as_inexact(c)) for c in (b, a))
     b, a = b / a[0], a / a[0]
     x = as_inexact(x)

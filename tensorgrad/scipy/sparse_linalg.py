@@ -11,7 +11,9 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from tensorgrad.engine.base import unwrap
-from tensorgrad.scipy.values import given_tensors, with_rules
+from tensorgrad.ops.common import numpys
+from tensorgrad.rules import Function
+from tensorgrad.scipy.values import given_tensors, given_traced, with_rules
 
 __all__ = ["cg", "spsolve"]
 
@@ -21,15 +23,35 @@ def __getattr__(name: str) -> Any:
     return getattr(scipy.sparse.linalg, name)
 
 
+PLAIN = (np.ndarray, int, float, str)
+
+
 class SparsePattern:
     """The positions of the values of a sparse matrix, and the solver for it."""
 
-    def __init__(self, A: Any, solve: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, A: Any, solve: Callable[..., Any], **options: Any) -> None:
         if not hasattr(A, "data") or A.format not in ("csr", "csc", "coo"):
             A = scipy.sparse.csr_array(A)
         coo = A.tocoo(copy=False)
         self.rows, self.columns = coo.coords if hasattr(coo, "coords") else (coo.row, coo.col)
-        self.shape, self.values, self.solve = A.shape, A.data, solve
+        self.given, self.shape, self.values = A, A.shape, A.data
+        self.solve, self.options = solve, options
+
+    def __eq__(self, other: object) -> bool:
+        """Return True for the same matrix and solver, so that a program can hold it."""
+        if not isinstance(other, SparsePattern):
+            return False
+        return (self.shape, self.solve) == (other.shape, other.solve) and all(
+            a is b or (isinstance(a, PLAIN) and isinstance(b, PLAIN) and np.array_equal(a, b))
+            for a, b in zip(self.parts(), other.parts())
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.values.size))
+
+    def parts(self) -> list[Any]:
+        """Return what tells two patterns apart; an operator, such as M, is the same or another."""
+        return [self.rows, self.columns, self.values, *self.options.values()]
 
     def matrix(self, data: Any, transposed: bool) -> Any:
         """Return the matrix with these values."""
@@ -37,7 +59,7 @@ class SparsePattern:
         return scipy.sparse.csc_array(A.T) if transposed else A
 
 
-def _by_data(g, out, data, _b, pattern=None, transposed=False):
+def _by_data(g, out, data, _b, pattern=None, transposed=False, start=None):
     """d(A⁻¹ b) = -A⁻¹ dA x: one product of the adjoint and the solution per position."""
     w = solution(data, g, pattern=pattern, transposed=not transposed)
     rows, columns = pattern.rows, pattern.columns
@@ -47,14 +69,58 @@ def _by_data(g, out, data, _b, pattern=None, transposed=False):
     return -products if products.ndim == 1 else -np.sum(products, axis=1)
 
 
-def _by_right(g, _out, data, _b, pattern=None, transposed=False):
+def _by_right(g, _out, data, _b, pattern=None, transposed=False, start=None):
     return solution(data, g, pattern=pattern, transposed=not transposed)
 
 
 @with_rules(_by_data, _by_right)
-def solution(data: Any, b: Any, pattern: Any = None, transposed: bool = False) -> Any:
+def solution(
+    data: Any, b: Any, pattern: Any = None, transposed: bool = False, start: Any = None
+) -> Any:
     """Return the solution of a system with the matrix of a pattern, or its transpose."""
-    return np.asarray(pattern.solve(pattern.matrix(data, transposed), b))
+    more = {} if start is None else {"x0": start}
+    matrix = pattern.matrix(data, transposed)
+    return np.asarray(pattern.solve(matrix, b, **pattern.options, **more))
+
+
+def of_arrays(solver: Function, A: Any, b: Any, **options: Any) -> Any:
+    """Return what SciPy's solver gives of arrays, in one call that a program can repeat."""
+    if not given_traced(b):
+        return solver(A, b, **options)
+    return numpys(solved_as_given, SparsePattern(A, solver, **options), b)
+
+
+def solved_as_given(pattern: SparsePattern, b: Any) -> Any:
+    """Return what SciPy gives of a matrix as it was given."""
+    return pattern.solve(pattern.given, b, **pattern.options)
+
+
+def directly(matrix: Any, b: Any, permc_spec: Any = None) -> Any:
+    """Solve a linear system by an LU decomposition.
+
+    Raises: ValueError if the matrix is singular.
+    """
+    try:
+        return scipy.sparse.linalg.splu(matrix, permc_spec).solve(np.asarray(b, float))
+    except RuntimeError as error:
+        raise ValueError(
+            f"spsolve was given a matrix of shape {matrix.shape} that is singular ({error}), "
+            "so that the solution has no gradient"
+        ) from None
+
+
+def by_conjugate_gradients(matrix: Any, b: Any, **options: Any) -> Any:
+    """Solve a linear system by iteration.
+
+    Raises: RuntimeError if it did not converge.
+    """
+    x, info = scipy.sparse.linalg.cg(matrix, b, **options)
+    if info:
+        raise RuntimeError(
+            f"cg did not converge in {info} iterations, so that its result has no gradient; "
+            "pass a larger maxiter or rtol, or a preconditioner M"
+        )
+    return x
 
 
 def spsolve(
@@ -72,18 +138,9 @@ def spsolve(
     array([-0.25  , -0.0625])
     """
     if not given_tensors(b, data) and data is None:
-        return scipy.sparse.linalg.spsolve(A, b, permc_spec, use_umfpack)
-
-    def solve(matrix: Any, right: Any) -> Any:
-        try:
-            return scipy.sparse.linalg.splu(matrix, permc_spec).solve(np.asarray(right, float))
-        except RuntimeError as error:
-            raise ValueError(
-                f"spsolve was given a matrix of shape {matrix.shape} that is singular ({error}), "
-                "so that the solution has no gradient"
-            ) from None
-
-    pattern = SparsePattern(A, solve)
+        options = {"permc_spec": permc_spec, "use_umfpack": use_umfpack}
+        return of_arrays(scipy.sparse.linalg.spsolve, A, b, **options)
+    pattern = SparsePattern(A, directly, permc_spec=permc_spec)
     return solution(pattern.values if data is None else data, b, pattern=pattern)
 
 
@@ -105,22 +162,9 @@ def cg(
     solved to the same tolerances.
     Raises: RuntimeError if a solution that is to be differentiated did not converge.
     """
+    options = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "M": M, "callback": callback}
     if not given_tensors(b, data) and data is None:
-        return scipy.sparse.linalg.cg(
-            A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback
-        )
-
-    def solve(matrix: Any, right: Any) -> Any:
-        start = None if x0 is None or right is not unwrap(b) else unwrap(x0)
-        x, info = scipy.sparse.linalg.cg(
-            matrix, right, start, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback
-        )
-        if info:
-            raise RuntimeError(
-                f"cg did not converge in {info} iterations, so that its result has no gradient; "
-                "pass a larger maxiter or rtol, or a preconditioner M"
-            )
-        return x
-
-    pattern = SparsePattern(A, solve)
-    return solution(pattern.values if data is None else data, b, pattern=pattern), 0
+        return of_arrays(scipy.sparse.linalg.cg, A, b, x0=unwrap(x0), **options)
+    pattern = SparsePattern(A, by_conjugate_gradients, **options)
+    values = pattern.values if data is None else data
+    return solution(values, b, pattern=pattern, start=unwrap(x0)), 0

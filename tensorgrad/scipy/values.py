@@ -6,15 +6,31 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.contexts import in_own_context
+from tensorgrad.engine.base import unwrap
 from tensorgrad.engine.record import apply
+from tensorgrad.operands import STAND_INS
 from tensorgrad.ops.common import numpys, substituted
 from tensorgrad.rules import Function, Op, primitive
 from tensorgrad.tensor.tensor import Tensor
+from tensorgrad.transforms.trees import leaves_of
 
 
 def given_tensors(*values: Any) -> bool:
     """Return True if one of the values is a tensor."""
     return any(isinstance(value, Tensor) for value in values)
+
+
+def given_traced(*values: Any) -> bool:
+    """Return True if an array among the values is hidden, because a program is made of the call."""
+    return any(type(unwrap(leaf)) in STAND_INS for leaf in leaves_of(values))
+
+
+def refuse_traced(name: str, remedy: str, *values: Any) -> None:
+    """Raise Untraceable if an array among the values is hidden."""
+    if given_traced(*values):
+        from tensorgrad.program.arrays import Untraceable  # which the caller has loaded
+
+        raise Untraceable(f"{name} cannot be part of a program of tg.compile, {remedy}")
 
 
 def valued_by(function: Function) -> Any:
@@ -24,9 +40,9 @@ def valued_by(function: Function) -> Any:
         @in_own_context
         @functools.wraps(expression)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if not given_tensors(*args, *kwargs.values()):
-                return function(*args, **kwargs)
             value = numpys(function, *args, **kwargs)
+            if not given_tensors(*args, *kwargs.values()):
+                return value
             with np.errstate(all="ignore"):  # because SciPy has already warned
                 return substituted(expression(*args, **kwargs), value)
 

@@ -25,7 +25,8 @@ REMEDIES = {  # the part of a library that converts a tensor, and what to write 
 } | {
     "scipy.sparse": "for A @ t with a sparse A, write tensorgrad.scipy.sparse.matmul(A, t), or "
     "t @ A for the product from the left; ",
-    "xarray": "in xarray, write xr.apply_ufunc with a NumPy function, such as np.interp; ",
+    "xarray": "in xarray, write array.tg.interp for array.interp, and xr.apply_ufunc with a NumPy "
+    "function for others; ",
 }
 
 

@@ -1,5 +1,6 @@
 """The values of the page's equations, computed from their text."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ def softmax(z: Any) -> Any:
 
 
 ENVIRONMENT: dict[str, Any] = vars(np) | {
+    **{name: getattr(np.linalg, name) for name in ("inv", "solve", "det", "cholesky", "pinv")},
     "total": lambda x, axes: np.sum(x, axis=axes, keepdims=np.ndim(x) > 0),
     "average": lambda x, axes: np.mean(x, axis=axes, keepdims=True),
     "ones": lambda *shape: np.ones(shape),
@@ -28,6 +30,9 @@ ENVIRONMENT: dict[str, Any] = vars(np) | {
     "astype": lambda x, dtype: np.asarray(np.real(x) if np.dtype(dtype).kind == "f" else x).astype(
         dtype
     ),
+    "erf": np.vectorize(math.erf),
+    "xlogy": lambda x, y: x * np.log(y),
+    "xlog1py": lambda x, y: x * np.log1p(y),
     "π": np.pi,
     "NaN": np.nan,
     "conj": np.conj,

@@ -74,6 +74,7 @@ RIGHT = {  # with the gradient of the sum
     "memory map": (lambda t: t * np.memmap.__new__(np.memmap, pytest.file, float, "w+", shape=(3,)), np.zeros(3)),
     "Series * t": (lambda t: pd.Series(W) * t, W), "t * Series": (lambda t: t * pd.Series(W), W), "t @ DataFrame": (lambda t: t @ pd.DataFrame(np.diag(W)), W), "t[Series]": (lambda t: t[pd.Series([True, False, True])], [1, 0, 1]),
     "DataArray(t)": (lambda t: (xr.DataArray(t) * W).data, W), "DataArray * t": (lambda t: (xr.DataArray(W) * t).data, W), "t * DataArray": (lambda t: (t * xr.DataArray(W)).data, W), "np.exp(DataArray)": (lambda t: np.exp(xr.DataArray(t)).data, np.exp(V)),
+    "DataArray.tg.interp": (lambda t: xr.DataArray(t, dims="a", coords={"a": [0.0, 1.0, 2.0]}).tg.interp(a=[0.5, 1.25]).data, [0.5, 1.25, 0.25]),
     "t * torch": (lambda t: t * torch.tensor(W), W), "t * jax": (lambda t: t * jnp.asarray(W), W.astype(np.float32)),
     "t @ sparse array": (lambda t: t @ diagonal(), W), "t @ sparse matrix": (lambda t: t @ scaled(), W), "tsp.sparse.matmul": (lambda t: tsparse.matmul(diagonal(), t), W),
     "scipy.special": (lambda t: sp.exp10(t), 10**V * np.log(10)), "tsp.special": (lambda t: tspecial.logsumexp(t), np.exp(V) / np.exp(V).sum()), "tsp.linalg": (lambda t: tlinalg.solve(np.diag(W), t), 1 / W),

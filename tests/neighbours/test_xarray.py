@@ -40,6 +40,8 @@ FUNCTIONS = {
     "copy":lambda d:d.copy()**2,"astype":lambda d:d.astype("f8")**2,"round":lambda d:d+0*d.round(1),"real":lambda d:d.real**2,"T":lambda d:d.T**2*da(W),"assign_coords":lambda d:d.assign_coords(b=[1,2,3])**2,"rename":lambda d:d.rename(a="q")**2,"drop_vars":lambda d:d.drop_vars("b")**2,"swap_dims":lambda d:d.swap_dims(b="c")**2,"head":lambda d:d.head(b=2)**2,"thin":lambda d:d.thin(b=2)**2,
     "apply_ufunc":lambda d:xr.apply_ufunc(lambda x:np.tanh(x)*2,d),"apply_ufunc with core dims":lambda d:xr.apply_ufunc(lambda x:np.sum(x**2,axis=-1),d,input_core_dims=[["b"]]),"Dataset.map":lambda d:xr.Dataset({"u":d,"w":d*2}).map(np.sin).u,"Dataset.sum":lambda d:xr.Dataset({"u":d,"w":d**2}).sum().w,"Dataset arithmetic":lambda d:(xr.Dataset({"u":d})*xr.Dataset({"u":d})).u,"Dataset.to_array":lambda d:xr.Dataset({"u":d,"w":d**2}).to_array()**2,"merge":lambda d:xr.merge([d.to_dataset(),(d**2).rename("w").to_dataset()]).w,"item assignment":assigned,
     "apply_ufunc with SciPy":lambda d:xr.apply_ufunc(sp.erf,d),"scipy.special":lambda d:sp.erf(d), "dropna": lambda d: d.dropna("b")**2,"compute":lambda d:d.compute()**2,"cumulative":lambda d:d.cumulative("b").sum()**2,"reduce":lambda d:d.reduce(np.sum,"b")**2,"Dataset.groupby":lambda d: xr.Dataset({"u":d}).groupby("b").mean().u**2,
+    "tg.interp": lambda d: d.tg.interp(b=[15.0, 22.0])**2, "tg.interp of points": lambda d: d.tg.interp(b=xr.DataArray([15.0, 22.0], dims="c"), a=xr.DataArray([0.2, 0.7], dims="c"))**2, "tg.interp, cubic": lambda d: d.pad(b=1, mode="edge").assign_coords(b=[0.0, 10, 20, 30, 40]).tg.interp(b=[15.0, 22.0], method="cubic")**2,
+    "Dataset.tg.interp": lambda d: xr.Dataset({"u": d, "w": d**2}).tg.interp(b=[15.0, 22.0]).w,
     "interp by apply_ufunc":lambda d:xr.apply_ufunc(lambda y:np.interp([15.,22.],d.b.data,y),d.isel(a=0),input_core_dims=[["b"]],output_core_dims=[["c"]])**2,
 }
 # fmt: on
@@ -87,7 +89,8 @@ def test_what_xarray_converts_is_refused_with_the_way_out():
         lambda: np.asarray(d),
     ):
         with pytest.raises(
-            TypeError, match=r"xr\.apply_ufunc with a NumPy function, such as np\.interp"
+            TypeError,
+            match=r"write array\.tg\.interp for array\.interp, and xr\.apply_ufunc with a NumPy",
         ):
             f()
     assert da(tg.Tensor(V)).interp(b=15.0).shape == (2,)

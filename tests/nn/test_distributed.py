@@ -1,19 +1,16 @@
-"""Data-parallel training in processes of an MPI job equals that in one process."""
+"""Gradients that processes of an MPI job average equal those of one process."""
 
 import json
-import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nn
 import tensorgrad as tg
+from tests import mpi
+from tests.mpi import with_mpi
 
-ROOT = Path(nn.__file__).parents[1]
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(60, 6)).astype(np.float32), np.arange(60) % 3
 STEPS = 12
@@ -74,11 +71,14 @@ def refused(processes) -> dict:
         lambda: nn.distributed.average_gradients(nn.SGD([p], learning_rate=0.1 + last)),
         lambda: nn.distributed.average_gradients(nn.SGD([p])),
         lambda: processes.share(X[: processes.size - 1]),
+        lambda: processes.sum(np.ones(3 + last)),
+        lambda: processes.sum(np.ones(3)) if last else processes.mean(1.0),
+        lambda: nn.distributed.average_gradients(nn.SGD([p]), samples="3" if last else 3),
     ):
         try:
             function()
             errors.append("")
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             errors.append(str(error))
     return {"errors": errors}
 
@@ -90,46 +90,22 @@ def dies(processes) -> dict:
     return {}
 
 
-def main(job: str) -> None:
-    processes = nn.distributed.MPI()
-    result = globals()[job](processes)
-    print(f"result {processes.rank} {json.dumps(result)}", flush=True)
+def exits(processes) -> dict:
+    if processes.rank == processes.size - 1:
+        raise SystemExit(0)
+    processes.mean(1.0)
+    return {}
 
 
-def has_mpi() -> bool:
-    try:
-        nn.distributed.MPI()
-    except ImportError:
-        return False
-    return shutil.which("mpiexec") is not None
-
-
-with_mpi = pytest.mark.skipif(not has_mpi(), reason="needs mpi4py and an MPI with mpiexec")
-
-
-def run(job: str, processes: int) -> tuple[subprocess.CompletedProcess, dict[int, dict]]:
-    """Run a job in so many processes; return the results of those that had one."""
-    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    more = {"PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        ["mpiexec", "-n", str(processes), sys.executable, __file__, job],
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | root | more,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    lines = [line.split(" ", 2) for line in done.stdout.splitlines() if line[:6] == "result"]
-    return done, {int(rank): json.loads(text) for _, rank, text in lines}
+JOBS = {job.__name__: job for job in (equal_training, gradients, refused)}
 
 
 @with_mpi
 @pytest.mark.parametrize("processes", [2, 3])
 def test_a_training_equals_that_of_one_process(processes):
-    done, results = run("equal_training", processes)
-    assert len(results) == processes, done.stderr
     made, losses = trained(nn.distributed.MPI())
-    for result in results.values():
+    for found in mpi.results(__file__, processes):
+        result = found["equal_training"]
         np.testing.assert_allclose(result["losses"], losses, rtol=2e-6)
         assert result["again"]
         for name, array in made.state_dict().items():
@@ -139,35 +115,42 @@ def test_a_training_equals_that_of_one_process(processes):
 
 @with_mpi
 def test_gradients_that_some_processes_lack_count_as_zero_and_dtypes_stay():
-    done, results = run("gradients", 2)
+    found = [each["gradients"] for each in mpi.results(__file__, 2)]
     expected = [["float64", [1.5, 1.5]], ["float16", [1.5, 1.5]], ["complex64", [0.5, 0.5]], None]
-    assert [results[rank]["found"] for rank in (0, 1)] == [expected] * 2, done.stderr
-    assert results[0]["mean"] == results[1]["mean"] == pytest.approx(2 / 3)
+    assert [each["found"] for each in found] == [expected] * 2
+    assert found[0]["mean"] == found[1]["mean"] == pytest.approx(2 / 3)
 
 
 @with_mpi
-def test_processes_that_differ_are_told_in_each_of_them():
-    done, results = run("refused", 2)
-    assert len(results) == 2, done.stderr
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_that_differ_are_told_in_each_of_them(processes):
+    n = processes - 1
     words = [
-        "processes differ in the module: weights (2, 4) float32 in process 0, but weights (2, 5)",
-        "the module: nothing more in process 0, but 1.weights (2, 2) float32 in process 1; build",
+        f"processes differ in the module: weights (2, 4) float32 in process 0, but weights (2, 5) float32 in process {n}",
+        f"the module: nothing more in process 0, but 1.weights (2, 2) float32 in process {n}; build",
         "differ in the optimizer: SGD(learning_rate=0.1) in process 0, but SGD(learning_rate=1.1)",
         "",
-        "a batch of 1 samples has no share for each of 2 processes; take a larger batch_size",
+        f"a batch of {n} samples has no share for each of {processes} processes; take a larger",
+        f"the processes differ in sum: an array (3,) float64 in process 0, but an array (4,) float64 in process {n}",
+        f"process 0 has reached mean, but process {n} has reached sum; all processes must make the",
+        "samples must be a number above 0, not '3'",
     ]
-    for result in results.values():
-        for found, expected in zip(result["errors"], words, strict=True):
-            assert expected in found
+    for found in mpi.results(__file__, processes):
+        for error, expected in zip(found["refused"]["errors"], words, strict=True):
+            assert expected in error
 
 
 @with_mpi
-def test_a_process_that_dies_ends_the_others():
-    done, results = run("dies", 3)
+@pytest.mark.parametrize(("job", "words"), [
+    ("dies", ["error in process 2 of 3", "RuntimeError: the last one dies"]),
+    ("exits", ["process 2 has ended its program, and process", "waits for it in mean"]),
+])  # fmt: skip
+def test_a_process_that_dies_ends_the_others(job, words):
+    done = mpi.finished(mpi.launched([__file__, job], 3))
     assert done.returncode != 0
-    assert not results
-    assert "error in process 2 of 3" in done.stderr
-    assert "RuntimeError: the last one dies" in done.stderr
+    assert "result" not in done.stdout
+    for word in words:
+        assert word in done.stderr
 
 
 @with_mpi
@@ -186,7 +169,8 @@ def test_one_process_is_a_job_of_its_own():
 def test_a_missing_mpi_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(
-        ImportError, match=r"mpi4py, which MPI needs, is not installed; run pip install"
+        ImportError,
+        match=r"mpi4py, which MPI needs, is not installed; run pip install 'tensorgrad-numpy\[mpi\]'",
     ):
         nn.distributed.MPI()
 
@@ -204,4 +188,4 @@ def test_a_missing_library_of_mpi_is_the_same(monkeypatch, tmp_path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    mpi.main({name: globals()[name] for name in sys.argv[1:]} or JOBS)

@@ -73,6 +73,14 @@ def test_what_depends_on_values_is_computed_at_each_call(f, transform):
     assert_same(transform(f), *[(drawn(6, dtype=float, seed=i),) for i in range(4)])
 
 
+def test_a_gradient_that_is_constant_at_first():
+    def f(x):
+        y = x * 1.0
+        return y * y + (y + y)  # the sum comes first in backward, and its contributions are known
+
+    assert_same(tg.jacobian(f), (np.arange(3.0),))
+
+
 def test_a_jacobian_a_hessian_and_a_product_with_one():
     def f(x):
         return np.tanh(x[:3] * x[3:])

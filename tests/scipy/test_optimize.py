@@ -239,9 +239,3 @@ def test_what_minimize_refuses():
         optimize.minimize(lambda x: (x[0] - a[0]) ** 2, [1.0], bounds=[(0.5, None)])
     with pytest.raises(ValueError, match="singular"):
         optimize.minimize(lambda x: (x[0] - a[0] + x[1]) ** 2, np.ones(2))
-
-
-def test_a_solver_is_no_part_of_a_program():
-    f = tg.compile(tg.grad(lambda a: optimize.root(lambda x, a: x * x - a, 1.0, (a,)).x[0]))
-    with pytest.raises(TypeError, match="leave the solver outside"):
-        f(4.0)

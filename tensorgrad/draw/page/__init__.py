@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorgrad.draw.document import encoded
+from tensorgrad.draw.javascript import rules_table
 
 HERE = Path(__file__).parent
 
@@ -36,7 +37,7 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
     document may have `lines`, [{"text": "h = np.tanh(z)", "node": "n5"}, ...]: they stand beside
     the graph, and a click on one selects its node (see side.js).
     """
-    style, script, code = _page_source()
+    style, script, code = _page_source(_sandbox_rules(document))
     parts = {
         "SCRIPT_HASHES": f"{_hash(LOADER)} {_hash(script)}",
         "STYLE_HASH": _hash(style),
@@ -54,12 +55,22 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
     return text.encode("utf-8", "replace").decode()
 
 
-@functools.cache
-def _page_source() -> tuple[str, str, str]:
+def _sandbox_rules(document: dict[str, Any]) -> str:
+    """Return the rules of the graph in JavaScript; "" if the page cannot compute it again."""
+    rows = document.get("sandbox", {}).get("rows")
+    return rules_table([(tuple(r["operands"]), r["formulas"]) for r in rows]) if rows else ""
+
+
+@functools.lru_cache(maxsize=8)
+def _page_source(rules: str) -> tuple[str, str, str]:
     """Return the style, the script and the compressed script."""
     style = (HERE / "style.css").read_text("utf-8")
     files = sorted(HERE.glob("*.js"), key=lambda file: (file.name == "main.js", file.name))
-    script = '"use strict";\n' + "\n".join(file.read_text("utf-8") for file in files)
+    parts = [file.read_text("utf-8") for file in files]
+    if rules:
+        sandbox = sorted((HERE / "sandbox").glob("*.js"))
+        parts[-1:-1] = [*(file.read_text("utf-8") for file in sandbox), rules]
+    script = '"use strict";\n' + "\n".join(parts)
     return style, script, packed(script)
 
 

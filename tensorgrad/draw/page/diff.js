@@ -101,6 +101,7 @@ const near = (a, b) =>
 
 function compareWith(raw) {
   endComparison();
+  if (app.graph.doc.sandbox?.rows) refuseSandbox("two graphs are compared");
   const diff = compareGraphs(makeGraph(readDocument(raw)), app.graph);
   app.diff = { ...diff, after: app.graph };
   showGraph(withRemoved(app.graph, diff));

@@ -4,7 +4,10 @@ const KEYS = [
   ["← →", "previous, next event"],
   ["Home End", "first, last event"],
   ["Space", "play, pause"],
+  ["< >", "slower, faster"],
+  ["[ ]", "previous, next chapter"],
   ["b", "next start of backward"],
+  ["q", "predict each number first"],
   ["↑ ↓", "previous, next node"],
   ["i c", "go to an input, a consumer"],
   ["Enter", "open or close a module"],
@@ -17,6 +20,7 @@ const KEYS = [
   ["h", "colour by kind, time, bytes"],
   ["o v", "outline; panel"],
   ["t", "dark or light"],
+  ["u r", "in the sandbox: undo, reset"],
   ["Esc", "clear selection and search"],
 ];
 
@@ -41,7 +45,10 @@ function handleKey(event) {
     else if (event.key === "Escape") $("canvas").focus();
     return;
   }
-  if (target.matches("select, input[type=file]")) return;
+  if (target.matches("select, input[type=file], input[type=text], #sandbox input, summary")) {
+    if (event.key === "Escape") $("canvas").focus();
+    return;
+  }
   if (target.id === "panel" && /^(Arrow|Page|Home|End| )/.test(event.key)) return; // it scrolls
   if (target.matches("button, summary") && (event.key === "Enter" || event.key === " ")) return;
   if (target.closest("#outline") && outlineKey(event)) {
@@ -63,11 +70,16 @@ function act(key, shift) {
   }
   const action = {
     ArrowLeft: () => stepTo(step - 1),
-    ArrowRight: () => stepTo(step + 1),
+    ArrowRight: stepForward,
     Home: () => stepTo(0),
     End: () => stepTo(app.graph.events.length),
     " ": play,
     b: toBackward,
+    "[": () => goToChapter(-1),
+    "]": () => goToChapter(1),
+    "<": () => changeSpeed(-1),
+    ">": () => changeSpeed(1),
+    q: togglePredict,
     ArrowUp: () => walk(-1),
     ArrowDown: () => walk(1),
     i: () => follow((at) => app.graph.inputs[at].filter((j) => j >= 0)),
@@ -90,6 +102,8 @@ function act(key, shift) {
     o: toggleOutline,
     v: togglePanel,
     t: toggleTheme,
+    u: () => tg.sandbox?.undo(),
+    r: () => tg.sandbox?.undo(true),
     Escape: () => set({ node: null, trace: null, query: "" }),
   }[key];
   if (!action) return false;
@@ -115,7 +129,7 @@ function itemText(item) {
   if (item.kind !== NODE)
     return `module ${moduleTitle(item.of)}, ${moduleLabel(graph, item.of).detail}`;
   const node = graph.nodes[item.of];
-  const marks = (app.health.byNode.get(item.of) ?? []).map((kind) => TROUBLES[kind]);
+  const marks = marksOf(item.of).map((kind) => TROUBLES[kind]);
   return [
     `${node.kind} ${nodeTitle(node)}`,
     shapeText(node.shape),

@@ -67,5 +67,5 @@ function followLink() {
   if (changes.node) {
     const item = selectedItem();
     if (item) reveal(item);
-  }
+  } else if ("step" in changes) stepTo(app.state.step);
 }

@@ -64,7 +64,7 @@ function lookAt(app) {
       const i = item.of;
       look.gradient = gradientAt(graph, i, state.step);
       look.ghost = ahead && graph.forwardAt[i] >= state.step;
-      look.marks = app.health.byNode.get(i);
+      look.marks = marksOf(i);
       look.diff = app.diff?.status[i];
       look.now = i === present;
       look.copy = item.copy;
@@ -75,7 +75,7 @@ function lookAt(app) {
       look.now = all.includes(present);
       look.root = graph.roots.some((i) => scene.items[scene.itemOfNode[i]] === item);
       look.ghost = ahead && all.every((i) => graph.forwardAt[i] >= state.step);
-      look.marks = all.flatMap((i) => app.health.byNode.get(i) ?? []);
+      look.marks = all.flatMap(marksOf);
       look.diff =
         app.diff && all.some((i) => app.diff.status[i] !== "same") ? "changed" : undefined;
     }

@@ -14,7 +14,7 @@ function refreshTools() {
       : "no hits";
   $("next").disabled = $("previous").disabled = !length;
   $("next").hidden = $("previous").hidden = !state.query;
-  const troubles = app.health.list.length;
+  const troubles = troublesNow().length;
   $("health").hidden = !troubles;
   $("health").textContent = `▲ ${counted(troubles, "warning")}`;
   $("open-all").hidden = !graph.modules.length;
@@ -56,8 +56,13 @@ function addTools() {
   on("slider", "input", () => stepTo(Number($("slider").value)));
   on("play", "click", play);
   on("back", "click", () => stepTo(app.state.step - 1));
-  on("forward", "click", () => stepTo(app.state.step + 1));
-  on("to-backward", "click", toBackward);
+  on("forward", "click", stepForward);
+  on("speed", "change", () => setSpeed(Number($("speed").value)));
+  on("predict", "click", togglePredict);
+  on("question", "submit", checkAnswer);
+  on("give-up", "click", giveUp);
+  on("sign", "click", changeSign);
+  on("next-question", "click", stepForward);
   document.addEventListener("keydown", handleKey);
   window.addEventListener("hashchange", followLink);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
@@ -80,6 +85,7 @@ function start() {
   } catch (error) {
     return showError(`This graph cannot be shown: ${error.message}`);
   }
+  if (app.graph.doc.sandbox?.rows) startSandbox(app.graph);
   document.title = app.graph.doc.title;
   $("title").textContent = app.graph.doc.title;
   addTools();
@@ -92,7 +98,7 @@ function start() {
   if (asked.node) {
     const item = selectedItem();
     if (item) reveal(item);
-  }
+  } else if ("step" in asked) lead(app.state.step);
   drawNow(performance.now());
   tg.ready = true;
   performance.mark("ready");
@@ -120,7 +126,7 @@ window.tg = {
       lit: app.highlight
         ? app.graph.nodes.flatMap((node, i) => (app.highlight[i] ? [node.id] : []))
         : null,
-      troubles: app.health.list.map(({ node, kind }) => ({ node: app.graph.nodes[node].id, kind })),
+      troubles: troublesNow().map(({ node, kind }) => ({ node: app.graph.nodes[node].id, kind })),
       memory: {
         peak: liveMemory().peak,
         at: liveMemory().at,
@@ -154,7 +160,7 @@ window.tg = {
       written: isWritten(app.graph, i, step),
       contributions: contributionsAt(app.graph, i, step).rows,
       visible: app.scene.items[app.scene.itemOfNode[i]].kind === NODE,
-      troubles: app.health.byNode.get(i) ?? [],
+      troubles: marksOf(i),
     };
   },
   // The equations of a node's local rule, each as its lines of text: the formula, and what it is equal to.
@@ -171,6 +177,7 @@ window.tg = {
     stepTo(k);
     return tg.state().step;
   },
+  chapters: () => chapters().map(({ step, title }) => ({ step, title })),
   expand(path) {
     const found = findModules(path);
     for (const m of found)

@@ -11,7 +11,7 @@ function troubleList(list) {
       app.state.node === app.graph.nodes[node].id
         ? null
         : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
-    const path = app.graph.tree.path[app.graph.moduleOf[node]];
+    const path = homeOf(app.graph, node);
     const where = name && path ? h("small", {}, ` in ${path}`) : null;
     return h("li", {}, glyph("warn", "bad"), name, where, name ? ": " : null, TROUBLES[kind]);
   });
@@ -20,10 +20,18 @@ function troubleList(list) {
 }
 
 function healthPanel() {
-  if (app.health.list.length) return troubleList(app.health.list);
+  const list = troublesNow();
+  if (list.length) return troubleList(list);
   const known = app.graph.nodes.some((node) => node.value || node.grad);
-  const text = known ? "✓ no problems found" : "values and gradients were not recorded";
+  const text = known ? `✓ no problems found${app.state.step < app.graph.events.length ? " so far" : ""}` : "values and gradients were not recorded";
   return h("p", { class: "kind" }, text);
+}
+
+// Where the graph cannot be computed again, say why.
+function sandboxNote() {
+  const { sandbox: own } = app.graph.doc;
+  const reason = own?.rows ? sandbox.reason : own?.reason;
+  return reason ? section("Sandbox", h("p", { class: "kind" }, `Numbers cannot be changed here: ${reason}.`)) : null;
 }
 
 function overview() {
@@ -45,6 +53,7 @@ function overview() {
       : h("p", { class: "note" }, "Drawn without a trace: there are no events, times or source lines."),
     ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
     section("Health", healthPanel()),
+    sandboxNote(),
     diffPanel(),
     section("Keys", keyTable()),
   ];

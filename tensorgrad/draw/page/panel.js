@@ -35,7 +35,7 @@ function nodePanel(i) {
     h("p", { class: "kind" }, `${kind} · ${node.id}`),
     node.freed &&
       h("p", { class: "note" }, "backward has freed the inputs of this operation."),
-    troubleList(app.health.byNode.get(i)?.map((mark) => ({ node: i, kind: mark })) ?? []),
+    troubleList(marksOf(i).map((mark) => ({ node: i, kind: mark }))),
     diffNote(i),
     facts([
       ["Shape", shapeText(node.shape)],
@@ -50,9 +50,9 @@ function nodePanel(i) {
           .join(", "),
       ],
       ["Saved", savedText(node)],
-      ["Dead units", node.op && node.value?.dead ? `${node.value.dead} of ${node.shape.at(-1)}` : null],
-      ["Forward", node.forward_seconds != null ? secondsText(node.forward_seconds) : null],
-      ["Backward", node.backward_seconds != null ? secondsText(node.backward_seconds) : null],
+      ["Dead units", node.op && isComputed(i) && node.value?.dead ? `${node.value.dead} of ${node.shape.at(-1)}` : null],
+      ["Forward", isComputed(i) && node.forward_seconds != null ? secondsText(node.forward_seconds) : null],
+      ["Backward", hasSent(i) && node.backward_seconds != null ? secondsText(node.backward_seconds) : null],
     ]),
     node.formula && section("Local rule", ...rulePanel(i, node)),
     valuePanel(i, node),
@@ -188,7 +188,7 @@ function modulePanel(m) {
   const { graph, state } = app;
   const total = graph.tree.total[m];
   const all = app.membersOf(m);
-  const sum = (of) => all.reduce((bytes, i) => bytes + (of(graph.nodes[i]) ?? 0), 0);
+  const sum = (of, isKnown) => all.reduce((bytes, i) => bytes + ((isKnown(i) && of(graph.nodes[i])) || 0), 0);
   const open = state.open.has(m);
   return [
     h("h2", {}, moduleTitle(m)),
@@ -197,12 +197,12 @@ function modulePanel(m) {
       ["Operations", String(total.op)],
       ["Parameters", String(total.parameter)],
       ["History", historyLink(graph.tree.path[m])],
-      ["Bytes", bytesText(sum(HEATS.bytes.of))],
-      ["Forward", hasHeat(graph, "forward") ? secondsText(sum(HEATS.forward.of)) : null],
-      ["Backward", hasHeat(graph, "backward") ? secondsText(sum(HEATS.backward.of)) : null],
+      ["Bytes", bytesText(sum(HEATS.bytes.of, isComputed))],
+      ["Forward", hasHeat(graph, "forward") ? secondsText(sum(HEATS.forward.of, isComputed)) : null],
+      ["Backward", hasHeat(graph, "backward") ? secondsText(sum(HEATS.backward.of, hasSent)) : null],
     ]),
     h("div", { class: "row" }, h("button", { onclick: () => toggle(m) }, open ? "Close" : "Open")),
-    troubleList(app.health.list.filter(({ node }) => all.includes(node))),
+    troubleList(troublesNow().filter(({ node }) => all.includes(node))),
     section("Inside", linkList(graph.tree.members[m], "only modules")),
     lightButtons(),
   ];

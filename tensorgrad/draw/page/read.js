@@ -36,6 +36,7 @@ function readDocument(raw) {
       value: at(event.value),
     })),
     lines: raw.lines ?? null,
+    sandbox: raw.sandbox ?? null,
     history: raw.history ?? null,
   });
 }
@@ -56,11 +57,11 @@ function wholeStats(stats) {
   if (stats.histogram)
     whole.histogram = { low: stats.min, high: stats.max, counts: stats.histogram };
   if (stats.size === 1 && stats.numbers) {
-    const [x] = stats.numbers;
-    if (typeof x === "number")
-      Object.assign(whole, { min: x, max: x, mean: x, std: 0, zeros: Number(x === 0) });
-    else if (x === "nan") whole.nan = 1;
-    else if (x.endsWith("inf")) whole.inf = 1;
+    const [number] = stats.numbers;
+    const x = typeof number === "boolean" ? Number(number) : number;
+    if (typeof x === "number") Object.assign(whole, { min: x, max: x, mean: x, std: 0, zeros: Number(x === 0) });
+    else if (x.includes("nan")) whole.nan = 1; // complex numbers are texts too
+    else if (x.includes("inf")) whole.inf = 1;
   }
   return whole;
 }

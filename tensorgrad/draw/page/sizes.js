@@ -9,6 +9,7 @@ const FONTS = {
 };
 const ROW = 17;
 const HEAD = 29;
+const STACK = 6; // the cards that a closed module shows behind its front card
 const LEGIBLE = 11; // the smallest text on the screen in pixels; smaller text is not drawn
 const DETAIL = LEGIBLE / 13; // the smallest scale at which all text of a node is drawn
 
@@ -43,7 +44,8 @@ const SYMBOLS = { add: "+", subtract: "−", multiply: "×", divide: "/", power:
 function plainArguments(node) {
   const texts = node.inputs.map((input) => shortText(input.text)[0] ?? "·");
   if (texts.every((text) => text === "·")) return "";
-  if (texts.length === 2 && SYMBOLS[node.op]) return texts.join(` ${SYMBOLS[node.op]} `);
+  const bracketed = (text, k) => (text.startsWith("−") && (k || node.op === "power") ? `(${text})` : text);
+  if (texts.length === 2 && SYMBOLS[node.op]) return texts.map(bracketed).join(` ${SYMBOLS[node.op]} `);
   if (node.op === "take") return `[${texts[1].replace(/^\((.*?),?\)$/, "$1")}]`;
   return texts.filter((text) => text !== "·").join(", ");
 }
@@ -77,7 +79,8 @@ function itemSize(graph, item) {
     const { title, name, detail } = moduleLabel(graph, item.of);
     const head = textWidth(title, "title") + textWidth(name, "name");
     if (item.kind === BOX) return { w: head + 70, h: HEADER };
-    return { w: Math.ceil(Math.max(120, head + 62, textWidth(detail, "small") + 30)), h: 54 };
+    const width = Math.ceil(Math.max(120, head + 62, textWidth(detail, "small") + 30));
+    return { w: width + STACK, h: 54 + STACK };
   }
   const node = graph.nodes[item.of];
   const { title, name, detail } = nodeLabel(node);

@@ -14,6 +14,7 @@ const app = {
     theme: null,
   },
   looks: [],
+  led: new Set(), // the modules that stepping has opened
   highlight: null,
   hits: [],
 
@@ -76,12 +77,13 @@ function set(changes, { keep = null } = {}) {
   }
   if ("query" in changes) findHits();
   if ("theme" in changes) applyTheme();
-  if ("colour" in changes) app.heat.choose(state.colour);
+  if ("colour" in changes || (state.colour !== "kind" && state.step !== before.step)) app.heat.choose(state.colour);
   app.highlight = highlighted();
   lookAt(app);
   const one = state.step - before.step === 1;
   if (one && app.nowEdge >= 0 && !stillness()) view.pulse = performance.now();
   refreshPanel();
+  if (app.graph.doc.sandbox?.rows) refreshSandbox();
   refreshSide();
   refreshStepper();
   refreshOutline("open" in changes);

@@ -1,26 +1,43 @@
-// Stepping through the events: a slider over the live memory, keys, and playback.
+// Stepping through the events: a slider over the live memory, keys, and playback at several speeds.
 
 const PULSE = 420; // milliseconds that a gradient is shown moving
+const SPEEDS = [0.25, 0.5, 1, 2, 4];
+const WAIT = 700; // milliseconds of an event in playback
 const LONGEST = 30; // the longest playback in seconds
 let player = null;
+let speed = 1;
 
-function stepTo(step) {
-  set({ step });
+// Go to a step, and lead the eye to its event. A question that waits for an answer is dropped.
+function stepTo(step, { unfold = true } = {}) {
+  closeQuestion();
+  lead(Math.max(0, Math.min(app.graph.events.length, Math.round(step) || 0)), unfold);
   const event = app.graph.events[app.state.step - 1];
   if (event && !player) announce(eventText(app.state.step));
 }
 
+// Go to the next event or, where the reader predicts, ask for its number first.
+function stepForward() {
+  if (!ask(app.state.step + 1)) stepTo(app.state.step + 1);
+}
+
 function play() {
   if (player) return pause();
-  const { events } = app.graph;
-  if (app.state.step >= events.length) set({ step: 0 });
-  const wait = Math.max(40, Math.min(450, (1000 * LONGEST) / events.length));
-  const stride = Math.max(1, Math.round((events.length * wait) / (1000 * LONGEST)));
+  if (app.state.step >= app.graph.events.length) stepTo(0);
+  return playOn();
+}
+
+function playOn() {
+  clearInterval(player);
+  const { length } = app.graph.events;
+  const wait = Math.max(40, Math.min(WAIT, (1000 * LONGEST) / length) / speed);
+  const stride = Math.max(1, Math.round((length * wait * speed) / (1000 * LONGEST)));
   player = setInterval(() => {
-    set({ step: app.state.step + stride });
-    if (app.state.step >= events.length) pause();
+    if (stride === 1 && ask(app.state.step + 1)) return pause();
+    stepTo(app.state.step + stride, { unfold: wait >= 250 });
+    if (app.state.step >= length) pause();
+    return undefined;
   }, wait);
-  return refreshStepper();
+  refreshStepper();
 }
 
 function pause() {
@@ -29,15 +46,14 @@ function pause() {
   refreshStepper();
 }
 
-const labelOf = (id) => nodeTitle(app.graph.nodes[app.graph.index.get(id)]);
-
-// Return the name of a leaf with that of its module, as in 0.weights.
-function fullName(id) {
-  const { graph } = app;
-  const i = graph.index.get(id);
-  const path = graph.nodes[i].path || graph.tree.path[graph.moduleOf[i]];
-  return [path, graph.nodes[i].name ?? graph.nodes[i].kind].filter(Boolean).join(".");
+function setSpeed(factor) {
+  speed = factor;
+  $("speed").value = String(speed);
+  if (player) playOn();
+  announce(`speed ${speed}`);
 }
+
+const changeSpeed = (by) => setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, SPEEDS.indexOf(speed) + by))]);
 
 // The part of a training step that an event belongs to.
 const PHASES = { forward: "forward", update: "update", zero: "update" };
@@ -48,21 +64,6 @@ function toBackward() {
   const { events, backwardAt } = app.graph;
   const next = events.findIndex((event, k) => k > app.state.step && event.type === "seed" && events[k - 1]?.type !== "seed");
   stepTo(next < 0 ? backwardAt : next);
-}
-
-function eventText(step) {
-  const { events } = app.graph;
-  if (!events.length) return "";
-  const event = events[step - 1];
-  if (!event) return "Before the first operation";
-  if (event.type === "forward") return `Forward: ${labelOf(event.node)} is computed`;
-  if (event.type === "seed") return `Backward starts at ${labelOf(event.node)}`;
-  const { shape } = app.graph.nodes[app.graph.index.get(event.to ?? event.node)];
-  const name = fullName(event.node);
-  if (event.type === "leaf") return `${name}.grad is written: ${statsText(event.grad, shape)}`;
-  if (event.type === "update") return `Update: ${name} gets new values: ${statsText(event.value, shape)}`;
-  if (event.type === "zero") return `zero_grad: ${name}.grad is cleared`;
-  return `Backward: ${labelOf(event.node)} sends ${statsText(event.contribution, shape)} to ${labelOf(event.to)}`;
 }
 
 function refreshStepper() {
@@ -80,6 +81,8 @@ function refreshStepper() {
   const { steps, stepOf } = app.graph;
   const of = steps > 1 ? ` · step ${stepOf[Math.max(0, step - 1)]} of ${steps}` : "";
   $("count").textContent = `${step} / ${events.length}${of}`;
+  refreshChapters();
+  refreshScore();
   const phase = phaseOf(events[step - 1]);
   $("phase").textContent = phase;
   $("phase").className = phase === "backward" ? "gradient" : "";
@@ -132,6 +135,8 @@ function drawMemory() {
     pen.fillStyle = colours.muted;
     pen.fillText(text, Math.max(0, Math.min(beside, room)), 10);
   }
+  pen.fillStyle = colours.muted;
+  for (const chapter of chapters()) pen.fillRect(x(chapter.step - 1), height - 5, 1, 5);
   pen.fillStyle = colours.select;
   pen.fillRect(x(app.state.step) - 0.75, 0, 1.5, height);
   const now = app.state.step ? memory.live[app.state.step - 1] : 0;

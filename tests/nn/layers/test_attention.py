@@ -190,6 +190,26 @@ def test_large_scores_do_not_overflow():
         assert np.isfinite(tg.attention_weights(q, q, mask)).all()
 
 
+@pytest.mark.parametrize("size", [0.1, 3, 7, 30, 200])  # scores near to 0, and too far for exp
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_scores_of_any_size_give_the_weights_of_double_precision(dtype, masked, size):
+    q, k, v = ((s * normal(2, 5, 4, seed=i)).astype(dtype) for i, s in enumerate((size, 3, 1)))
+    mask = PAIRS[:, None].copy() if masked else None
+    if masked:
+        mask[0, 0, 2] = False  # one may look nowhere
+    exact = tg.attention(*(a.astype(float) for a in (q, k, v)), mask, None)
+    out = tg.attention(q, k, v, mask, None)
+    assert out.dtype == dtype
+    # The scores are rounded, and the exponential has as large a relative error as they have an absolute one.
+    bound = 4 * np.finfo(dtype).eps * max(9 * size, 1)
+    np.testing.assert_allclose(out, exact, atol=bound)
+    k[1, 3] = np.nan
+    spoiled = tg.attention(q, k, v, mask, None)
+    np.testing.assert_array_equal(np.isnan(spoiled[0]), False)
+    np.testing.assert_allclose(spoiled[0], exact[0], atol=bound)
+
+
 X = np.zeros((2, 5, 6), np.float32)
 # fmt: off
 WRONG = [

@@ -373,7 +373,7 @@ def interrupted(places, **options) -> int:
     """Send Ctrl-C at each place, and compare the model with the reference."""
     train(model())
     table, hits = reference(), 0
-    for k, (line, count) in enumerate(places):
+    for line, count in places:
         made = model()
         before = switches(made)
         at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, **options)
@@ -385,7 +385,7 @@ def interrupted(places, **options) -> int:
             continue  # it does not run in each training
         assert_switched_on(made, before)
         assert digest(made) == table[made.optimizer.iterations], line
-        if k % 10 == 0 and len(made.history) < 2:
+        if len(made.history) < 2:
             train(made, 2 - len(made.history))
             assert digest(made) == table[6], line
     return hits
@@ -414,6 +414,145 @@ def test_a_signal_at_all_lines_leaves_a_whole_step():
 def test_a_signal_between_any_two_bytecodes_leaves_a_whole_step(part):
     every = [*places(train, True, **BYTECODES)]
     assert interrupted(every[part::PARTS], **BYTECODES) > 1000
+
+
+# Callbacks with a state
+
+
+def watched_train(made: nn.Model) -> nn.Callback:
+    """Train for what is left of two epochs with callbacks that have states."""
+    average = nn.ExponentialMovingAverage(0.9)
+    patient = nn.EarlyStopping("val_loss", patience=1, restore_best=True)
+    epochs = 2 - len(made.history)
+    if epochs:
+        options = {"batch_size": 8, "print_every": 0, "validation_data": (X, y)}
+        made.train(X, y, epochs=epochs, callbacks=[average, patient], **options)
+    return average
+
+
+@functools.cache
+def watched_reference() -> tuple[str, list[bytes]]:
+    made = model()
+    average = watched_train(made)
+    return digest(made), [a.tobytes() for a in average.averages.values()]
+
+
+def resumed_with_callbacks(places) -> int:
+    """Interrupt a training with callbacks at each place, resume it, and compare the end."""
+    watched_train(model())
+    whole, hits = watched_reference(), 0
+    for line, count in places:
+        made = model()
+        before = switches(made)
+        at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, **LINES)
+        try:
+            at.run(lambda m=made: watched_train(m))
+        except KeyboardInterrupt:
+            hits += 1
+        assert_switched_on(made, before)
+        if len(made.history) < 2:
+            average = watched_train(made)
+            assert [a.tobytes() for a in average.averages.values()] == whole[1], line
+        assert digest(made) == whole[0], line
+    return hits
+
+
+def test_a_signal_at_any_line_loses_no_step_of_a_callback():
+    assert resumed_with_callbacks(places(watched_train, False, **LINES)) > 10
+
+
+@pytest.mark.long
+def test_a_signal_at_all_lines_loses_no_step_of_a_callback():
+    assert resumed_with_callbacks(places(watched_train, True, **LINES)) > 2000
+
+
+def test_a_callback_may_evaluate_the_model_inside_a_step():
+    """The signal waits for the end of the step all the same."""
+    made, seen = model(), []
+
+    class Evaluating(nn.Callback):
+        def state_dict(self):
+            return {"seen": len(seen)}
+
+        def on_step_end(self, run):
+            signal.raise_signal(signal.SIGINT)
+            made.evaluate(X, y, verbose=False)
+            seen.append(run.step)
+
+    with pytest.raises(KeyboardInterrupt):
+        made.train(X, y, batch_size=8, print_every=0, callbacks=[Evaluating()])
+    assert seen == [1]
+
+
+# What is loaded
+
+
+def stepped() -> tuple[nn.Sequential, nn.Optimizer]:
+    """Make a network and an optimizer with states, after two steps."""
+    rng = np.random.default_rng(1)
+    network = nn.Sequential(nn.Dense(3, 4, rng=rng), nn.BatchNorm(4), nn.Dense(4, 2, rng=rng))
+    optimizer = nn.SGD(network.parameters(), learning_rate=0.1, momentum=0.9, nesterov=True)
+    for _ in range(2):
+        optimizer.zero_grad()
+        np.sum(network(rng.normal(size=(5, 3)).astype(np.float32)) ** 2).backward()
+        optimizer.step()
+    return network, optimizer
+
+
+def parts_of(network, optimizer):
+    arrays = [a.tobytes() for a in network.state_dict().values()]
+    same = {id(p) for group in optimizer.groups for p in group["parameters"]}
+    assert same == {*map(id, optimizer.parameters)}
+    state = optimizer.state_dict()
+    states = [a.tobytes() for arrays in state["states"].values() for a in arrays]
+    return arrays, state["settings"], state["iterations"], states, len(optimizer.parameters)
+
+
+def load_network(network, _):
+    network.load_state_dict({name: a + 1 for name, a in network.state_dict().items()})
+
+
+def load_optimizer(_, optimizer):
+    state = optimizer.state_dict()
+    settings = state["settings"] | {"learning_rate": 0.5, "nesterov": False}
+    states = {name: [a + 1 for a in arrays] for name, arrays in state["states"].items()}
+    optimizer.load_state_dict({"settings": settings, "iterations": 9, "states": states})
+
+
+def give_parameters(network, optimizer):
+    optimizer.parameters = network.parameters()[:2]
+
+
+def loaded_all_or_nothing(load, **options):
+    probe, made = At(None, **options), stepped()
+    before = parts_of(*made)
+    probe.run(lambda: load(*made))
+    after, seen = parts_of(*made), set()
+    assert before != after
+    for place in probe.lines:
+        made = stepped()
+        try:
+            At(stop, place, 1, **options).run(lambda made=made: load(*made))
+        except Stop:
+            found = parts_of(*made)
+            assert found in (before, after), place
+            seen.add(found == before)
+    assert True in seen
+    made[1].step()  # the last of them is as good as new
+
+
+LOADINGS = [(load_network, LINES), (load_optimizer, LINES), (give_parameters, BYTECODES)]
+
+
+@pytest.mark.parametrize(("load", "options"), LOADINGS, ids=["network", "optimizer", "parameters"])
+def test_an_interruption_loads_all_or_nothing(load, options):
+    loaded_all_or_nothing(load, **options)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("load", [load_network, load_optimizer], ids=["network", "optimizer"])
+def test_an_interruption_between_any_two_bytecodes_loads_all_or_nothing(load):
+    loaded_all_or_nothing(load, **BYTECODES)
 
 
 # At random moments

@@ -1,15 +1,11 @@
-"""Registrations with other libraries, made when they are imported: the backend of einops."""
+"""The backend of einops for tensors."""
 
-import importlib.util
-import sys
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.tensor.tensor import Tensor
-
-BACKENDS = "einops._backends"
 
 
 class Backend:
@@ -48,33 +44,7 @@ class Backend:
         return np.einsum(pattern, *x)
 
 
-def register_backend(backends: ModuleType) -> None:
+def add_backend(backends: ModuleType) -> None:
     """Give einops the backend, which it finds among the subclasses of its own class."""
     # Kept there, because a class knows its subclasses weakly.
     backends.TensorgradBackend = type("TensorgradBackend", (Backend, backends.AbstractBackend), {})  # type: ignore[attr-defined]
-
-
-class AfterEinops:  # no subclass of MetaPathFinder, whose module takes longer than this library
-    """A finder that lets einops be imported as ever, and then registers the backend."""
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        """Return the spec of einops' backends with a loader that registers one more."""
-        if name != BACKENDS:
-            return None
-        sys.meta_path.remove(self)  # before the search for the spec, which comes by here
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                load(module)
-                register_backend(module)
-
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
-
-
-if BACKENDS in sys.modules:
-    register_backend(sys.modules[BACKENDS])
-else:
-    sys.meta_path.insert(0, AfterEinops())
