@@ -45,7 +45,9 @@ def student_notebook(path):
 def new_cell(kind, text, name):
     """Return a cell without outputs."""
     cell = {"cell_type": kind, "id": name, "metadata": {}, "source": text.splitlines(keepends=True)}
-    return cell | {"execution_count": None, "outputs": []} if kind == "code" else cell
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    return dict(sorted(cell.items()))  # as Jupyter writes them
 
 
 def text_parts(text):

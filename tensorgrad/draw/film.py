@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 LINES = 720.0  # the height of a film in its own pixels; others are larger or smaller pictures of it
 HEAD, FOOT, EDGE = 56.0, 92.0, 26.0  # heights of title and narration; space around the graph
-LARGEST, SMALLEST = 1.5, 0.92  # scales of cards; a graph that needs a smaller one is followed
+LARGEST_SCALE, SMALLEST_SCALE = (
+    1.5,
+    0.92,
+)  # scales of cards; a graph that needs a smaller one is followed
 CARDS = 60  # at most; of larger graphs modules are closed
 MOMENTS = 400  # at most; of longer runs events are left out
-FEW = 4  # numbers that stand on a card
+FEW_NUMBERS = 4  # numbers that stand on a card
 
 
 class Look(NamedTuple):
@@ -114,12 +117,12 @@ def film_of(graph: Graph, title: str | None, depth: int | None, ratio: float) ->
     width = LINES * ratio
     room = width - 2 * EDGE, LINES - HEAD - FOOT - 2 * EDGE
     places, size = placed(folded.items, folded.edges, room[0])
-    fitting = min(room[0] / size[0], room[1] / size[1], LARGEST)
+    fitting = min(room[0] / size[0], room[1] / size[1], LARGEST_SCALE)
     story = Story(graph, folded.owner, folded.edges, places)
     film = Film(
         title or "computation graph",
         width,
-        max(fitting, SMALLEST),
+        max(fitting, SMALLEST_SCALE),
         story.cards(),
         story.wires(),
         [],
@@ -253,7 +256,7 @@ def _on_card(vertex: Vertex, stats: Stats | None) -> str:
     """Write an array's few numbers, or its mean and deviation, or its shape if none are known."""
     if stats is None:
         return str(vertex.shape)
-    if stats["size"] <= FEW or "mean" not in stats:
+    if stats["size"] <= FEW_NUMBERS or "mean" not in stats:
         return stats_text(stats, vertex.shape).replace("-", "−")
     return f"{stats['mean']:.2g} ± {stats.get('std', 0.0):.2g}".replace("-", "−")
 

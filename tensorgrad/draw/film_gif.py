@@ -6,7 +6,7 @@ import numpy as np
 
 COLOURS_OF_GIF = 256
 BITS = 5  # of each colour that tell colours apart
-CLEAR, END, FULL = 256, 257, 4096  # codes of the compression
+CLEAR_CODE, END_CODE, FULL = 256, 257, 4096  # codes of the compression
 
 
 def encoded_gif(frames: Sequence[np.ndarray], seconds: Sequence[float]) -> bytes:
@@ -16,19 +16,16 @@ def encoded_gif(frames: Sequence[np.ndarray], seconds: Sequence[float]) -> bytes
     """
     height, width = frames[0].shape[:2]
     palette, nearest = _palette(frames)
-    parts = [
-        b"GIF89a", _number(width), _number(height), b"\xf7\0\0", palette.tobytes(),
-        b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0",
-    ]  # fmt: skip
+    parts = [b"GIF89a", _two_bytes(width), _two_bytes(height), b"\xf7\0\0", palette.tobytes()]
+    parts.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # again and again
     before: np.ndarray | None = None
     ends = np.rint(100 * np.cumsum([0.0, *seconds])).astype(int)  # so that roundings do not add up
     for frame, delay in zip(frames, np.diff(ends)):
         now = nearest[_cell(frame)]
         top, bottom, left, right = _changed(before, now)
-        parts += [
-            b"\x21\xf9\x04\x04", _number(int(delay)), b"\0\0", b"\x2c", _number(left), _number(top),
-            _number(right - left), _number(bottom - top), b"\0\x08",
-        ]  # fmt: skip
+        place = (left, top, right - left, bottom - top)
+        parts += [b"\x21\xf9\x04\x04", _two_bytes(int(delay)), b"\0\0", b"\x2c"]
+        parts += [*map(_two_bytes, place), b"\0\x08"]
         data = _compressed(now[top:bottom, left:right].tobytes())
         parts += [bytes([len(b)]) + b for k in range(0, len(data), 255) if (b := data[k : k + 255])]
         parts.append(b"\0")
@@ -36,7 +33,7 @@ def encoded_gif(frames: Sequence[np.ndarray], seconds: Sequence[float]) -> bytes
     return b"".join([*parts, b"\x3b"])
 
 
-def _number(n: int) -> bytes:
+def _two_bytes(n: int) -> bytes:
     return n.to_bytes(2, "little")
 
 
@@ -93,9 +90,9 @@ def _compressed(pixels: bytes) -> bytes:
     Source: Welch (1984), A technique for high-performance data compression; GIF89a, appendix F.
     """
     out = bytearray()
-    held, bits = CLEAR, 9  # codes that are not out yet, as one number, and its length
+    held, bits = CLEAR_CODE, 9  # codes that are not out yet, as one number, and its length
     table: dict[int, int] = {}
-    size, free, prefix = 9, END + 1, pixels[0]
+    size, free, prefix = 9, END_CODE + 1, pixels[0]
     for byte in pixels[1:]:
         key = prefix << 8 | byte
         code = table.get(key)
@@ -109,13 +106,13 @@ def _compressed(pixels: bytes) -> bytes:
             size += free == 1 << size
             free += 1
         else:
-            held |= CLEAR << bits
+            held |= CLEAR_CODE << bits
             bits += size
-            table, size, free = {}, 9, END + 1
+            table, size, free = {}, 9, END_CODE + 1
         prefix = byte
         while bits >= 8:
             out.append(held & 255)
             held >>= 8
             bits -= 8
-    held |= prefix << bits | END << (bits + size)
+    held |= prefix << bits | END_CODE << (bits + size)
     return bytes(out) + held.to_bytes((bits + 2 * size + 7) // 8, "little")

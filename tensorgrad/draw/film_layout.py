@@ -6,7 +6,7 @@ from tensorgrad.draw.fold import Edge, Item, Vertex
 
 CARD = (168.0, 66.0)  # width and height, in pixels of a film of 720 lines
 GAP = (44.0, 16.0)  # between columns, and between the cards of one
-BETWEEN = 40.0  # rows
+ROW_GAP = 40.0  # rows
 SWEEPS = 6  # of the ordering of columns
 
 Places = dict[Item, tuple[float, float]]  # of upper left corners
@@ -32,9 +32,9 @@ def placed(
             for item in column:
                 places[item] = k * (CARD[0] + GAP[0]), y
                 y += CARD[1] + GAP[1]
-        top += tallest + BETWEEN
+        top += tallest + ROW_GAP
     widest = max(map(len, rows)) * (CARD[0] + GAP[0]) - GAP[0]
-    return places, (widest, top - BETWEEN)
+    return places, (widest, top - ROW_GAP)
 
 
 def is_input(item: Item) -> bool:

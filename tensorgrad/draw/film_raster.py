@@ -9,14 +9,16 @@ import numpy as np
 from tensorgrad.draw.film import FOOT, HEAD, LINES, Film, Look, Moment, Wire, moments_at
 from tensorgrad.draw.film_gif import encoded_gif
 from tensorgrad.draw.film_layout import CARD
-from tensorgrad.draw.film_svg import COLOURS, FILLS, ROWS, SIZES, TRAVEL, WIRES
+from tensorgrad.draw.film_svg import BASE_LINES, COLOURS, FILLS, SIZES, TRAVEL, WIRES
 
 FINE = 2  # pixels drawn for each of the film
 RATE = 25.0  # frames a second of an MP4
-LEAST = 0.06  # seconds of a frame of a GIF in which something moves
+SHORTEST_FRAME = 0.06  # seconds of a frame of a GIF in which something moves
 MOVING = {0.2: 0.2, 0.45: 0.2, 1.0: 0.6}  # how far such frames are, and their parts of a moment
 CORNERS = 24  # points of a curve
-INSTALL = "run pip install opencv-python-headless, or save the film as .svg, which needs nothing"
+INSTALL_OPENCV = (
+    "run pip install opencv-python-headless, or save the film as .svg, which needs nothing"
+)
 # What the letters of OpenCV's own strokes cannot write.
 PLAIN = str.maketrans({"∂": "d", "−": "-", "±": "~", "×": "x", "·": ".", "…": "..", "∞": "inf"})
 
@@ -28,7 +30,7 @@ def gif_film(film: Film, seconds: float, width: int, height: int) -> bytes:
     """
     painter = Painter(film, width, height)
     share = seconds / len(film.moments)
-    phases = MOVING if share >= 3 * LEAST else {1.0: 1.0}
+    phases = MOVING if share >= 3 * SHORTEST_FRAME else {1.0: 1.0}
     frames, times = [], []
     for k, moment in enumerate(film.moments):
         for phase, part in (phases if moment.wire is not None else {1.0: 1.0}).items():
@@ -55,7 +57,7 @@ def mp4_film(film: Film, seconds: float, width: int, height: int) -> bytes:
         video.release()
         return True
 
-    return _written(".mp4", write)
+    return _file_of(".mp4", write)
 
 
 def _opencv() -> Any:
@@ -66,12 +68,12 @@ def _opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        message = f"films are drawn with OpenCV, which is not installed; {INSTALL}"
+        message = f"films are drawn with OpenCV, which is not installed; {INSTALL_OPENCV}"
         raise ImportError(message) from error
     return cv2
 
 
-def _written(suffix: str, write: Any) -> bytes:
+def _file_of(suffix: str, write: Any) -> bytes:
     """Return what OpenCV writes to a file.
 
     Raises: RuntimeError if it does not.
@@ -112,7 +114,7 @@ class Painter:
             self.still = key, self._paint(k, moment, moving)
         self.image = self.still[1].copy()
         if moving is not None:
-            at = self._point(*_along(moving, 1 - part))
+            at = self._point(*_place_on(moving, 1 - part))
             radius, colour = round(8 * self.scale), _bgr(COLOURS["gradient"])
             self.cv2.circle(self.image, at, radius, colour, -1, self.cv2.LINE_AA)
         return self.cv2.resize(self.image, self.size, interpolation=self.cv2.INTER_AREA)
@@ -136,7 +138,7 @@ class Painter:
         return round(self.at[0] + self.scale * x), round(self.at[1] + self.scale * y)
 
     def _curve(self, wire: Wire, colour: str) -> None:
-        points = np.array([self._point(*_along(wire, t)) for t in np.linspace(0, 1, CORNERS)])
+        points = np.array([self._point(*_place_on(wire, t)) for t in np.linspace(0, 1, CORNERS)])
         self.cv2.polylines(
             self.image,
             [points],
@@ -161,7 +163,7 @@ class Painter:
             self.cv2.LINE_AA,
         )
         colours = COLOURS["muted" if waits else "ink"], COLOURS["muted"], COLOURS["gradient"]
-        for k, (text, row, colour) in enumerate(zip(look[:3], ROWS, colours)):
+        for k, (text, row, colour) in enumerate(zip(look[:3], BASE_LINES, colours)):
             size = SIZES["title" if k == 0 else "value"] * self.scale
             self._text(
                 text, self._point(x + 9, y + row), size, colour, k != 1, (CARD[0] - 16) * self.scale
@@ -240,7 +242,7 @@ class Painter:
         )[0][0]
 
 
-def _along(wire: Wire, t: float) -> tuple[float, float]:
+def _place_on(wire: Wire, t: float) -> tuple[float, float]:
     """Return the point of a curve at t from 0 to 1."""
     weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
     return tuple(sum(w * p[axis] for w, p in zip(weights, wire.points)) for axis in (0, 1))  # type: ignore[return-value]

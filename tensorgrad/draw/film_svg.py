@@ -17,7 +17,7 @@ COLOURS = {
 WIRES = {"waiting": "faint", "forward": "edge", "backward": "gradient"}
 FILLS = {"parameter": "#fff6e0", "leaf": "#eaf3fd", "group": "#f1f3f5"}
 SIZES = {"title": 15.0, "value": 14.0, "said": 21.0, "head": 20.0}
-ROWS = (21.0, 40.0, 58.0)  # the base lines of the texts on a card
+BASE_LINES = (21.0, 40.0, 58.0)  # the base lines of the texts on a card
 FONTS = "system-ui, Segoe UI, DejaVu Sans, sans-serif"
 LETTER = 0.56  # of the width of a letter, as a part of its height: for text of unknown fonts
 TRAVEL = 0.55  # the part of a moment in which a gradient moves
@@ -93,11 +93,13 @@ def _card(card: Card, look: Look) -> str:
         f'fill="{fill}" stroke="{border}" stroke-width="{3 if now else 1.5}"/>'
     )
     texts = zip(
-        (look.title, look.value, look.grad), ROWS, (ink, COLOURS["muted"], COLOURS["gradient"])
+        (look.title, look.value, look.grad),
+        BASE_LINES,
+        (ink, COLOURS["muted"], COLOURS["gradient"]),
     )
     return box + "".join(
         _text(
-            fitted(text, CARD[0] - 16, SIZES["title" if k == 0 else "value"]),
+            shortened(text, CARD[0] - 16, SIZES["title" if k == 0 else "value"]),
             card.x + 9,
             card.y + row,
             SIZES["title" if k == 0 else "value"],
@@ -109,7 +111,7 @@ def _card(card: Card, look: Look) -> str:
     )
 
 
-def fitted(text: str, width: float, size: float) -> str:
+def shortened(text: str, width: float, size: float) -> str:
     """Cut a text off where it would be wider."""
     most = int(width / (size * LETTER))
     return text if len(text) <= most else text[: most - 1] + "…"
@@ -167,7 +169,7 @@ def _frame(film: Film, clock: Clock) -> list[str]:
         f'<rect width="{film.width:g}" height="{HEAD:g}" fill="{COLOURS["panel"]}"/>',
         f'<rect y="{top:g}" width="{film.width:g}" height="92" fill="{COLOURS["panel"]}"/>',
         _text(
-            fitted(film.title, film.width - 60, SIZES["head"]),
+            shortened(film.title, film.width - 60, SIZES["head"]),
             26,
             36,
             SIZES["head"],
@@ -177,7 +179,7 @@ def _frame(film: Film, clock: Clock) -> list[str]:
     ]
     for k, moment in enumerate(film.moments):
         said = _text(
-            fitted(moment.said, film.width - 60, SIZES["said"]),
+            shortened(moment.said, film.width - 60, SIZES["said"]),
             26,
             top + 62,
             SIZES["said"],
