@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import nn
-from examples.networks import cnn, mlp, pictures, scaled
+from examples.networks import augmented, cnn, mlp, pictures, scaled
 from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
 from examples.results import NAMES, draw_results, draw_step, write_predictor, write_step
@@ -62,26 +62,49 @@ def train(args: argparse.Namespace) -> None:
     if args.resume:
         report_ignored(args)
     set_defaults(args)
-    data = load_data(args)
+    processes = nn.distributed.MPI() if args.distributed else None
+    follows = processes is not None and processes.rank > 0  # process 0 prints and writes
+    if follows:
+        silence()
+    load = functools.partial(load_data, args)
+    data = load() if processes is None else processes.first(load)
     choose_folder(args, data)
     steps = args.epochs * -(-len(data.X_train) // args.batch_size)
     model = nn.Model.load(args.resume) if args.resume else build(args, steps)
-    check_space(args.out, model)
+    if not follows:
+        check_space(args.out, model)
     X, X_test = pictures(data.X_train), pictures(data.X_test)
     if isinstance(model.module[0], nn.Dense):  # which takes the pixels in a row
         X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
     print(model.summary(X.shape[1:]))
     print("open", args.out / DASHBOARD, "in a browser to watch the training")
+    fit(model, X, data.y_train, (X_test, data.y_test), args, processes)
+    if not follows:
+        write_results(model, X, data, args)
+
+
+def fit(
+    model: nn.Model,
+    X: np.ndarray,
+    y: np.ndarray,
+    validation: tuple[np.ndarray, np.ndarray],
+    args: argparse.Namespace,
+    processes: nn.distributed.MPI | None,
+) -> None:
+    """Train the model, until the last epoch or an interruption after at least one step.
+
+    Shapes: X (N, ...), y (N,).
+    """
     # A resumed training continues with the order of samples of the file, as if not interrupted.
     seed = None if args.resume else args.seed
-    samples = {"X": X, "y": data.y_train, "batch_size": args.batch_size, "seed": seed}
+    samples = {"X": X, "y": y, "batch_size": args.batch_size, "seed": seed}
     if args.augment:
-        samples = {"X": augmented(X, data.y_train, args)}
+        samples = {"X": augmented(X, y, args)}
     try:
         model.train(
             **samples,
             epochs=args.epochs,
-            validation_data=(X_test, data.y_test),
+            validation_data=validation,
             print_every=100,
             callbacks=[
                 nn.Dashboard(
@@ -93,6 +116,7 @@ def train(args: argparse.Namespace) -> None:
                 ),
                 nn.ModelCheckpoint(args.out / CHECKPOINT, args.checkpoint_every),
             ],
+            distributed=processes,
         )
     except (KeyboardInterrupt, BrokenPipeError) as error:
         if not model.history.steps["loss"] or is_half_step(error):
@@ -100,6 +124,15 @@ def train(args: argparse.Namespace) -> None:
         if isinstance(error, BrokenPipeError):  # the model is worth more than its output
             silence()
         print("\ninterrupted: the model is saved as it is now")
+
+
+def write_results(
+    model: nn.Model, X: np.ndarray, data: nn.datasets.FashionMNIST, args: argparse.Namespace
+) -> None:
+    """Save the model, and draw and write its results.
+
+    Shapes: X (N, ...).
+    """
     model.save(args.out / MODEL)
     print("wrote", args.out / MODEL)
     print("wrote", args.out / DASHBOARD)
@@ -151,7 +184,15 @@ def check_space(out: Path, model: nn.Model) -> None:
 
 def report_ignored(args: argparse.Namespace) -> None:
     """Print the options that a resumed training does not use, because the file has them."""
-    used = ("--epochs", "--batch-size", "--checkpoint-every", "--augment", "--resume", "--network")
+    used = (
+        "--epochs",
+        "--batch-size",
+        "--checkpoint-every",
+        "--augment",
+        "--resume",
+        "--network",
+        "--distributed",
+    )
     given = [
         option
         for option, details in TRAIN.items()
@@ -168,25 +209,6 @@ def set_defaults(args: argparse.Namespace) -> None:
     for name, value in NETWORKS[args.network].items():
         if getattr(args, name) is None:
             setattr(args, name, value)
-
-
-def augmented(
-    X: np.ndarray, y: np.ndarray, args: argparse.Namespace
-) -> nn.augment.AugmentedBatches:
-    """Return batches of pictures, some of them mirrored, all moved by up to `--augment` pixels.
-
-    Shapes: X (N, 28, 28) or (N, 784), y (N,).
-    """
-    shift = functools.partial(nn.augment.shift, pixels=args.augment, fill=-1.0)
-
-    def reshape(pictures: np.ndarray, rng: Any) -> np.ndarray:
-        return pictures.reshape(len(pictures), *X.shape[1:])
-
-    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift, reshape]
-    pictures = X.reshape(len(X), 28, 28)
-    return nn.augment.AugmentedBatches(
-        pictures, y, changes, batch_size=args.batch_size, rng=args.seed
-    )
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -267,6 +289,7 @@ TRAIN = {
     "--l2":            dict(type=float, default=0.0, help="L2 regularization of the hidden weights"),
     "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
     "--checkpoint-every": dict(type=positive, metavar="STEPS", help=f"steps between two files {CHECKPOINT} in --out, from which --resume goes on after a crash; one epoch"),
+    "--distributed":   dict(action="store_true", help="train in all processes of mpirun, each with its share of every batch"),
     "--resume":        dict(type=Path, help="saved model to continue from, with its own settings"),
 }
 NETWORKS = {  # the defaults that depend on the network

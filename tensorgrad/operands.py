@@ -36,6 +36,20 @@ def has_foreign(*xs: Any) -> bool:
     return any(map(is_foreign, map(type, xs)))
 
 
+def refuse_mixed(name: str, operands: Sequence[Any], error: TypeError) -> None:
+    """Raise the error of a call again, with the kinds, if its arrays are of several libraries."""
+    parts = [p for x in operands for p in (x if isinstance(x, (list, tuple)) else [x])]
+    arrays = [getattr(p, "_value", p) for p in parts]  # those of tensors
+    kinds = {type(x) for x in arrays if is_foreign(type(x)) or isinstance(x, np.ndarray)}
+    if len(kinds) > 1 and any(map(is_foreign, kinds)):
+        names = sorted(f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in kinds)
+        raise TypeError(
+            f"{name} was given arrays of {' and '.join(names)}, which do not mix ({error}); bring "
+            "all to one kind, with the other library's function, such as cupy.asarray(x), or a "
+            "tensor to NumPy with t.numpy()"
+        ) from error
+
+
 REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
 

@@ -120,7 +120,7 @@ check("J", J, tg.jacobian(tg.softmax)(z), terms=terms)
 dZ2 = ...  # (N, 3)
 dW2 = ...  # (16, 3)
 db2 = ...  # (3,)
-dA = ...   # (N, 16)
+dA = ...  # (N, 16)
 dZ1 = ...  # (N, 16)
 dW1 = ...  # (2, 16)
 db1 = ...  # (16,)
@@ -192,7 +192,7 @@ for shape, right in {
     "15_convolution": {
         "one_dimension": Task(
             stub="""
-y = ...   # (L - K + 1,)
+y = ...  # (L - K + 1,)
 dx = ...  # (L,)
 dw = ...  # (K,)
 db = ...  # ()

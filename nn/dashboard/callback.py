@@ -51,6 +51,8 @@ class Dashboard(Callback):
     file cannot be written.
     """
 
+    first_process_only = True
+
     def __init__(
         self,
         path: str | os.PathLike[str] = "run.html",

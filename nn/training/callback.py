@@ -48,6 +48,8 @@ class Callback(Configured):
 
     A model that is saved during a training has the `state_dict` of its callbacks. When it is loaded
     and trained on, callbacks of these classes get it by `load_state_dict`, after `on_train_begin`.
+    If one of a training has a state, `on_step_end`, `on_validation_end` and `on_epoch_end` of all
+    are part of a step, for whose end signals such as Ctrl-C wait.
     """
 
     acts_last: ClassVar[bool] = False  # after all other callbacks
@@ -90,6 +92,11 @@ class Callback(Configured):
 
     def on_train_end(self, run: Run) -> None:
         """Act at the end, also after an error, which is `run.error`."""
+
+
+def have_states(callbacks: Sequence[Callback]) -> bool:
+    """Return True if one of the callbacks is of a class with a state."""
+    return any(type(c).state_dict is not Callback.state_dict for c in callbacks)
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:

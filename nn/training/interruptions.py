@@ -43,7 +43,7 @@ class StepGuard:
         whatever happens, as a step, even if the function was not reached.
         """
         main = _is_main_thread()
-        outermost = main and not self._taken
+        outermost, inside = main and not self._taken, self._stepping
         try:
             if outermost:
                 self._take_handlers()
@@ -56,22 +56,23 @@ class StepGuard:
             finally:
                 if outermost:
                     self._give_back_handlers()
-                self._end(main)
+                self._end(main and not inside)
 
     def step(self, function: Callable[..., T], *args: Any) -> T:
         """Call a function as one step; signals that arrive meanwhile are handled after it."""
         with self._turn:
             pass
         main = _is_main_thread()
+        outermost = main and not self._stepping  # a callback may call a method of the model
         try:
             self._stepping = main or self._stepping
             with self._lock:
                 return function(*args)
         finally:
-            self._end(main)
+            self._end(outermost)
 
-    def _end(self, main: bool) -> None:
-        if main:
+    def _end(self, outermost: bool) -> None:
+        if outermost:
             self._stepping = False
             self._handle_waiting()
 

@@ -1,19 +1,20 @@
 """The training: its epochs, and the ways that it ends."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nn.data.batches import Batches
 from nn.data.streams import Stream
-from nn.training.callback import Run, call_hook
-from nn.training.evaluation import blas_threads, evaluate, modes_of
+from nn.training.callback import Callback, Run, call_hook, have_states
+from nn.training.evaluation import Evaluation, blas_threads, evaluate, modes_of
+from nn.training.interruptions import T
 from nn.training.plan import TrainPlan
 from nn.training.position import Position
 from nn.training.processes import StoppedElsewhere
 from nn.training.progress import Progress
-from nn.training.resuming import resume, saved_states
+from nn.training.resuming import Waiting, resume, saved_states
 from nn.training.sharing import Sharing, check_parameters, synchronize
 from nn.training.steps import end_epoch, epoch_figures, take_step
 from nn.training.train_state import TrainState
@@ -59,13 +60,16 @@ def train(state: TrainState, plan: TrainPlan) -> None:
 
 def _learn(state: TrainState, plan: TrainPlan, run: Run) -> None:
     """Train for the epochs of the plan, or until a callback stops the training."""
-    saved, state.callbacks = saved_states(state.callbacks), plan.callbacks
+    saved = saved_states(state.callbacks)
+    # Until they are given back, the states wait: the start may be interrupted.
+    state.callbacks = [Waiting(*each) for each in saved] or plan.callbacks
     if not plan.batches.resume(state.source, state.position is not None):
         state.position = None
     synchronize(state, plan)
     try:
         call_hook(plan.callbacks, "on_train_begin", run)
         resume(plan.callbacks, saved, run)
+        state.callbacks = plan.callbacks
         if run.stopped:
             progress = Progress(plan.batches.samples, run.steps, plan.print_every)
             progress.print(f"stopped: {run.stopped}")
@@ -112,6 +116,19 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
     progress = Progress(batches.samples, plan.steps, plan.print_every)
     hook = functools.partial(call_hook, callbacks, run=run)
     sharing = Sharing(state, plan)
+
+    def step_end() -> None:
+        run.step = position.step
+        if callbacks:
+            run.logs = state.history.last_step()
+            hook("on_step_end")
+
+    def epoch_end(checked: Evaluation | None) -> None:
+        run.logs = state.history.last_epoch()
+        if checked is not None:
+            hook("on_validation_end")
+        hook("on_epoch_end")
+
     try:
         run.epoch, run.step = len(state.history) + 1, position.step
         progress.print(f"epoch: {run.epoch}")
@@ -120,34 +137,59 @@ def train_epoch(state: TrainState, plan: TrainPlan, run: Run) -> None:
         while ahead := _read(batches, plan, run):
             step = position.step // plan.accumulate
             backward_end = functools.partial(hook, "on_backward_end") if callbacks else None
-            figures, samples = state.guard.step(
+            take = functools.partial(
                 take_step, state, plan, position, parameters, ahead, sharing, backward_end
             )
+            figures, samples = _as_step(state, callbacks, take, step_end)
             progress.step(step, samples, figures)
-            run.step = position.step
-            if callbacks:
-                run.logs = state.history.last_step()
-                hook("on_step_end")
             if run.stopped:
                 progress.print(f"stopped: {run.stopped}")
                 return
         check_parameters(state, plan)
         figures = epoch_figures(state, position)
         progress.print_figures("training, ", figures)
-        checked = None
-        if plan.validation is not None and run.epoch % plan.validation_every == 0:
-            hook("on_validation_begin")
-            checked = evaluate(state, plan.validation, plan.compile, plan.processes)
-            progress.print(f"validation, {checked}")
-        state.guard.step(end_epoch, state, batches, figures, position.seconds, checked)
-        run.logs = state.history.last_epoch()
-        if checked is not None:
-            hook("on_validation_end")
-        hook("on_epoch_end")
+        checked = _validate(state, plan, run, progress)
+        end = functools.partial(end_epoch, state, batches, figures, position.seconds, checked)
+        _as_step(state, callbacks, end, functools.partial(epoch_end, checked))
         if run.stopped:
             progress.print(f"stopped: {run.stopped}")
     finally:
         progress.close()
+
+
+def _validate(
+    state: TrainState, plan: TrainPlan, run: Run, progress: Progress
+) -> Evaluation | None:
+    """Evaluate after an epoch that has a validation."""
+    if plan.validation is None or run.epoch % plan.validation_every:
+        return None
+    call_hook(plan.callbacks, "on_validation_begin", run)
+    checked = evaluate(state, plan.validation, plan.compile, plan.processes)
+    progress.print(f"validation, {checked}")
+    return checked
+
+
+def _as_step(
+    state: TrainState,
+    callbacks: Sequence[Callback],
+    action: Callable[[], T],
+    tell: Callable[[], None],
+) -> T:
+    """Call an action as a step that signals wait for, and tell the callbacks.
+
+    If some have a state that changes, they are part of the step.
+    """
+
+    def both() -> T:
+        result = action()
+        tell()
+        return result
+
+    if have_states(callbacks):
+        return state.guard.step(both)
+    result = state.guard.step(action)
+    tell()
+    return result
 
 
 def _read(batches: Batches | Stream, plan: TrainPlan, run: Run) -> Sequence[Any]:

@@ -1,10 +1,9 @@
 """The step of a training: forward, backward and the optimizer, with everything that it changes."""
 
-import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ import numpy as np
 import tensorgrad as tg
 from nn.data.batches import Batch, Batches, arrays_of
 from nn.data.streams import Stream
+from nn.metrics import Metric
 from nn.training.evaluation import Evaluation
+from nn.training.messages import is_known
 from nn.training.plan import TrainPlan
 from nn.training.position import Position
 from nn.training.programs import Compile, call_module, step_of
@@ -38,21 +39,18 @@ def take_step(
     began = time.perf_counter()
     batches = plan.batches
     source = batches.state()
+    measures = state.measures()
     if position.step == 0:
-        for measure in state.measures().values():
+        for measure in measures.values():
             measure.reset()
-    number = len(state.history) + 1
-    sharing.begin()
     try:
-        taken = batches.taken(ahead, position.order(state.rng))
-        with _describing_divergence(state, taken, number, position.step):
-            learned = _learned(state, taken, plan)
-        learned = sharing.exchange(learned, ahead)
-    except BaseException:
-        sharing.undo()
-        raise
-    with _describing_divergence(state, taken, number, position.step):
-        figures = _updated(state, learned, backward_end)
+        learned = _learned_by_all(state, plan, position, ahead, sharing, measures)
+        figures = _updated(state, learned, measures, backward_end)
+    except FloatingPointError as error:
+        if is_known(error):
+            raise
+        message = _divergence_message(state, batches, ahead, position, error)
+        raise FloatingPointError(message) from error
     for p in parameters:  # all of them; the optimizer may have fewer
         p.zero_grad()
     position.data_loss.update(figures.data_loss, learned.counted)
@@ -61,14 +59,34 @@ def take_step(
     position.seconds += seconds
     done = position.step + len(ahead)
     part = done / batches.steps if batches.steps else math.nan
-    state.history.add_step(number, figures, seconds, part)
+    state.history.add_step(len(state.history) + 1, figures, seconds, part)
     position.step = done
     state.source = source
     state.position = position if source or isinstance(batches, Batches) else None
     return figures, learned.samples
 
 
-def _learned(state: TrainState, batches: list[Batch], plan: TrainPlan) -> Learned:
+def _learned_by_all(
+    state: TrainState,
+    plan: TrainPlan,
+    position: Position,
+    ahead: Sequence[Any],
+    sharing: Sharing,
+    measures: Mapping[str, Metric],
+) -> Learned:
+    """Return what all processes learn from the next batches; after an error nothing has changed."""
+    sharing.begin()
+    try:
+        taken = plan.batches.taken(ahead, position.order(state.rng))
+        return sharing.exchange(_learned(state, taken, plan, measures), ahead)
+    except BaseException:
+        sharing.undo()
+        raise
+
+
+def _learned(
+    state: TrainState, batches: list[Batch], plan: TrainPlan, measures: Mapping[str, Metric]
+) -> Learned:
     """Run forward and backward on each batch, and measure; the gradients are those of the mean.
 
     Raises: FloatingPointError if the loss is NaN or infinite.
@@ -81,7 +99,7 @@ def _learned(state: TrainState, batches: list[Batch], plan: TrainPlan) -> Learne
     data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
     penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
     statistics = {}
-    for name, measure in state.measures().items() if batches else ():
+    for name, measure in measures.items() if batches else ():
         each = [measure.measured(*b.unmasked(out)) for b, (out, _, _) in zip(batches, done)]
         statistics[name] = functools.reduce(measure.combine, each)
     samples = sum(len(batch.y) for batch in batches)
@@ -89,15 +107,18 @@ def _learned(state: TrainState, batches: list[Batch], plan: TrainPlan) -> Learne
 
 
 def _updated(
-    state: TrainState, learned: Learned, backward_end: Callable[[], None] | None
+    state: TrainState,
+    learned: Learned,
+    measures: Mapping[str, Metric],
+    backward_end: Callable[[], None] | None,
 ) -> Figures:
     """Take a step of the optimizer, and return the figures of its samples."""
     assert state.optimizer is not None
     if backward_end is not None:
         backward_end()
     state.optimizer.step()
-    measures = state.measures().items()
-    values = {name: measure.add(learned.statistics[name]) for name, measure in measures}
+    statistics = learned.statistics
+    values = {name: measure.add(statistics[name]) for name, measure in measures.items()}
     accuracy, rate = values.pop("accuracy", math.nan), state.optimizer.current_learning_rate
     return Figures(learned.data_loss, learned.penalty, accuracy, rate, values)
 
@@ -143,20 +164,12 @@ def end_epoch(
     state.position = None
 
 
-@contextlib.contextmanager
-def _describing_divergence(
-    state: TrainState, batches: list[Batch], epoch: int, step: int
-) -> Iterator[None]:
-    """Put the place and the remedy into a FloatingPointError that is raised inside."""
-    try:
-        yield
-    except FloatingPointError as error:
-        message = _divergence_message(state, batches, epoch, step, error)
-        raise FloatingPointError(message) from error
-
-
 def _divergence_message(
-    state: TrainState, batches: list[Batch], epoch: int, step: int, error: Exception
+    state: TrainState,
+    batches: Batches | Stream,
+    ahead: Sequence[Any],
+    position: Position,
+    error: Exception,
 ) -> str:
     """Describe a step without a finite loss, and the remedy."""
     wrong = [name for name, p in state.module.named_parameters() if not np.isfinite(p.data).all()]
@@ -165,11 +178,13 @@ def _divergence_message(
         if wrong
         else "the parameters are finite, as they were after the step before"
     )
-    arrays = [array for batch in batches for array in arrays_of(batch.X)]
+    taken = batches.taken(ahead, position.order(state.rng))
+    arrays = [array for batch in taken for array in arrays_of(batch.X)]
     held = [a for a in arrays if a.size]  # a share may have no samples
     low = min((a.min() for a in held), default=math.nan)
     high = max((a.max() for a in held), default=math.nan)
+    place = f"epoch {len(state.history) + 1}, step {position.step}"
     return (
-        f"{error} in epoch {epoch}, step {step}, with {state.optimizer!r}; {parameters}; lower the "
+        f"{error} in {place}, with {state.optimizer!r}; {parameters}; lower the "
         f"learning rate, or scale the data, which goes from {low:g} to {high:g} here"
     )

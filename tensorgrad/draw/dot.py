@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tensorgrad.draw.fold import Edge, Group, Item, View
 from tensorgrad.draw.formulas import slot_name
 from tensorgrad.draw.model import Graph, Vertex
+from tensorgrad.draw.rows import first_of_rows, picture_rows
 from tensorgrad.draw.stats import stats_text
 from tensorgrad.engine.state import ScopePath
 
@@ -51,9 +52,15 @@ def dot(graph: Graph, view: View, show: Iterable[str], direction: str, title: st
     ]
     lines += _clusters(view, names, shown, roots)
     operands = Counter(edge.head for edge in view.edges)
+    row = picture_rows(view, lambda vertex: call_text(vertex) if vertex.op else vertex.name or "")
+    for edge in view.edges:
+        # What leads into another row does not push it to the right of this one.
+        words = ["constraint=false"] * (row[edge.tail] != row[edge.head])
+        words += _edge_words(edge, operands[edge.head])
+        ending = f" [{' '.join(words)}]" if words else ""
+        lines.append(f"  {names[edge.tail]} -> {names[edge.head]}{ending}")
     lines += [
-        f"  {names[edge.tail]} -> {names[edge.head]}{_edge_line(edge, operands[edge.head])}"
-        for edge in view.edges
+        f"  {{rank=same; {names[a]} -> {names[b]} [style=invis]}}" for a, b in first_of_rows(row)
     ]
     return "\n".join([*lines, "}", ""])
 
@@ -143,7 +150,7 @@ def call_text(vertex: Vertex) -> str:
     return f"{vertex.op.name}({', '.join(texts + words)})"
 
 
-def _edge_line(edge: Edge, operands: int) -> str:
+def _edge_words(edge: Edge, operands: int) -> list[str]:
     words = []
     if edge.count > 1:
         words.append(f'label="{edge.count}" penwidth=1.8')
@@ -155,7 +162,7 @@ def _edge_line(edge: Edge, operands: int) -> str:
             words.append(f'headlabel="{name}" labeldistance=1.5')
     if isinstance(edge.tail, Vertex) and edge.tail.kind == "constant":
         words.append("style=dashed")
-    return f" [{' '.join(words)}]" if words else ""
+    return words
 
 
 def _caption(view: View, title: str | None) -> str:

@@ -152,6 +152,25 @@ class Drawing:
             raise ValueError(f"a drawing can be saved as {SUFFIXES}, but not as {str(path)!r}")
         return write_file(path, content)
 
+    def animate(
+        self,
+        path: str | os.PathLike[str],
+        seconds: float = 12.0,
+        *,
+        width: int = 1280,
+        height: int = 720,
+    ) -> Path:
+        """Write the stepping through a traced run as a film: .svg, .gif or .mp4.
+
+        All events take `seconds`, each an equal part of them. Modules are closed down to `depth`,
+        or until there are at most 60 nodes; a graph that is larger than the picture is followed.
+        Raises: ValueError for another suffix, size or time, or a graph without events; ImportError
+        for .gif and .mp4 without OpenCV.
+        """
+        from tensorgrad.draw.film import animate
+
+        return animate(self, path, seconds, width, height)
+
     def view(self) -> Path:
         """Open the page in the browser, from a temporary file."""
         handle, name = tempfile.mkstemp(".html", "tensorgrad-")

@@ -80,7 +80,7 @@ ELEMENTWISE_FORMULAS: Mapping[str, tuple[str | None, ...]] = {  # op -> its form
     "softplus":     (Stable("log(1 + exp(x))", "maximum(x, 0) + log1p(exp(−abs(x)))"),  "g / (1 + exp(−x))"),
     "gelu":         ("x · (1 + erf(x / sqrt(2))) / 2",
                      "g · ((1 + erf(x / sqrt(2))) / 2 + x · exp(−x ^ 2 / 2) / sqrt(2 · π))"),
-    "ndtr":         (Prose("the probability of a normal number below x"),   "g · exp(−x ^ 2 / 2) / sqrt(2 · π)"),
+    "ndtr":         (Prose("the probability of a normal number below x", "(1 + erf(x / sqrt(2))) / 2"),   "g · exp(−x ^ 2 / 2) / sqrt(2 · π)"),
     "dropout":      ("x · mask",         "g · mask",   "g · x"),
     "sigmoid_cross_entropy": (Stable("log(1 + exp(z)) − z · y", "maximum(z, 0) − z · y + log1p(exp(−abs(z)))"),   "g · (1 / (1 + exp(−z)) − y)",   "−g · z"),
     "cast":         ("astype(x, {dtype})",   "astype(g, {dtype_of_x})"),

@@ -15,10 +15,10 @@ ARRAY_OPERATORS: dict[type, str] = {
 ARRAY_FUNCTIONS = frozenset(
     """
     abs added arccos arccosh arcsin arcsinh arctan arctan2 arctanh average cbrt chosen concatenate
-    conj copysign cos cosh cumsum einsum exp exp2 expm1 floor floor_divide fmax fmin fmod heaviside
-    hypot isfinite isnan largest log log10 log1p log2 log_softmax logaddexp logaddexp2 logsumexp
-    maximum minimum moveaxis onehot ones real remainder reshape sign sin sinh smallest softmax sqrt
-    swapaxes tan tanh total transpose tril triu trunc where
+    conj copysign cos cosh cumsum einsum erf exp exp2 expm1 floor floor_divide fmax fmin fmod
+    heaviside hypot isfinite isnan largest log log10 log1p log2 log_softmax logaddexp logaddexp2
+    logsumexp maximum minimum moveaxis onehot ones real remainder reshape sign sin sinh smallest
+    softmax sqrt swapaxes tan tanh total transpose tril triu trunc where
     """.split()  # noqa: SIM905
 )
 NAMED_NUMBERS = {"π": "Math.PI", "inf": "Infinity"}
@@ -42,7 +42,8 @@ def javascript(text: str, operands: tuple[str, ...], gradient: bool) -> str:
         raise Untranslatable(f"{text!r} is not in the notation of formulas") from error
 
 
-def operands_read(text: str, operands: Sequence[str]) -> set[int]:
+@functools.cache
+def operands_read(text: str, operands: tuple[str, ...]) -> set[int]:
     """Return the positions of the operands that a formula reads."""
     names = {node.id for node in ast.walk(ast.parse(python_of(text))) if isinstance(node, ast.Name)}
     return {slot for slot, name in enumerate(operands) if name in names}

@@ -256,7 +256,7 @@ def _homes(leaf: Vertex, paths: list[Path], listed: dict[ScopePath, set[int] | N
     """Return those of the paths under which a leaf is used as a parameter."""
     for part in itertools.chain(*paths):
         if part not in listed:
-            listed[part] = _listed(part)
+            listed[part] = _own_serials(part)
     known = [path for path in paths if any(listed[part] is not None for part in path)]
     if known:
         return [p for p in known if any(leaf.serial in (listed[part] or ()) for part in p)]
@@ -266,7 +266,7 @@ def _homes(leaf: Vertex, paths: list[Path], listed: dict[ScopePath, set[int] | N
     return paths if len(names) == 1 or functools.reduce(_common, paths) else []
 
 
-def _listed(part: ScopePath) -> set[int] | None:
+def _own_serials(part: ScopePath) -> set[int] | None:
     """Return the serial numbers of the parameters that a part lists; None if it lists none."""
     own = None if part.parameters is None else part.parameters()
     return None if own is None else {p.node.serial for p in own if p.node is not None}

@@ -76,7 +76,9 @@ def _einsum_lines(call: CallShapes) -> Lines:
         for p, s in zip(parts, call.shapes, strict=True)
         for x, n in zip(p, s, strict=True)
     )
-    return [p if isinstance(p, Prose) else Stable(p, None) for p in lines] if stretched else lines
+    if not stretched:
+        return lines
+    return [p if p is None or isinstance(p, Prose) else Stable(p, None) for p in lines]
 
 
 def _subscript_sizes(parts: list[str], shapes: list[Shape]) -> dict[str, int]:

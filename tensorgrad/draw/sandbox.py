@@ -34,8 +34,8 @@ def sandbox(graph: Graph, ids: Mapping[Vertex, str]) -> dict[str, Any]:
     return {
         "rows": [{"operands": [*names], "formulas": [*formulas]} for names, formulas in rows],
         "calls": calls,
-        "numbers": {ids[v]: _listed(v.numbers) for v in graph.vertices if v.numbers is not None},
-        "seeds": [_listed(e.numbers) for e in graph.events if e.type == "seed"],
+        "numbers": {ids[v]: _digits(v.numbers) for v in graph.vertices if v.numbers is not None},
+        "seeds": [_digits(e.numbers) for e in graph.events if e.type == "seed"],
     }
 
 
@@ -121,7 +121,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _listed(numbers: np.ndarray | None) -> list[float | str] | None:
+def _digits(numbers: np.ndarray | None) -> list[float | str] | None:
     """Return all digits of the numbers, in row-major order; NaN and infinity as strings."""
     if numbers is None:
         return None

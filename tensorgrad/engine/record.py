@@ -19,7 +19,7 @@ from tensorgrad.engine.base import (
 )
 from tensorgrad.engine.node import Node, ShapeDtype, serials
 from tensorgrad.engine.state import STATE, State
-from tensorgrad.operands import plain_array
+from tensorgrad.operands import plain_array, refuse_mixed
 from tensorgrad.rules import (
     COMPOSITE,
     NONDIFFERENTIABLE,
@@ -68,7 +68,11 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """
     op = RULES.get(function)
     if op is not None:
-        return apply(op, args, kwargs)
+        try:
+            return apply(op, args, kwargs)
+        except TypeError as error:
+            refuse_mixed(op.name, args, error)
+            raise
     if function in COMPOSITE:
         try:
             return COMPOSITE[function](*args, **kwargs)

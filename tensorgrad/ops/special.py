@@ -159,8 +159,8 @@ def gelu_and_slope(x):
     rows = np.ascontiguousarray(x).reshape(-1), out.reshape(-1), slope.reshape(-1)
     t = np.empty(min(x.size, PIECE), x.dtype)
     for i in range(0, x.size, PIECE):
-        parts = [row[i : i + PIECE] for row in rows]
-        gelu_of_piece(*parts, t[: len(parts[0])])
+        x_part, out_part, slope_part = (row[i : i + PIECE] for row in rows)
+        gelu_of_piece(x_part, out_part, slope_part, t[: len(x_part)])
     return out[()], slope[()]
 
 

@@ -241,9 +241,9 @@ class Outside:
                     self.named_after(name, value)
                 yield value
                 yield from self.of_module(value, names)
-            yield f.__defaults__ or ()
-            yield f.__kwdefaults__ or {}
             if users:
+                yield f.__defaults__
+                yield f.__kwdefaults__
                 yield from self.named(f.__globals__, names)
                 yield from (self.guarded(vars(f), *item) for item in list(vars(f).items()))
 

@@ -52,6 +52,7 @@ class StepRecorder:
         self.stand_ins: dict[int, TracedArray] = {}  # by the identity of their arrays
         self.group: CallGroup | None = None
         self.forward: Any = None  # the place and the scope of the forward call, while its rule runs
+        self.pull: Any = None  # of a checkpoint or custom gradient, while it runs
         self.errors = np.geterr()
         self.generators: dict[int, tuple[Any, Any]] = {}  # and their states before the trace
         self.running = False
@@ -92,7 +93,7 @@ class StepRecorder:
 
     def placed(self, step: Step) -> None:
         """Note where a step comes from, and the name that the user's line gives its result."""
-        step.group, step.scope = self.group, STATE.get().scope
+        step.group, step.scope, step.pull = self.group, STATE.get().scope, self.pull
         name, rank, step.place = look_back()
         if self.forward is not None:
             place, step.scope = self.forward

@@ -111,8 +111,8 @@ class Step:
     """One recorded call: what is called, with which variables and constants, and what it writes."""
 
     __slots__ = (
-        "args", "backward", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pure",
-        "scope", "writes",
+        "args", "backward", "callee", "errors", "form", "group", "kwargs", "outs", "place", "pull",
+        "pure", "scope", "writes",
     )  # fmt: skip
 
     def __init__(self, form: str, callee: Any, args: Any, kwargs: Any) -> None:
@@ -123,6 +123,7 @@ class Step:
         self.group: CallGroup | None = None
         self.scope: Any = None  # of the forward call
         self.backward = False
+        self.pull: Any = None  # of the checkpoint or custom gradient that the step is part of
         self.place: tuple[str, int] | None = None
         self.errors: dict[str, str] | None = None  # of np.errstate, if not those of the caller
 

@@ -13,9 +13,10 @@ from tensorgrad.rules import Function, Op
 
 def traced_op(op: Op, recorder: Any, out: Var) -> Op:
     """Return the op of one call, with rules that the recorder writes down."""
-    if hasattr(op, "pull"):  # a call of checkpoint or custom_gradient, which is traced itself
-        return op
     traced = copy.copy(op)
+    if hasattr(op, "pull"):  # a call of checkpoint or custom_gradient, which is traced itself
+        traced.pull = own_gradient(op, recorder)  # type: ignore[attr-defined]
+        return traced
     place = recorder.steps[-1].place if recorder.steps else None
     rules = TracedRules(op, recorder, out, place, STATE.get().scope)
     if isinstance(op, AllOp):
@@ -23,6 +24,19 @@ def traced_op(op: Op, recorder: Any, out: Var) -> Op:
     else:
         traced.rules = rules
     return traced
+
+
+def own_gradient(op: Any, recorder: Any) -> Function:
+    """Return the gradient of a call, whose steps are known as its own."""
+
+    def pull(*args: Any) -> Any:
+        outer, recorder.pull = recorder.pull, pull
+        try:
+            return op.pull(*args)
+        finally:
+            recorder.pull = outer
+
+    return pull
 
 
 class TracedRules:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tensorgrad.program.repetitions import without_repetitions
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.sizes import Length
 from tensorgrad.program.steps import Step, Var
@@ -35,7 +36,7 @@ class Tracing:
         outputs += [v for _, v in self.gradients if v is not None]
         outputs += [v for _, v in self.writes]
         given = {*self.inputs, *(v for _, v in self.externals)}
-        self.steps = simplified(self.steps, outputs, given)
+        self.steps = without_repetitions(simplified(self.steps, outputs, given), outputs)
         self.outputs = outputs
 
     def all_steps(self) -> Iterator[Step]:

@@ -198,7 +198,7 @@ class Text:
                 lines.append(line._replace(text=line.text + freed))
         if timed:
             lines = [
-                line._replace(text=f"_t = _clock(); {line.text}; _note({i}, _clock() - _t)")
+                line._replace(text=f"_t = _clock()\n{line.text}\n_note({i}, _clock() - _t)")
                 for i, line in enumerate(lines[:-1])
             ] + lines[-1:]
         return indented(lines)

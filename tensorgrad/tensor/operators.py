@@ -12,7 +12,7 @@ from tensorgrad.engine.base import unwrap
 from tensorgrad.engine.record import NUMBERS, apply, call_constant, dispatch, remember
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
-from tensorgrad.operands import numbers
+from tensorgrad.operands import numbers, refuse_mixed
 from tensorgrad.rules import RULES, Function, load_tables
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.tensor.words import check_keywords
@@ -72,6 +72,16 @@ def product_of(ufunc: np.ufunc, other: Any) -> Function | None:
     return PRODUCTS.get(type(other).__module__.partition(".")[0])
 
 
+def of_other(ufunc: np.ufunc, compute: Function, name: str, a: Any, b: Any) -> Any:
+    """Return what another library makes of `a * b`, NotImplemented if it is asked, or else None."""
+    product = product_of(ufunc, b)
+    if product is not None:
+        return product(a, b)
+    if not defers(a, b, name):
+        return None
+    return compute(getattr(a, "_value", a), b) if holds_arrays(b) else NotImplemented
+
+
 def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
     """Return the operator `a * b`: `apply` for two operands, written out for speed."""
     op = copy.copy(RULES[ufunc])
@@ -88,17 +98,22 @@ def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
             y, q = b._value, b.node
         elif type(b) in NUMBERS:
             y, q = b, None
-        elif type(b) is not np.ndarray and (product := product_of(ufunc, b)) is not None:
-            return product(a, b)
-        elif type(b) is not np.ndarray and defers(a, b, name):
-            return compute(x, b) if holds_arrays(b) else NotImplemented
+        elif (
+            type(b) is not np.ndarray
+            and (found := of_other(ufunc, compute, name, a, b)) is not None
+        ):
+            return found
         else:
             y, q = numbers(b), None
         state = state_of()
         if state.observer is not None:
             return apply(op, (a, b), NO_KEYWORDS)
         t = new(Tensor)
-        t._value = out = compute(x, y)
+        try:
+            t._value = out = compute(x, y)
+        except TypeError as error:
+            refuse_mixed(op.name, (x, y), error)
+            raise
         if type(out) is complex:  # so Python makes of a complex and a np.float64
             t._value = out = np.complex128(out)
         if (p is None and q is None) or not state.recording:

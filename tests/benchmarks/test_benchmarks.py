@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import pages, report
+from benchmarks import cupy_epoch, pages, report
 from benchmarks.__main__ import main
 from benchmarks.harness import (
     DisagreementError,
@@ -19,6 +19,7 @@ from benchmarks.harness import (
 )
 from benchmarks.peers import PEERS, Peer
 from benchmarks.workloads import FAMILIES
+from tests.duck import Duck
 
 
 @pytest.fixture
@@ -237,3 +238,31 @@ def test_the_files_do_not_import_each_other_in_a_circle():
         for name, file in files.items()
     }
     list(graphlib.TopologicalSorter(graph).static_order())  # raises graphlib.CycleError
+
+
+def small_pictures():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(300, 784)).astype(np.float32), rng.integers(0, 10, 300)
+
+
+class DuckModule:
+    asarray = staticmethod(Duck)
+
+
+def test_the_epoch_for_cupy_trains_what_pytorch_trains_and_runs_on_the_stand_in():
+    pytest.importorskip("torch")
+    X, y = small_pictures()
+    _, expected = cupy_epoch.trained_by_torch(X, y, 2, "cpu")
+    for xp in (np, DuckModule):
+        _, ours = cupy_epoch.trained(xp, X, y, 2, lambda: None)
+        for a, b in zip(ours, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_the_epoch_on_a_gpu():
+    cp = pytest.importorskip("cupy", reason="needs a GPU with CuPy")
+    X, y = small_pictures()
+    _, ours = cupy_epoch.trained(cp, X, y, 2, cp.cuda.Device().synchronize)
+    _, expected = cupy_epoch.trained(np, X, y, 2, lambda: None)
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import scaling
+from tests.mpi import with_mpi
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 FLAGS = re.DOTALL | re.MULTILINE
@@ -88,6 +91,20 @@ def test_the_page_of_shipping(tmp_path, monkeypatch):
 def test_the_page_of_other_arrays():
     pytest.importorskip("dask")
     assert run_blocks(ROOT / "docs" / "arrays.md") >= 1
+
+
+@with_mpi
+def test_the_page_of_scaling():
+    for name in ("dask.distributed", "sklearn"):
+        pytest.importorskip(name)
+    assert run_blocks(ROOT / "docs" / "scaling.md") >= 3
+
+
+def test_the_page_of_scaling_has_the_measured_figures():
+    """If it fails: python -m benchmarks.scaling."""
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    for table in scaling.tables(json.loads(scaling.RESULTS.read_text())).split("\n\n"):
+        assert table in page
 
 
 def test_a_block_that_prints_something_else_is_noticed(tmp_path):

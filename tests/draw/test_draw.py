@@ -32,6 +32,7 @@ from tensorgrad.engine.node import NAMES
 from tensorgrad.engine.state import ScopePath
 from tensorgrad.ops.elementwise import where
 from tensorgrad.rules import RULES, EachOp
+from tests.draw import page_gallery
 from tests.draw.equations import value_of
 
 needs_dot = pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz's `dot` is not installed")
@@ -344,6 +345,21 @@ def test_weights_stay_in_their_module_despite_a_penalty_outside():
     (W, _) = net.parameters()
     drawing = tg.draw(np.sum(net(X)) + np.sum(W * W))
     assert len(boxes(drawing.dot)["Sequential > 0 Dense"]) == 3
+
+
+@needs_dot
+def test_a_long_picture_has_rows_and_fits_a_slide():
+    """A transformer layer in NumPy was 3074 × 383 points as one row."""
+    drawing = page_gallery.transformer_drawing()
+    broken = re.findall(r"(n\d+) -> (n\d+) \[constraint=false", drawing.dot)
+    assert len(broken) == 2  # x and what attention returns go into the second row, which is a sum
+    assert len({head for _, head in broken}) == 1
+    width, height = map(
+        int, re.search(rb'<svg width="(\d+)pt" height="(\d+)pt"', drawing.render("svg")).groups()
+    )
+    assert min(960 / width, 540 / height) > 0.5  # of a slide of 13.3 × 7.5 inches
+    short = tg.draw(np.sum(network(1)(X)))
+    assert "constraint=false" not in short.dot
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The page where notebooks show it: converted by nbconvert, and inside the sandboxes of editors."""
 
 import html
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +77,30 @@ def test_an_untrusted_notebook_says_why_there_is_no_page(output):
         in (output["text/html"])
     )
     assert len(output["text/html"]) < 200_000
+
+
+LEARN = Path(__file__).parents[2] / "examples" / "learn"
+
+
+@pytest.mark.parametrize("number", [5, 6, 7, 17, 18])
+def test_the_learning_notebooks_show_pages_that_fit_800_pixels(browser, tmp_path, number):
+    (notebook,) = LEARN.glob(f"{number:02}_*.ipynb")
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    frames = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
+    frames = [frame for frame in frames if frame.startswith("<iframe")]
+    assert frames
+    path = tmp_path / "frame.html"
+    path.write_text(f'<!doctype html><div style="width:800px">{frames[0]}</div>', "utf-8")
+    frame = shown(browser, path)
+    assert frame.evaluate("innerWidth <= 800 && document.documentElement.scrollWidth <= innerWidth")
+    assert frame.evaluate("view.scale") >= 11 / 13 - 1e-6  # all text of a node is drawn
+
+
+@pytest.mark.parametrize("notebook", sorted(LEARN.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_opens_with_words_and_a_picture(notebook):
+    """Jupyter shows the code of a long first cell after a click."""
+    first, cell = json.loads(notebook.read_text("utf-8"))["cells"][:2]
+    assert first["cell_type"] == "markdown"
+    hidden = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+    assert hidden or len(cell["source"]) <= 20

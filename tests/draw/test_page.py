@@ -4,6 +4,7 @@ import json
 import os
 import re
 import xml.etree.ElementTree as ElementTree
+import zlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -512,6 +513,33 @@ def test_a_link_shares_the_state(open_page, network):
     assert by_path.node("n0")["visible"]
 
 
+def texts_of_pdf(content):
+    """Return the texts of a PDF, after checking its table of objects."""
+    start = int(re.search(rb"startxref\n(\d+)\n%%EOF\n$", content)[1])
+    rows = re.findall(rb"(\d{10}) 00000 n \n", content[start:])
+    for number, row in enumerate(rows, 1):
+        assert content[int(row) :].startswith(b"%d 0 obj" % number)
+    assert b"/Image" not in content
+    drawn = zlib.decompress(re.search(rb"stream\n(.*)\nendstream", content, re.DOTALL)[1])
+    return [
+        bytes.fromhex(text.decode()).decode("cp1252") for text in re.findall(rb"<(\w+)> Tj", drawn)
+    ]
+
+
+def test_a_pdf_has_letters_that_no_font_has(open_page, tmp_path):
+    with tg.trace() as t:
+        (tg.Tensor(-2.0, requires_grad=True, name="α é") * 3).backward()
+    opened = open_page(t.draw(title="α").document)
+    with opened.page.expect_download() as download:
+        opened.page.get_by_label("Save the whole graph").select_option("pdf")
+    download.value.save_as(tmp_path / "saved.pdf")
+    content = (tmp_path / "saved.pdf").read_bytes()
+    assert " é" in texts_of_pdf(content)
+    drawn = zlib.decompress(re.search(rb"stream\n(.*)\nendstream", content, re.DOTALL)[1])
+    assert b"/IM true" in drawn  # α, as a stencil
+    assert b"/Title<feff03b1>" in content
+
+
 @pytest.mark.parametrize("kind", ["svg", "svg clear", "png", "pdf", "json"])
 def test_export(open_page, scalars, kind, tmp_path):
     opened = open_page(scalars)
@@ -521,8 +549,12 @@ def test_export(open_page, scalars, kind, tmp_path):
     download.value.save_as(path)
     if kind == "json":
         assert json.loads(path.read_text()) == scalars
-    elif kind in ("png", "pdf"):
-        assert path.read_bytes().startswith({"png": b"\x89PNG", "pdf": b"%PDF"}[kind])
+    elif kind == "png":
+        assert path.read_bytes().startswith(b"\x89PNG")
+    elif kind == "pdf":
+        assert {"x", "w", "sin", "multiply", "add", "Value saved for backward"} <= set(
+            texts_of_pdf(path.read_bytes())
+        )
     else:
         texts = [t.text for t in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
         assert {"x", "w", "sin", "multiply", "add", "Value saved for backward"} <= set(texts)
@@ -617,6 +649,12 @@ def test_ten_thousand_nodes(open_page):
     assert seconds < 500
     assert opened("tg.search('id')") == []
     assert opened.complaints == []
+    assert "add ×9998" in opened.page.locator("#legend").inner_text()  # the colours of an overview
+    ground = opened("""(() => { const { image } = view.overview; const pen = image.getContext("2d");
+        const { data } = pen.getImageData(0, 0, image.width, image.height);
+        const found = new Set(); for (let k = 0; k < data.length; k += 4) if (data[k + 3] > 200)
+            found.add(data.slice(k, k + 3).join()); return found.size; })()""")
+    assert ground > 3  # edges too, not one colour
 
 
 def test_fifty_thousand_operations_in_a_chain(open_page):

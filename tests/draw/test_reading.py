@@ -1,6 +1,7 @@
 """The page as it opens: legible, inside the window at every width, and accessible."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,17 +27,40 @@ GALLERY = {
 }
 
 
+SIZES = """() => { const found = [];
+    const pen = { set font(text) { this.size = Number(text.match(/([\\d.]+)px/)[1]); },
+        fillText() { found.push(this.size * view.scale); } };
+    const rest = () => undefined;
+    drawScene(new Proxy(pen, { get: (o, key) => o[key] ?? rest }), app, view.scale, seenWindow());
+    return found; }"""
+
+
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_first_view_is_legible(open_page, name):
-    opened = open_page(GALLERY[name]())
-    sizes = opened("""() => { const found = [];
-        const pen = { set font(text) { this.size = Number(text.match(/([\\d.]+)px/)[1]); },
-            fillText() { found.push(this.size * view.scale); } };
-        const rest = () => undefined;
-        drawScene(new Proxy(pen, { get: (o, key) => o[key] ?? rest }), app, view.scale, seenWindow());
-        return found; }""")
+    sizes = open_page(GALLERY[name]())(SIZES)
     assert sizes
     assert min(sizes) >= 10.99
+
+
+@pytest.mark.parametrize("width", [320, 390, 800, 1000, 1280, 1920])
+def test_text_is_legible_and_nothing_overlaps_at_every_width(open_page, network, width):
+    opened = open_page(network)
+    opened.page.set_viewport_size({"width": width, "height": 700})
+    opened.page.wait_for_function("w => document.documentElement.clientWidth === w", arg=width)
+    opened.page.wait_for_function(
+        "() => view.width === document.querySelector('#stage').clientWidth"
+    )
+    assert min(opened(SIZES)) >= 10.99
+    small = opened("""() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility()
+        && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())
+        && parseFloat(getComputedStyle(e).fontSize) < 11).map(e => e.outerHTML.slice(0, 80))""")
+    assert small == []
+    overlaps = opened("""() => { const boxes = ['header', '#stage', 'aside', '#legend-box', '#stepper']
+        .map(s => document.querySelector(s)).filter(e => e.checkVisibility())
+        .map(e => e.getBoundingClientRect());
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b => a.left < b.right - 1 && b.left < a.right - 1
+            && a.top < b.bottom - 1 && b.top < a.bottom - 1)).length; }""")
+    assert overlaps == 0
 
 
 def test_modules_open_only_as_far_as_they_are_legible(open_page, network):
@@ -75,8 +99,33 @@ def test_an_unrolled_loop_keeps_its_operands_near(open_page):
     assert max(columns) <= 3
 
 
+def test_edges_into_the_next_row_have_lanes_and_numbers(open_page):
+    opened = open_page(gallery.transformer())
+    marks = opened("app.scene.marks")
+    assert len(marks) >= 4
+    for (right, high), (left, low) in marks:
+        assert right > left
+        assert high == low
+    heights = sorted(round(mark[0][1], 3) for mark in marks)
+    assert min(b - a for a, b in pairwise(heights)) >= 5  # no lane lies on another
+    assert "Goes on in the next row" in opened.page.locator("#legend").inner_text()
+    assert opened("""(() => { const shown = []; const rest = () => undefined;
+        const pen = new Proxy({ fillText: (text) => shown.push(text) }, { get: (o, key) => o[key] ?? rest });
+        drawTurns(pen, app, () => true); return shown.sort(); })()""") == sorted(
+        str(k + 1) for k in range(len(marks)) for _ in range(2)
+    )
+
+
+def test_names_leave_out_the_modules_of_repeats(open_page):
+    document = gallery.residual(6)
+    opened = open_page(document)
+    names = opened("app.graph.nodes.flatMap(n => n.kind === 'parameter' ? [fullName(n.id)] : [])")
+    assert {"0.a.weights", "5.b.biases"} <= set(names)
+    assert not any("…" in name for name in names)
+
+
 def test_the_order_of_operands_is_on_the_node(open_page):
-    with tg.trace() as t:
+    with tg.trace() as t, np.errstate(invalid="ignore"):
         x = gallery.leaf(2.0, "x")
         (10 / x + x / 10 + (-2) ** x + x * -3 + -4 * x).backward()
     opened = open_page(t.draw().document)

@@ -31,6 +31,8 @@ from examples import (  # noqa: E402
 from examples.photo import on_black, read_photo  # noqa: E402
 from examples.pictures import confusion_matrix, input_figure, predictions_figure, save_figure  # noqa: E402
 from nn.data import datasets  # noqa: E402
+from tests import mpi  # noqa: E402
+from tests.mpi import with_mpi  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -670,3 +672,32 @@ def test_the_caption_says_which_pictures_are_chosen(garments):
     text = figure.get_suptitle()
     assert text.startswith("the first 24 test images: ")
     assert text.endswith("; then 6 others, chosen because they are wrong")
+
+
+@with_mpi
+def test_two_processes_train_what_one_trains_and_one_prints(undrawn, garments, tmp_path):
+    options = [
+        "train",
+        "--data",
+        str(garments[0]),
+        "--epochs",
+        "1",
+        "--batch-size",
+        "50",
+        "--offline",
+    ]
+    command = [
+        "-m",
+        "examples.fashion_mnist",
+        *options,
+        "--distributed",
+        "--out",
+        str(tmp_path / "two"),
+    ]
+    done = mpi.finished(mpi.launched(command, 2))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch: 1\n") == done.stdout.count("model.safetensors") == 1
+    fashion_mnist.main([*options, "--out", str(tmp_path / "one")])
+    one, two = (nn.Model.load(tmp_path / name / fashion_mnist.MODEL) for name in ("one", "two"))
+    np.testing.assert_allclose(two.history.steps["loss"], one.history.steps["loss"], rtol=1e-4)
+    assert two.history.epochs["val_accuracy"] == pytest.approx(one.history.epochs["val_accuracy"])

@@ -169,7 +169,8 @@ def test_one_process_is_a_job_of_its_own():
 def test_a_missing_mpi_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(
-        ImportError, match=r"mpi4py, which MPI needs, is not installed; run pip install"
+        ImportError,
+        match=r"mpi4py, which MPI needs, is not installed; run pip install 'tensorgrad-numpy\[mpi\]'",
     ):
         nn.distributed.MPI()
 

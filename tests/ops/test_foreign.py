@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nn
 import tensorgrad as tg
 from tests.cases import Call
 from tests.duck import Duck
@@ -83,3 +84,41 @@ def test_an_array_of_another_library_stays_one(op: Any, row: Call, request: Any)
             assert type(leaf.grad.data) is Duck
             assert leaf.grad.dtype == right.dtype
             np.testing.assert_allclose(leaf.grad.numpy(), right, rtol=1e-11, atol=1e-13)
+
+
+MIXED = {
+    "operator": lambda x, other: x + other,
+    "reflected": lambda x, other: tg.Tensor(other, requires_grad=True) * x,
+    "product": lambda x, other: x @ other,
+    "ufunc": lambda x, other: np.maximum(x, other),
+    "function": lambda x, other: np.where(x > 0, x, other),
+    "list": lambda x, other: np.concatenate([x, other]),
+    "module": lambda x, other: nn.Dense(3, 2)(x[None]),
+    "loss": lambda x, other: nn.MeanSquaredError()(x, other),
+}
+
+
+@pytest.mark.parametrize("call", MIXED.values(), ids=MIXED)
+def test_kinds_that_refuse_each_other_are_named_with_what_to_do(call: Any) -> None:
+    x = tg.Tensor(Duck(np.ones(3)), requires_grad=True)
+    with pytest.raises(
+        TypeError, match=r"arrays of numpy\.ndarray and tests\.Duck, which do not mix .*asarray"
+    ) as caught:
+        call(x, np.ones(3))
+    assert "without being asked" in str(caught.value.__cause__)
+
+
+def test_two_other_libraries_that_refuse_each_other_are_named() -> None:
+    da = pytest.importorskip("dask.array")
+    x = tg.Tensor(da.ones(3), requires_grad=True)
+    for call in (lambda y: x + y, lambda y: np.add(x, y), lambda y: y * x):
+        with pytest.raises(
+            TypeError, match=r"arrays of dask\.Array and tests\.Duck, which do not mix"
+        ):
+            call(tg.Tensor(Duck(np.ones(3))))
+
+
+def test_a_wrong_call_of_one_kind_keeps_its_own_error() -> None:
+    with pytest.raises(TypeError) as caught:
+        np.where(tg.Tensor(np.ones(3)), 1)
+    assert "do not mix" not in str(caught.value)

@@ -212,6 +212,18 @@ def texts():
 
 
 @pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not installed")
+def test_lines_of_several_statements_are_timed_too():
+    def mean_of_positive(x):
+        tg.check(np.all(x > 0), ValueError, "{} is not positive", np.min(x))
+        with np.errstate(divide="ignore"):
+            y = np.log(x)
+        return np.mean(y) * 2
+
+    table = tg.compile(mean_of_positive).program(np.ones(3)).time(np.ones(3))
+    assert "if not np.all(x > 0):" in table
+    assert "np.log(x)" in table
+
+
 def test_the_text_passes_ruff(tmp_path):
     for k, source in enumerate(texts()):
         (tmp_path / f"step_{k}.py").write_text(source)

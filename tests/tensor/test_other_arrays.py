@@ -1,7 +1,10 @@
 """Tensors of other libraries' arrays: programs on a stand-in that refuses conversion, and on Dask."""
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -190,3 +193,49 @@ def test_an_array_larger_than_the_memory_that_is_allowed() -> None:
     w = tg.Tensor(da.from_array(np.full(1 << 16, 2.0)), requires_grad=True)
     np.mean((tg.Tensor(x) @ w) ** 2).backward()
     np.testing.assert_allclose(w.grad.numpy()[:3], 2 * 2.0 * (1 << 16))
+
+
+LARGER = """
+import resource
+import dask, dask.array as da, numpy as np
+import tensorgrad as tg
+
+X = da.random.default_rng(0).random((1_000_000, 100), chunks=(10_000, 100))
+W = da.from_array(np.full((100, 3), 0.01))
+now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + X.nbytes // 4,) * 2)
+
+def loss(W):
+    return np.mean(np.tanh(X @ W) ** 2)
+
+with dask.config.set(scheduler="synchronous"):
+    try:
+        X.compute()
+    except MemoryError:
+        print("X does not fit")
+    value, gradient = dask.compute(*tg.value_and_grad(loss)(W))
+print(repr(float(value)), *map(float, gradient[:2].ravel()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory as Linux does")
+def test_a_gradient_through_an_array_that_is_larger_than_the_memory():
+    da = pytest.importorskip("dask.array")
+    done = subprocess.run(
+        [sys.executable, "-c", LARGER], env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "X does not fit"
+    value, *found = map(float, lines[1].split())
+    # The same in parts, with the derivative written by hand.
+    X = da.random.default_rng(0).random((1_000_000, 100), chunks=(10_000, 100))
+    W, total, gradient = np.full((100, 3), 0.01), 0.0, 0.0
+    for block in X.to_delayed().ravel():
+        part = block.compute()
+        h = np.tanh(part @ W)
+        total += np.sum(h**2)
+        gradient += part.T @ (2 * h * (1 - h**2))
+    np.testing.assert_allclose(value, total / 3e6)
+    np.testing.assert_allclose(found, (gradient / 3e6)[:2].ravel())

@@ -10,15 +10,37 @@ function drawScene(pen, app, zoom, window) {
   });
   drawEdges(pen, app, zoom, window);
   drawHovered(pen, app, zoom);
-  if (zoom < 0.16) return drawDots(pen, app, seen, zoom);
+  if (zoom < FAR) return drawDots(pen, app, seen, zoom);
   scene.items.forEach((item, i) => {
     if (item.kind === BOX || !seen(item.x - 8, item.y - 8, item.w + 24, item.h + 24)) return;
     if (item.kind === NODE) drawNode(pen, app, item, looks[i], zoom);
     else drawClosed(pen, app, item, looks[i], zoom);
   });
   if (zoom >= DETAIL) drawShapes(pen, app, seen);
+  if (zoom >= DETAIL) drawTurns(pen, app, seen);
   if (zoom > 0.4) drawEdgeLabels(pen, app, seen, zoom);
 }
+
+// Number the edges that turn into the next row, at both ends of the turn, where there are several.
+function drawTurns(pen, app, seen) {
+  app.scene.marks.forEach((ends, k) =>
+    ends.forEach(([x, y]) => {
+      if (!seen(x - 12, y - 9, 24, 18)) return;
+      const half = textWidth(String(k + 1), "small") / 2 + 5;
+      outline(pen, "round", x - half, y - 8.5, 2 * half, 17, 8);
+      pen.fillStyle = colours.page;
+      pen.fill();
+      pen.strokeStyle = colours.line;
+      pen.lineWidth = 1;
+      pen.stroke();
+      pen.textAlign = "center";
+      label(pen, String(k + 1), x, y + 4.5, "small", colours.muted);
+      pen.textAlign = "left";
+    }),
+  );
+}
+
+const FAR = 0.16; // the scale of an overview, in which nodes have no text
 
 // At a small scale, an item is a rectangle in the colour of its kind.
 function drawDots(pen, app, seen, zoom) {
@@ -89,14 +111,15 @@ function drawHeader(pen, app, item, sign, zoom) {
 }
 
 function drawClosed(pen, app, item, look, zoom) {
-  const { x, y, w, h } = item;
+  const { x, y } = item;
+  const [w, h] = [item.w - STACK, item.h - STACK]; // the front card
   if (look.now) drawGlow(pen, app, item);
   pen.globalAlpha = look.alpha;
   pen.lineWidth = 1.2;
   pen.strokeStyle = look.stroke;
   pen.fillStyle = colours.box;
-  if (look.root) drawRing(pen, "round", x - 4, y - 4, w + 14, h + 14);
-  for (const off of [6, 3]) {
+  if (look.root) drawRing(pen, "round", x - 4, y - 4, item.w + 8, item.h + 8);
+  for (const off of [STACK, STACK / 2]) {
     outline(pen, "round", x + off, y + off, w, h, 9);
     pen.fill();
     pen.stroke();
@@ -184,8 +207,18 @@ function drawShapes(pen, app, seen) {
     done.add(from);
     const { shape } = graph.nodes[slots[0].source];
     const [x, y] = scene.vertical ? [path[0] + 5, path[1] + 14] : [item.x + item.w + 6, path[1] - 5];
-    if (shape.length && seen(x, y - 14, 90, 18)) label(pen, shapeText(shape), x, y, "small", colours.muted);
+    if (shape.length && seen(x, y - 14, 90, 18)) haloed(pen, shapeText(shape), x, y);
   }
+}
+
+// Write a text that stays legible over an edge.
+function haloed(pen, text, x, y) {
+  pen.font = FONTS.small;
+  pen.strokeStyle = colours.page;
+  pen.lineWidth = 4;
+  pen.lineJoin = "round";
+  pen.strokeText(text, x, y);
+  label(pen, text, x, y, "small", colours.muted);
 }
 
 function drawNodeText(pen, app, item, look, node) {
@@ -244,14 +277,14 @@ function drawMarks(pen, app, item, look) {
   if (look.marks?.length) {
     pen.globalAlpha = 1;
     pen.beginPath();
-    pen.moveTo(x + w - 9, y + 5);
-    pen.lineTo(x + w + 3, y + 5);
-    pen.lineTo(x + w - 3, y - 7);
+    pen.moveTo(x + w - 13, y + 7);
+    pen.lineTo(x + w + 7, y + 7);
+    pen.lineTo(x + w - 3, y - 11);
     pen.closePath();
     pen.fillStyle = colours.bad;
     pen.fill();
     pen.textAlign = "center";
-    label(pen, "!", x + w - 3, y + 4, "name", colours.page);
+    label(pen, "!", x + w - 3, y + 5, "title", colours.page);
     pen.textAlign = "left";
   }
 }

@@ -10,8 +10,8 @@ function drawEdges(pen, app, zoom, window) {
   });
   const shown = groups.reduce((sum, group) => sum + group.length, 0);
   const coarse = shown > 2500;
-  if (coarse && zoom < 0.08) return; // an overview of the nodes
-  const thin = Math.max(1.3, 0.7 / zoom);
+  const far = coarse && zoom < 0.08; // an overview, in which the edges are a ground for the nodes
+  const thin = Math.max(1.3, (far ? 0.35 : 0.7) / zoom);
   for (const kind of [DIM, PLAIN, LIT, FLOWED, NOW]) {
     if (!groups[kind].length) continue;
     pen.strokeStyle =
@@ -79,14 +79,33 @@ function pointOn(path, share) {
   return [point(0), point(1)];
 }
 
+// Return a point of the longest curve of a path, by default its middle, where a label is far from turns and ends.
+function middleOf(path, share = 0.5) {
+  let [best, most] = [0, -1];
+  for (let k = 0; k + 7 < path.length; k += 6) {
+    const long = Math.hypot(path[k + 6] - path[k], path[k + 7] - path[k + 1]);
+    if (long > most) [best, most] = [k, long];
+  }
+  return pointOn(path.subarray(best, best + 8), share);
+}
+
+// Write the number of the operands that an edge stands for; labels of neighbouring edges move along them.
+function drawCounts(pen, edges, seen) {
+  const taken = [];
+  for (const { path, slots } of edges) {
+    if (slots.length < 2) continue;
+    const free = ([x, y]) => taken.every(([u, v]) => Math.abs(x - u) > 38 || Math.abs(y - v) > 19);
+    const places = [0.5, 0.4, 0.6, 0.3, 0.7].map((share) => middleOf(path, share));
+    const [x, y] = places.find(free) ?? places[0];
+    taken.push([x, y]);
+    if (seen(x - 20, y - 10, 40, 20)) tagText(pen, `×${slots.length}`, x, y, colours.muted);
+  }
+}
+
 function drawEdgeLabels(pen, app, seen, zoom) {
   if (zoom < DETAIL) return;
   const { scene, graph, state } = app;
-  for (const edge of scene.edges) {
-    const [x, y] = pointOn(edge.path, 0.5);
-    if (edge.slots.length > 1 && seen(x - 20, y - 10, 40, 20))
-      tagText(pen, `×${edge.slots.length}`, x, y, colours.muted);
-  }
+  drawCounts(pen, scene.edges, seen);
   const i = graph.index.get(state.node);
   const present = state.step - 1;
   const labelled = i === undefined ? [] : graph.arrivals[i].filter((k) => k < present);
@@ -97,7 +116,7 @@ function drawEdgeLabels(pen, app, seen, zoom) {
     const e = app.edgeOfEvent(k);
     if (e < 0) continue;
     const edge = scene.edges[e];
-    const [x, middle] = pointOn(edge.path, 0.5);
+    const [x, middle] = middleOf(edge.path);
     const text = `∂ ${statsText(graph.events[k].contribution, graph.nodes[graph.index.get(graph.events[k].to)].shape)}`;
     const half = textWidth(text, "number") / 2 + 8;
     const ends = [scene.items[edge.from], scene.items[edge.to]];

@@ -1,4 +1,4 @@
-// Export of the whole graph, with its legend, as SVG, PNG or PDF, or as JSON.
+// Export of the whole graph, with its legend, as SVG, PNG or PDF (see pdf.js), or as JSON.
 
 const TO_SVG = { textAlign: { left: "start", center: "middle", right: "end" } };
 
@@ -62,7 +62,13 @@ class SvgPen {
   fillRect(x, y, width, height) {
     this.put("rect", { x, y, width, height, fill: this.fillStyle });
   }
+  strokeText(text, x, y) {
+    this.text(text, x, y, { fill: "none", stroke: this.strokeStyle, "stroke-width": this.lineWidth, "stroke-linejoin": "round" });
+  }
   fillText(text, x, y) {
+    this.text(text, x, y, { fill: this.fillStyle });
+  }
+  text(text, x, y, paint) {
     const [, weight = "400", size, family] = this.font.match(/^(?:(\d+) )?(\d+)px (.*)$/);
     const anchor = TO_SVG.textAlign[this.textAlign];
     this.put(
@@ -70,7 +76,7 @@ class SvgPen {
       {
         x,
         y,
-        fill: this.fillStyle,
+        ...paint,
         "font-family": family,
         "font-size": size,
         "font-weight": weight,
@@ -135,11 +141,14 @@ function drawMark(pen, kind, shape, x, y) {
   if (["plus", "minus", "unequal", "warn"].includes(shape))
     return badge(pen, x + 12, y, { plus: "+", minus: "−", unequal: "≠", warn: "!" }[shape], colour);
   const card = { parameter: "parameter-card", leaf: "leaf-card", backward: "gradient-card" }[kind] ?? "card";
-  outline(pen, { double: "round", stack: "round" }[shape] ?? shape, x, y - 7, 24, 14, 4);
-  pen.fillStyle = colours[card];
-  pen.fill();
   if (kind === "constant" || kind === "copy") pen.setLineDash(kind === "copy" ? [2, 3] : [4, 3]);
-  pen.stroke();
+  const cards = { double: [[0, 0, 24, 14], [3, 3, 18, 8]], stack: [[5, 4, 19, 10], [2.5, 2, 19, 10], [0, 0, 19, 10]] };
+  for (const [left, top, w, h] of cards[shape] ?? [[0, 0, 24, 14]]) {
+    outline(pen, cards[shape] ? "round" : shape, x + left, y - 7 + top, w, h, Math.min(4, h / 4));
+    pen.fillStyle = colours[card];
+    pen.fill();
+    pen.stroke();
+  }
   pen.setLineDash([]);
   return undefined;
 }
@@ -182,36 +191,6 @@ function pictureCanvas(ground) {
 
 const pngBlob = (ground) =>
   new Promise((resolve) => pictureCanvas(ground).canvas.toBlob(resolve, "image/png"));
-
-// Write a PDF of one page that holds the picture as a JPEG.
-function pdfBlob() {
-  const { canvas, size } = pictureCanvas(true);
-  const image = Uint8Array.from(atob(canvas.toDataURL("image/jpeg", 0.95).split(",")[1]), (c) => c.charCodeAt(0));
-  const [w, height] = size.map((n) => (0.75 * n).toFixed(2)); // points of 1/72 inch
-  const draw = `q ${w} 0 0 ${height} 0 0 cm /I Do Q`;
-  const bodies = [
-    ["<</Type/Catalog/Pages 2 0 R>>"],
-    ["<</Type/Pages/Kids[3 0 R]/Count 1>>"],
-    [`<</Type/Page/Parent 2 0 R/MediaBox[0 0 ${w} ${height}]/Contents 4 0 R/Resources<</XObject<</I 5 0 R>>>>>>`],
-    [`<</Length ${draw.length}>>stream\n${draw}\nendstream`],
-    [
-      `<</Type/XObject/Subtype/Image/Width ${canvas.width}/Height ${canvas.height}/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode/Length ${image.length}>>stream\n`,
-      image,
-      "\nendstream",
-    ],
-  ];
-  const parts = ["%PDF-1.4\n"];
-  const length = () => parts.reduce((sum, part) => sum + part.length, 0);
-  const offsets = bodies.map((body, k) => {
-    const at = length();
-    parts.push(`${k + 1} 0 obj\n`, ...body, "\nendobj\n");
-    return at;
-  });
-  const table = length();
-  const rows = offsets.map((at) => `${String(at).padStart(10, "0")} 00000 n \n`).join("");
-  parts.push(`xref\n0 6\n0000000000 65535 f \n${rows}trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n${table}\n%%EOF\n`);
-  return new Blob(parts, { type: "application/pdf" });
-}
 
 async function exportAs(choice) {
   const [format, clear] = choice.split(" ");

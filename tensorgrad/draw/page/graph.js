@@ -28,7 +28,9 @@ function addModules(graph, modules) {
   const path = [];
   for (const m of order) {
     const name = modules[m].name || modules[m].kind;
-    path[m] = parent[m] >= 0 && modules[parent[m]].name ? `${path[parent[m]]}.${name}` : name;
+    let above = parent[m];
+    while (above >= 0 && modules[above].repeat) above = parent[above];
+    path[m] = above >= 0 && modules[above].name ? `${path[above]}.${name}` : name;
   }
   const children = modules.map(() => []);
   parent.forEach((up, m) => up >= 0 && children[up].push(m));
@@ -167,3 +169,10 @@ function outerModules(graph, module) {
 }
 
 const modulePath = (graph, i) => outerModules(graph, graph.moduleOf[i]);
+
+// Return the dotted path of the module that a node belongs to, "" at the top; modules for repeats are none of the program.
+function homeOf(graph, i) {
+  let m = graph.moduleOf[i];
+  while (m >= 0 && graph.modules[m].repeat) m = graph.tree.parent[m];
+  return graph.nodes[i].path || (graph.tree.path[m] ?? "");
+}

@@ -14,7 +14,7 @@ const TROUBLES = {
   dead: "dead ReLU: nearly all outputs are 0",
   units: "dead units: 0 for every input",
   saturated: "saturated: nearly all outputs are at the bounds",
-  unused: "unused parameter: no gradient reaches it",
+  unused: "unused: no gradient reaches it",
   zero: "zero gradient: every element is 0",
   vanishing: "vanishing gradient: much smaller than the others",
   exploding: "exploding gradient: very large",

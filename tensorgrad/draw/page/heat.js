@@ -45,7 +45,20 @@ const hasHeat = (graph, colour) =>
 function legend() {
   const { colour } = app.state;
   if (colour !== "kind") return heatLegend(colour);
-  return legendRows().map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
+  const rows = legendRows().map(([kind, shape, text]) => h("li", {}, glyph(shape, kind), text));
+  return app.scene && fittingScale(app.scene) < FAR ? [...hueLegend(), ...rows] : rows;
+}
+
+// In an overview, tell the colours of the operations that are most frequent.
+function hueLegend() {
+  const counts = new Map();
+  for (const { op } of app.graph.nodes) if (op) counts.set(op, (counts.get(op) ?? 0) + 1);
+  const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 6);
+  return most.map(([op, n]) => {
+    const mark = svg("svg", { viewBox: "0 0 14 14", class: "glyph hue", "aria-hidden": "true" });
+    mark.append(svg("path", { d: "M1 1h12v12H1z", fill: hueOf(op) }));
+    return h("li", {}, mark, `${op} ×${n}`);
+  });
 }
 
 // Return the marks that this graph has, with what each means: the class and shape of its glyph, and the words.
@@ -61,6 +74,7 @@ function legendRows() {
     ["constant", "cut", "Constant", has((node) => node.kind === "constant")],
     ["result", "double", "Result", graph.roots.length],
     ["module", "stack", "Closed module; ×N: repeated", graph.modules.length],
+    ["text", "turn", "Goes on in the next row at the same number", app.scene?.marks.length],
     ["copy", "round", "Drawn again beside its use", app.scene?.items.some((item) => item.copy)],
     ["saved", "diamond", "Value saved for backward", has((node) => node.out_saved || node.inputs.some((input) => input.saved))],
     ["gradient", "back", "Gradient, flowing back", graph.backwardAt < graph.events.length],
@@ -90,7 +104,7 @@ const GLYPHS = {
   unequal: "M6 5h10M6 9h10M13 2l-4 10",
   warn: "M11 1l8 12H3z",
 };
-const LETTERS = { partial: "∂", pm: "±", dims: "2×3", inf: "80 ∞" }; // marks that are text
+const LETTERS = { turn: "①", partial: "∂", pm: "±", dims: "2×3", inf: "80 ∞" }; // marks that are text
 
 const glyph = (shape, kind) =>
   LETTERS[shape]

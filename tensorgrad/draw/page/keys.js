@@ -45,7 +45,10 @@ function handleKey(event) {
     else if (event.key === "Escape") $("canvas").focus();
     return;
   }
-  if (target.matches("select, input[type=file], input[type=text], #sandbox input, summary")) return;
+  if (target.matches("select, input[type=file], input[type=text], #sandbox input, summary")) {
+    if (event.key === "Escape") $("canvas").focus();
+    return;
+  }
   if (target.id === "panel" && /^(Arrow|Page|Home|End| )/.test(event.key)) return; // it scrolls
   if (target.matches("button, summary") && (event.key === "Enter" || event.key === " ")) return;
   if (target.closest("#outline") && outlineKey(event)) {
@@ -99,8 +102,8 @@ function act(key, shift) {
     o: toggleOutline,
     v: togglePanel,
     t: toggleTheme,
-    u: () => app.graph.doc.sandbox?.rows && undo(),
-    r: () => app.graph.doc.sandbox?.rows && undo(true),
+    u: () => tg.sandbox?.undo(),
+    r: () => tg.sandbox?.undo(true),
     Escape: () => set({ node: null, trace: null, query: "" }),
   }[key];
   if (!action) return false;

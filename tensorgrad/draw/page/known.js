@@ -6,16 +6,18 @@ const isComputed = (i) => !app.graph.events.length || app.graph.forwardAt[i] < a
 function hasSent(i) {
   const { graph, state } = app;
   if (!graph.events.length) return true;
-  graph.sentAt ??= graph.nodes.map(() => Infinity);
-  if (!graph.sentAt.filled) {
-    graph.events.forEach((event, k) => {
-      if (event.type !== "backward") return;
-      const from = graph.index.get(event.node);
-      graph.sentAt[from] = Math.min(graph.sentAt[from], k);
-    });
-    graph.sentAt.filled = true;
-  }
+  graph.sentAt ??= firstSent(graph);
   return graph.sentAt[i] < state.step;
+}
+
+function firstSent({ events, nodes, index }) {
+  const sent = nodes.map(() => Infinity);
+  events.forEach((event, k) => {
+    if (event.type !== "backward") return;
+    const from = index.get(event.node);
+    sent[from] = Math.min(sent[from], k);
+  });
+  return sent;
 }
 
 const ofValue = new Set(["first", "nonfinite", "dead", "units", "saturated"]);

@@ -18,7 +18,10 @@ function layered(vertices, edges, shape) {
   const layers = orderLayers(level);
   placeAcross(level, layers);
   placeAlong(level, layers, vertices, shape);
-  return { ...level, layers, paths: edges.map((edge, e) => pathOf(level, edge, chains[e])) };
+  level.lanes = lanesOf(level, edges, chains);
+  const paths = edges.map((edge, e) => pathOf(level, edge, chains[e]));
+  const lanes = [...level.lanes.values()].flatMap((lane) => [...lane.values()].sort((p, q) => p.rank - q.rank));
+  return { ...level, layers, paths, marks: lanes.flatMap(({ ends }) => (ends ? [ends] : [])) };
 }
 
 function addVertex(level, du, dv, layer = 0) {

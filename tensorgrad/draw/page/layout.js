@@ -167,6 +167,9 @@ function placeInside(scene, levels, boxes, vertical) {
 
 // Join the curves of every edge, and set its bounding box.
 function joinPaths(scene, levels, hops, vertical) {
+  const placed = ({ plan, origin }) =>
+    plan.marks.map((ends) => ends.map(([u, v]) => (vertical ? [v + origin[1], u + origin[0]] : [u + origin[0], v + origin[1]])));
+  scene.marks = [...levels.values()].flatMap(placed);
   scene.edges.forEach((edge, e) => {
     const path = [];
     for (const [box, at] of hops[e]) {

@@ -17,7 +17,10 @@ function leadTo(ends, changes, unfold) {
   const { graph, state } = app;
   const path = new Set(unfold ? ends.flatMap((i) => modulePath(graph, i)) : []);
   const open = unfold ? new Set([...state.open].filter((m) => path.has(m) || !app.led.has(m))) : state.open;
-  for (const m of path) if (!open.has(m)) app.led.add(m) && open.add(m);
+  for (const m of path) {
+    if (!open.has(m)) app.led.add(m);
+    open.add(m);
+  }
   for (const m of app.led) if (!open.has(m)) app.led.delete(m);
   const moved = open.size !== state.open.size || [...open].some((m) => !state.open.has(m));
   const node = state.trace ? state.node : graph.nodes[ends[0]].id; // a highlighted path stays

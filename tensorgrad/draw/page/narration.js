@@ -8,8 +8,7 @@ const labelOf = (id) => nodeTitle(app.graph.nodes[app.graph.index.get(id)]);
 function fullName(id) {
   const { graph } = app;
   const i = graph.index.get(id);
-  const path = graph.nodes[i].path || graph.tree.path[graph.moduleOf[i]];
-  return [path, graph.nodes[i].name ?? graph.nodes[i].kind].filter(Boolean).join(".");
+  return [homeOf(graph, i), graph.nodes[i].name ?? graph.nodes[i].kind].filter(Boolean).join(".");
 }
 
 // Return the equation of an event at this step: its text, and its result if that is a line of numbers.

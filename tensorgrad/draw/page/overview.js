@@ -11,7 +11,7 @@ function troubleList(list) {
       app.state.node === app.graph.nodes[node].id
         ? null
         : h("button", { class: "link", onclick: show }, nodeTitle(app.graph.nodes[node]));
-    const path = app.graph.tree.path[app.graph.moduleOf[node]];
+    const path = homeOf(app.graph, node);
     const where = name && path ? h("small", {}, ` in ${path}`) : null;
     return h("li", {}, glyph("warn", "bad"), name, where, name ? ": " : null, TROUBLES[kind]);
   });

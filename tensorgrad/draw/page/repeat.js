@@ -68,14 +68,14 @@ function addRun(doc, graph, parent, list, { start, period, count }) {
     const named = (entry) => doc.modules.find((module) => module.id === entry.id);
     const [first, last] = [named(blocks[0]), named(blocks.at(-1))];
     const name = first.name && last.name ? `${first.name} … ${last.name}` : "";
-    graph.modules.push({ id, ...above, name, kind: `${first.kind} ×${count}` });
+    graph.modules.push({ id, ...above, name, kind: `${first.kind} ×${count}`, repeat: true });
     for (const entry of blocks) inside(entry, id);
     return;
   }
-  graph.modules.push({ id, ...above, name: "", kind: `steps ×${count}` });
+  graph.modules.push({ id, ...above, name: "", kind: `steps ×${count}`, repeat: true });
   blocks.forEach((entry, k) => {
     const step = `${id}.${Math.floor(k / period)}`;
-    if (k % period === 0) graph.modules.push({ id: step, parent: id, name: String(k / period), kind: "step" });
+    if (k % period === 0) graph.modules.push({ id: step, parent: id, name: String(k / period), kind: "step", repeat: true });
     inside(entry, step);
   });
 }

@@ -130,28 +130,61 @@ function shownAt(width, space, height, row, aspect) {
   return Math.min(aspect / length, 1 / across);
 }
 
+const MARK_STEP = 22; // between the marks of neighbouring lanes
+
+// Return the lanes between rows, by the row below and the vertex that an edge leaves: each source has its own, and the
+// turns lie inside each other, so that no two cross.
+function lanesOf(level, edges, chains) {
+  const { row, layer, v } = level;
+  const lanes = new Map();
+  edges.forEach((edge, e) => {
+    let from = edge.a;
+    for (const to of [...(chains[e] ?? []), edge.b]) {
+      const below = row[layer[to]];
+      if (below > row[layer[from]]) {
+        if (!lanes.has(below)) lanes.set(below, new Map());
+        lanes.get(below).set(from, null);
+      }
+      from = to;
+    }
+  });
+  for (const lane of lanes.values()) {
+    const leaving = [...lane.keys()].sort((a, b) => v[b] - v[a]);
+    const count = leaving.length;
+    leaving.forEach((from, rank) => {
+      const share = count > 1 ? rank / (count - 1) : 0.5;
+      const spread = Math.min(30, 7 * (count - 1));
+      lane.set(from, { rank, count, shift: (share - 0.5) * spread - ROW_GAP / 2, reach: 16 + 18 * share, ends: null });
+    });
+  }
+  return lanes;
+}
+
 // Return an edge as cubic curves in a flat array: u, v, then two control points and an end per curve. Between rows it
 // turns at the right border, runs back between the rows, and turns at the left border.
 function pathOf(level, edge, chain) {
   const { u, v, du, layer, row, start, width, rows } = level;
   const path = [u[edge.a] + du[edge.a] / 2, v[edge.a] + edge.oa];
   let l = layer[edge.a];
+  let last = edge.a;
   const go = (to, toLayer, toU, toV) => {
     const pu = path[path.length - 2];
     const pv = path[path.length - 1];
     if (row[toLayer] === row[l] && toU > pu) curve(path, toU, toV);
     else {
-      const below = row[toLayer] > row[l];
-      const between = below
-        ? rows[row[toLayer]].top - ROW_GAP / 2
+      const lane = row[toLayer] > row[l] && level.lanes.get(row[toLayer]).get(last);
+      const between = lane
+        ? rows[row[toLayer]].top + lane.shift
         : Math.max(v[edge.a] + level.dv[edge.a] / 2, v[edge.b] + level.dv[edge.b] / 2) + 14;
-      const right = below ? Math.max(pu, start[l] + width[l]) : pu;
+      const right = lane ? Math.max(pu, start[l] + width[l]) : pu;
       if (right > pu) line(path, right, pv);
-      turn(path, right, between, 26);
+      turn(path, right, between, lane ? lane.reach : 26);
       line(path, toU, between);
-      turn(path, toU, toV, -26);
+      turn(path, toU, toV, lane ? -lane.reach : -26);
+      if (lane?.count > 1)
+        lane.ends = [[right - MARK_STEP * lane.rank, between], [toU + MARK_STEP * (lane.rank + 0.5), between]];
     }
-    l = toLayer;
+    [l, last] = [toLayer, to];
   };
   for (const dummy of chain || []) {
     const at = layer[dummy];

@@ -9,6 +9,7 @@ const FONTS = {
 };
 const ROW = 17;
 const HEAD = 29;
+const STACK = 6; // the cards that a closed module shows behind its front card
 const LEGIBLE = 11; // the smallest text on the screen in pixels; smaller text is not drawn
 const DETAIL = LEGIBLE / 13; // the smallest scale at which all text of a node is drawn
 
@@ -78,7 +79,8 @@ function itemSize(graph, item) {
     const { title, name, detail } = moduleLabel(graph, item.of);
     const head = textWidth(title, "title") + textWidth(name, "name");
     if (item.kind === BOX) return { w: head + 70, h: HEADER };
-    return { w: Math.ceil(Math.max(120, head + 62, textWidth(detail, "small") + 30)), h: 54 };
+    const width = Math.ceil(Math.max(120, head + 62, textWidth(detail, "small") + 30));
+    return { w: width + STACK, h: 54 + STACK };
   }
   const node = graph.nodes[item.of];
   const { title, name, detail } = nodeLabel(node);

@@ -35,7 +35,7 @@ function overviewImage(ratio) {
   const { looks, scene, hover } = app;
   const { scale, overview: last } = view;
   const size = [scene.width, scene.height].map((n) => Math.ceil(ratio * (n * scale + 2 * PAD)));
-  if (scale >= 0.16 || scene.items.length < 1500 || size[0] * size[1] > 2e7) return null;
+  if (scale >= FAR || scene.items.length < 1500 || size[0] * size[1] > 2e7) return null;
   if (last?.looks === looks && last.scale === scale && last.ratio === ratio && last.hover === hover)
     return last.image;
   const image = document.createElement("canvas");
@@ -71,7 +71,7 @@ function resize() {
   if (view.touched) return draw();
   if (first) app.state.open = openAtFirst(app.graph);
   if (first || app.scene.items.length < 600) set({ open: app.state.open });
-  fit();
+  fit({ legible: true });
 }
 
 const fittingScale = ({ width, height }) => {

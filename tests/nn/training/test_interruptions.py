@@ -416,6 +416,74 @@ def test_a_signal_between_any_two_bytecodes_leaves_a_whole_step(part):
     assert interrupted(every[part::PARTS], **BYTECODES) > 1000
 
 
+# Callbacks with a state
+
+
+def watched_train(made: nn.Model) -> nn.Callback:
+    """Train for what is left of two epochs with callbacks that have states."""
+    average = nn.ExponentialMovingAverage(0.9)
+    patient = nn.EarlyStopping("val_loss", patience=1, restore_best=True)
+    epochs = 2 - len(made.history)
+    if epochs:
+        options = {"batch_size": 8, "print_every": 0, "validation_data": (X, y)}
+        made.train(X, y, epochs=epochs, callbacks=[average, patient], **options)
+    return average
+
+
+@functools.cache
+def watched_reference() -> tuple[str, list[bytes]]:
+    made = model()
+    average = watched_train(made)
+    return digest(made), [a.tobytes() for a in average.averages.values()]
+
+
+def resumed_with_callbacks(places) -> int:
+    """Interrupt a training with callbacks at each place, resume it, and compare the end."""
+    watched_train(model())
+    whole, hits = watched_reference(), 0
+    for line, count in places:
+        made = model()
+        before = switches(made)
+        at = At(lambda: signal.raise_signal(signal.SIGINT), line, count, **LINES)
+        try:
+            at.run(lambda m=made: watched_train(m))
+        except KeyboardInterrupt:
+            hits += 1
+        assert_switched_on(made, before)
+        if len(made.history) < 2:
+            average = watched_train(made)
+            assert [a.tobytes() for a in average.averages.values()] == whole[1], line
+        assert digest(made) == whole[0], line
+    return hits
+
+
+def test_a_signal_at_any_line_loses_no_step_of_a_callback():
+    assert resumed_with_callbacks(places(watched_train, False, **LINES)) > 10
+
+
+@pytest.mark.long
+def test_a_signal_at_all_lines_loses_no_step_of_a_callback():
+    assert resumed_with_callbacks(places(watched_train, True, **LINES)) > 2000
+
+
+def test_a_callback_may_evaluate_the_model_inside_a_step():
+    """The signal waits for the end of the step all the same."""
+    made, seen = model(), []
+
+    class Evaluating(nn.Callback):
+        def state_dict(self):
+            return {"seen": len(seen)}
+
+        def on_step_end(self, run):
+            signal.raise_signal(signal.SIGINT)
+            made.evaluate(X, y, verbose=False)
+            seen.append(run.step)
+
+    with pytest.raises(KeyboardInterrupt):
+        made.train(X, y, batch_size=8, print_every=0, callbacks=[Evaluating()])
+    assert seen == [1]
+
+
 # What is loaded
 
 

@@ -73,6 +73,13 @@ const np = (() => {
   // The logarithm of the sum of two powers of a base, whose logarithm of 1 + base^x is `log1p`.
   const sumOfPowers = (log1p, two) => (a, b) => (a === b ? a + two : Math.max(a, b) + log1p(-Math.abs(a - b)));
   const power = (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
+  // A series of positive terms, which does not cancel.
+  function erf(x) {
+    if (!(Math.abs(x) < 6)) return Math.sign(x);
+    let [term, sum] = [x, x];
+    for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum); n++) sum += term *= (2 * x * x) / (2 * n + 1);
+    return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+  }
   const copysign = (a, b) => (b < 0 || Object.is(b, -0) ? -Math.abs(a) : Math.abs(a));
   const either = (f) => (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : f(a, b));
 
@@ -292,6 +299,7 @@ const np = (() => {
     fmod: elementwise((a, b) => a % b),
     floor_divide: elementwise(floorDivide),
     copysign: elementwise(copysign),
+    erf: elementwise(erf),
     heaviside: elementwise((a, b) => (Number.isNaN(a) ? a : a === 0 ? b : Number(a > 0))),
     logaddexp: elementwise(sumOfPowers((x) => Math.log1p(Math.exp(x)), Math.LN2)),
     logaddexp2: elementwise(sumOfPowers((x) => Math.log1p(2 ** x) / Math.LN2, 1)),

@@ -79,11 +79,12 @@ function descend(rate, count = 1) {
     sandbox.states.push({ inputs: next, run: moved, loss: lossOf(app.graph, moved), kind: "step" });
   }
   showState();
-  announce(`loss ${short(currentState().loss)}`);
+  announce(`loss ${anyNumber(currentState().loss)}`);
 }
 
 function undo(all = false) {
-  if (sandbox.states.length > 1) sandbox.states.splice(all ? 1 : -1);
+  if (sandbox.states.length < 2) return;
+  sandbox.states.splice(all ? 1 : -1);
   showState();
 }
 
@@ -155,7 +156,8 @@ function buildSandbox() {
     ...sandbox.notes.map((note) => h("p", { class: "kind" }, note)),
   );
   $("sandbox").hidden = false;
-  $("sandbox").open = !matchMedia("(max-width: 640px), (max-height: 560px)").matches;
+  const wide = !matchMedia("(max-width: 640px), (max-height: 560px)").matches;
+  $("sandbox").open = wide && changeable().length > 0; // where all numbers are at hand; else the panel has the room
   refreshSandbox();
 }
 
@@ -181,11 +183,13 @@ function refreshSandbox() {
   }
   $("sandbox-error").textContent = "";
   $("undo").disabled = $("reset").disabled = sandbox.states.length === 1;
-  $("sandbox-loss").textContent = `${lossName()} = ${short(currentState().loss)}`;
+  const known = app.graph.events.every((event) => event.type !== "seed" || isComputed(app.graph.index.get(event.node)));
+  $("sandbox-loss").textContent = `${lossName()} = ${known ? anyNumber(currentState().loss) : "·"}`;
   $("curve").replaceChildren(...lossCurve());
 }
 
-const fieldText = (x, type) => (type === "range" ? String(x) : short(Number.isFinite(x) ? x : String(x).replace("Infinity", "inf").toLowerCase()));
+const anyNumber = (x) => short(Number.isFinite(x) ? x : String(x).replace("Infinity", "inf").toLowerCase());
+const fieldText = (x, type) => (type === "range" ? String(x) : anyNumber(x));
 
 function lossName() {
   const seeds = app.graph.events.filter((event) => event.type === "seed");
@@ -309,10 +313,10 @@ function lossCurve() {
   const y = (loss) => (high > low ? height - 5 - ((loss - low) / (high - low)) * (height - 10) : height / 2);
   const known = losses.flatMap((loss, k) => (Number.isFinite(loss) ? [k] : []));
   const dots = losses.length > 60 ? [] : known.map((k) => svg("circle", { cx: x(k), cy: y(losses[k]), r: 2.5, class: sandbox.states[k].kind }));
-  const about = `Loss after each of ${counted(losses.length - 1, "change")}: from ${short(losses[0])} to ${short(losses.at(-1))}`;
+  const about = `Loss after each of ${counted(losses.length - 1, "change")}: from ${anyNumber(losses[0])} to ${anyNumber(losses.at(-1))}`;
   return [
     svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": about },
       svg("polyline", { points: known.map((k) => `${x(k)},${y(losses[k])}`).join(" ") }), ...dots),
-    h("figcaption", {}, h("span", {}, `${short(losses[0])}`), h("span", {}, `${counted(losses.length - 1, "change")}`), h("span", {}, `${short(losses.at(-1))}`)),
+    h("figcaption", {}, h("span", {}, anyNumber(losses[0])), h("span", {}, counted(losses.length - 1, "change")), h("span", {}, anyNumber(losses.at(-1)))),
   ];
 }
