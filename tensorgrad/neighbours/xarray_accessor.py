@@ -14,8 +14,8 @@ import numpy as np
 from tensorgrad.engine.base import needs_grad, unwrap
 from tensorgrad.ops.common import substituted
 
-LINES, STEPS = ("linear", "slinear"), ("nearest", "zero")
-SPLINES = ("quadratic", "cubic", "quintic", "polynomial", "barycentric", "krogh")
+BY_LINES, BY_STEPS = ("linear", "slinear"), ("nearest", "zero")
+BY_SPLINES = ("quadratic", "cubic", "quintic", "polynomial", "barycentric", "krogh")
 UNIT = "unit of the samples"
 CLOSE = 1e-5  # SciPy solves for splines of several dimensions by iteration
 
@@ -26,10 +26,10 @@ class Interpolation:
     def __init__(
         self, xr: ModuleType, targets: Mapping[Any, Any], method: str, options: Mapping[str, Any]
     ) -> None:
-        if method not in (*LINES, *STEPS, *SPLINES):
+        if method not in (*BY_LINES, *BY_STEPS, *BY_SPLINES):
             raise TypeError(
                 f"interp has no gradient with method={method!r}, which is not linear in the "
-                f"values; use one of {', '.join((*LINES, *STEPS, *SPLINES))}"
+                f"values; use one of {', '.join((*BY_LINES, *BY_STEPS, *BY_SPLINES))}"
             )
         self.xr, self.targets, self.method = xr, targets, method
         # Outside of the samples the value is constant, unless it is extrapolated.
@@ -47,7 +47,7 @@ class Interpolation:
 
     def along(self, array: Any, dim: Hashable, target: Any) -> Any:
         """Return the array interpolated along one dimension."""
-        n, splines = array.sizes[dim], self.method in SPLINES
+        n, splines = array.sizes[dim], self.method in BY_SPLINES
         way = self.xr.DataArray(
             np.eye(n) if splines else np.arange(n, dtype=float),
             dims=(dim, UNIT) if splines else (dim,),
@@ -55,7 +55,7 @@ class Interpolation:
         ).interp({dim: target}, method=self.method, kwargs=self.options)
         new = [d for d in way.dims if d != UNIT and (d == dim or d not in array.dims)]
         return self.xr.apply_ufunc(
-            weighted if splines else stepped if self.method in STEPS else on_lines,
+            weighted if splines else stepped if self.method in BY_STEPS else on_lines,
             array,
             way.drop_vars(list(way.coords)),
             input_core_dims=[[dim], [*new, UNIT] if splines else new],

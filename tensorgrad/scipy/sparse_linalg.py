@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
     return getattr(scipy.sparse.linalg, name)
 
 
-PLAIN = (np.ndarray, int, float, str)
+COMPARED = (np.ndarray, int, float, str)
 
 
 class SparsePattern:
@@ -42,7 +42,7 @@ class SparsePattern:
         if not isinstance(other, SparsePattern):
             return False
         return (self.shape, self.solve) == (other.shape, other.solve) and all(
-            a is b or (isinstance(a, PLAIN) and isinstance(b, PLAIN) and np.array_equal(a, b))
+            a is b or (isinstance(a, COMPARED) and isinstance(b, COMPARED) and np.array_equal(a, b))
             for a, b in zip(self.parts(), other.parts())
         )
 
