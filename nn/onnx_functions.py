@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 
-MOST_ELEMENTS = 1 << 28  # of an array whose size a file decides
+MOST_ELEMENTS = 1 << 26  # of an array whose size a file decides
 LAST = 1 << 62  # beyond every axis
 
 # fmt: off

@@ -10,6 +10,12 @@ import tensorgrad as tg
 from nn.module import Module
 from nn.onnx_operators import FIXED_INPUTS
 
+# That the numbers of a file can cause, in functions which take them for right.
+FAILURES = (
+    TypeError, ValueError, LookupError, AttributeError, ZeroDivisionError, OverflowError,
+    MemoryError,
+)  # fmt: skip
+
 
 class Operation(NamedTuple):
     """A node of a graph: a function, the names of its inputs and outputs, and its attributes."""
@@ -95,7 +101,9 @@ class OnnxNetwork(Module):
         given = tuple(values[name] if name else None for name in operation.inputs)
         try:
             found = operation.scope.run(operation.function, given, operation.attributes)
-        except (TypeError, ValueError, IndexError, KeyError) as error:
-            kind = ValueError if isinstance(error, (IndexError, KeyError)) else type(error)
+        except tg.Untraceable:
+            raise
+        except FAILURES as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{self.path}: the node {operation.name}: {error}") from error
         return found if isinstance(found, tuple) else (found,)

@@ -18,14 +18,16 @@ import time
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 
 import nn
+import tensorgrad as tg
 from examples.photo import read_photo
 from nn import archive
 
@@ -84,6 +86,70 @@ def picture(suffix: str, rng: np.random.Generator) -> bytes:
     return cv2.imencode(suffix, pixels)[1].tobytes()
 
 
+def onnx_files(folder: Path) -> list[bytes]:
+    """Return ONNX files of a dense, a convolutional, a recurrent and an attentive network."""
+    networks = [
+        (network().module, (4,)),
+        (nn.Sequential(nn.Conv2D(1, 2, 3, rng=0), nn.MaxPool2D(2), nn.Flatten()), (8, 8, 1)),
+        (nn.Sequential(nn.LSTM(3, 4, rng=0), nn.LayerNorm(4)), (5, 3)),
+        (nn.TransformerBlock(4, 2, rng=0), (5, 4)),
+    ]
+    for k, (module, shape) in enumerate(networks):
+        module.eval().export(folder / f"{k}.onnx", shape)
+    return [(folder / f"{k}.onnx").read_bytes() for k in range(len(networks))]
+
+
+def onnx_outputs(path: Path) -> Any:
+    """Read a network, and compute it for inputs of the shapes that the file gives."""
+    read = nn.from_onnx(path)
+    model = onnx.load_model_from_string(path.read_bytes())
+    known = {i.name: i.type.tensor_type.shape.dim for i in model.graph.input}
+    # Few and small axes, because inputs come from who opens the file.
+    shapes = [[min(max(d.dim_value, 1), 9) for d in known[n]][:4] for n in read.input_names]
+    try:
+        return read(*(tg.Tensor(np.ones(shape, np.float32)) for shape in shapes))
+    except TypeError as error:  # of a call, which is that of a wrong dtype
+        raise ValueError(str(error)) from error
+
+
+def forged_onnx(data: bytes, chance: random.Random) -> bytes:
+    """Change fields of an ONNX model: shapes, types, operators, names, attributes, places of data."""
+    model = onnx.load_model_from_string(data)
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        part, name, several = chance.choice(list(fields_of(model)))
+        value = getattr(part, name)
+        number = chance.choice([0, 1, 2, 3, 7, -1, 100, 10**6, 2**31 - 1, 2**40, 2**62, -(2**63)])
+        text = chance.choice(["", "x", "Relu", "Conv", "/etc/passwd", "../x", "\0", "y" * 10_000])
+        if several:
+            how = chance.randrange(3)
+            if how == 0:
+                del value[chance.randrange(len(value))]
+            elif how == 1:
+                value.append(copy.deepcopy(chance.choice(value)))
+            elif isinstance(value[0], int | float | str | bytes):
+                new = {int: number, float: float(number), str: text, bytes: text.encode()}
+                value[chance.randrange(len(value))] = new[type(value[0])]
+        elif isinstance(value, bytes):
+            setattr(part, name, damaged(value, chance))
+        elif isinstance(value, str):
+            setattr(part, name, text)
+        else:
+            setattr(part, name, type(value)(number))
+    return model.SerializeToString()
+
+
+def fields_of(message: Any) -> Iterator[tuple[Any, str, bool]]:
+    """Yield every field that is set in a message of protocol buffers, and in those inside."""
+    for field, value in message.ListFields():
+        several = not isinstance(value, int | float | str | bytes) and hasattr(value, "append")
+        inner = value if several else [value]
+        if several or not hasattr(value, "ListFields"):
+            yield message, field.name, several
+        for part in inner:
+            if hasattr(part, "ListFields"):
+                yield from fields_of(part)
+
+
 def zip_file(kind: int, rng: np.random.Generator) -> bytes:
     """Return a small Fashion-MNIST as the book's zip file."""
     data = io.BytesIO()
@@ -115,6 +181,7 @@ class Loaders:
             "zip": ([zip_file(kind, rng) for kind in KINDS], self.fashion, True),
             "image_folder": (images, self.image_folder, False),
             "photo": (images, read_photo, False),
+            "onnx": (onnx_files(folder), onnx_outputs, False),
         }
         self.valid = {
             name: [self.load(name, data) for data in files] if exact else []
@@ -241,9 +308,14 @@ def run_case(loaders: Loaders, number: int) -> tuple[str, str]:
     name = chance.choice(["model", "model", *loaders.table])
     files, _, exact = loaders.table[name]
     k = chance.randrange(len(files))
-    is_forged = name in ("model", "parameters") and chance.random() < 0.5
+    is_forged = name in ("model", "parameters", "onnx") and chance.random() < 0.5
     try:
-        data = forged(files[k], chance, loaders.folder) if is_forged else damaged(files[k], chance)
+        if not is_forged:
+            data = damaged(files[k], chance)
+        elif name == "onnx":
+            data = forged_onnx(files[k], chance)
+        else:
+            data = forged(files[k], chance, loaders.folder)
     except (ValueError, TypeError, OverflowError, RecursionError):
         return name, ""  # what no writer can write
     try:

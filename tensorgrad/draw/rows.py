@@ -10,7 +10,11 @@ from tensorgrad.draw.model import Vertex
 from tensorgrad.engine.state import ScopePath
 
 ASPECT = 16 / 9
-LETTER, BESIDE, HIGH = 6.2, 45, 70  # points: a letter, the space around a label, a node
+LETTER_WIDTH, BESIDE_LABEL, NODE_HEIGHT = (
+    6.2,
+    45,
+    70,
+)  # points: a letter, the space around a label, a node
 INSIDE_MODULE = 10  # edges that cross between two rows, rather than that a module is cut
 
 
@@ -20,8 +24,8 @@ def picture_rows(view: View, label: Callable[[Vertex], str]) -> dict[Item, int]:
     length = [0.0] * (1 + max(ranks.values(), default=0))
     for item, rank in ranks.items():
         text = label(item) if isinstance(item, Vertex) else item.title
-        length[rank] = max(length[rank], BESIDE + LETTER * len(text))
-    high = HIGH * max(Counter(ranks.values()).values(), default=1)
+        length[rank] = max(length[rank], BESIDE_LABEL + LETTER_WIDTH * len(text))
+    high = NODE_HEIGHT * max(Counter(ranks.values()).values(), default=1)
     count = round(math.sqrt(sum(length) / high / ASPECT))
     cuts = _cuts(view, ranks, list(itertools.accumulate(length)), count)
     in_order = sorted(ranks, key=ranks.__getitem__)

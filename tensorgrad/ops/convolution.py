@@ -43,9 +43,9 @@ def items_of(x, windows, groups):
     Shapes: x (N, L₁, …, Lₙ, C) -> (G, N, L₁, …, Lₙ - K + 1), with the padding, or (G, N, L₁, …, Lₙ).
     """
     C, K = x.shape[-1] // groups, windows.size[-1]
-    if C == 1 or not x.size:
+    if C == 1:
         return np.moveaxis(x, -1, 0), windows
-    if has_foreign(x):  # whose items are numbers
+    if not x.size or has_foreign(x):  # whose items are numbers
         return np.moveaxis(x.reshape(*x.shape[:-1], groups, C), -2, 0), windows
     if groups > 1 or K == 1 or windows.dilation[-1] > 1:
         return np.moveaxis(x.view(np.dtype((np.void, C * x.itemsize))), -1, 0), windows
@@ -57,11 +57,16 @@ def items_of(x, windows, groups):
 
 
 def padded(x, windows):
-    """Return x with the padding along the last axis in space, or as it is if there is none."""
+    """Return x with the padding along the last axis in space, or as it is if there is none.
+
+    Windows that begin inside have a negative one, as in the gradient by inputs with more padding than a kernel reaches.
+    """
     low, length = windows.before[-1], x.shape[-2]
     needed = windows.stride[-1] * (windows.counts[-1] - 1) + windows.size[-1]
     if not low and needed <= length:
         return x
+    x, low = x[..., max(-low, 0) :, :], max(low, 0)
+    length = x.shape[-2]
     out = create(np.zeros, x, (*x.shape[:-2], max(needed, low + length), x.shape[-1]), x.dtype)
     out[..., low : low + length, :] = x
     return out

@@ -41,8 +41,12 @@ class Captured:
 
     def until_two_agree(self) -> Tracing:
         """Trace until two runs agree."""
-        for _ in range(5):
+        for attempt in range(5):
             trace, seen = self.once(self.leaves)
+            if attempt == 0 and self.outside.has_grown():
+                self.outside = Outside(self.f)  # also what the first run has made
+                self.tensors |= self.outside.tensors
+                continue
             if self.with_sizes(trace, seen):
                 return trace
             again, others = self.once(self.leaves)
@@ -87,7 +91,7 @@ class Captured:
     def guards(self) -> list[Guard]:
         """Return the guards of what a program is made for, also of what the first run has made."""
         found = self.outside.guards
-        if not all(guard.holds() for guard in found):
+        if self.outside.has_grown() or not all(guard.holds() for guard in found):
             found = Outside(self.f).guards
         return [guard for guard in found if guard.matters()]
 

@@ -71,18 +71,38 @@ class Compiled:
         self.recent: Runner | None = None
         self.watched: Watched | None = None
         self.said = False  # that it runs eagerly
+        self.kept_as = f"_compiled_{self.name}"  # the attribute that has the method of an instance
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.kept_as = f"_compiled_{owner.__qualname__}_{name}"  # as super() has another of a name
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Return the method of an instance, if a method was decorated, which keeps it."""
         if instance is None:
             return self
-        name = f"_compiled_{self.name}"
-        method = vars(instance).get(name)
-        if method is None:
+        method = getattr(instance, "__dict__", {}).get(self.kept_as)
+        # A copy of an instance has the method of the original.
+        if method is None or method.f.__self__ is not instance or method.f.__func__ is not self.f:
             static = {i - 1 for i in self.static_argnums}
             method = Compiled(types.MethodType(self.f, instance), tuple(static))
-            vars(instance)[name] = method
+            self.keep(instance, method)
         return method
+
+    def keep(self, instance: Any, method: "Compiled") -> None:
+        """Let an instance, or a class, keep its method.
+
+        Raises: TypeError if it has slots only.
+        """
+        if isinstance(instance, type):
+            setattr(instance, self.kept_as, method)
+        elif hasattr(instance, "__dict__"):
+            vars(instance)[self.kept_as] = method
+        else:
+            kind = type(instance).__name__
+            raise TypeError(
+                f"a compiled method is kept by its instance, but {kind} has slots only; add "
+                f'"__dict__" to __slots__ of {kind}, or compile a function that takes its arrays'
+            )
 
     def __reduce__(self) -> Any:
         """Leave the programs out of copies and files."""

@@ -1,5 +1,6 @@
 """Keys of programs: structure, shapes, dtypes and static values of the arguments."""
 
+import enum
 import os
 import threading
 from typing import Any
@@ -69,7 +70,8 @@ def static_kind(x: Any) -> Any:
     """
     if isinstance(x, np.ndarray):
         plain_array(x)
-    if isinstance(x, (type, np.dtype, slice, type(Ellipsis), np.random.Generator)) or callable(x):
+    kinds = (type, np.dtype, slice, type(Ellipsis), np.random.Generator, enum.Enum)
+    if isinstance(x, kinds) or callable(x):
         return x if not isinstance(x, slice) else (slice, x.start, x.stop, x.step)
     raise TypeError(
         f"a compiled function takes arrays, numbers, and dicts, lists and tuples of them, but was "

@@ -1,9 +1,11 @@
 """Names and members: what the code of functions and classes names, and what is the user's."""
 
 import functools
+import gc
 import sys
 import types
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,12 @@ def is_variable(kind: type, name: str, value: Any) -> bool:
     """Return True for a value of a class that may change, and is not computed at each look."""
     known = isinstance(value, VALUES_OF_CLASSES) and not name.startswith("__")
     return known and getattr(kind, name, None) is value
+
+
+def cached_results(x: Any) -> Iterator[Any]:
+    """Yield a cached function and its results, which only the collector of garbage can see."""
+    for found in gc.get_referents(x):  # results, or a dict of them
+        yield from found.values() if isinstance(found, dict) else (found,)
 
 
 def has_slots(x: Any) -> bool:

@@ -26,6 +26,7 @@ from tensorgrad.program.members import (
     CONTAINERS_OF_VALUES,
     FOUND_VALUES,
     NamesUsed,
+    cached_results,
     class_values,
     function_of_member,
     global_names,
@@ -33,6 +34,7 @@ from tensorgrad.program.members import (
     is_users,
     is_variable,
 )
+from tensorgrad.program.names import is_library
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.simplify import MOST_LOOKED_AT
 
@@ -53,6 +55,7 @@ class Outside:
         self.arrays: list[np.ndarray] = []
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
         self.containers: list[tuple[Any, Any]] = []  # and copies of them
+        self.caches: list[tuple[Any, int]] = []  # cached functions, with the number of results
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.owners: dict[int, str] = {}  # the names of objects
         self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
@@ -72,6 +75,12 @@ class Outside:
         for x in self.arrays:
             self.names.setdefault(id(x), "constant")
 
+    def has_grown(self) -> bool:
+        """Return True if there is more, as after the first look at a cached_property."""
+        return any(len(now) != len(copy) for now, copy in self.containers) or any(
+            cache.cache_info().currsize != size for cache, size in self.caches
+        )
+
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
         if isinstance(x, FOUND_VALUES):
@@ -80,6 +89,9 @@ class Outside:
             yield from self.function(x)
         elif isinstance(x, CONTAINERS_OF_VALUES):
             yield from self.container(x)
+        elif isinstance(x, functools._lru_cache_wrapper):
+            self.caches.append((x, x.cache_info().currsize))
+            yield from cached_results(x)
         elif "__wrapped__" in getattr(x, "__dict__", ()):  # as compiled functions have it
             yield x.__wrapped__
         elif isinstance(x, OTHERS):
@@ -135,7 +147,7 @@ class Outside:
         if not hasattr(x, "__dict__"):
             return
         buffers = getattr(x, "_buffers", ())
-        if not is_users(type(x).__module__):
+        if is_library(type(x).__module__.partition(".")[0]):
             self.librarys |= {id(value) for value in vars(x).values()}
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))

@@ -24,7 +24,7 @@ def without_repetitions(steps: list[Step], outputs: list[Var]) -> list[Step]:
     first: dict[Hashable, tuple[int, Var]] = {}
     same: dict[Var, Var] = {}
     found: list[Step] = []
-    for i, step, short in placed(steps):
+    for i, step, short in numbered(steps):
         step.args = substituted_in(step.args, lambda x: same.get(x, x) if type(x) is Var else x)
         step.kwargs = substituted_in(step.kwargs, lambda x: same.get(x, x) if type(x) is Var else x)
         out = step.outs
@@ -41,7 +41,7 @@ def without_repetitions(steps: list[Step], outputs: list[Var]) -> list[Step]:
     return found
 
 
-def placed(steps: list[Step]) -> Iterator[tuple[int, Step, bool]]:
+def numbered(steps: list[Step]) -> Iterator[tuple[int, Step, bool]]:
     """Yield each step with its number, and if it stands in the program's own lines."""
     i = 0
     for group, together in groupby(steps, key=lambda step: step.group):

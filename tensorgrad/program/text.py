@@ -110,7 +110,8 @@ def number(x: Any) -> Expr:
         return Expr(f"complex({', '.join(number(p).text for p in parts)})")
     if isinstance(x, float) and not math.isfinite(x):
         return Expr("np.nan") if x != x else Expr("np.inf") if x > 0 else Expr("-np.inf", SIGN)
-    text = repr(x)
+    # Because the text of an IntEnum shows its name.
+    text = int.__repr__(x) if isinstance(x, int) and type(x) is not bool else repr(x)
     return Expr(text, SIGN if text.startswith("-") else ATOM)
 
 

@@ -17,6 +17,13 @@ COMPLEX = [
     "ifftn", "rfftn", "irfftn", "fftshift", "ifftshift",
 ]  # fmt: skip
 __all__ = ["dct", "dctn", "dst", "dstn", "idct", "idctn", "idst", "idstn", *COMPLEX]
+
+
+def __getattr__(name: str) -> Any:
+    """Return SciPy's own function of a name that is not here; it takes arrays."""
+    return getattr(scipy.fft, name)
+
+
 TRANSPOSED = {1: 1, 2: 3, 3: 2, 4: 4}  # the type of the transposed matrix, apart from its ends
 INVERSE = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
 

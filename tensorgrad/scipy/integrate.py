@@ -21,6 +21,11 @@ from tensorgrad.scipy.values import valued_by
 __all__ = ["cumulative_trapezoid", "odeint", "simpson", "solve_ivp", "trapezoid"]
 
 
+def __getattr__(name: str) -> Any:
+    """Return SciPy's own function of a name that is not here; it takes arrays."""
+    return getattr(scipy.integrate, name)
+
+
 def solve_ivp(
     fun: Function,
     t_span: Any,
@@ -175,7 +180,7 @@ def last_axis(y: Any, x: Any, dx: Any, axis: int) -> tuple[Any, Any]:
     axis = axis_index(axis, y.ndim)
     samples = np.moveaxis(y, axis, -1)
     if x is None:
-        return samples, np.ones(samples.shape[-1] - 1) * dx
+        return samples, np.ones(max(samples.shape[-1] - 1, 0)) * dx
     x = as_array(x)
     return samples, np.diff(x if x.ndim == 1 else np.moveaxis(x, axis, -1), axis=-1)
 

@@ -18,6 +18,12 @@ from tensorgrad.scipy.values import given_tensors, refuse_traced
 
 __all__ = ["CubicSpline", "RegularGridInterpolator", "Spline", "make_interp_spline"]
 
+
+def __getattr__(name: str) -> Any:
+    """Return SciPy's own function of a name that is not here; it takes arrays."""
+    return getattr(scipy.interpolate, name)
+
+
 MADE_OUTSIDE = (
     "because SciPy makes the spline of arrays; make it outside of the compiled function, which may "
     "call it, or use np.interp"

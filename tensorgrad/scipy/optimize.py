@@ -30,6 +30,12 @@ from tensorgrad.transforms.trees import alias, recorded, tree_map
 
 __all__ = ["fixed_point", "minimize", "root"]
 
+
+def __getattr__(name: str) -> Any:
+    """Return SciPy's own function of a name that is not here; it takes arrays."""
+    return getattr(scipy.optimize, name)
+
+
 NEAR = 1e-8  # a variable this near to its bound, relative to its size, is held by it
 FIRM = 1e-5  # a bound that holds a variable with a smaller slope than this may let it go
 SLOPELESS = {"nelder-mead", "powell", "cobyla", "cobyqa"}  # methods that take no gradient

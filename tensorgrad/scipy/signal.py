@@ -18,6 +18,11 @@ from tensorgrad.scipy.values import given_tensors, valued_by, with_rules
 __all__ = ["convolve", "correlate", "fftconvolve", "lfilter"]
 
 
+def __getattr__(name: str) -> Any:
+    """Return SciPy's own function of a name that is not here; it takes arrays."""
+    return getattr(scipy.signal, name)
+
+
 def _full(g, _out, _a, b, axes=None):
     """Correlate with the other factor: where it lies inside, and summed where it was repeated."""
     return valid(g, np.flip(b, axes), axes=axes)

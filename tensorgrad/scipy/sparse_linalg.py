@@ -100,8 +100,11 @@ def directly(matrix: Any, b: Any, permc_spec: Any = None) -> Any:
 
     Raises: ValueError if the matrix is singular.
     """
+    right = np.asarray(b)
+    dtype = complex if "c" in (matrix.dtype.kind, right.dtype.kind) else float
     try:
-        return scipy.sparse.linalg.splu(matrix, permc_spec).solve(np.asarray(b, float))
+        lu = scipy.sparse.linalg.splu(matrix.astype(dtype), permc_spec)
+        return lu.solve(right.astype(dtype))
     except RuntimeError as error:
         raise ValueError(
             f"spsolve was given a matrix of shape {matrix.shape} that is singular ({error}), "

@@ -17,13 +17,7 @@ from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import BLANK, CREATING, apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_, is_view_at
-from tensorgrad.operands import (
-    is_foreign,
-    objects_as_numbers,
-    own_array,
-    refuse_integers,
-    refuse_mixed,
-)
+from tensorgrad.operands import is_foreign, objects_as_numbers, own_array, refuse_integers
 from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
 from tensorgrad.ops.methods import call_with_keywords
@@ -280,11 +274,7 @@ class Tensor(Attributes, Signatures, Words):
             given = kwargs and ufunc.signature is None
             if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):
                 return call_with_keywords(ufunc, *args, **kwargs)
-            try:
-                return apply(RULES[ufunc], args, kwargs)
-            except TypeError as error:
-                refuse_mixed(RULES[ufunc].name, args, error)
-                raise
+            return dispatch(ufunc, args, kwargs)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         result = dispatch(function, args, kwargs)
         if getattr(result, "dtype", np.dtype(bool)).kind == "O" and function in NONDIFFERENTIABLE:

@@ -12,6 +12,7 @@ CASES = {
         call(r(2, 6, 1), r(2, 1, 2), r(2), 1, ((2, 0),), 2),
         call(r(1, 3, 3, 2, 2), r(2, 2, 2, 2, 1), None, stride=(1, 2, 1), padding=(0, 1, 0)),
         call(c(1, 4, 1), c(2, 1, 2), c(2)),
+        call(r(1, 3, 2), r(2, 2, 1), None, padding=4),  # more than a kernel reaches
         call(r(1, 12, 2), r(11, 2, 1), r(1), padding="same"),  # by Fourier transforms
     ],
     tg.conv_input: [

@@ -51,8 +51,10 @@ def test_a_network_that_was_read_can_be_trained_drawn_compiled_and_written(file,
     assert [p.is_frozen for p in network.parameters()].count(True) == 2  # of the batch norm
     x, y = drawn(20, 4), np.arange(20) % 3
     model = nn.Model(network)
-    model.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.Adam(learning_rate=0.02))
-    history = model.train(x, y, epochs=20, print_every=None)
+    model.set(
+        loss=nn.CategoricalCrossentropy(from_logits=True), optimizer=nn.Adam(learning_rate=0.02)
+    )
+    history = model.train(x, y, epochs=60, print_every=None)
     assert history.epochs["loss"][-1] < 0.8 * history.epochs["loss"][0]
     dot = network.draw(x[:2]).dot
     assert "Gemm" in dot
@@ -213,6 +215,20 @@ def test_hostile_files_are_refused_before_memory_is_used(tmp_path):
     (tmp_path / "long.bin").write_bytes(np.arange(6, dtype="<f4").tobytes())
     read = nn.from_onnx(external(path, "long.bin", offset=8))
     np.testing.assert_array_equal(read.state_dict()["W"], [[2, 3], [4, 5]])
+
+
+def test_a_node_that_cannot_be_computed_is_named_whatever_the_error_is(file):
+    network = nn.from_onnx(file)
+    causes = [KeyError("x"), ZeroDivisionError("x"), AttributeError("x"), MemoryError("x")]
+    causes += [UnicodeDecodeError("utf-8", b"", 0, 1, "x"), OverflowError("x")]
+    for cause in causes:
+
+        def fail(*_, cause=cause, **__):
+            raise cause
+
+        network.operations = tuple(op._replace(function=fail) for op in network.operations)
+        with pytest.raises(ValueError, match=r"net\.onnx: the node .*x"):
+            network(tg.Tensor(np.ones((1, 4), np.float32)))
 
 
 def test_a_size_that_a_file_asks_for_has_a_limit(tmp_path):

@@ -2,7 +2,10 @@
 
 import array
 import contextvars
+import copy
 import dataclasses
+import enum
+import functools
 import types
 import warnings
 
@@ -35,6 +38,17 @@ class InSlots:
     unset: list = dataclasses.field(init=False)
 
 
+class Lazy:
+    @functools.cached_property
+    def table(self):
+        return np.ones(3)
+
+
+@functools.lru_cache
+def cached():
+    return np.ones(3)
+
+
 def of_function():
     pass
 
@@ -46,6 +60,8 @@ read_only = types.MappingProxyType(values)
 standard, raw = array.array("d", [1.0, 2.0]), bytearray(b"ab")
 scalar, matrix, record = np.array(1.0), np.ones((3, 3)), np.zeros(3, dtype=[("a", float)])
 large = np.ones((3, 10_000))
+lazy, names, inner = Lazy(), types.SimpleNamespace(table=np.ones(3)), types.SimpleNamespace()
+inner.names = types.SimpleNamespace(table=np.ones(3))
 listed = [large]
 
 
@@ -74,6 +90,15 @@ CASES = {
     "computed": (into(matrix, (0, 1)), lambda x: (2 * matrix)[:2] @ x),
     "mask": (into(matrix, (0, 1)), lambda x: np.where(matrix[0] > 2, x, x**2)),
     "field": (into(record, "a"), lambda x: x * record["a"]),
+    "namespace": (into(names.table, 0), lambda x: x * (names.table * 2)),
+    "nested namespace": (into(inner.names.table, 0), lambda x: x * inner.names.table),
+    "cached property": (lambda v: into(lazy.table, 0)(v), lambda x: x * lazy.table),
+    "new cached property": (
+        lambda v: setattr(lazy, "table", np.full(3, v)),
+        lambda x: x * (lazy.table + 1),
+    ),
+    "cached function": (lambda v: into(cached(), 0)(v), lambda x: x * cached()),
+    "computed from one": (lambda v: into(cached(), 0)(v), lambda x: x * (cached() * 2)),
     "large": (into(large, 1), lambda x: x[:, None] * large),
     "view of large": (into(large, 1), lambda x: x[:, None] * large[:, ::2]),
     "large in a list": (into(large, 1), lambda x: x[:, None] * listed[0]),
@@ -124,6 +149,64 @@ def test_an_array_that_is_returned_as_a_gradient_is_a_copy():
     first[0] = 7.0
     assert weights[0] == 0
     assert gradient(np.ones(20_000))[0] == 0
+
+
+class Methods:
+    """Compiled methods, two of them with one name."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    @tg.compile
+    def scaled(self, x):
+        return np.sum(x * self.factor)
+
+    @classmethod
+    @tg.compile
+    def of_class(cls, x):
+        return np.sum(x) * len(cls.__name__)
+
+    twice = tg.compile(lambda self, x: np.sum(x) * self.factor * 2)
+    thrice = tg.compile(lambda self, x: np.sum(x) * self.factor * 3)
+
+
+class Overriding(Methods):
+    @tg.compile
+    def scaled(self, x):
+        return super().scaled(x) * 10
+
+
+def test_a_compiled_method_belongs_to_its_instance_its_class_and_its_name():
+    x, m = np.array([1.0, 2.0]), Methods(1.0)
+    assert [m.scaled(x), m.twice(x), m.thrice(x)] == [3, 6, 9]
+    for other in (copy.copy(m), copy.deepcopy(m)):
+        other.factor = 5.0
+        assert [other.scaled(x), other.twice(x), m.scaled(x)] == [15, 30, 3]
+    assert Overriding(2.0).scaled(x) == 60
+    assert [Methods.of_class(x), Overriding.of_class(x), m.of_class(x)] == [21, 30, 21]
+
+
+def test_an_instance_that_cannot_keep_a_compiled_method_says_so():
+    slotted = type("Slotted", (), {"__slots__": (), "f": tg.compile(lambda self, x: x)})
+    with pytest.raises(TypeError, match='Slotted has slots only; add "__dict__" to __slots__'):
+        slotted().f(np.ones(2))
+
+
+class Mode(enum.Enum):
+    SUM = 1
+    MEAN = 2
+
+
+class Factor(enum.IntEnum):
+    TWO = 2
+    THREE = 3
+
+
+def test_a_program_is_made_for_the_members_of_an_enum():
+    f = tg.compile(lambda x, mode, n: n * (np.sum(x) if mode is Mode.SUM else np.mean(x)))
+    for mode in Mode:
+        for n in Factor:
+            assert f(np.ones(4), mode, n) == n * (4 if mode is Mode.SUM else 1)
 
 
 class Trainer:

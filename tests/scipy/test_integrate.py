@@ -244,3 +244,12 @@ def test_cumulative_trapezoid_from_zero():
     tg.check_grads(
         lambda y: integrate.cumulative_trapezoid(y, initial=0, axis=0), np.ones((3, 2)), order=2
     )
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_the_integral_of_no_interval(samples):
+    y = tg.Tensor(np.ones(samples), requires_grad=True)
+    found = integrate.trapezoid(y)
+    assert found.item() == scipy_integrate.trapezoid(y.data) == 0
+    found.backward()
+    np.testing.assert_array_equal(y.grad.data, np.zeros(samples))

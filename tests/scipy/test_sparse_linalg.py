@@ -65,3 +65,12 @@ def test_cg():
 def test_a_singular_matrix():
     with pytest.raises(ValueError, match="singular"):
         tsp.sparse.linalg.spsolve(sparse.csc_array(np.ones((2, 2))), tg.Tensor(np.ones(2)))
+
+
+def test_complex_right_sides():
+    A = scipy.sparse.csc_array(np.array([[2.0, 1.0], [1.0, 3.0]]))
+    b = np.array([1.0 + 2j, 2.0 - 1j])
+    tg.check_grads(lambda b: tsp.sparse.linalg.spsolve(A, b), b)
+    tg.check_grads(lambda d: tsp.sparse.linalg.spsolve(A, b, data=d), A.data * (1 + 0.5j))
+    found = tsp.sparse.linalg.spsolve(A, tg.Tensor(b, requires_grad=True))
+    np.testing.assert_allclose(found.data, np.linalg.solve(A.toarray(), b))

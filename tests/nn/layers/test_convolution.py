@@ -70,6 +70,8 @@ CONVOLUTIONS = [  # lengths, channels, outputs, settings
     ((8, 9), 2, 4, {"kernel_size": 3, "padding": (2, 1), "dilation": 2, "groups": 2}),
     ((5, 5), 2, 3, {"kernel_size": 1}),
     ((6, 5), 2, 3, {"kernel_size": 5, "padding": 4, "dilation": (1, 2)}),
+    ((8,),   4, 2, {"kernel_size": 2, "padding": 4, "groups": 2}),  # more than a kernel reaches
+    ((4, 5), 2, 3, {"kernel_size": 2, "padding": 3}),
     ((12, 14), 2, 3, {"kernel_size": (11, 13)}),
     ((16,), 3, 2, {"kernel_size": 13, "padding": "valid"}),
 ]
