@@ -200,9 +200,10 @@ def test_it_opens_dark_or_light_as_the_system_or_the_reader_asks(runs, show):
     ("kind", "width", "theme"),
     [
         ("classes", 390, "light"),
-        ("classes", 1280, "dark"),
-        ("numbers", 1280, "light"),
-        ("pictures", 390, "dark"),
+        ("numbers", 1280, "dark"),
+        pytest.param("classes", 1280, "dark", marks=pytest.mark.long),
+        pytest.param("numbers", 1280, "light", marks=pytest.mark.long),
+        pytest.param("pictures", 390, "dark", marks=pytest.mark.long),
     ],
 )
 def test_axe_finds_no_violation(runs, show, kind, width, theme):
