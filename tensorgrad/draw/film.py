@@ -16,7 +16,9 @@ from tensorgrad.files import check_output, write_file
 if TYPE_CHECKING:
     from tensorgrad.draw.drawing import Drawing
 
-LINES = 720.0  # the height of a film in its own pixels; others are larger or smaller pictures of it
+PICTURE_LINES = (
+    720.0  # the height of a film in its own pixels; others are larger or smaller pictures of it
+)
 HEAD, FOOT, EDGE = 56.0, 92.0, 26.0  # heights of title and narration; space around the graph
 LARGEST_SCALE, SMALLEST_SCALE = (
     1.5,
@@ -114,8 +116,8 @@ def film_of(graph: Graph, title: str | None, depth: int | None, ratio: float) ->
             "`with tensorgrad.trace() as t:` and t.draw().animate(path)"
         )
     folded = view(graph, depth, CARDS)
-    width = LINES * ratio
-    room = width - 2 * EDGE, LINES - HEAD - FOOT - 2 * EDGE
+    width = PICTURE_LINES * ratio
+    room = width - 2 * EDGE, PICTURE_LINES - HEAD - FOOT - 2 * EDGE
     places, size = placed(folded.items, folded.edges, room[0])
     fitting = min(room[0] / size[0], room[1] / size[1], LARGEST_SCALE)
     story = Story(graph, folded.owner, folded.edges, places)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.draw.film import FOOT, HEAD, LINES, Film, Look, Moment, Wire, moments_at
+from tensorgrad.draw.film import FOOT, HEAD, PICTURE_LINES, Film, Look, Moment, Wire, moments_at
 from tensorgrad.draw.film_gif import encoded_gif
 from tensorgrad.draw.film_layout import CARD
 from tensorgrad.draw.film_svg import BASE_LINES, COLOURS, FILLS, SIZES, TRAVEL, WIRES
@@ -20,7 +20,9 @@ INSTALL_OPENCV = (
     "run pip install opencv-python-headless, or save the film as .svg, which needs nothing"
 )
 # What the letters of OpenCV's own strokes cannot write.
-PLAIN = str.maketrans({"∂": "d", "−": "-", "±": "~", "×": "x", "·": ".", "…": "..", "∞": "inf"})
+PLAIN_LETTERS = str.maketrans(
+    {"∂": "d", "−": "-", "±": "~", "×": "x", "·": ".", "…": "..", "∞": "inf"}
+)
 
 
 def gif_film(film: Film, seconds: float, width: int, height: int) -> bytes:
@@ -92,7 +94,7 @@ class Painter:
 
     def __init__(self, film: Film, width: int, height: int) -> None:
         self.cv2, self.film, self.size = _opencv(), film, (width, height)
-        self.unit = FINE * height / LINES  # pixels drawn for one of the film's own
+        self.unit = FINE * height / PICTURE_LINES  # pixels drawn for one of the film's own
         face = getattr(self.cv2, "FontFace", None)
         self.face = face and face("sans")
         self.scale, self.at = self.unit * film.scale, (0.0, 0.0)
@@ -172,7 +174,7 @@ class Painter:
     def _frame(self, k: int, moment: Moment) -> None:
         """Paint title, narration and progress."""
         unit, width = self.unit, self.image.shape[1]
-        top = round((LINES - FOOT) * unit)
+        top = round((PICTURE_LINES - FOOT) * unit)
         self.image[: round(HEAD * unit)] = self.image[top:] = _bgr(COLOURS["panel"])
         done = round(width * (k + 1) / len(self.film.moments))
         self.image[top - round(4 * unit) : top, :done] = _bgr(COLOURS["now"])
@@ -222,7 +224,7 @@ class Painter:
             thick = max(1, round(size / (9 if bold else 14)))
             self.cv2.putText(
                 self.image,
-                text.translate(PLAIN),
+                text.translate(PLAIN_LETTERS),
                 at,
                 font,
                 size / 32,
@@ -238,7 +240,7 @@ class Painter:
             )
             return box[2]
         return self.cv2.getTextSize(
-            text.translate(PLAIN), self.cv2.FONT_HERSHEY_SIMPLEX, size / 32, 1
+            text.translate(PLAIN_LETTERS), self.cv2.FONT_HERSHEY_SIMPLEX, size / 32, 1
         )[0][0]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tensorgrad.draw.dot import html
-from tensorgrad.draw.film import HEAD, LINES, Card, Film, Look, Wire
+from tensorgrad.draw.film import HEAD, PICTURE_LINES, Card, Film, Look, Wire
 from tensorgrad.draw.film_layout import CARD
 
 COLOURS = {
@@ -27,7 +27,7 @@ def svg_film(film: Film, seconds: float, width: int, height: int) -> str:
     """Write a film as SVG, which runs again and again without a script."""
     count = len(film.moments)
     clock = Clock(seconds, count)
-    size = f'viewBox="0 0 {film.width:g} {LINES:g}" width="{width}" height="{height}"'
+    size = f'viewBox="0 0 {film.width:g} {PICTURE_LINES:g}" width="{width}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONTS}">',
         f"<title>{html(film.title)}</title>",
@@ -164,7 +164,7 @@ def _camera(film: Film, clock: Clock) -> str:
 
 def _frame(film: Film, clock: Clock) -> list[str]:
     """Write title, narration and progress."""
-    top = LINES - 92
+    top = PICTURE_LINES - 92
     parts = [
         f'<rect width="{film.width:g}" height="{HEAD:g}" fill="{COLOURS["panel"]}"/>',
         f'<rect y="{top:g}" width="{film.width:g}" height="92" fill="{COLOURS["panel"]}"/>',

@@ -132,7 +132,7 @@ def test_no_card_covers_another_and_what_happens_is_in_sight(make, ratio):
                 assert x >= 0
                 assert x + found.scale * w <= found.width + 1
                 assert y >= film.HEAD
-                assert y + found.scale * h <= film.LINES - film.FOOT + 1
+                assert y + found.scale * h <= film.PICTURE_LINES - film.FOOT + 1
 
 
 def test_inputs_stand_before_their_use_and_calls_after_their_inputs():
