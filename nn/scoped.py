@@ -12,7 +12,10 @@ class Scoped:
     _scope: tg.Scope | None = None
 
     def parameters(self) -> list[tg.Tensor]:
-        """List the parameters; to be defined by a subclass."""
+        """List the parameters; to be defined by a subclass.
+
+        Raises: NotImplementedError if the subclass does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a method parameters")
 
     def _scope_named(self, name: str) -> tg.Scope:

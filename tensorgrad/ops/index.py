@@ -26,11 +26,11 @@ FEW_ELEMENTS = 2000  # with fewer, computing their positions takes longer than i
 @primitive
 def take(x, index):
     """Return x[index]."""
-    return x.take(index, axis=0) if are_rows(x, index) else x[index]
+    return np.take(x, index, axis=0) if are_rows(x, index) else x[index]
 
 
 def are_rows(x, index):
-    """Return True if an array of integers selects rows of x, which its method copies twice as fast as an index."""
+    """Return True if an array of integers selects rows of x, which np.take copies twice as fast as an index."""
     if not hasattr(index, "dtype") or index.dtype.kind != "i" or has_foreign(x, index):
         return False
     return x.ndim > 1 and index.ndim > 0 and x.flags.c_contiguous

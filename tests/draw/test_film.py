@@ -246,14 +246,6 @@ def test_gif_is_read_as_it_was_written(kind):
             np.testing.assert_array_equal(np.array(opened.convert("RGB")), frame)
 
 
-def test_a_gif_that_fills_the_table_of_its_compression_is_read_as_it_was_written():
-    image = pytest.importorskip("PIL.Image")
-    frame = np.random.default_rng(0).integers(0, 8, (200, 200, 3)).astype(np.uint8) * 36
-    frame[..., 2] = 0
-    opened = image.open(io.BytesIO(film_gif.encoded_gif([frame], [1.0])))
-    np.testing.assert_array_equal(np.array(opened.convert("RGB")), frame)
-
-
 @pytest.mark.parametrize("face", [True, False])
 def test_mp4_has_the_frames_of_its_time_and_shows_the_gradient_on_its_way(
     tmp_path, monkeypatch, face
