@@ -221,6 +221,17 @@ def tensor_in(x: Any) -> Any:
     return next((t for t in map(tensor_in, items) if t is not None), None)
 
 
+def stand_ins_in(tree: Any) -> Any:
+    """Yield the stand-ins in nested tuples, lists and dicts."""
+    if type(tree) is TracedArray:
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from stand_ins_in(item)
+    elif type(tree) is dict:
+        yield from stand_ins_in(list(tree.values()))
+
+
 def _operator(symbol: str) -> None:
     ufunc = UFUNC_OF[symbol]
 

@@ -7,7 +7,7 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.branches import Branches
-from tensorgrad.program.recording import with_line
+from tensorgrad.program.names import with_line
 from tensorgrad.program.sizes import ArgumentSize, Length, SizedArray, Unexplained, explained
 from tensorgrad.program.steps import Step, Var
 from tensorgrad.program.tracing import Tracing

@@ -2,6 +2,7 @@
 
 import dis
 import functools
+import linecache
 import sys
 import threading
 from types import CodeType, FrameType
@@ -114,3 +115,11 @@ def parameters_of(function: Any, args: Any) -> dict[Any, str]:
     names = code.co_varnames[: code.co_argcount] if code else ()
     pairs = zip(names, args, strict=False)
     return {x.variable: name.lstrip("_") for name, x in pairs if hasattr(x, "variable")}
+
+
+def with_line(message: str, place: tuple[str, int] | None) -> str:
+    """Return a message, and under it a line of the user's code."""
+    if place is None:
+        return message
+    text = linecache.getline(*place).strip()
+    return f'{message}\n  File "{place[0]}", line {place[1]}\n    {text}'

@@ -9,9 +9,9 @@ from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import Observer
 from tensorgrad.ops.common import check_step
-from tensorgrad.program.arrays import TracedArray
+from tensorgrad.program.arrays import TracedArray, stand_ins_in
 from tensorgrad.program.names import look_back
-from tensorgrad.program.recording import StepRecorder, stand_ins_in
+from tensorgrad.program.recording import StepRecorder
 from tensorgrad.program.steps import OPERATIONS_OWN, Var, gradient_hint, hint, substituted_in
 from tensorgrad.program.traced_rules import traced_op
 from tensorgrad.rules import Op
@@ -33,7 +33,6 @@ class Recorder(StepRecorder, Observer):
         self.written: dict[int, Any] = {}  # what was written into some of these
         self.outside: dict[int, Any] = {}  # what is known of each tensor from outside
         self.arrays: set[int] = set()  # of arrays from outside that may change
-        self.fixed: dict[int, TracedArray] = {}  # stand-ins of these and of their views
 
     # What the engine tells
 
@@ -133,10 +132,7 @@ class Recorder(StepRecorder, Observer):
         def of(x: Any) -> Any:
             if type(x) is not np.ndarray or {id(x), id(x.base)}.isdisjoint(self.arrays):
                 return x
-            if id(x) not in self.fixed:
-                self.fixed[id(x)] = TracedArray(self, x, Var(x))
-                self.fixed[id(x)].variable.fixed = x
-            return self.fixed[id(x)]
+            return self.fixed_stand_in(x)
 
         if not self.arrays or isinstance(tree, (Node, ShapeDtype, TensorBase)):
             return tree

@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-import linecache
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from tensorgrad.contexts import in_own_context
 from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
-from tensorgrad.program.arrays import TracedArray, Untraceable
+from tensorgrad.program.arrays import TracedArray, Untraceable, stand_ins_in
 from tensorgrad.program.branches import Branches, Unequal, Way, all_ways
-from tensorgrad.program.names import in_a_step, look_back, parameters_of
+from tensorgrad.program.names import in_a_step, look_back, parameters_of, with_line
 from tensorgrad.program.steps import (
     RUN,
     CallGroup,
@@ -50,6 +50,7 @@ class StepRecorder:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.stand_ins: dict[int, TracedArray] = {}  # by the identity of their arrays
+        self.fixed: dict[int, TracedArray] = {}  # stand-ins of arrays that stay what they are
         self.group: CallGroup | None = None
         self.forward: Any = None  # the place and the scope of the forward call, while its rule runs
         self.pull: Any = None  # of a checkpoint or custom gradient, while it runs
@@ -68,6 +69,13 @@ class StepRecorder:
         if isinstance(value, np.ndarray):
             self.stand_ins[id(value)] = found
         return found
+
+    def fixed_stand_in(self, x: np.ndarray) -> TracedArray:
+        """Return the stand-in for an array that is no variable; steps have the array itself."""
+        if id(x) not in self.fixed:
+            self.fixed[id(x)] = TracedArray(self, x, Var(x))
+            self.fixed[id(x)].variable.fixed = x
+        return self.fixed[id(x)]
 
     def record(
         self, form: str, callee: Any, args: Any, kwargs: Any = NO_KEYWORDS, written: Any = ()
@@ -174,18 +182,27 @@ class StepRecorder:
         if outer is None:
             self.group = CallGroup(name, function, parameters_of(function, args))
         try:
-            result = function(*args, **kwargs)
-            if outer is None and self.group is not None:
-                self.group.results = list(variables(substituted_in(result, stored)))
-            return result
-        except Untraceable:
-            self.undo(start)
+            for given in self.ways_to_give(args):
+                try:
+                    result = function(*given, **kwargs)
+                except Untraceable:
+                    self.undo(start)
+                    continue
+                if outer is None and self.group is not None:
+                    self.group.results = list(variables(substituted_in(result, stored)))
+                return result
         finally:
             self.group = outer
         if self.forced is None:
             with contextlib.suppress(Exception):  # of a way that the values at hand do not allow
                 return self.branched(name, function, args, kwargs)
         return self.record("call", function, args, kwargs)
+
+    def ways_to_give(self, args: Any) -> Iterator[Any]:
+        """Yield arguments as they are, then with stand-ins for arrays, which traced items index."""
+        yield args
+        if any(type(x) is np.ndarray for x in args):
+            yield tuple(self.fixed_stand_in(x) if type(x) is np.ndarray else x for x in args)
 
     def decide(self, x: TracedArray) -> bool:
         """Return the truth of a value while the ways through a function are traced.
@@ -276,14 +293,6 @@ def is_given(result: Any, step: Step) -> bool:
     return type(step.outs) is not Var or step.outs in set(step.reads())
 
 
-def with_line(message: str, place: tuple[str, int] | None) -> str:
-    """Return a message, and under it a line of the user's code."""
-    if place is None:
-        return message
-    text = linecache.getline(*place).strip()
-    return f'{message}\n  File "{place[0]}", line {place[1]}\n    {text}'
-
-
 def is_same_view(a: np.ndarray, b: np.ndarray) -> bool:
     """Return True if two arrays show the same elements, which lie in memory alike."""
     if a.shape != b.shape or a.strides != b.strides or a.dtype != b.dtype:
@@ -301,14 +310,3 @@ def stored(x: Any) -> Any:
     if type(x) is not TracedArray:
         return x
     return x.variable if x.variable.fixed is None else x.variable.fixed
-
-
-def stand_ins_in(tree: Any) -> Any:
-    """Yield the stand-ins in nested tuples, lists and dicts."""
-    if type(tree) is TracedArray:
-        yield tree
-    elif isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from stand_ins_in(item)
-    elif type(tree) is dict:
-        yield from stand_ins_in(list(tree.values()))

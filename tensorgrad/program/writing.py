@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad.contexts import in_own_context
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
-from tensorgrad.program.recording import with_line
+from tensorgrad.program.names import with_line
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
