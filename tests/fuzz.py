@@ -24,12 +24,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 
 import nn
 import tensorgrad as tg
 from examples.photo import read_photo
 from nn import archive
+
+try:
+    import onnx
+except ImportError:  # there are no cases of its files then
+    onnx = None
 
 SECONDS, MEMORY = 5, 1 << 30  # that no case may exceed
 KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -181,8 +185,9 @@ class Loaders:
             "zip": ([zip_file(kind, rng) for kind in KINDS], self.fashion, True),
             "image_folder": (images, self.image_folder, False),
             "photo": (images, read_photo, False),
-            "onnx": (onnx_files(folder), onnx_outputs, False),
         }
+        if onnx is not None:
+            self.table["onnx"] = (onnx_files(folder), onnx_outputs, False)
         self.valid = {
             name: [self.load(name, data) for data in files] if exact else []
             for name, (files, _, exact) in self.table.items()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-for module in ("cv2", "matplotlib", "onnx", "safetensors", "resource"):
+for module in ("cv2", "matplotlib", "safetensors", "resource"):
     pytest.importorskip(module)
 
 from nn import archive  # noqa: E402
@@ -36,7 +36,7 @@ def fuzzed(first: int, count: int) -> dict:
 def assert_clean(result: dict, count: int) -> None:
     assert result["found"] == []
     assert sum(result["cases"].values()) == count
-    assert len(result["cases"]) == 8
+    assert len(result["cases"]) == (7 if fuzz.onnx is None else 8)
     assert result["peak"] < fuzz.MEMORY
 
 

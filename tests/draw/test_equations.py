@@ -171,4 +171,5 @@ def jittered(text, rng):
         moved = float(digits) + rng.uniform(-0.5, 0.5) * 10 ** (np.floor(np.log10(size)) - 3)
         return repr(float(moved)).replace("-", "−")
 
-    return re.sub(r"(?<![\w.])\d+\.\d{2,}(?:e−?\d+)?", change, text)
+    # 1.2 too, which may stand for 1.2004.
+    return re.sub(r"(?<![\w.])\d+\.\d+(?:e−?\d+)?", change, text)

@@ -71,7 +71,7 @@ function resize() {
   if (view.touched) return draw();
   if (first) app.state.open = openAtFirst(app.graph);
   if (first || app.scene.items.length < 600) set({ open: app.state.open });
-  fit({ legible: true });
+  fit({ legible: first || view.legible });
 }
 
 const fittingScale = ({ width, height }) => {
@@ -88,6 +88,7 @@ function fit({ legible = false } = {}) {
   view.x = place(view.width, width);
   view.y = place(view.height, height);
   view.touched = false;
+  view.legible = legible; // and so again when the stage changes its size, as with the lines of the legend
   draw();
 }
 

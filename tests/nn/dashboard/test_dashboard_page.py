@@ -153,6 +153,12 @@ def test_a_layer_is_chosen_by_key_and_in_the_address_and_leads_to_the_graph_and_
     assert opened.complaints == []
 
 
+def replace(path, data):
+    """Write a file as the callback does, in one step: the page may read it at any time."""
+    path.with_suffix(".new").write_bytes(data)
+    path.with_suffix(".new").replace(path)
+
+
 def test_it_follows_a_training_and_stays_where_the_reader_is(tmp_path, show, runs):
     path = tmp_path / "run.html"
     pages = []
@@ -163,12 +169,12 @@ def test_it_follows_a_training_and_stays_where_the_reader_is(tmp_path, show, run
 
     train(model(), nn.Dashboard(path, every=2, refresh=0), Keep(), epochs=6)
     end = path.read_bytes()
-    path.write_bytes(pages[2])
+    replace(path, pages[2])
     opened = show(path, "#step=4&layer=2", width=390)
     assert "in training" in opened.text("#status")
     opened.page.evaluate("scrollTo(0, 700)")
     opened.page.locator("#forward").focus()
-    path.write_bytes(pages[4])
+    replace(path, pages[4])
     opened.page.wait_for_function("() => window.dashboard && dashboard.data.done === 5")
     assert opened.page.evaluate("dashboard.records[dashboard.place()].step") == 4
     assert opened.text("#chosen").startswith("2 ReLU")
@@ -176,7 +182,7 @@ def test_it_follows_a_training_and_stays_where_the_reader_is(tmp_path, show, run
     assert opened.page.evaluate("document.activeElement.id") == "forward"
     opened.page.locator("#pause").click()
     opened.page.evaluate("window.same = true")
-    path.write_bytes(end)
+    replace(path, end)
     opened.page.wait_for_timeout(1200)
     assert opened.page.evaluate("window.same")
     opened.page.locator("#pause").click()
