@@ -146,6 +146,10 @@ def regular_array(x: np.ndarray) -> Expr | None:
     if x.ndim == 1 and x.size and x.dtype == np.intp and np.array_equal(x, np.arange(x.size)):
         return Expr(f"np.arange({x.size})")
     shape = repr(x.shape[0] if x.ndim == 1 else x.shape)
+    if x.size > 1 and not any(x.strides):  # a number that products read as no BLAS does
+        return call("np.broadcast_to", [typed_number(x.flat[0]), Expr(shape)], {})
+    if not x.flags.c_contiguous:
+        return None
     if x.size and not x.any() and not has_negative_zero(x):
         return Expr(f"np.zeros({shape}, {dtype(x.dtype)})")
     if x.size and (x == 1).all() and not has_negative_zero(x):
