@@ -224,6 +224,7 @@ def test_lines_of_several_statements_are_timed_too():
     assert "np.log(x)" in table
 
 
+@pytest.mark.skipif(shutil.which("ruff") is None, reason="needs ruff")
 def test_the_text_passes_ruff(tmp_path):
     for k, source in enumerate(texts()):
         (tmp_path / f"step_{k}.py").write_text(source)
