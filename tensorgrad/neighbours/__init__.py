@@ -26,18 +26,24 @@ class AfterImport:  # no subclass of MetaPathFinder, whose module takes longer t
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.is_searching = False
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         """Return the spec of the module with a loader that registers afterwards."""
-        if name != self.name:
+        if name != self.name or self.is_searching:  # the search for the spec comes by here, too
             return None
-        sys.meta_path.remove(self)  # before the search for the spec, which comes by here
-        spec = importlib.util.find_spec(name)
+        self.is_searching = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.is_searching = False
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
                 load(module)
+                if self in sys.meta_path:  # who only asks for the spec does not import the module
+                    sys.meta_path.remove(self)
                 register_with(module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]

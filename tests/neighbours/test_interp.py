@@ -152,3 +152,14 @@ def test_the_order_of_imports_does_not_matter(order):
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "2.0"
+
+
+def test_the_accessor_is_there_also_after_a_question_for_the_library():
+    """`importlib.util.find_spec` finds a library without importing it, as other libraries ask."""
+    code = (
+        "import importlib.util, tensorgrad\n"
+        "assert importlib.util.find_spec('xarray') and importlib.util.find_spec('xarray')\n"
+        "import xarray\n"
+        "assert hasattr(xarray.DataArray([1.0]), 'tg')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
