@@ -58,7 +58,7 @@ class Wire:
 
 @dataclass
 class Moment:
-    """What is said at a moment, and where something moves."""
+    """The words of a moment, and the place where something moves."""
 
     phase: str
     said: str

@@ -1,4 +1,4 @@
-"""What the page computes a traced run again from, when a number is changed in it.
+"""The data from which the page computes a traced run again, when a number is changed in it.
 
 That is the numbers of the inputs and constants, the gradients that backward started from, and the
 formula of each call. A run that they do not determine has no sandbox, but the reason.

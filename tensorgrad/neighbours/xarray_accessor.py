@@ -134,7 +134,7 @@ def accessors(xr: ModuleType) -> tuple[type, type]:
     """Return the accessors of DataArray and of Dataset."""
 
     class OfDataArray:
-        """What keeps the gradient of a DataArray where xarray's own method refuses."""
+        """Methods that keep the gradient of a DataArray where xarray's own method refuses."""
 
         def __init__(self, array: Any) -> None:
             self.array = array
@@ -160,7 +160,7 @@ def accessors(xr: ModuleType) -> tuple[type, type]:
             return differentiable(xr, array, value, targets, (method, dict(kwargs or {})))
 
     class OfDataset:
-        """What keeps the gradients of a Dataset where xarray's own method refuses."""
+        """Methods that keep the gradients of a Dataset where xarray's own method refuses."""
 
         def __init__(self, dataset: Any) -> None:
             self.dataset = dataset

@@ -138,7 +138,8 @@ class Captured:
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
         recorder.outside = {id(t): source for t, source in sources}
-        recorder.arrays = {id(x) for x in self.outside.arrays} - self.outside.compared
+        known = {id(x) for x in self.outside.arrays}
+        recorder.arrays = known - self.outside.compared
         outside = [t for t, source in sources if type(source) is Source and t.node is not None]
         grads = [(t, t.node, t.grad) for t in outside if t.is_leaf]
         hooked = [node.extras for _, node, _ in grads if node.extras and node.extras.hooks]
@@ -155,7 +156,6 @@ class Captured:
 
             def run() -> Any:
                 result = traced.run(self.call, (inputs,))
-                known = {id(x) for x in self.outside.arrays}
                 return traced.run(results_of, (result, recorder, known))
 
             results = watching([t for t, _ in sources], run)

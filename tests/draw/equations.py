@@ -7,6 +7,20 @@ import numpy as np
 
 from tensorgrad.draw.reading import python_of
 
+# The cases of operations that the page computes again, too.
+FAMILIES = (
+    "elementwise",
+    "linear",
+    "shape",
+    "reduce",
+    "index",
+    "neural",
+    "cumulative",
+    "arrange",
+    "complex_numbers",
+    "special",
+)
+
 
 def added(shape: tuple[int, ...], value: Any, index: Any) -> np.ndarray:
     out = np.zeros(shape, np.result_type(value, float))

@@ -15,20 +15,9 @@ from tensorgrad.draw.formulas import computations, slot_name
 from tensorgrad.draw.notation import NOTATION
 from tensorgrad.engine.state import STATE, Observer, with_state
 from tests import cases
+from tests.draw.equations import FAMILIES
 from tests.ops.test_kinks import KINKS
 
-FAMILIES = (
-    "elementwise",
-    "linear",
-    "shape",
-    "reduce",
-    "index",
-    "neural",
-    "cumulative",
-    "arrange",
-    "complex_numbers",
-    "special",
-)
 ARRAYS = (Path(page.__file__).parent / "sandbox" / "arrays.js").read_text("utf-8")
 
 
