@@ -30,7 +30,7 @@ from examples.options import (
 )
 from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
-from examples.results import NAMES, draw_results, draw_step, write_predictor, write_step
+from examples.results import FILES, NAMES, draw_results, draw_step, write_predictor, write_step
 from examples.terminal import bar, run, say, silence
 from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
@@ -144,7 +144,12 @@ def write_results(
 
     Shapes: X (N, ...).
     """
-    model.save(args.out / MODEL)
+    try:
+        model.save(args.out / MODEL)
+    except OSError as error:
+        if (args.out / CHECKPOINT).exists():
+            error.add_note(f"the last checkpoint is in {args.out / CHECKPOINT}; see --resume")
+        raise
     print("wrote", args.out / MODEL)
     print("wrote", args.out / DASHBOARD)
     (args.out / CHECKPOINT).unlink(missing_ok=True)  # the model is at least as far
@@ -162,17 +167,29 @@ def write_results(
 
 
 def choose_folder(args: argparse.Namespace, data: nn.datasets.FashionMNIST) -> None:
-    """Make the output folder, one of its own for synthetic data, and check that it is writable.
+    """Make the output folder, one of its own for synthetic data, and check all files in it.
 
-    Raises: OSError if it cannot be made or written to.
+    Raises: OSError if it cannot be made, or a file cannot be written.
     """
     if args.out is None:
         args.out = OUT if data.source != "synthetic" else SYNTHETIC_OUT
         if args.out != OUT:
             print(f"The data are synthetic: the output goes to {args.out}, not to {OUT}.")
-    args.out = args.out.expanduser()
-    args.out.mkdir(parents=True, exist_ok=True)
-    check_output(args.out / MODEL)
+    make_folder(args.out)
+    for name in (MODEL, CHECKPOINT, DASHBOARD, *FILES):
+        check_output(args.out / name)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there.
+
+    Raises: OSError if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"the output folder cannot be made ({error.strerror}); name another one by --out"
+        raise OSError(error.errno, reason, str(folder)) from error
 
 
 def check_space(out: Path, model: nn.Model) -> None:
@@ -214,7 +231,7 @@ def predict(args: argparse.Namespace) -> None:
             seen[path] = read_photo(path)
         except (OSError, ValueError) as error:  # the other pictures can still be classified
             failed.append(f"error: {error}")
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     stems = [path.stem for path in seen]
     probabilities = model.predict(scaled(np.stack([*seen.values()]))) if seen else []
     for k, ((path, image), p) in enumerate(zip(seen.items(), probabilities, strict=True)):

@@ -17,13 +17,18 @@ def positive(text: str) -> int:
     return n
 
 
+def expanded(text: str) -> Path:
+    """Parse a path; a shell leaves the ~ of `--out=~/run` as it is."""
+    return Path(text).expanduser()
+
+
 # fmt: off
-OUT_FOLDER: Options = {"--out": dict(type=Path, help=f"folder for the model and the pictures; {OUT}, or {SYNTHETIC_OUT} of synthetic data")}
+OUT_FOLDER: Options = {"--out": dict(type=expanded, help=f"folder for the model and the pictures; {OUT}, or {SYNTHETIC_OUT} of synthetic data")}
 DATA: Options = {
-    "--data":          dict(type=Path, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download"),
+    "--data":          dict(type=expanded, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download"),
     "--offline":       dict(action="store_true", help="do not look for the data in the network"),
 }
-SAVED: Options = {"--model": dict(type=Path, help=f"file of the model, instead of {MODEL} in --out")}
+SAVED: Options = {"--model": dict(type=expanded, help=f"file of the model, instead of {MODEL} in --out")}
 TRAIN: Options = {
     "--network":       dict(choices=["mlp", "cnn"], default="mlp", help="the book's network, or a convolutional one"),
     "--epochs":        dict(type=positive, default=10, help="number of passes through the data"),
@@ -41,13 +46,13 @@ TRAIN: Options = {
     "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
     "--checkpoint-every": dict(type=positive, metavar="STEPS", help=f"steps between two files {CHECKPOINT} in --out, from which --resume goes on after a crash; one epoch"),
     "--distributed":   dict(action="store_true", help="train in all processes of mpirun, each with its share of every batch"),
-    "--resume":        dict(type=Path, help="saved model to continue from, with its own settings"),
+    "--resume":        dict(type=expanded, help="saved model to continue from, with its own settings"),
 }
 NETWORKS = {  # the defaults that depend on the network
     "mlp": dict(hidden=[128, 128], initializer="book", learning_rate=1e-3, schedule="decay"),
     "cnn": dict(hidden=[128],      initializer="he",   learning_rate=3e-3, schedule="one-cycle"),
 }
-IMAGES: Options = {"images": dict(type=Path, nargs="+", metavar="IMAGE", help="picture files of any size")}
+IMAGES: Options = {"images": dict(type=expanded, nargs="+", metavar="IMAGE", help="picture files of any size")}
 # fmt: on
 
 
@@ -84,7 +89,6 @@ def report_ignored(args: argparse.Namespace) -> None:
         "--checkpoint-every",
         "--augment",
         "--resume",
-        "--network",
         "--distributed",
     )
     given = [
