@@ -163,11 +163,15 @@ class Batches:
     """The batches of data, each converted; all have the same size but a smaller last one.
 
     `samples` and `steps` count the samples and the batches of an epoch. Of each batch, the `share`
-    of this process is returned.
+    of this process is returned. With `rows`, the samples are these rows of X, one for each of y,
+    because X may be larger than the memory and is not copied.
     """
 
-    def __init__(self, data: Batch, size: int, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, data: Batch, size: int, dtype: np.dtype[Any], rows: np.ndarray | None = None
+    ) -> None:
         self.X, self.y, self.weights = data
+        self.rows = rows
         self.samples = len(self.y)
         self.size = min(size, self.samples)
         self.steps = -(-self.samples // self.size)
@@ -186,12 +190,11 @@ class Batches:
         """
         start = k * self.size
         part: Any = self.share.of(start, min(start + self.size, self.samples))
-        # The order within a batch does not matter.
-        if order is None or self.steps == 1:
-            X = each(lambda column: column.part(part), self._columns)
-        else:
+        if order is not None and self.steps > 1:  # the order within a batch does not matter
             part = order[part]
-            X = each(lambda column: column.take(part), self._columns)
+        rows = part if self.rows is None else self.rows[part]
+        taken = Column.part if isinstance(rows, slice) else Column.take
+        X = each(lambda column: taken(column, rows), self._columns)
         return Batch(X, self.targets(part), None if self.weights is None else self.weights[part])
 
     def targets(self, part: slice | np.ndarray) -> np.ndarray:

@@ -129,17 +129,19 @@ def checked_batches(
     data: Batch,
     size: int | None,
     names: tuple[str, str],
+    rows: np.ndarray | None = None,
     *,
     learning: bool = False,
 ) -> Batches:
     """Check data with the model, and split them into batches of `size` samples (None: all).
 
-    With `learning`, the metrics are prepared for the targets first, in copies of them.
+    With `rows`, the samples are these rows of X. With `learning`, the metrics are prepared for the
+    targets first, in copies of them.
     Raises: TypeError or ValueError, with the name of the data, if they are unusable.
     """
     dtype = parameter_dtype(state.module)
     size = len(data.y) if size is None else count(size, "batch_size")
-    batches = Batches(data, size, dtype)
+    batches = Batches(data, size, dtype, rows)
     validate_inputs(state, batches, names, learning=learning)
     return batches
 

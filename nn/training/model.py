@@ -256,12 +256,12 @@ class Model(Assembly):
         """Check the data of a training, and split them; the second are those of the validation."""
         names = ("X", "y")
         data = checked_data(self, X, y, names, weights[0])
-        learned, held = with_class_weights(data, weights[1]), None
+        learned, held, rest = with_class_weights(data, weights[1]), None, None
         if fraction:
             rest, part = split_samples(len(data.y), fraction)
             learned, data = samples_of(learned, rest), samples_of(data, part)
-            held = checked_batches(self, data, EVALUATION_BATCH, names, learning=True)
-        return checked_batches(self, learned, size, names, learning=True), held
+            held = checked_batches(self, data, EVALUATION_BATCH, names, part, learning=True)
+        return checked_batches(self, learned, size, names, rest, learning=True), held
 
     def _stream(
         self,

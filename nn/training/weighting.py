@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nn.config import NUMBER, argument_text
-from nn.data.batches import Batch, each
+from nn.data.batches import Batch
 
 FORM_OF_WEIGHTS = 'a dict such as {0: 1.0, 1: 2.5}, a list with a weight per class, or "balanced"'
 
@@ -102,9 +102,9 @@ def split_samples(N: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def samples_of(data: Batch, index: np.ndarray) -> Batch:
-    """Return the samples with these numbers.
+    """Return the targets and weights of the samples with these numbers, beside all inputs.
 
     Shapes: index (n,).
     """
     weights = None if data.weights is None else data.weights[index]
-    return Batch(each(lambda array: array[index], data.X), data.y[index], weights)
+    return data._replace(y=data.y[index], weights=weights)
