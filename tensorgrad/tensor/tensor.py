@@ -72,7 +72,7 @@ class Tensor(Attributes, Signatures, Words):
 
     @data.setter
     def data(self, value: Any) -> None:
-        before = self._value
+        before = self._value  # which is `value` after writing in place, as by `t.data -= step`
         array = value if value is before else own_array(value, before.dtype, False)
         if array.shape != before.shape:
             raise ValueError(
@@ -80,7 +80,7 @@ class Tensor(Attributes, Signatures, Words):
             )
         name = self.name if self.node is None else None  # a constant's is that of its array
         self._logits = None
-        if array is before:  # `t.data -= step` arrives here, after writing in place
+        if array is before:
             root = root_of(self)[0]
             for t in (self,) if root is self else (self, root):
                 if type(t._value) is np.ndarray:  # not a number, which cannot be written to
