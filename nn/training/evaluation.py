@@ -87,7 +87,7 @@ def _evaluate(
     for batch in batches:
         if processes.size > 1 and not batch.counted:
             continue  # a share may have no samples
-        parts, args = (state.module, state.loss), (batch.X, batch.targets)
+        parts, args = (state.module, state.loss), (batch.X, *batch.targets)
         y_pred, value = by_program(state, "evaluate", evaluation_of, parts, args, mode)
         loss.update(value.item(), batch.counted)
         for measure in measures.values():
