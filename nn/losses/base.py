@@ -89,8 +89,16 @@ class Loss(Configured):
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight, mask)
         loss = self._scope.run(self.forward, (y_pred, *data))
-        tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
+        tg.check(loss == loss, ValueError, nan_message, self, self._origin(y_pred), data[0])
         return loss
+
+    def _origin(self, y_pred: tg.Tensor) -> tg.Tensor:
+        """Return what the loss is computed from: predictions or, in some losses, their logits.
+
+        A message about predictions that nothing else reads would have a program compute them.
+        Shapes: y_pred (N, ...) -> (N, ...).
+        """
+        return y_pred
 
     def regularization_loss(self, module: Module) -> tg.Tensor:
         """Return the penalties l1 Σ|w| + l2 Σw² of a module and its submodules; 0 without any.
@@ -108,6 +116,24 @@ class Loss(Configured):
                 "forward(self, y_pred, y, sample_weight=None), for example with "
                 "nn.losses.weighted_mean"
             )
+
+
+class LossOfLogits(Loss):
+    """Base of losses that are computed from the logits of predictions which have them."""
+
+    from_logits: bool
+    _activation = staticmethod(tg.softmax)  # whose argument the logits are
+
+    def _logits(self, y_pred: tg.Tensor) -> tg.Tensor | None:
+        """Return the logits of predictions, or None if they have none.
+
+        Shapes: y_pred (N, ...) -> (N, ...).
+        """
+        return y_pred if self.from_logits else tg.logits_of(y_pred, self._activation)
+
+    def _origin(self, y_pred: tg.Tensor) -> tg.Tensor:
+        z = self._logits(y_pred)
+        return y_pred if z is None else z
 
 
 def as_data(x: Any) -> Any:

@@ -87,7 +87,7 @@ def _evaluate(
     for batch in batches:
         if processes.size > 1 and not batch.counted:
             continue  # a share may have no samples
-        parts, args = (state.module, state.loss), (batch.X, batch.targets)
+        parts, args = (state.module, state.loss), (batch.X, *batch.targets)
         y_pred, value = by_program(state, "evaluate", evaluation_of, parts, args, mode)
         loss.update(value.item(), batch.counted)
         for measure in measures.values():
@@ -237,12 +237,14 @@ def validate_inputs(
     def check_by(size: int) -> None:
         with tg.no_grad():
             for start in range(0, len(batches.y), size):
-                part = batches.targets(slice(start, start + size))
-                y_pred = tg.Tensor(np.broadcast_to(out, (len(part), *out.shape[1:])))
+                part = slice(start, start + size)
+                y, weights = batches.targets(part), batches.weights
+                weights = None if weights is None else weights[part]
+                y_pred = tg.Tensor(np.broadcast_to(out, (len(y), *out.shape[1:])))
                 if state.loss is not None:
-                    state.loss(y_pred, part)
+                    state.loss(y_pred, y, weights)
                 for measure in measures:
-                    measure.calculate(y_pred, part)
+                    measure.calculate(y_pred, y, weights)
 
     with _naming_errors(names[1]):
         copy_context().run(check)

@@ -12,7 +12,7 @@ FORM_OF_WEIGHTS = 'a dict such as {0: 1.0, 1: 2.5}, a list with a weight per cla
 
 
 def with_class_weights(data: Batch, class_weight: Any) -> Batch:
-    """Return data in which the weight of each sample is multiplied by that of its class.
+    """Return data in which each sample has the weight of its class.
 
     Raises: TypeError if the weights have another form; ValueError if one is negative, or the
     targets are no classes.
@@ -22,7 +22,7 @@ def with_class_weights(data: Batch, class_weight: Any) -> Batch:
     classes = _classes(data.y)
     table = _table(class_weight, classes)
     weights = np.array([table.get(int(k), 1.0) for k in classes], np.float32)
-    return data._replace(weights=weights if data.weights is None else data.weights * weights)
+    return data._replace(class_weights=weights)
 
 
 def _classes(y: np.ndarray) -> np.ndarray:
@@ -106,5 +106,5 @@ def samples_of(data: Batch, index: np.ndarray) -> Batch:
 
     Shapes: index (n,).
     """
-    weights = None if data.weights is None else data.weights[index]
-    return data._replace(y=data.y[index], weights=weights)
+    given = (None if a is None else a[index] for a in (data.weights, data.class_weights))
+    return Batch(data.X, data.y[index], *given)

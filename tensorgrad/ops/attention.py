@@ -132,6 +132,15 @@ def sum_columns(x):
     return np.matmul(create(np.ones, x, (1, x.shape[-2]), x.dtype), x)
 
 
+def scaled_columns(x, factor):
+    """Return x times a factor, with features before steps, so that a product with it takes three fifths of the time.
+
+    Shapes: x (N, heads, T, d) -> (N, heads, d, T).
+    """
+    out = create(np.empty, x, (*x.shape[:2], x.shape[3], x.shape[2]), x.dtype)
+    return np.multiply(x.swapaxes(-1, -2), factor, out=out)
+
+
 def attended(q, k, v, mask, dropped, heads=1, causal=False):
     """Return the output of attention and its weights, which the rule reads.
 
@@ -144,9 +153,7 @@ def attended(q, k, v, mask, dropped, heads=1, causal=False):
     if mask is not None:
         mask = create(np.ascontiguousarray, mask, np.swapaxes(mask, -1, -2), bool)
     q, k, v, parts = (heads_of(a.astype(dtype, copy=False), heads) for a in (q, k, v, out))
-    # With the features before the steps in memory, the next product takes three fifths of the time.
-    columns = create(np.empty, q, (*q.shape[:2], q.shape[3], q.shape[2]), dtype)
-    np.multiply(q.swapaxes(-1, -2), 1 / math.sqrt(q.shape[3]), out=columns)
+    columns = scaled_columns(q, 1 / math.sqrt(q.shape[3]))
     turned = create(np.empty, q, (*k.shape[:3], q.shape[2]), dtype)
     for n in blocks_of(len(q), math.prod(turned.shape[1:])):
         block = turned[n]
@@ -202,10 +209,9 @@ def _attention(g, weights, q, k, v, _mask, dropped, heads=1, causal=False):
 
 def attention_back(g, weights, q, k, v, dropped, heads, found):
     """Write the same gradients, of arrays, to `found`, a few samples at a time."""
-    scale = 1 / math.sqrt(q.shape[2] // heads)
     dq, dk, dv = (heads_of(x, heads) for x in found)
-    g, q, k, v = (heads_of(x, heads) for x in (g, q * scale, k * scale, v))
-    columns = create(np.ascontiguousarray, g, g.swapaxes(-1, -2))
+    g, q, k, v = (heads_of(x, heads) for x in (g, q, k, v))
+    columns = scaled_columns(g, 1 / math.sqrt(q.shape[3]))
     turned = weights.swapaxes(-1, -2)
     for n in blocks_of(len(g), math.prod(weights.shape[1:])):
         block, part = turned[n], None if dropped is None else dropped[n].swapaxes(-1, -2)
@@ -222,7 +228,8 @@ def attention_back(g, weights, q, k, v, dropped, heads, found):
 
 def attended_thirds(qkv, mask, dropped, heads=1, causal=False):
     """Return the output of attention among thirds, and its weights."""
-    return attended(*thirds(qkv), mask, dropped, heads, causal)
+    q, k, v = thirds(qkv)
+    return attended(q, k, v, mask, dropped, heads, causal)
 
 
 def weights_of_thirds(qkv, mask, dropped, heads=1, causal=False):

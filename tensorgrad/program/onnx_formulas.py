@@ -53,7 +53,8 @@ def self_attention_formula(
     qkv: Any, mask: Any, dropped: Any, heads: int = 1, causal: bool = False
 ) -> Any:
     """Return the same of queries, keys and values that lie side by side."""
-    return attention_formula(*attention.thirds(qkv), mask, dropped, heads, causal)
+    q, k, v = attention.thirds(qkv)
+    return attention_formula(q, k, v, mask, dropped, heads, causal)
 
 
 def rnn_formula(x: Any, h: Any, W: Any, R: Any, b: Any, mask: Any) -> Any:

@@ -19,10 +19,10 @@ def test_batches_cover_the_samples_in_their_order():
     for order in (None, ORDER):
         batches = Batches(Batch(X, y), 6, float32)
         parts = [batches.batch(k, order) for k in range(batches.steps)]
-        assert [len(part) for part, _, _ in parts] == [6, 6, 6, 2]
+        assert [len(part.X) for part in parts] == [6, 6, 6, 2]
         index = y if order is None else order
-        np.testing.assert_array_equal(np.concatenate([part for part, _, _ in parts]), X[index])
-        np.testing.assert_array_equal(np.concatenate([part for _, part, _ in parts]), index)
+        np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), X[index])
+        np.testing.assert_array_equal(np.concatenate([part.y for part in parts]), index)
 
 
 def test_memory_is_reused_only_when_nobody_refers_to_it():
