@@ -12,7 +12,7 @@ import tensorgrad as tg
 from nn.onnx_functions import integers
 from nn.onnx_layers import padding_pairs
 
-Shape = tuple[int, ...]
+Lengths = tuple[int, ...]
 MAX_BYTES = 1 << 30  # of the results of one call
 TEMPORARIES = 3  # arrays as large as its result that a function needs meanwhile
 MORE_TEMPORARIES = {"Erf": 8, "Gelu": 8}
@@ -93,34 +93,34 @@ def elements(op: str, arrays: Sequence[Any], attributes: dict[str, Any]) -> int:
     return size
 
 
-def together(*shapes: Sequence[int]) -> Shape:
+def together(*shapes: Sequence[int]) -> Lengths:
     """Return the shape to which shapes are broadcast, if they fit, or a larger one."""
     n = max(map(len, shapes))
     padded = [(1,) * (n - len(shape)) + tuple(shape) for shape in shapes]
     return tuple(0 if 0 in lengths else max(lengths) for lengths in zip(*padded, strict=True))
 
 
-def of_product(a: Shape, b: Shape) -> Shape:
+def of_product(a: Lengths, b: Lengths) -> Lengths:
     """Return the shape of a matrix product."""
     if len(a) < 2 or len(b) < 2:
         return (*a[:-1], *b[:-2], *b[1:][-1:])
     return (*together(a[:-2], b[:-2]), a[-2], b[-1])
 
 
-def product_size(a: Shape, b: Shape, **_: Any) -> int:
+def product_size(a: Lengths, b: Lengths, **_: Any) -> int:
     """Return the size of a matrix product."""
     return math.prod(of_product(a, b))
 
 
 def gemm_size(
-    a: Shape, b: Shape, c: Shape = (), *, transA: int = 0, transB: int = 0, **_: Any
+    a: Lengths, b: Lengths, c: Lengths = (), *, transA: int = 0, transB: int = 0, **_: Any
 ) -> int:
     """Return the size of a product plus an array."""
     found = of_product(a[::-1] if transA else a, b[::-1] if transB else b)
     return math.prod(together(found, c))
 
 
-def einsum_size(*shapes: Shape, equation: str) -> int:
+def einsum_size(*shapes: Lengths, equation: str) -> int:
     """Return the size of a sum of products; the axes of an ellipsis are those of the longest."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     lengths: dict[str, int] = {}
@@ -137,13 +137,13 @@ def einsum_size(*shapes: Shape, equation: str) -> int:
     return math.prod(lengths.get(letter, 1) for letter in output) * (rest if "." in output else 1)
 
 
-def channels_size(x: Shape, *vectors: Shape, **_: Any) -> int:
+def channels_size(x: Lengths, *vectors: Lengths, **_: Any) -> int:
     """Return the size of pictures times vectors of their channels."""
     return x[0] * max(x[1], *map(math.prod, vectors)) * math.prod(x[2:])
 
 
 def windows_size(
-    x: Shape, kernel: Sequence[int], channels: int, *, auto_pad: str = "NOTSET", pads: Any = None,
+    x: Lengths, kernel: Sequence[int], channels: int, *, auto_pad: str = "NOTSET", pads: Any = None,
     strides: Any = None, dilations: Any = None, **_: Any,
 ) -> int:  # fmt: skip
     """Return the size of padded pictures, of results with so many channels, or of a row of windows.
@@ -160,13 +160,13 @@ def windows_size(
     return max(x[0] * x[1] * math.prod(padded), x[0] * channels * math.prod(counts), row)
 
 
-def convolution_size(x: Shape, W: Shape, *_: Shape, **how: Any) -> int:
+def convolution_size(x: Lengths, W: Lengths, *_: Lengths, **how: Any) -> int:
     """Return the size of a convolution."""
     return windows_size(x, W[2:], W[0], **how)
 
 
 def transposed_convolution_size(
-    x: Shape, W: Shape, *_: Shape, strides: Any = None, dilations: Any = None, group: int = 1,
+    x: Lengths, W: Lengths, *_: Lengths, strides: Any = None, dilations: Any = None, group: int = 1,
     output_padding: Any = None, **__: Any,
 ) -> int:  # fmt: skip
     """Return the size of a transposed convolution before its padding is cut off."""
@@ -178,28 +178,28 @@ def transposed_convolution_size(
     return max(x[0] * W[1] * group * math.prod(lengths), row)
 
 
-def pooling_size(x: Shape, *, kernel_shape: Sequence[int], **how: Any) -> int:
+def pooling_size(x: Lengths, *, kernel_shape: Sequence[int], **how: Any) -> int:
     """Return the size of a pooling."""
     return windows_size(x, kernel_shape, x[1], **{**how, "dilations": None})
 
 
-def gather_size(x: Shape, index: Shape, *, axis: int = 0, **_: Any) -> int:
+def gather_size(x: Lengths, index: Lengths, *, axis: int = 0, **_: Any) -> int:
     """Return the size of places along an axis."""
     return math.prod(index) * math.prod(n for k, n in enumerate(x) if k != axis % len(x))
 
 
-def gather_nd_size(x: Shape, index: Shape, **_: Any) -> int:
+def gather_nd_size(x: Lengths, index: Lengths, **_: Any) -> int:
     """Return the size of places in several axes."""
     return math.prod(index[:-1]) * math.prod(x[index[-1] :])
 
 
-def recurrence_size(x: Shape, _W: Shape, R: Shape, *_: Shape, **__: Any) -> int:
+def recurrence_size(x: Lengths, _W: Lengths, R: Lengths, *_: Lengths, **__: Any) -> int:
     """Return the size of the gates of all steps."""
     return x[0] * x[1] * R[0] * max(R[1], R[2])
 
 
 def regression_size(
-    x: Shape, *, coefficients: Sequence[float], targets: int = 1,
+    x: Lengths, *, coefficients: Sequence[float], targets: int = 1,
     classlabels_ints: Sequence[int] = (), classlabels_strings: Sequence[Any] = (), **_: Any,
 ) -> int:  # fmt: skip
     """Return the size of the scores of samples."""
@@ -207,7 +207,7 @@ def regression_size(
     return x[0] * max(targets, rows, len(classlabels_ints), len(classlabels_strings), *x[1:])
 
 
-def scaler_size(x: Shape, *, offset: Sequence[float] = (), scale: Sequence[float] = ()) -> int:
+def scaler_size(x: Lengths, *, offset: Sequence[float] = (), scale: Sequence[float] = ()) -> int:
     """Return the size of samples times vectors of their features."""
     return math.prod(together(x, (len(offset) or 1,), (len(scale) or 1,)))
 
