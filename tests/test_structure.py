@@ -18,7 +18,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["contexts", "operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "pages", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "scoped", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "scoped", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_limits", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
         "augment", "datasets", "distributed", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
