@@ -10,13 +10,13 @@ import pytest
 
 import nn
 import tensorgrad
-from tensorgrad import files
+from tensorgrad import files, pages
 
 ROOT = Path(tensorgrad.__file__).parent.parent
 
 # Each room sees only itself and those before it; a room is a file or a folder.
 ROOMS = {
-    "tensorgrad": ["contexts", "operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "draw", "program", "scipy", "neighbours", "__init__"],
+    "tensorgrad": ["contexts", "operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "pages", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
         "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "scoped", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
         "augment", "datasets", "distributed", "init", "schedules", "sklearn", "__init__",
@@ -148,8 +148,12 @@ def test_tensorgrad_does_not_import_nn():
         assert all(module.split(".")[0] != "nn" for module, _ in imports(file)), file
 
 
-# `tensorgrad.files` writes drawings and models alike; nothing else of it is for users.
-PUBLIC = {"tensorgrad": tensorgrad.__all__, "tensorgrad.files": files.__all__}
+# Drawings and trainings are files and pages alike; the rest of these two rooms is not for users.
+PUBLIC = {
+    "tensorgrad": tensorgrad.__all__,
+    "tensorgrad.files": files.__all__,
+    "tensorgrad.pages": pages.__all__,
+}
 
 
 def test_nn_uses_only_public_names_of_tensorgrad():

@@ -89,17 +89,20 @@ class MultiHeadAttention(WithBiases):
         value = key if value is None else value
         for array in (x, key, value):
             check_input(array, self, 3, self.n_features)
-        given = zip((x, key, value), range(3), strict=True)
-        q, k, v = (self._projected(floating(array, self.dtype), i) for array, i in given)
         mask = self._mask(mask, (x.shape[0], x.shape[1], key.shape[1]))
         shape = (x.shape[0], self.n_heads, x.shape[1], key.shape[1])
         dropped = self._dropped(shape)
         settings: dict[str, Any] = {"heads": self.n_heads, "causal": causal}
-        out = affine(
-            tg.attention(q, k, v, mask, dropped, **settings),
-            self.output_weights,
-            self.output_biases,
-        )
+        F = self.n_features
+        if key is x and value is x:  # one product makes all three
+            qkv = affine(floating(x, self.dtype), self.weights, self.biases)
+            found = tg.self_attention(qkv, mask, dropped, **settings)
+            q, k = (qkv[..., :F], qkv[..., F : 2 * F]) if return_weights else (None, None)
+        else:
+            given = zip((x, key, value), range(3), strict=True)
+            q, k, v = (self._projected(floating(array, self.dtype), i) for array, i in given)
+            found = tg.attention(q, k, v, mask, dropped, **settings)
+        out = affine(found, self.output_weights, self.output_biases)
         return (out, tg.attention_weights(q, k, mask, **settings)) if return_weights else out
 
     def _projected(self, x: tg.Tensor, i: int) -> tg.Tensor:

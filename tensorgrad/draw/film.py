@@ -81,14 +81,16 @@ class Film:
 def animate(
     drawing: "Drawing", path: str | os.PathLike[str], seconds: float, width: int, height: int
 ) -> Path:
-    """Write a film in the format of its suffix: .svg, .gif or .mp4.
+    """Write a film in the format of its suffix: .svg, .gif, .mp4 or .webm.
 
     Raises: ValueError for other suffixes, sizes or times, or a graph without events; ImportError
     without an OpenCV that writes the format; OSError if the file cannot be written.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".svg", ".gif", ".mp4"):
-        raise ValueError(f"a film can be saved as .svg, .gif or .mp4, but not as {str(path)!r}")
+    if suffix not in (".svg", ".gif", ".mp4", ".webm"):
+        raise ValueError(
+            f"a film can be saved as .svg, .gif, .mp4 or .webm, but not as {str(path)!r}"
+        )
     if not 0.5 <= seconds <= 600:
         raise ValueError(f"seconds must be from 0.5 to 600, but is {seconds!r}")
     if not (160 <= width <= 4096 and 120 <= height <= 4096):
@@ -99,10 +101,11 @@ def animate(
         from tensorgrad.draw.film_svg import svg_film
 
         return write_file(path, svg_film(film, seconds, width, height).encode())
-    from tensorgrad.draw.film_raster import gif_film, mp4_film
+    from tensorgrad.draw.film_raster import gif_film, video_film
 
-    make = gif_film if suffix == ".gif" else mp4_film
-    return write_file(path, make(film, seconds, width, height))
+    if suffix == ".gif":
+        return write_file(path, gif_film(film, seconds, width, height))
+    return write_file(path, video_film(film, seconds, width, height, suffix))
 
 
 def film_of(graph: Graph, title: str | None, depth: int | None, ratio: float) -> Film:

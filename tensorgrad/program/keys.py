@@ -90,11 +90,9 @@ def static_kind(x: Any) -> Any:
 
 
 def plan_of(args: tuple[Any, ...]) -> list[tuple[Any, Any, Any]] | None:
-    """Return what the arguments of a call are to be, if they are all arrays and floats."""
-    if not all(type(x) in (np.ndarray, float) for x in args):
+    """Return the kinds of the arguments, if each is an array, a float or None."""
+    if not all(type(x) in (np.ndarray, float, type(None)) for x in args):
         return None
     if not all(x.flags.forc for x in args if type(x) is np.ndarray):
         return None
-    return [
-        (float, None, None) if type(x) is float else (np.ndarray, x.dtype, x.shape) for x in args
-    ]
+    return [(type(x), getattr(x, "dtype", None), getattr(x, "shape", None)) for x in args]

@@ -70,9 +70,9 @@ class LocalNames:
 class LineWriter(ExpressionWriter):
     """Turns steps into lines of one function."""
 
-    def __init__(self, constants: Constants, names: LocalNames, indent: int = 4) -> None:
+    def __init__(self, constants: Constants, names: LocalNames) -> None:
         super().__init__(constants)
-        self.names, self.width = names, text.WIDTH - indent
+        self.names, self.width = names, text.WIDTH - 4  # of the indent
         self.lines: list[Line] = []
         self.words: dict[Var, str] = {}  # for variables without a name
         self.uses: dict[Var, int] = {}

@@ -665,6 +665,8 @@ def test_display_asks_for_a_page_or_a_still_picture():
     pytest.importorskip("graphviz")
     assert "image/svg+xml" in traced_step().draw(display="svg")._repr_mimebundle_()
     assert "text/html" in tg.draw(np.exp(leaf(2)), display="page")._repr_mimebundle_()
+    with pytest.raises(TypeError, match="title must be text, but is 5"):
+        tg.draw(tg.Tensor(1.0, requires_grad=True) * 2, title=5)
     with pytest.raises(ValueError, match='display must be "page", "svg" or None, but is \'png\''):
         tg.draw(np.exp(leaf(2)), display="png")
 
