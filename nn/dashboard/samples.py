@@ -65,7 +65,7 @@ class WatchedSamples:
         Shapes: of each batch (n, ...).
         """
         pairs = [b.unmasked(tg.Tensor(out)) for b, out in zip(self.batches, outputs)]
-        y_pred, y = (np.concatenate([array(part) for part in parts]) for parts in zip(*pairs))
+        y_pred, y = (np.concatenate([array(pair[k]) for pair in pairs]) for k in (0, 1))
         found = {"predictions": self._predictions(outputs[0][self.shown])}
         if (classified := self._classified(y_pred, y)) is not None:
             return found | self._confused(*classified)

@@ -129,17 +129,19 @@ def checked_batches(
     data: Batch,
     size: int | None,
     names: tuple[str, str],
+    rows: np.ndarray | None = None,
     *,
     learning: bool = False,
 ) -> Batches:
     """Check data with the model, and split them into batches of `size` samples (None: all).
 
-    With `learning`, the metrics are prepared for the targets first, in copies of them.
+    With `rows`, the samples are these rows of X. With `learning`, the metrics are prepared for the
+    targets first, in copies of them.
     Raises: TypeError or ValueError, with the name of the data, if they are unusable.
     """
     dtype = parameter_dtype(state.module)
     size = len(data.y) if size is None else count(size, "batch_size")
-    batches = Batches(data, size, dtype)
+    batches = Batches(data, size, dtype, rows)
     validate_inputs(state, batches, names, learning=learning)
     return batches
 
@@ -235,12 +237,14 @@ def validate_inputs(
     def check_by(size: int) -> None:
         with tg.no_grad():
             for start in range(0, len(batches.y), size):
-                part = batches.targets(slice(start, start + size))
-                y_pred = tg.Tensor(np.broadcast_to(out, (len(part), *out.shape[1:])))
+                part = slice(start, start + size)
+                y, weights = batches.targets(part), batches.weights
+                weights = None if weights is None else weights[part]
+                y_pred = tg.Tensor(np.broadcast_to(out, (len(y), *out.shape[1:])))
                 if state.loss is not None:
-                    state.loss(y_pred, part)
+                    state.loss(y_pred, y, weights)
                 for measure in measures:
-                    measure.calculate(y_pred, part)
+                    measure.calculate(y_pred, y, weights)
 
     with _naming_errors(names[1]):
         copy_context().run(check)

@@ -1,5 +1,6 @@
 """TracedArray: the stand-in for an array while a program is made, whose calls are recorded."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -78,6 +79,8 @@ class TracedArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        if self.variable.counted:
+            self.recorder.counts.read(self.variable)
         return self.variable.shape
 
     @property
@@ -90,7 +93,7 @@ class TracedArray:
 
     @property
     def size(self) -> int:
-        return int(np.size(self.value))
+        return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:
@@ -115,7 +118,7 @@ class TracedArray:
         return None if base is None else self.recorder.stand_ins.get(id(base), base)
 
     def __len__(self) -> int:
-        return len(self.value)
+        return len(self.value) if not self.shape else self.shape[0]
 
     def __iter__(self) -> Iterator["TracedArray"]:
         return (self[i] for i in range(len(self)))

@@ -5,18 +5,23 @@ import functools
 import threading
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorgrad.engine.base import needs_grad
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Watched
+from tensorgrad.program.counts import OtherCount
 from tensorgrad.program.keys import SWITCH, hashable, kind_of
-from tensorgrad.program.outside import recorder_now
 from tensorgrad.program.program import Program
 from tensorgrad.program.runner import Runner
+from tensorgrad.program.watching import recorder_now
 
 MOST_PROGRAMS = 16  # programs that a function keeps
+COUNTS = (
+    "values choose another number of elements at each call, as in x[x > 0], and each number wants "
+    "a program of its own; write np.where(condition, a, b), which keeps the shape"
+)
 
 
 @contextlib.contextmanager
@@ -111,7 +116,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""
         if (recent := self.fitting(args, kwargs)) is not None:
-            return recent(args, kwargs)
+            try:  # contextlib.suppress takes half a microsecond
+                return recent(args, kwargs)
+            except OtherCount:
+                pass
         if runs_eagerly(args, kwargs):
             return self.f(*args, **kwargs)
         try:
@@ -135,29 +143,43 @@ class Compiled:
         Raises: Untraceable where a call would run eagerly, or there can be no program.
         """
         if (recent := self.fitting(args, kwargs)) is not None:
-            return recent(args, kwargs)
+            with contextlib.suppress(OtherCount):
+                return recent(args, kwargs)
         if self.watched is not None and self.watched.lasts():
             raise Watched(str(self.watched), self.watched.lasts)
-        try:
-            self.recent = runner = self.runner(args, kwargs)
-        except Watched as error:
-            self.watched = error
-            raise
-        return runner(args, kwargs)
+        tried: list[Runner] = []
+        while True:
+            try:
+                self.recent = runner = self.runner(args, kwargs, tried)
+            except Watched as error:
+                self.watched = error
+                raise
+            try:
+                return runner(args, kwargs)
+            except OtherCount:
+                tried.append(runner)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """Return the program for such arguments."""
-        return self.runner(args, kwargs).program
+        runner, others = self.runner(args, kwargs), []
+        while not runner.counts_fit(args, kwargs):
+            others.append(runner)
+            runner = self.runner(args, kwargs, others)
+        return runner.program
 
-    def runner(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Runner":
-        """Return the program for the arguments, made now if there is none."""
+    def runner(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], besides: Sequence[Runner] = ()
+    ) -> Runner:
+        """Return the program for the arguments, made now if there is none besides some."""
         if STATE.get().observer is not None:
             text = "detect_anomaly or trace watches every call, and a program makes none"
             raise Watched(text, lambda: False)
         key = self.key(args, kwargs)
         for runner in self.programs.get(key, ()):
-            if runner.fits():
+            if runner not in besides and runner.fits():
                 return runner
+        if len(besides) == MOST_PROGRAMS - 1:
+            raise Watched(COUNTS, lambda: True)
         with self.lock:
             runner = Runner(self, args, kwargs)
             kept = self.programs.setdefault(key, [])

@@ -32,9 +32,19 @@ def hashable(x: Any) -> Any:
         return (slice, x.start, x.stop, x.step)
     if isinstance(x, dict):
         return (dict, *((key, hashable(value)) for key, value in x.items()))
+    if isinstance(x, (set, frozenset)):
+        return (type(x), frozenset(map(hashable, x)))
     if isinstance(x, np.ndarray):
         return (x.dtype, x.shape, x.tobytes())
-    hash(x)
+    if isinstance(x, (float, complex, np.generic)):
+        return (type(x), repr(x))  # which tells -0.0 and 0.0 apart
+    try:
+        hash(x)
+    except TypeError:
+        raise TypeError(
+            f"a static argument is compared with those of earlier calls, so it has to be hashable, "
+            f"but {type(x).__name__} is not; pass a tuple of what the function uses of it"
+        ) from None
     return (type(x), x)
 
 

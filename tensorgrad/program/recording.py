@@ -13,7 +13,8 @@ from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray, Untraceable, stand_ins_in
 from tensorgrad.program.branches import Branches, Unequal, Way, all_ways
-from tensorgrad.program.names import in_a_step, look_back, parameters_of, with_line
+from tensorgrad.program.counts import Counts
+from tensorgrad.program.names import BETWEEN, in_a_step, look_back, parameters_of, with_line
 from tensorgrad.program.steps import (
     RUN,
     CallGroup,
@@ -60,6 +61,7 @@ class StepRecorder:
         self.arguments: set[Var] = set()
         self.forced: list[bool] | None = None  # decisions, while a function's ways are traced
         self.decisions: list[bool] = []
+        self.counts = Counts()
 
     # Steps
 
@@ -82,6 +84,7 @@ class StepRecorder:
     ) -> Any:
         """Run one call with the arrays themselves, and write it down with their variables."""
         errors = self.check(written)
+        by_values = self.counts.before(form, callee, args, kwargs)
         values, keywords = substituted_in(args, value_of), substituted_in(kwargs, value_of)
         self.running = True
         try:
@@ -96,7 +99,7 @@ class StepRecorder:
             return found  # as astype does that has nothing to do
         self.placed(step)
         step.errors = None if errors == self.errors else errors
-        self.steps.append(step)
+        self.steps += [step, *self.counts.after(step, by_values)]
         return found
 
     def placed(self, step: Step) -> None:
@@ -163,6 +166,8 @@ class StepRecorder:
 
     def of_shapes(self, function: Function, args: Any, kwargs: Any) -> Any:
         """Call a function of shapes and dtypes."""
+        for x in stand_ins_in((args, kwargs)):
+            self.counts.read(x.variable, BETWEEN)
         return function(*substituted_in(args, value_of), **substituted_in(kwargs, value_of))
 
     def primitive(self, function: Any, args: Any, kwargs: Any) -> Any:

@@ -72,8 +72,7 @@ class Tensor(Attributes, Signatures, Words):
 
     @data.setter
     def data(self, value: Any) -> None:
-        before = self._value
-        # `t.data -= step` arrives here after writing in place.
+        before = self._value  # which is `value` after writing in place, as by `t.data -= step`
         array = value if value is before else own_array(value, before.dtype, False)
         if array.shape != before.shape:
             raise ValueError(
