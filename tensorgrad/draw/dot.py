@@ -94,7 +94,7 @@ def _clusters(view: View, names: dict[Item, str], shown: set[str], roots: set[It
         if here is None:
             lines.append(indent + "}")
         elif isinstance(here, ScopePath):
-            label = html(_cut(f"{here.name} {here.kind}".strip())) or "module"
+            label = html(_clipped(f"{here.name} {here.kind}".strip())) or "module"
             lines.append(f"{indent}subgraph cluster_m{next(boxes)} {{ label=<{label}> {BOX}")
             stack.append((level, None))
             stack += [(level + 1, part) for part in reversed(inside[here])]
@@ -117,7 +117,7 @@ def _node(item: Item, shown: set[str], root: bool) -> str:
     return f"[label=<{'<br/>'.join(row for row in rows if row)}> {style}]"
 
 
-def _cut(name: str) -> str:
+def _clipped(name: str) -> str:
     return name if len(name) <= LONG else name[: LONG - 1] + "…"
 
 
@@ -130,7 +130,7 @@ def _sums(group: Group) -> str:
 
 def _rows(vertex: Vertex, shown: set[str]) -> list[str]:
     """Return the lines of text in a node."""
-    name = html(_cut(vertex.name)) if vertex.name and "name" in shown else ""
+    name = html(_clipped(vertex.name)) if vertex.name and "name" in shown else ""
     expression = html(call_text(vertex)) if vertex.op is not None else ""
     mark = " ●" if vertex.out_saved else ""
     title = " = ".join(filter(None, (name, expression))) or vertex.kind
@@ -153,20 +153,22 @@ def _rows(vertex: Vertex, shown: set[str]) -> list[str]:
 def call_text(vertex: Vertex) -> str:
     """Return the op with its arguments other than tensors: sum(·, axis=0), power(·, 2)."""
     assert vertex.op is not None
-    texts = [_short(operand.text) if operand.source is None else "·" for operand in vertex.inputs]
+    texts = [
+        _rounded_text(operand.text) if operand.source is None else "·" for operand in vertex.inputs
+    ]
     if len(texts) > MANY:
         texts = [*texts[:2], "…"]
     if vertex.op.name != "take":  # in an index, None is a new axis
         texts = [text for text in texts if text != "None"]
     # The shape tells if axes were kept.
     given = {k: v for k, v in vertex.keywords.items() if k != "keepdims" and v not in UNSET}
-    words = [f"{name}={_short(value)}" for name, value in given.items()]
+    words = [f"{name}={_rounded_text(value)}" for name, value in given.items()]
     if all(text == "·" for text in texts) and not words:
         return vertex.op.name
     return f"{vertex.op.name}({', '.join(texts + words)})"
 
 
-def _short(text: str) -> str:
+def _rounded_text(text: str) -> str:
     """Round a number that is longer than its first four digits."""
     return f"{float(text):.4g}" if re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", text) else text
 

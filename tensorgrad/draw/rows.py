@@ -23,12 +23,12 @@ def picture_rows(view: View, label: Callable[[Vertex], str]) -> dict[Item, int]:
         length[rank] = max(length[rank], BESIDE_LABEL + LETTER_WIDTH * len(text))
     ends, many = list(itertools.accumulate(length)), Counter(ranks.values())
     ways = [_cuts(view, ranks, ends, count) for count in range(1, MOST_ROWS + 1)]
-    cuts = max(ways, key=lambda cuts: _scale(length, many, cuts))
+    cuts = max(ways, key=lambda cuts: _slide_scale(length, many, cuts))
     in_order = sorted(ranks, key=ranks.__getitem__)
     return {item: sum(ranks[item] >= cut for cut in cuts) for item in in_order}
 
 
-def _scale(length: list[float], many: Mapping[int, int], cuts: list[int]) -> float:
+def _slide_scale(length: list[float], many: Mapping[int, int], cuts: list[int]) -> float:
     """Return the scale, at most 1, at which rows that begin at these ranks fit a slide."""
     rows = [range(a, b) for a, b in itertools.pairwise([0, *cuts, len(length)])]
     wide = max(sum(length[rank] for rank in row) for row in rows)
@@ -65,17 +65,17 @@ def _cuts(view: View, ranks: dict[Item, int], ends: list[float], count: int) -> 
     crossing: Counter[int] = Counter()
     for edge in view.edges:
         crossing.update(range(ranks[edge.tail] + 1, ranks[edge.head] + 1))
-    places = _places(ranks)
+    starts = _row_starts(ranks)
     cuts = []
     for k in range(1, count):
         aim = k * ends[-1] / count
-        far = {rank: abs(ends[rank - 1] - aim) for rank in places}
+        far = {rank: abs(ends[rank - 1] - aim) for rank in starts}
         near = [(crossing[r], d, r) for r, d in far.items() if d <= 0.3 * ends[-1] / count]
         cuts += [min(near)[2]] if near else []
     return sorted({*cuts})
 
 
-def _places(ranks: dict[Item, int]) -> list[int]:
+def _row_starts(ranks: dict[Item, int]) -> list[int]:
     """Return the ranks at which a row can begin: outside of modules."""
     inside: set[int] = set()
     spans: dict[ScopePath, list[int]] = {}
