@@ -19,7 +19,7 @@ ROOT = Path(tensorgrad.__file__).parent.parent
 ROOMS = {
     "tensorgrad": ["contexts", "operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "pages", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
-        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "scoped", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
+        "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "scoped", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_limits", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
         "augment", "datasets", "distributed", "init", "schedules", "sklearn", "__init__",
     ],
 }  # fmt: skip
@@ -29,7 +29,7 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "simplify", "counts", "branches", "traced_rules", "recording", "recorder", "guards", "members", "watching", "outside", "sources", "repetitions", "tracing", "comparison",
+        "sizes", "steps", "names", "arrays", "simplify", "counts", "branches", "traced_rules", "refusals", "recording", "recorder", "guards", "members", "watching", "outside", "sources", "repetitions", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",

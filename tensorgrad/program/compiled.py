@@ -1,7 +1,9 @@
 """compile: a function that becomes a program at its first call, one for each kind of arguments."""
 
 import contextlib
+import copy
 import functools
+import sys
 import threading
 import types
 import warnings
@@ -109,9 +111,31 @@ class Compiled:
                 f'"__dict__" to __slots__ of {kind}, or compile a function that takes its arrays'
             )
 
+    def __copy__(self) -> "Compiled":
+        return Compiled(self.f, tuple(self.static_argnums))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Compiled":
+        return Compiled(copy.deepcopy(self.f, memo), tuple(self.static_argnums))
+
     def __reduce__(self) -> Any:
-        """Leave the programs out of copies and files."""
-        return Compiled, (self.f, tuple(self.static_argnums))
+        """Leave the programs out of files.
+
+        Raises: TypeError if the function has no name by which it is found again.
+        """
+        f = self.f
+        if isinstance(f, types.MethodType):
+            return getattr, (f.__self__, f.__func__.__name__)
+        found = found_by_name(f) if isinstance(f, types.FunctionType) else f
+        if found is self:
+            return f.__qualname__
+        if found is not f:
+            raise TypeError(
+                f"{f.__qualname__} is not found by its name in {f.__module__}, so it cannot be "
+                "pickled compiled; pickle a function of a module, as that which was given to "
+                "tg.value_and_grad, and compile it where it is loaded, or save its program as a "
+                'text, by f.program(*args).save("step.py")'
+            )
+        return Compiled, (f, tuple(self.static_argnums))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""
@@ -220,6 +244,14 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.f!r}>"
+
+
+def found_by_name(f: types.FunctionType) -> Any:
+    """Return what a function's module has under its name; None if that is nothing."""
+    found: Any = sys.modules.get(f.__module__)
+    for part in f.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def runs_eagerly(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -32,6 +32,15 @@ class Program:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(args, kwargs)
 
+    def __copy__(self) -> "Program":
+        return self  # nothing in it changes
+
+    def __deepcopy__(self, _memo: Any) -> "Program":
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError('a Program is not pickled; save its text, by program.save("step.py")')
+
     @property
     def source(self) -> str:
         """The text. It runs without tensorgrad, if no note in it says otherwise."""
