@@ -1,6 +1,7 @@
 """The structure of the project, held: who imports whom, what is public, what an import costs."""
 
 import ast
+import graphlib
 import inspect
 import subprocess
 import sys
@@ -114,6 +115,15 @@ def test_files_of_a_room_import_what_lies_below(folder, name):
     found = set(imported_from(folder, ROOT / folder / f"{name}.py")) & set(order)
     allowed = set(order[: order.index(name)])
     assert found <= allowed, f"{folder}/{name}.py imports {found - allowed}"
+
+
+def test_the_files_of_drawings_do_not_import_each_other_in_a_circle():
+    folder = "tensorgrad/draw"
+    graph = {
+        name: {n for file in sources(folder, name) for n in imported_from(folder, file)} - {name}
+        for name in entries(folder)
+    }
+    assert len([*graphlib.TopologicalSorter(graph).static_order()]) >= len(graph) > 20
 
 
 def test_families_of_ops_do_not_import_each_other():
