@@ -1,6 +1,6 @@
 """OnnxNetwork: the nodes of an ONNX graph as a module."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,7 +102,7 @@ class OnnxNetwork(Module):
             for name in ended:
                 values.pop(name, None)
                 held.free(name)
-        found = tuple(values[name] for name in self.output_names)
+        found = self._found(values, self.output_names)
         return found[0] if len(found) == 1 else found
 
     def _last_uses(self) -> list[list[str]]:
@@ -114,11 +114,25 @@ class OnnxNetwork(Module):
             needed |= ended
         return last[::-1]
 
+    def _found(self, values: dict[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+        """Return the values of these names, None for an empty one.
+
+        Raises: ValueError if a node has more outputs than its operator.
+        """
+        for name in names:
+            if name and name not in values:
+                node = next(op for op in self.operations if name in op.outputs)
+                raise ValueError(
+                    f"{self.path}: the node {node.name} has the output {name}, but the function of "
+                    f"{node.op} returns fewer"
+                )
+        return tuple(values[name] if name else None for name in names)
+
     def _computed(
         self, operation: Operation, values: dict[str, Any], held: Held
     ) -> tuple[Any, ...]:
         """Return the outputs of a node, with its name in errors."""
-        given = tuple(values[name] if name else None for name in operation.inputs)
+        given = self._found(values, operation.inputs)
         try:
             held.check(operation.op, given, operation.attributes)
             found = operation.scope.run(operation.function, given, operation.attributes)
