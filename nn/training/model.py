@@ -44,7 +44,7 @@ class Model(Assembly):
     metrics; `train`. The first axis of data counts samples. A module of several inputs takes a
     tuple or, by the names of its arguments, a dict of arrays. An input "mask" (N, T), as of
     `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
-    Data of any real dtype is converted to that of the parameters, but for integers of at least 32
+    Data of any real dtype is converted to that of the parameters, except integers of at least 32
     bits, which the module gets as they are.
     `history` and the optimizer continue from one `train` to the next.
 

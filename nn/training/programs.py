@@ -115,7 +115,7 @@ def step_of(module: Module, loss: Loss) -> Callable[..., Any]:
     """Return the function that adds the gradients of a batch to the parameters."""
 
     def step(
-        X: Any, y: Any, sample_weight: Any = None, mask: Any = None, share: float | None = None
+        share: float | None, X: Any, y: Any, sample_weight: Any = None, mask: Any = None
     ) -> tuple[Any, ...]:
         y_pred = call_module(module, X)
         data_loss = loss(y_pred, y, sample_weight, mask)

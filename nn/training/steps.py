@@ -133,9 +133,7 @@ def _backward(
 
     Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
     """
-    args = (batch.X, *batch.targets)
-    if share != 1:  # after all targets that a loss can have
-        args = (*args, *[None] * (4 - len(args)), float(share))
+    args = (None if share == 1 else float(share), batch.X, *batch.targets)
     parts = (state.module, state.loss)
     try:
         y_pred, data_loss, penalties = state.programs.call("train", step_of, parts, args, mode)

@@ -171,9 +171,9 @@ class Drawing:
         Raises: ValueError for another suffix, size or time, or a graph without events; ImportError
         for .gif, .mp4 and .webm without OpenCV.
         """
-        from tensorgrad.draw.film import animate
+        from tensorgrad.draw.film_files import animate
 
-        return animate(self, path, seconds, width, height)
+        return animate(self.graph, self.title, self.depth, path, seconds, width, height)
 
     def view(self) -> Path:
         """Open the page in the browser, from a temporary file."""

@@ -123,7 +123,7 @@ class Painter:
         self.face = face and face("sans")
         self.scale, self.at = self.unit * film.scale, (0.0, 0.0)
         self.fits: dict[Any, str] = {}
-        self.still: tuple[Any, np.ndarray] | None = None  # the last picture, but for what moves
+        self.still: tuple[Any, np.ndarray] | None = None  # the last picture, except for what moves
 
     def frame(self, k: int, phase: float) -> np.ndarray:
         """Paint a moment, of which this part is over.

@@ -49,6 +49,11 @@ AS_NUMBER = (
     "a traced value is converted to Python's numbers, by {}; use NumPy's functions of it, or pass "
     "what it depends on with static_argnums"
 )
+AS_TEXT = (
+    "a traced value is shown as text, as by print or str(), which a program would not do; show "
+    "what the compiled function returns"
+)
+AS_KEY = "a traced number is hashed, as the key of a dict or a cache; use np.where of its values"
 
 
 class Untraceable(TypeError):
@@ -68,7 +73,6 @@ class TracedArray:
 
     __slots__ = ("__weakref__", "recorder", "value", "variable")
     takes_primitives = True
-    __hash__ = object.__hash__
 
     def __init__(self, recorder: Any, value: Any, variable: Var) -> None:
         self.recorder = recorder
@@ -123,7 +127,13 @@ class TracedArray:
     def __iter__(self) -> Iterator["TracedArray"]:
         return (self[i] for i in range(len(self)))
 
+    def __hash__(self) -> int:
+        if not isinstance(self.value, np.ndarray):  # whose hash is that of its value
+            self.recorder.refuse(AS_KEY)
+        return object.__hash__(self)
+
     def __repr__(self) -> str:
+        self.recorder.refuse(AS_TEXT)
         return f"TracedArray(shape={self.shape}, dtype={self.dtype})"
 
     # NumPy's protocols

@@ -180,7 +180,7 @@ class Captured:
                 result = traced.run(self.call, (inputs,))
                 return traced.run(results_of, (result, recorder, known))
 
-            results = watching([t for t, _ in sources], run)
+            results = refusing(recorder, lambda: watching([t for t, _ in sources], run))
             after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
@@ -228,6 +228,23 @@ class Captured:
         values = [(t, Source(t)) for t in self.tensors.values()]
         leaves = [t for t in self.tensors.values() if t.node is not None and t.is_leaf]
         return values + [(t.grad, GradSource(t)) for t in leaves if t.grad is not None]
+
+
+def refusing(recorder: Recorder, function: Callable[[], Any]) -> Any:
+    """Return what a function returns.
+
+    Raises: the first refusal that it, or NumPy, has passed over or turned into another error.
+    """
+    try:
+        result = function()
+    except Exception as error:
+        refusal = recorder.refusals.hidden_by(error)
+        if refusal is not None:
+            raise refusal from error
+        raise
+    if recorder.refusals.found:
+        raise recorder.refusals.found[0]
+    return result
 
 
 def watching(tensors: list[Any], function: Callable[[], Any]) -> Any:

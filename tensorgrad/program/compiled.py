@@ -1,7 +1,9 @@
 """compile: a function that becomes a program at its first call, one for each kind of arguments."""
 
 import contextlib
+import copy
 import functools
+import sys
 import threading
 import types
 import warnings
@@ -109,9 +111,23 @@ class Compiled:
                 f'"__dict__" to __slots__ of {kind}, or compile a function that takes its arrays'
             )
 
+    def __copy__(self) -> "Compiled":
+        return Compiled(self.f, tuple(self.static_argnums))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Compiled":
+        return Compiled(copy.deepcopy(self.f, memo), tuple(self.static_argnums))
+
     def __reduce__(self) -> Any:
-        """Leave the programs out of copies and files."""
-        return Compiled, (self.f, tuple(self.static_argnums))
+        """Leave the programs out of files and what goes to other processes.
+
+        pickle needs a function that is found by its name in a module; cloudpickle takes any.
+        """
+        f = self.f
+        if isinstance(f, types.MethodType):
+            return getattr, (f.__self__, f.__func__.__name__)
+        if isinstance(f, types.FunctionType) and found_by_name(f) is self:
+            return f.__qualname__
+        return Compiled, (f, tuple(self.static_argnums))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""
@@ -220,6 +236,14 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.f!r}>"
+
+
+def found_by_name(f: types.FunctionType) -> Any:
+    """Return what a function's module has under its name; None if that is nothing."""
+    found: Any = sys.modules.get(f.__module__)
+    for part in f.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def runs_eagerly(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -53,6 +53,12 @@ class WithoutGraph(Tensor):
     def grad(self) -> None:
         """None."""
 
+    def __copy__(self) -> Tensor:
+        return without_gradient(self._value)
+
+    def __deepcopy__(self, _memo: Any) -> Tensor:
+        return without_gradient(self._value.copy())
+
     def detach(self) -> Tensor:
         """Return the same value as a constant that shares the array."""
         return wrap(self._value)

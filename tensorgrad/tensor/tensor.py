@@ -93,7 +93,7 @@ class Tensor(Attributes, Signatures, Words):
 
     @property
     def grad(self) -> "Tensor | None":
-        """The gradient that backward left here, a read-only value."""
+        """The gradient that backward left here, read-only; assign a Tensor or None to set it."""
         extras = self.node.extras if self.node is not None else None
         return None if extras is None else extras.grad
 

@@ -1,8 +1,11 @@
 """Programs follow what is defined anew at run time: methods, functions, classes, modules, order."""
 
 import collections
+import copy
+import functools
 import itertools
 import os
+import pickle
 import sys
 import types
 import weakref
@@ -237,3 +240,58 @@ def test_keywords_with_the_names_of_other_parameters():
         given = {"x": np.full(2, y), "args": np.ones(2)}
         np.testing.assert_array_equal(compiled(np.ones(2), y, **given), f(np.ones(2), y, **given))
     assert "def f(x_, *args_, x, args):" in compiled.program(np.ones(2), 2.0, **given).source
+
+
+def quadratic(x):
+    return np.sum(x**2)
+
+
+@tg.compile
+def by_decorator(x):
+    return np.sum(x**2)
+
+
+class WithMethod:
+    factor = 2.0
+
+    @tg.compile
+    def scaled(self, x):
+        return np.sum(x) * self.factor
+
+
+def test_compiled_functions_are_copied_and_pickled():
+    x = np.array([1.0, 2.0])
+    several = [
+        by_decorator,
+        tg.compile(quadratic),
+        tg.compile(functools.partial(quadratic)),
+        tg.compile(nn.Dense(2, 2, rng=0)),
+        WithMethod().scaled,
+    ]
+    for f in several:
+        for other in (copy.copy(f), copy.deepcopy(f), pickle.loads(pickle.dumps(f))):
+            assert np.array_equal(other(x[None]), f(x[None]))
+    assert pickle.loads(pickle.dumps(by_decorator)) is by_decorator
+
+
+def test_programs_are_copied_and_pickled():
+    x = np.array([1.0, 2.0])
+    program = tg.compile(quadratic).program(x)
+    for other in (copy.copy(program), copy.deepcopy(program), pickle.loads(pickle.dumps(program))):
+        assert other.source == program.source
+        assert np.array_equal(other(x), program(x))
+
+
+@pytest.mark.parametrize("f", [tg.compile(tg.value_and_grad(quadratic)), tg.compile(lambda x: x)])
+def test_functions_without_a_name_in_a_module_travel_by_cloudpickle(f):
+    cloudpickle = pytest.importorskip("cloudpickle")
+    x = np.ones(2)
+    for other in (pickle.loads(cloudpickle.dumps(f)), copy.deepcopy(f), f.program(x)):
+        assert repr(other(x)) == repr(f(x))
+
+
+def test_a_result_without_a_graph_is_copied():
+    result = tg.compile(nn.Dense(2, 2, rng=0))(np.ones((1, 2)))
+    for other in (copy.copy(result), copy.deepcopy(result)):
+        assert other.requires_grad
+        np.testing.assert_array_equal(other.data, result.data)
