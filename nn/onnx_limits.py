@@ -121,20 +121,21 @@ def gemm_size(
 
 
 def einsum_size(*shapes: Lengths, equation: str) -> int:
-    """Return the size of a sum of products; the axes of an ellipsis are those of the longest."""
+    """Return the size of a sum of products."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     lengths: dict[str, int] = {}
-    rest = 1
+    rest: list[Sequence[int]] = [()]  # the axes that an ellipsis stands for
     for term, shape in zip(inputs.split(","), shapes, strict=True):
         before, dots, after = term.partition("...")
         end = len(shape) - len(after)
         lengths |= zip(before, shape, strict=False)
         lengths |= zip(after, shape[end:], strict=False)
         if dots:
-            rest *= math.prod(shape[len(before) : end])
+            rest.append(shape[len(before) : end])
     if not arrow:
         output = "".join(letter for letter in lengths if inputs.count(letter) == 1) + "..."
-    return math.prod(lengths.get(letter, 1) for letter in output) * (rest if "." in output else 1)
+    batch = together(*rest) if "." in output else ()
+    return math.prod(lengths.get(letter, 1) for letter in output) * math.prod(batch)
 
 
 def channels_size(x: Lengths, *vectors: Lengths, **_: Any) -> int:

@@ -295,3 +295,20 @@ def test_a_result_without_a_graph_is_copied():
     for other in (copy.copy(result), copy.deepcopy(result)):
         assert other.requires_grad
         np.testing.assert_array_equal(other.data, result.data)
+
+
+def test_a_gradient_that_is_a_constant_arrives_at_its_leaf():
+    w, v = (tg.Tensor(np.ones(3, np.float32), requires_grad=True) for _ in range(2))
+
+    def step(x):
+        loss = np.sum(w * 2) + np.sum(v * x)
+        loss.backward()
+        return loss
+
+    found = []
+    for run in (tg.compile(step), step):
+        w.grad = v.grad = None
+        for x in (np.ones(3, np.float32), np.full(3, 2, np.float32)):
+            run(x)
+            found.append([w.grad.data.tolist(), v.grad.data.tolist(), w.grad.dtype])
+    assert found[:2] == found[2:]
