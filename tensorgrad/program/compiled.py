@@ -161,6 +161,8 @@ class Compiled:
         if (recent := self.fitting(args, kwargs)) is not None:
             with contextlib.suppress(OtherCount):
                 return recent(args, kwargs)
+        if SWITCH.off:
+            raise Watched("no_compile or TENSORGRAD_COMPILE=0 switches programs off", lambda: False)
         if self.watched is not None and self.watched.lasts():
             raise Watched(str(self.watched), self.watched.lasts)
         tried: list[Runner] = []
