@@ -6,14 +6,13 @@ Run: python -m examples.fashion_mnist [train|evaluate|predict] [--help]
 import argparse
 import functools
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 import nn
-from examples.networks import augmented, cnn, mlp, pictures, scaled
+from examples.networks import augmented, cnn, load_data, mlp, pictures, scaled
 from examples.options import (
     CHECKPOINT,
     DATA,
@@ -31,7 +30,7 @@ from examples.options import (
 from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
 from examples.results import FILES, NAMES, draw_results, draw_step, write_predictor, write_step
-from examples.terminal import bar, run, say, silence
+from examples.terminal import bar, run, silence
 from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
 
@@ -54,18 +53,6 @@ def build(args: argparse.Namespace, steps: int) -> nn.Model:
     )
     model.finalize()
     return model
-
-
-def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
-    """Load the data set and print its source, with a clear warning if the garments are drawn."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", nn.datasets.SyntheticDataWarning)
-        data = nn.datasets.fashion_mnist(args.data, download=not args.offline)
-    for warning in caught:
-        say(f"\n*** {warning.message} ***\n")
-    print(f"data: {data.source}")
-    print(f"{len(data.X_train):,} training images, {len(data.X_test):,} test images")
-    return data
 
 
 def train(args: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
-"""The options of `examples.fashion_mnist`, their defaults, and the parser that reads them."""
+"""The options of the examples, their defaults, and the parsers that read them."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ def positive(text: str) -> int:
 def expanded(text: str) -> Path:
     """Parse a path; a shell leaves the ~ of `--out=~/run` as it is."""
     return Path(text).expanduser()
+
+
+def common_options(epochs: int, out: Path | None = None) -> Options:
+    """Return the options that most programs have, with the defaults of one of them."""
+    options: Options = {
+        "--epochs": dict(type=positive, default=epochs, help="passes through the data"),
+        "--seed": dict(type=int, default=0, help="seed of all random numbers"),
+    }
+    if out is not None:
+        options["--out"] = dict(type=expanded, default=out, help="folder for the results")
+    return options
 
 
 # fmt: off
@@ -56,6 +67,15 @@ IMAGES: Options = {"images": dict(type=expanded, nargs="+", metavar="IMAGE", hel
 # fmt: on
 
 
+def parse(
+    example: str, description: str | None, options: Options, argv: Sequence[str] | None
+) -> argparse.Namespace:
+    """Parse the command line of an example without commands."""
+    parser = argparse.ArgumentParser(prog=f"python -m examples.{example}", description=description)
+    add_options(parser, options)
+    return parser.parse_args(argv)
+
+
 def parser_of(
     program: str, documented: Any, commands: Mapping[str, tuple[Callable[..., None], Options]]
 ) -> argparse.ArgumentParser:
@@ -64,16 +84,18 @@ def parser_of(
     parsers = top.add_subparsers(dest="command")
     for name, (function, options) in commands.items():
         summary = summary_of(function)
-        command = parsers.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
+        command = parsers.add_parser(name, help=summary, description=summary)
         command.set_defaults(function=function)
-        for option, details in options.items():
-            command.add_argument(option, **details)
+        add_options(command, options)
     return top
+
+
+def add_options(parser: argparse.ArgumentParser, options: Options) -> None:
+    """Add options to a parser; their help ends with their defaults."""
+    for option, details in options.items():
+        default = details.get("default")
+        end = "" if default is None else f" (default: {default})"
+        parser.add_argument(option, **details | {"help": details["help"] + end})
 
 
 def summary_of(documented: Any) -> str:

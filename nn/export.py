@@ -250,7 +250,7 @@ def program_of_any_batch(
 
 
 def equal_outputs(found: Any, expected: Any) -> bool:
-    """Return True if two outputs are equal but for the rounding of products of other sizes."""
+    """Return True if two outputs are equal except for the rounding of products of other sizes."""
     if isinstance(expected, tuple):
         return all(map(equal_outputs, found, expected))
     a, b = np.asarray(found.data), np.asarray(expected.data)

@@ -16,7 +16,7 @@ from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.export import WithExport
 from nn.scoped import Scoped
-from nn.state import Leftovers, cast_all, fitted, set_all
+from nn.state import Leftovers, cast_all, fitted, loadable, set_all
 from nn.summary import summary
 from nn.words import MODULE, refusing_flag
 
@@ -232,7 +232,7 @@ class Module(Configured, Scoped, WithExport):
 
         With `strict=False`, those that fit are copied, and the others are returned by name.
         Raises: ValueError, before anything is copied, that lists every array that does not fit or
-        has values beyond the dtype; TypeError if `state` is no dict.
+        has values beyond the dtype; TypeError if `state` is no dict, or has a masked array.
         """
         own = self._arrays()
         if not isinstance(state, Mapping):
@@ -240,7 +240,7 @@ class Module(Configured, Scoped, WithExport):
                 f"the arrays of {type(self).__name__} are given as a dict by name, with the names "
                 f"{', '.join(own)}, not as a {type(state).__name__}"
             )
-        given = {name: np.asarray(value) for name, value in state.items()}
+        given = {name: loadable(value, name) for name, value in state.items()}
         arrays, left = cast_all(given, own)  # from here on nothing can fail
         if strict and any(left):
             raise ValueError(

@@ -12,7 +12,7 @@ from nn.data.samples import converted
 from nn.data.streams import Stream, over_batches
 from nn.seeding import generator
 from nn.summary import first_input_shape
-from nn.training.advice import warn_of_settings
+from nn.training.advice import check_single_sample, warn_of_settings
 from nn.training.assembly import Assembly
 from nn.training.callback import Callback, check_callbacks
 from nn.training.evaluation import (
@@ -44,7 +44,7 @@ class Model(Assembly):
     metrics; `train`. The first axis of data counts samples. A module of several inputs takes a
     tuple or, by the names of its arguments, a dict of arrays. An input "mask" (N, T), as of
     `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
-    Data of any real dtype is converted to that of the parameters, but for integers of at least 32
+    Data of any real dtype is converted to that of the parameters, except integers of at least 32
     bits, which the module gets as they are.
     `history` and the optimizer continue from one `train` to the next.
 
@@ -91,7 +91,8 @@ class Model(Assembly):
         returns one, such as a generator function; an epoch is one pass, or so many `steps`.
         `validation_data` is (X, y) or (X, y, sample_weight), or a fraction `validation_split` of
         the data is left out of the training; both are used every `validation_every` epochs.
-        `class_weight` is a dict or list of weights, or "balanced". A step learns from `accumulate`
+        `sample_weight` counts in the loss and in the metrics, `class_weight`, a dict or list of
+        weights or "balanced", in the loss of the training alone. A step learns from `accumulate`
         batches together. `seed` determines the order of the samples; without it the order
         continues from the last training. A line is printed every `print_every` steps, and none for
         0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
@@ -260,12 +261,14 @@ class Model(Assembly):
         """Check the data of a training, and split them; the second are those of the validation."""
         names = ("X", "y")
         data = checked_data(self, X, y, names, weights[0])
-        learned, held = with_class_weights(data, weights[1]), None
+        learned, held, rest = with_class_weights(data, weights[1]), None, None
         if fraction:
             rest, part = split_samples(len(data.y), fraction)
             learned, data = samples_of(learned, rest), samples_of(data, part)
-            held = checked_batches(self, data, EVALUATION_BATCH, names, learning=True)
-        return checked_batches(self, learned, size, names, learning=True), held
+            held = checked_batches(self, data, EVALUATION_BATCH, names, part, learning=True)
+        batches = checked_batches(self, learned, size, names, rest, learning=True)
+        check_single_sample(self.module, batches)
+        return batches, held
 
     def _stream(
         self,

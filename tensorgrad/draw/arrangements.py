@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 
 from tensorgrad.draw.calls import CallShapes, Prose, reduced, repeated_axes
+from tensorgrad.draw.formula_tables import PROSE_FORMULAS
 from tensorgrad.draw.reductions import Lines, ones_text
 
 MOST_OPERANDS = 6  # a call of more operands is described in words
@@ -51,8 +52,6 @@ def _broadcast_to_lines(call: CallShapes) -> Lines:
 
 
 def _concatenate_lines(call: CallShapes) -> Lines:
-    if len(call.names) > MOST_OPERANDS:
-        return None
     axis = call.keyword("axis", 0)
     if axis is None or call.keywords.keys() - {"axis"}:
         return None
@@ -60,7 +59,10 @@ def _concatenate_lines(call: CallShapes) -> Lines:
     ends = list(itertools.accumulate((s[axis] for s in call.shapes), initial=0))
     lead = ":, " * axis
     parts = [f"g[{lead}{a}:{b}]" for a, b in itertools.pairwise(ends)]
-    return [f"concatenate(({', '.join(call.names)},), {axis})", *parts]
+    whole = f"concatenate(({', '.join(call.names)},), {axis})"
+    if len(call.names) > MOST_OPERANDS:
+        whole = Prose(f"{len(call.names)} arrays, joined along axis {axis}", whole)
+    return [whole, *parts]
 
 
 def _index_text(call: CallShapes, slot: int) -> str | None:
@@ -116,13 +118,29 @@ def _flip_lines(call: CallShapes) -> Lines:
 
 
 def _assign_lines(call: CallShapes) -> Lines:
-    index = _index_text(call, 1) or "index"
+    index = _index_text(call, 1)
+    here = index or "index"
+    words = (
+        f"x with value at [{here}]",
+        f"g with 0 at [{here}]",
+        f"g[{here}], added up where value was broadcast, 0 where it was overwritten",
+    )
+    if index is None or not call.texts[1] or "[" in index:  # it may name a place twice
+        return [Prose(words[0]), Prose(words[1]), None, Prose(words[2])]
     return [
-        Prose(f"x with value at [{index}]"),
-        Prose(f"g with 0 at [{index}]"),
+        Prose(words[0], f"assigned(x, value, s_[{index}])"),
+        Prose(words[1], f"assigned(g, 0, s_[{index}])"),
         None,
-        Prose(f"g[{index}], added up where value was broadcast, 0 where it was overwritten"),
+        Prose(words[2], f"fitted(g[{index}], {call.shapes[2]})"),
     ]
+
+
+def _sort_lines(call: CallShapes) -> Lines:
+    axis = call.keyword("axis", -1)
+    last = None if axis is None else axis % len(call.shapes[0])
+    words = PROSE_FORMULAS["sort"]
+    computed = f"sorted(x, {last})", f"unsorted(g, x, {last})"
+    return [Prose(word, text) for word, text in zip(words, computed)]
 
 
 ARRANGEMENTS: list[tuple[str, Callable[[CallShapes], Lines], tuple[str, ...]]] = [
@@ -142,4 +160,5 @@ ARRANGEMENTS: list[tuple[str, Callable[[CallShapes], Lines], tuple[str, ...]]] =
     ("roll", _roll_lines, ("shift", "axis")),
     ("flip", _flip_lines, ("axis",)),
     ("assign", _assign_lines, ()),
+    ("sort", _sort_lines, ("axis", "kind", "order", "stable")),
 ]  # op, its formula, the keywords that the formula knows

@@ -117,7 +117,7 @@ PROSE_FORMULAS = {  # what has no short formula
     "marked":       ("part, of vectors or of values that are repeated",   "g",   "1 if part is used"),
     "in_basis":     ("a matrix in the basis of the vectors",  "g",   "0; if the result depends on the basis, an error"),
     "unbounded":    ("x where it is finite, else its limit",  "g where x is finite"),
-    "substitute":   ("NumPy's result, which is x but for rounding",   "g"),
+    "substitute":   ("NumPy's result, which is x except for rounding",   "g"),
     "sort":         ("x in ascending order",              "g in the original order of x"),
 }
 # fmt: on

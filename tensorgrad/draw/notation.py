@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tensorgrad.draw.arrangements import ARRANGEMENTS
 from tensorgrad.draw.calls import CallShapes, Prose, Shape, Stable, reduced, repeated_axes
+from tensorgrad.draw.layers import LAYERS
 from tensorgrad.draw.reductions import (
     Lines,
     cross_entropy_lines,
@@ -13,6 +14,7 @@ from tensorgrad.draw.reductions import (
     mean_lines,
     min_lines,
     ones_text,
+    prod_lines,
     softmax_lines,
     std_lines,
     sum_lines,
@@ -145,6 +147,7 @@ NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
         ("std", std_lines, (*REDUCE, "ddof")),
         ("max", max_lines, REDUCE),
         ("min", min_lines, REDUCE),
+        ("prod", prod_lines, REDUCE),
         ("softmax", softmax_lines, ("axis",)),
         ("log_softmax", log_softmax_lines, ("axis",)),
         ("logsumexp", logsumexp_lines, REDUCE),
@@ -157,5 +160,6 @@ NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
         ("sinc", _sinc_lines, ("n",)),
         ("bessel", _bessel_lines, ("n",)),
         *ARRANGEMENTS,
+        *LAYERS,
     ]
 }

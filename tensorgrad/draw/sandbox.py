@@ -40,6 +40,8 @@ def sandbox(graph: Graph, ids: Mapping[Vertex, str]) -> dict[str, Any]:
 
 
 def _check_events(graph: Graph) -> None:
+    if all(vertex.op is None for vertex in graph.vertices):
+        raise NoSandbox("there is no operation")
     if not graph.events:
         raise NoSandbox("it was drawn without a trace, so it has no values")
     if any(event.type == "forward" and event.vertex.value is None for event in graph.events):
@@ -84,16 +86,18 @@ def _formula_row(vertex: Vertex, used: set[int], rows: dict[FormulaRow, int]) ->
     for operand in vertex.inputs:
         if (source := operand.source) and source.op is None and source.numbers is None:
             raise NoSandbox(f"the numbers of {source.name or source.kind} are not known")
-    if vertex.unrecorded:
-        raise NoSandbox(
-            f"{op.name} reads a result of {vertex.unrecorded}, which changes with the inputs, but "
-            "is not part of the graph"
-        )
     names = tuple(slot_name(op, slot) for slot in range(len(vertex.inputs)))
     whole, *parts = computations(vertex)
     formulas: list[str | None] = [_computable(vertex, whole, names)]
     for slot, part in enumerate(parts):
         formulas.append(_computable(vertex, part, names) if slot in used else None)
+    read = {slot for text in formulas if text for slot in operands_read(text, names)}
+    sources = [vertex.inputs[slot].source for slot in read]
+    if vertex.unrecorded and any(s is None or s.kind == "constant" for s in sources):
+        raise NoSandbox(
+            f"{op.name} reads a result of {vertex.unrecorded}, which changes with the inputs, but "
+            "is not part of the graph"
+        )
     return rows.setdefault((names, tuple(formulas)), len(rows))
 
 

@@ -326,6 +326,20 @@ def test_what_goes_wrong_is_told_without_a_traceback(arguments, message, garment
     assert not [*tmp_path.rglob("model.safetensors")]
 
 
+@pytest.mark.parametrize("example", [addition, forecast, names, vae])
+def test_the_options_and_their_defaults_are_listed(example, capsys):
+    with pytest.raises(SystemExit) as end:
+        example.main(["--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: python -m {example.__name__}" in text
+    assert "(default: 0)" in text  # of the seed
+    assert "None" not in text
+    with pytest.raises(SystemExit):
+        example.main(["--epochs", "0"])
+    assert "argument --epochs: must be at least 1, not 0" in capsys.readouterr().err
+
+
 def test_addition_learns_in_its_short_form(tmp_path, capsys):
     addition.main(
         ["--epochs", "2", "--problems", "3000", "--features", "16", "--out", str(tmp_path)]

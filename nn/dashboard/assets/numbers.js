@@ -7,7 +7,7 @@ function written(x) {
   const size = Math.abs(x);
   const text =
     size !== 0 && (size < 1e-4 || size >= 1e6)
-      ? x.toExponential(2).replace(/\.?0+e/, "e")
+      ? x.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e")
       : String(Number(x.toPrecision(4)));
   return text.replaceAll("-", "−");
 }

@@ -177,6 +177,13 @@ def test_the_rate_is_reduced_on_a_plateau():
     np.testing.assert_allclose(rates, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("settings", [{"min_delta": 1e3}, {"mode": "max"}])
+def test_a_loss_that_falls_can_count_as_a_plateau(settings):
+    plateau = nn.ReduceOnPlateau("loss", 1, factor=0.5, **settings)
+    rates = train(model(nn.SGD(learning_rate=1e-3)), plateau, epochs=3).epochs["learning_rate"]
+    assert rates == [1e-3, 1e-3, 5e-4]
+
+
 def test_the_rates_of_groups_are_reduced():
     made = model()
     first, *rest = made.parameters()
