@@ -67,6 +67,8 @@ def solve_ivp(
             "with respect to the time of an event; pass t_eval, or find the time with "
             "tensorgrad.scipy.optimize.root"
         )
+    if not len(found.t):  # of t_eval=[], for which SciPy returns empty lists
+        return found
     settings = options | {"method": method}
     found.y = equation.solution(found.y, found.t, float(unwrap(t_span)[0]), settings, unsolved)
     return found

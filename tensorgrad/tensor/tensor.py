@@ -104,10 +104,11 @@ class Tensor(Attributes, Signatures, Words):
                 "a constant has no gradient; make the tensor with requires_grad=True"
             )
         if value is not None:
-            if not isinstance(value, Tensor) or value.shape != self.shape:
+            fits = isinstance(value, Tensor) and value.shape == self.shape
+            if not fits or value.dtype.kind == "c" != self.dtype.kind:
                 raise ValueError(
-                    f"the gradient of a tensor of shape {self.shape} is a Tensor of that shape, "
-                    f"not {value!r}"
+                    f"the gradient of a tensor of shape {self.shape} and dtype {self.dtype} is a "
+                    f"Tensor of that shape and kind, not {value!r}"
                 )
             if value.dtype != self.dtype:  # as after clipping by a factor of another dtype
                 value = np.astype(value, self.dtype)
