@@ -13,7 +13,7 @@ from nn.onnx_functions import integers
 from nn.onnx_layers import padding_pairs
 
 Lengths = tuple[int, ...]
-MAX_BYTES = 1 << 30  # of the results of one call
+MAX_RESULTS = 1 << 30  # of the results of one call
 TEMPORARIES = 3  # arrays as large as its result that a function needs meanwhile
 MORE_TEMPORARIES = {"Erf": 8, "Gelu": 8}
 UNFIT = (IndexError, KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError)
@@ -87,7 +87,7 @@ def elements(op: str, arrays: Sequence[Any], attributes: dict[str, Any]) -> int:
     size = math.prod(shapes[0]) if shapes else 0
     if op in BROADCASTING:
         return max(size, math.prod(together(*shapes))) if shapes else 0
-    table, given = (DECIDED, arrays) if op in DECIDED else (SIZES, shapes)
+    table, given = (DECIDED, arrays) if op in DECIDED else (RESULT_SIZES, shapes)
     with contextlib.suppress(*UNFIT):
         return int(table[op](*given, **attributes))
     return size
@@ -121,20 +121,21 @@ def gemm_size(
 
 
 def einsum_size(*shapes: Lengths, equation: str) -> int:
-    """Return the size of a sum of products; the axes of an ellipsis are those of the longest."""
+    """Return the size of a sum of products."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
     lengths: dict[str, int] = {}
-    rest = 1
+    rest: list[Sequence[int]] = [()]  # the axes that an ellipsis stands for
     for term, shape in zip(inputs.split(","), shapes, strict=True):
         before, dots, after = term.partition("...")
         end = len(shape) - len(after)
         lengths |= zip(before, shape, strict=False)
         lengths |= zip(after, shape[end:], strict=False)
         if dots:
-            rest *= math.prod(shape[len(before) : end])
+            rest.append(shape[len(before) : end])
     if not arrow:
         output = "".join(letter for letter in lengths if inputs.count(letter) == 1) + "..."
-    return math.prod(lengths.get(letter, 1) for letter in output) * (rest if "." in output else 1)
+    batch = together(*rest) if "." in output else ()
+    return math.prod(lengths.get(letter, 1) for letter in output) * math.prod(batch)
 
 
 def channels_size(x: Lengths, *vectors: Lengths, **_: Any) -> int:
@@ -142,7 +143,7 @@ def channels_size(x: Lengths, *vectors: Lengths, **_: Any) -> int:
     return x[0] * max(x[1], *map(math.prod, vectors)) * math.prod(x[2:])
 
 
-def windows_size(
+def window_size(
     x: Lengths, kernel: Sequence[int], channels: int, *, auto_pad: str = "NOTSET", pads: Any = None,
     strides: Any = None, dilations: Any = None, **_: Any,
 ) -> int:  # fmt: skip
@@ -162,7 +163,7 @@ def windows_size(
 
 def convolution_size(x: Lengths, W: Lengths, *_: Lengths, **how: Any) -> int:
     """Return the size of a convolution."""
-    return windows_size(x, W[2:], W[0], **how)
+    return window_size(x, W[2:], W[0], **how)
 
 
 def transposed_convolution_size(
@@ -180,7 +181,7 @@ def transposed_convolution_size(
 
 def pooling_size(x: Lengths, *, kernel_shape: Sequence[int], **how: Any) -> int:
     """Return the size of a pooling."""
-    return windows_size(x, kernel_shape, x[1], **{**how, "dilations": None})
+    return window_size(x, kernel_shape, x[1], **{**how, "dilations": None})
 
 
 def gather_size(x: Lengths, index: Lengths, *, axis: int = 0, **_: Any) -> int:
@@ -235,7 +236,7 @@ BROADCASTING = {
     "Greater", "GreaterOrEqual", "LayerNormalization", "Less", "LessOrEqual", "Max", "Mean", "Min",
     "Mod", "Mul", "Or", "Pow", "PRelu", "RMSNormalization", "Sub", "Sum", "Where", "Xor",
 }
-SIZES: dict[str, Callable[..., int]] = {  # of shapes and attributes
+RESULT_SIZES: dict[str, Callable[..., int]] = {  # of shapes and attributes
     "ArrayFeatureExtractor": lambda x, index, **_: math.prod(x[:-1]) * math.prod(index),
     "AveragePool": pooling_size,
     "BatchNormalization": channels_size,

@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.module import Module
-from nn.onnx_limits import MAX_BYTES, Held
+from nn.onnx_limits import MAX_RESULTS, Held
 from nn.onnx_operators import FIXED_INPUTS
 
 # That the numbers of a file can cause, in functions which take them for right.
@@ -46,7 +46,7 @@ class OnnxNetwork(Module):
         inputs: list[str],
         outputs: list[str],
         entries: dict[str, list[str]],
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int = MAX_RESULTS,
     ) -> None:
         self.path = str(path)
         self.input_names, self.output_names = tuple(inputs), tuple(outputs)

@@ -12,7 +12,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.onnx_limits import MAX_BYTES
+from nn.onnx_limits import MAX_RESULTS
 from nn.onnx_network import OnnxNetwork, Operation
 from nn.onnx_operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
 from tensorgrad.files import read_file
@@ -31,7 +31,7 @@ TIES = 2  # arrays that may lie in the same place of a file, such as those of ti
 
 
 def from_onnx(
-    path: str | os.PathLike[str], outputs: Sequence[str] = (), *, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike[str], outputs: Sequence[str] = (), *, max_bytes: int = MAX_RESULTS
 ) -> OnnxNetwork:
     """Read an ONNX file as a module, of which the parameters are those of the file.
 

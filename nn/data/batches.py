@@ -205,8 +205,10 @@ class Batches:
         if order is not None and self.steps > 1:  # the order within a batch does not matter
             part = order[part]
         rows = part if self.rows is None else self.rows[part]
-        taken = Column.part if isinstance(rows, slice) else Column.take
-        X = each(lambda column: taken(column, rows), self._columns)
+        X = each(
+            lambda column: column.part(rows) if isinstance(rows, slice) else column.take(rows),
+            self._columns,
+        )
         given = (None if a is None else a[part] for a in (self.weights, self.class_weights))
         return Batch(X, self.targets(part), *given)
 

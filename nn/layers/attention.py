@@ -169,7 +169,8 @@ def positions_table(T: int, F: int, dtype: np.dtype) -> np.ndarray:
     Shapes: -> (T, F).
     """
     angles = np.arange(T)[:, None] / 10000 ** (np.arange(0, F, 2) / F)
-    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(T, -1)[:, :F]
+    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    table = table.reshape(T, 2 * angles.shape[1])[:, :F]
     table = table.astype(dtype)
     table.setflags(write=False)
     return table

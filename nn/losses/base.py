@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured, check_unmasked
+from nn.config import Configured
 from nn.module import Module
 from nn.words import LOSS
 
@@ -89,16 +89,8 @@ class Loss(Configured):
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight, mask)
         loss = self._scope.run(self.forward, (y_pred, *data))
-        tg.check(loss == loss, ValueError, nan_message, self, self._origin(y_pred), data[0])
+        tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
-
-    def _origin(self, y_pred: tg.Tensor) -> tg.Tensor:
-        """Return what the loss is computed from: predictions or, in some losses, their logits.
-
-        A message about predictions that nothing else reads would have a program compute them.
-        Shapes: y_pred (N, ...) -> (N, ...).
-        """
-        return y_pred
 
     def regularization_loss(self, module: Module) -> tg.Tensor:
         """Return the penalties l1 Σ|w| + l2 Σw² of a module and its submodules; 0 without any.
@@ -118,32 +110,13 @@ class Loss(Configured):
             )
 
 
-class LossOfLogits(Loss):
-    """Base of losses that are computed from the logits of predictions which have them."""
-
-    from_logits: bool
-    _activation = staticmethod(tg.softmax)  # whose argument the logits are
-
-    def _logits(self, y_pred: tg.Tensor) -> tg.Tensor | None:
-        """Return the logits of predictions, or None if they have none.
-
-        Shapes: y_pred (N, ...) -> (N, ...).
-        """
-        return y_pred if self.from_logits else tg.logits_of(y_pred, self._activation)
-
-    def _origin(self, y_pred: tg.Tensor) -> tg.Tensor:
-        z = self._logits(y_pred)
-        return y_pred if z is None else z
-
-
 def as_data(x: Any) -> Any:
     """Return data as an array; tensors, and arrays of other kinds than NumPy's, as they are.
 
-    Raises: TypeError for a tensor that requires a gradient, or a masked array, which would be lost.
+    Raises: TypeError for a tensor that requires a gradient, which would be lost.
     """
     if type(x) is np.ndarray:
         return x
-    check_unmasked(x, "an argument of the loss")
     followed = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
     return x if followed and not getattr(x, "requires_grad", False) else np.asarray(x)
 

@@ -8,14 +8,14 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, register
-from nn.losses.base import Loss, LossOfLogits, match_targets, of_samples, weighted_mean
+from nn.losses.base import Loss, match_targets, of_samples, weighted_mean
 from nn.losses.rows import as_rows, check_classes, check_rows, check_rows_of
 
 ROUNDING = 1e-5  # by which sums and quotients may take a probability out of [0, 1]
 CLIP = 1e-7  # as in the book, probabilities stay this far from 0 and 1, because log(0) is infinite
 
 
-class Crossentropy(LossOfLogits):
+class Crossentropy(Loss):
     """Base of the cross-entropies, with the settings that they share.
 
     `label_smoothing` moves targets towards the mean of the C classes: (1 - s) y + s / C.
@@ -103,7 +103,7 @@ class CategoricalCrossentropy(Crossentropy):
 
         Shapes: y_pred (..., C), y (M,) of integers or (M, C), sample_weight (N,) or (N, T) -> ().
         """
-        z = self._logits(y_pred)
+        z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         rows = as_rows(probabilities(self, y_pred) if z is None else z)
         y = self._terms(y, y_pred, sample_weight)
         if z is not None:
@@ -145,8 +145,6 @@ class BinaryCrossentropy(Crossentropy):
     Raises: ValueError if label_smoothing is not at least 0 and below 1, or a weight is negative.
     """
 
-    _activation = staticmethod(tg.sigmoid)
-
     def targets(self, y_pred: tg.Tensor, y: Any) -> Any:
         """Check that the targets are from 0 to 1.
 
@@ -171,7 +169,7 @@ class BinaryCrossentropy(Crossentropy):
         no, yes = (1 - y, y) if weights is None else (weights[0] * (1 - y), weights[1] * y)
         if sample_weight is not None:
             no, yes = (of_samples(sample_weight, y.ndim) * part for part in (no, yes))
-        z = self._logits(y_pred)
+        z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.sigmoid)
         if z is None:
             p = clipped(probabilities(self, y_pred))
             return -np.mean(yes * np.log(p) + no * np.log(1 - p))
@@ -181,7 +179,7 @@ class BinaryCrossentropy(Crossentropy):
 
 
 @register
-class KLDivergence(LossOfLogits):
+class KLDivergence(Loss):
     """The Kullback-Leibler divergence of the predictions from the targets: Σ y log(y / p).
 
     It is the mean over the samples; a target of 0 adds 0. If the predictions are the output of a
@@ -212,7 +210,7 @@ class KLDivergence(LossOfLogits):
 
         Shapes: y_pred and y (N, C), sample_weight (N,) -> ().
         """
-        z = self._logits(y_pred)
+        z = y_pred if self.from_logits else tg.logits_of(y_pred, tg.softmax)
         p = y_pred if z is not None else clipped(probabilities(self, y_pred))
         log_p = np.log(p) if z is None else tg.log_softmax(z)
         terms = y * (np.log(np.where(y > 0, y, 1)) - log_p)
@@ -258,7 +256,7 @@ def margin_message(loss: Loss, y: Any) -> str:
     return f"{loss!r} takes targets that are -1 and 1, or 0 and 1, but got {found}"
 
 
-def probabilities(loss: Loss, p: tg.Tensor) -> tg.Tensor:
+def probabilities(loss: Any, p: tg.Tensor) -> tg.Tensor:
     """Check that predictions are probabilities, because others would be clipped in silence.
 
     Raises: ValueError if they lie outside [0, 1] by more than rounding.
@@ -270,7 +268,7 @@ def probabilities(loss: Loss, p: tg.Tensor) -> tg.Tensor:
     return p
 
 
-def range_message(loss: Loss, low: float, high: float) -> str:
+def range_message(loss: Any, low: float, high: float) -> str:
     """Describe predictions that are no probabilities."""
     return (
         f"{loss!r} takes probabilities, from 0 to 1, but the predictions go from {low:.4g} to "

@@ -203,6 +203,8 @@ def _hint(module: Module, X: Any, name: str) -> str:
         names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         takes = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
         given = "one array" if isinstance(X, np.ndarray) else f"a {type(X).__name__} of {len(X)}"
+        if isinstance(X, np.ndarray) and len(names) > 1:
+            given += ", as a list of arrays is too: give a tuple of arrays"
         return f"{type(module).__name__} takes {takes}, and this is {given}; "
     try:
         sample = each(lambda array: converted(array[None], parameter_dtype(module)), X)

@@ -208,12 +208,16 @@ class Model(Assembly):
         them, those of the last data are used, or else the number of inputs of the first layer.
         Raises: ValueError if no shape is known; TypeError if `input_shape` is not a shape.
         """
-        shapes = [input_shape] if input_shape else []
-        if self._no_samples is not None:
-            arrays = self._in_order(self._no_samples)
-            shapes = shapes or [array.shape[1:] for array in arrays]
-            dtype = dtype or arrays[0].dtype
-        table = self.module.summary(*(shapes or [first_input_shape(self.module)]), dtype=dtype)
+        arrays, named = self._arguments(self._no_samples)
+        shapes, named_shapes = [a.shape[1:] for a in arrays], {}
+        if input_shape:
+            shapes = [input_shape]
+        elif named:
+            named_shapes = {name: a.shape[1:] for name, a in named.items()}
+        elif not arrays:
+            shapes = [first_input_shape(self.module)]
+        dtype = dtype or next((a.dtype for a in (*arrays, *named.values())), None)
+        table = self.module.summary(*shapes, dtype=dtype, **named_shapes)
         return "\n".join([table, *filter(None, [str(self.programs)])])
 
     def draw(self, X: Any, **options: Any) -> Any:
@@ -226,11 +230,11 @@ class Model(Assembly):
         self._check_finalized("draw")
         data = checked_inputs(self.module, X)
         dtype = parameter_dtype(self.module)
-        arrays = self._in_order(each(lambda array: converted(array, dtype), data.X))
+        arrays, named = self._arguments(each(lambda array: converted(array, dtype), data.X))
         restore = modes_of(self.module)
         try:
             self.module.eval()
-            return self.module.draw(*arrays, **options)
+            return self.module.draw(*arrays, **named, **options)
         finally:
             restore()
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 
-from tensorgrad.draw.calls import CallShapes, Prose, reduced, repeated_axes
+from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
 from tensorgrad.draw.formula_tables import PROSE_FORMULAS
 from tensorgrad.draw.reductions import Lines, ones_text
 
@@ -36,7 +36,11 @@ def _moveaxis_lines(call: CallShapes) -> Lines:
         tuple(axes) if isinstance(axes, list) else axes
         for axes in (call.keyword("source"), call.keyword("destination"))
     )
-    return [f"moveaxis(x, {a}, {b})", f"moveaxis(g, {b}, {a})"]
+    return [_signed(f"moveaxis(x, {a}, {b})"), _signed(f"moveaxis(g, {b}, {a})")]
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _matrix_transpose_lines(_: CallShapes) -> Lines:
@@ -59,7 +63,7 @@ def _concatenate_lines(call: CallShapes) -> Lines:
     ends = list(itertools.accumulate((s[axis] for s in call.shapes), initial=0))
     lead = ":, " * axis
     parts = [f"g[{lead}{a}:{b}]" for a, b in itertools.pairwise(ends)]
-    whole = f"concatenate(({', '.join(call.names)},), {axis})"
+    whole = f"concatenate(({', '.join(call.names)}{',' * (len(call.names) == 1)}), {axis})"
     if len(call.names) > MOST_OPERANDS:
         whole = Prose(f"{len(call.names)} arrays, joined along axis {axis}", whole)
     return [whole, *parts]
@@ -76,18 +80,22 @@ def _index_text(call: CallShapes, slot: int) -> str | None:
     return bare.replace("None", "newaxis")
 
 
+def _zeros(shape: Shape) -> str:
+    return f"zeros({', '.join(map(str, shape))})"
+
+
 def _take_lines(call: CallShapes) -> Lines:
     index = _index_text(call, 1)
     if index is None:
         return [Prose("x[index]"), Prose("g at index, 0 elsewhere; places taken twice add up")]
-    return [f"x[{index}]", f"zeros{call.shapes[0]} with g added at [{index}]"]
+    return [f"x[{index}]", f"{_zeros(call.shapes[0])} with g added at [{index}]"]
 
 
 def _put_lines(call: CallShapes) -> Lines:
     index = _index_text(call, 1)
     if index is None:
         return [Prose("v at index, 0 elsewhere; places named twice add up"), Prose("g[index]")]
-    return [f"zeros{call.shape} with v added at [{index}]", f"g[{index}]"]
+    return [f"{_zeros(call.shape)} with v added at [{index}]", f"g[{index}]"]
 
 
 def _cumsum_lines(call: CallShapes) -> Lines:
@@ -108,7 +116,7 @@ def _roll_lines(call: CallShapes) -> Lines:
     shift, axis = call.keyword("shift"), call.keyword("axis")
     back = tuple(-n for n in shift) if isinstance(shift, (tuple, list)) else -shift
     along = "" if axis is None else f", axis={axis}"
-    return [f"roll(x, {shift}{along})", f"roll(g, {back}{along})"]
+    return [_signed(f"roll(x, {shift}{along})"), _signed(f"roll(g, {back}{along})")]
 
 
 def _flip_lines(call: CallShapes) -> Lines:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced
 from tensorgrad.draw.formula_tables import PROSE_FORMULAS
 from tensorgrad.draw.reductions import Lines, ones_text
-from tensorgrad.ops.spatial import Windows, per_axis, windows_of
+from tensorgrad.ops.spatial import Padding, Windows, per_axis, windows_of
 
 MOST_PRODUCTS = 1_000_000  # of a convolution in the sandbox
 
@@ -84,9 +84,8 @@ def _shift_scale_lines(call: CallShapes) -> Lines:
 def _conv_lines(call: CallShapes) -> Lines:
     x, W, _ = call.shapes
     n = len(W) - 2
-    names = ("stride", "padding", "dilation")
-    stride, padding, dilation = map(call.keyword, names, (1, "valid", 1))
-    windows = windows_of(x[1:-1], W[:-2], stride, padding, dilation)
+    stride, dilation = call.keyword("stride", 1), call.keyword("dilation", 1)
+    windows = windows_of(x[1:-1], W[:-2], stride, _padding(call), dilation)
     if call.keyword("groups", 1) != 1 or math.prod(call.shape) * math.prod(W[:-1]) > MOST_PRODUCTS:
         return None
     places, kernel = string.ascii_lowercase[3 : 3 + n], string.ascii_lowercase[15 : 15 + n]
@@ -109,13 +108,17 @@ def _how(windows: Windows) -> str:
     return ", ".join(map(str, windows))
 
 
+def _padding(call: CallShapes) -> Padding:
+    word = call.keywords.get("padding", "valid")  # a word is written without quotes
+    return word if word.isalpha() else call.keyword("padding")
+
+
 def _pool_windows(call: CallShapes) -> tuple[str, str, tuple[int, ...]]:
     """Return the windows of a pooling, the index that puts results beside them, and their axes."""
     lengths = call.shapes[0][1:-1]
     size = per_axis(call.keyword("size"), len(lengths), "size")
     stride = call.keyword("stride")
-    padding = call.keyword("padding", "valid")
-    windows = windows_of(lengths, size, size if stride is None else stride, padding, 1)
+    windows = windows_of(lengths, size, size if stride is None else stride, _padding(call), 1)
     n = len(call.shape)
     index = ", ".join([":"] * n + ["newaxis"] * len(lengths))
     return _how(windows), f"[{index}]", tuple(range(n, n + len(lengths)))

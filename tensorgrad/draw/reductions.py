@@ -83,6 +83,14 @@ def min_lines(call: CallShapes) -> Lines:
     return extreme_lines(call, "smallest", "smallest")
 
 
+def norm_lines(call: CallShapes) -> Lines:
+    if call.complex or call.keyword("ord", 2) != 2:
+        return None
+    axes = call.axes(call.shapes[0])
+    g, out = _kept("g", axes, call), _kept("out", axes, call)
+    return [f"sqrt({reduced('Σ', 'x ^ 2', axes, call.shapes[0])})", f"{g} · x / {out}"]
+
+
 def prod_lines(call: CallShapes) -> Lines:
     axes = call.axes(call.shapes[0])
     words = PROSE_FORMULAS["prod"]

@@ -14,6 +14,7 @@ from tensorgrad.draw.javascript import Untranslatable, javascript, operands_read
 from tensorgrad.draw.model import MOST_NUMBERS, Graph, Vertex
 
 MOST_RESULTS = 50_000  # numbers that are computed at each change
+MOST_CALLS = 5_000  # operations, so that the page of a large graph opens at once
 FormulaRow = tuple[tuple[str, ...], tuple[str | None, ...]]  # the operands' names, and the formulas
 
 
@@ -57,6 +58,11 @@ def _check_amounts(vertices: Iterable[Vertex]) -> None:
     inputs = [v for v in vertices if v.op is None]
     _check_count("its inputs and constants", inputs, MOST_NUMBERS)
     _check_count("its results", [v for v in vertices if v.op is not None], MOST_RESULTS)
+    calls = sum(v.op is not None for v in vertices)
+    if calls > MOST_CALLS:
+        raise NoSandbox(
+            f"it has {calls:,} operations, and the sandbox takes at most {MOST_CALLS:,}"
+        )
     for vertex in vertices:
         if vertex.dtype.kind not in "fbiu":
             raise NoSandbox(

@@ -111,8 +111,7 @@ def softmax_in_place(scores, mask):
     if mask is not None:
         scores *= mask.astype(scores.dtype)
     total = sum_columns(scores)
-    if mask is not None:
-        np.copyto(total, 1, where=total == 0)  # of a step that may look nowhere
+    np.copyto(total, 1, where=total == 0)  # of a step that may look nowhere
     np.divide(1, total, out=total)
     scores *= total
 

@@ -118,23 +118,15 @@ class Compiled:
         return Compiled(copy.deepcopy(self.f, memo), tuple(self.static_argnums))
 
     def __reduce__(self) -> Any:
-        """Leave the programs out of files.
+        """Leave the programs out of files and what goes to other processes.
 
-        Raises: TypeError if the function has no name by which it is found again.
+        pickle needs a function that is found by its name in a module; cloudpickle takes any.
         """
         f = self.f
         if isinstance(f, types.MethodType):
             return getattr, (f.__self__, f.__func__.__name__)
-        found = found_by_name(f) if isinstance(f, types.FunctionType) else f
-        if found is self:
+        if isinstance(f, types.FunctionType) and found_by_name(f) is self:
             return f.__qualname__
-        if found is not f:
-            raise TypeError(
-                f"{f.__qualname__} is not found by its name in {f.__module__}, so it cannot be "
-                "pickled compiled; pickle a function of a module, as that which was given to "
-                "tg.value_and_grad, and compile it where it is loaded, or save its program as a "
-                'text, by f.program(*args).save("step.py")'
-            )
         return Compiled, (f, tuple(self.static_argnums))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

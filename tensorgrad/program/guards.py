@@ -102,7 +102,7 @@ class TypeGuard(Guard):
 
     __slots__ = ()
 
-    def now(self) -> type:
+    def now(self) -> Any:
         """Return the class."""
         return type(self.where)
 

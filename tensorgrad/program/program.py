@@ -39,7 +39,8 @@ class Program:
         return self
 
     def __reduce__(self) -> Any:
-        raise TypeError('a Program is not pickled; save its text, by program.save("step.py")')
+        """Let a copy in another process be made there, from the function and the arguments."""
+        return program_of, self._run.made_by
 
     @property
     def source(self) -> str:
@@ -162,6 +163,12 @@ class Program:
         from tensorgrad.program.drawing import ProgramGraph
 
         return ProgramGraph(self._text, self.source).draw(**options)
+
+
+def program_of(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Program:
+    """Return the program of a compiled function for such arguments."""
+    program: Program = f.program(*args, **kwargs)
+    return program
 
 
 def free_axes_of(v: Var) -> tuple[int, ...]:

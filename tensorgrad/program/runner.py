@@ -49,6 +49,7 @@ class Runner:
             return tuple(inputs), tree_map(of, kwargs)
 
         self.f, self.build = f, build
+        self.made_by = compiled, args, kwargs
         self.recording = STATE.get().recording
         self.plan = None if kwargs or static else plan_of(args)
         self.plain = not any(isinstance(x, TensorBase) for x in leaves)

@@ -109,7 +109,11 @@ def systems(A, B):
 def layers(x, W, b, gain):
     h = tg.conv(x, W, b, stride=(1, 2), padding=1)
     h = tg.batch_norm(h, gain, b, None) + tg.layer_norm(h, gain, b)
-    h = tg.max_pool(h, 2, 1) + tg.average_pool(h, 2, 1) + tg.standardize(h, (1, 2))[:, 1:, 1:]
+    h = (
+        tg.max_pool(h, 2, 1)
+        + tg.average_pool(h, 2, 1, "valid")
+        + tg.standardize(h, (1, 2))[:, 1:, 1:]
+    )
     return np.sum(h * h * np.stack([gain[k % 2] * k for k in range(8)]).reshape(2, 2, 2))
 
 

@@ -20,7 +20,13 @@ from tests.ops.test_kinks import KINKS
 
 SANDBOX = Path(page.__file__).parent / "sandbox"
 ARRAYS = "".join((SANDBOX / f"{name}.js").read_text("utf-8") for name in ("arrays", "functions"))
-COMPUTED = ("linalg", "convolution", "pooling", "normalization")  # whose equations are in words
+COMPUTED = (
+    "linalg",
+    "norms",
+    "convolution",
+    "pooling",
+    "normalization",
+)  # whose equations are in words
 
 
 class Calls(Observer):

@@ -9,6 +9,7 @@ import pytest
 import nn
 import tensorgrad as tg
 from examples.first_graph import expression, main
+from tensorgrad.draw import sandbox
 from tests.draw import page_fixtures as fixtures
 from tests.draw import page_gallery as gallery
 from tests.draw.sandbox_graphs import EXAMPLES, together
@@ -290,6 +291,12 @@ def reason(function, *arrays):
     with tg.trace() as trace:
         np.sum(function(*t)).backward()
     return trace.draw().document["sandbox"].get("reason", "")
+
+
+def test_a_large_graph_opens_without_a_sandbox(monkeypatch):
+    monkeypatch.setattr(sandbox, "MOST_CALLS", 2)
+    words = "it has 3 operations, and the sandbox takes at most 2"
+    assert reason(lambda x: np.sin(x) * x, np.arange(3.0)) == words
 
 
 @pytest.mark.parametrize(

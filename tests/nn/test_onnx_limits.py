@@ -125,6 +125,29 @@ def test_sizes_are_those_of_the_results(name, tmp_path, monkeypatch):
     assert largest <= 10 * max(out.size, inputs)
 
 
+@pytest.mark.parametrize(
+    ("op", "shapes", "attributes", "size"),
+    [
+        ("Einsum", [(6, 2, 3), (6, 3, 4)], {"equation": "...ij,...jk->...ik"}, 48),
+        ("Einsum", [(6, 2, 3), (6, 3, 4)], {"equation": "bij,bjk->bik"}, 48),
+        ("Einsum", [(6, 2, 3), (6, 2, 3)], {"equation": "bij,bij->"}, 1),
+        ("MatMul", [(6, 2, 3), (3, 4)], {}, 48),
+        ("MatMul", [(6, 2, 3), (1, 3, 4)], {}, 48),
+        ("MatMul", [(3,), (6, 3, 4)], {}, 24),
+        ("MatMul", [(6, 2, 3), (3,)], {}, 12),
+        ("BatchNormalization", [(6, 3, 4, 4), (3,), (3,), (3,), (3,)], {}, 288),
+        ("LayerNormalization", [(6, 2, 8), (8,), (8,)], {}, 96),
+        ("Conv", [(2, 3, 8, 8), (4, 3, 3, 3)], {"pads": [1] * 4}, 600),  # the padded pictures
+        ("Conv", [(2, 8, 8, 8), (8, 1, 3, 3)], {"pads": [1] * 4, "group": 8}, 1600),
+        ("Relu", [(6, 2, 8)], {}, 96),
+        ("ReduceSum", [(6, 2, 8)], {}, 96),
+    ],
+)
+def test_sizes_of_usual_nodes_are_exact(op, shapes, attributes, size):
+    arrays = [np.broadcast_to(np.float32(0), shape) for shape in shapes]
+    assert onnx_limits.elements(op, arrays, attributes) == size
+
+
 def test_many_results_are_refused_together(tmp_path):
     for op, number in (("Tile", "r"), ("ConstantOfShape", "r")):
         names = [f"t{k}" for k in range(40)]

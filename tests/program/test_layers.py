@@ -147,28 +147,3 @@ def test_a_frozen_layer_and_a_mode_are_obeyed():
     evaluated = step(ROWS)
     assert evaluated.item() == np.sum(net(ROWS).data ** 2)
     net.layers[0].freeze() if hasattr(net, "layers") else None
-
-
-LOSSES_OF_LOGITS = [
-    (tg.softmax, nn.CategoricalCrossentropy(), np.array([0, 2, 1, 1, 0])),
-    (tg.softmax, nn.KLDivergence(), ROWS_OF_ONE),
-    (tg.sigmoid, nn.BinaryCrossentropy(), np.ones((5, 3), np.float32)),
-]
-
-
-@pytest.mark.parametrize(
-    ("activation", "loss", "y"), LOSSES_OF_LOGITS, ids=["softmax", "divergence", "sigmoid"]
-)
-def test_probabilities_that_only_a_message_would_count_are_not_computed(activation, loss, y):
-    def f(z, y):
-        return loss(activation(tg.Tensor(z)), y)
-
-    compiled, z = tg.compile(f), drawn(5, 3)
-    assert same(f(z, y), compiled(z, y))
-    probabilities = tg.compile(lambda z: activation(tg.Tensor(z))).program(z)
-    lines = probabilities.source.partition("def function")[2].splitlines()[1:-1]
-    assert lines
-    assert not any(line in compiled.program(z, y).source for line in lines)
-    z[0, 0] = np.nan
-    with pytest.raises(ValueError, match="is NaN: 1 of 15 predictions and 0 of"):
-        compiled(z, y)

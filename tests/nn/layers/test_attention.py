@@ -225,6 +225,17 @@ def test_one_product_of_x_or_three_products_find_the_same():
             np.testing.assert_allclose(one.data, three.data, atol=1e-13)
 
 
+def test_sequences_without_steps_pass():
+    layer, x = nn.MultiHeadAttention(6, 2, rng=0), tg.Tensor(normal(2, 3, 6), requires_grad=True)
+    out = layer(x, x.data[:, :0])  # nothing can be found where there is nothing
+    np.testing.assert_array_equal(out.data, np.broadcast_to(layer.output_biases.data, out.shape))
+    np.sum(out).backward()
+    assert not x.grad.data.any()
+    block = nn.Sequential(nn.PositionalEncoding(6), nn.TransformerBlock(6, 2, causal=True, rng=0))
+    assert block(x[:, :0]).shape == (2, 0, 6)
+    assert block(x[:0]).shape == (0, 3, 6)
+
+
 def test_integers_and_masks_of_numbers():
     q, mask = np.arange(24).reshape(2, 3, 4) % 5, np.array([2.0, 0, 1])[None, None, None]
     expected = tg.attention(q.astype(float), q.astype(float), q.astype(float), mask != 0, None)
