@@ -12,7 +12,7 @@ from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray, Untraceable, stand_ins_in
-from tensorgrad.program.branches import Branches, Unequal, Way, all_ways
+from tensorgrad.program.branches import Branches, Unequal, Way, all_ways, unshared
 from tensorgrad.program.counts import Counts
 from tensorgrad.program.names import BETWEEN, look_back, parameters_of, with_line
 from tensorgrad.program.refusals import CALLBACK, INTO_NDARRAY, KEPT_OUTSIDE, TRUTH, Refusals
@@ -46,6 +46,7 @@ class StepRecorder:
         self.arguments: set[Var] = set()
         self.forced: list[bool] | None = None  # decisions, while a function's ways are traced
         self.decisions: list[bool] = []
+        self.opaque: Any = None  # the function whose call is a step, because its own cannot be
         self.counts = Counts()
         self.refusals = Refusals()
 
@@ -80,6 +81,8 @@ class StepRecorder:
             raise
         finally:
             self.running = False
+        if callee is self.opaque:  # which may return its argument for some values only
+            result = unshared(result, (args, kwargs))
         step = Step(form, callee, substituted_in(args, stored), substituted_in(kwargs, stored))
         step.writes = tuple(x.variable for x in written)
         found = self.lifted(result, args, kwargs, step)
@@ -192,6 +195,7 @@ class StepRecorder:
             with contextlib.suppress(Exception):  # of a way that the values at hand do not allow
                 return self.branched(name, function, args, kwargs)
             self.refusals.forget(refused)
+        self.opaque = function
         return self.record("call", function, args, kwargs)
 
     def ways_to_give(self, args: Any) -> Iterator[Any]:
