@@ -14,7 +14,7 @@ from tensorgrad.draw.javascript import Untranslatable, javascript, operands_read
 from tensorgrad.draw.model import MOST_NUMBERS, Graph, Vertex
 
 MOST_RESULTS = 50_000  # numbers that are computed at each change
-MOST_CALLS = 5_000  # operations, so that the page of a large graph opens at once
+MOST_CALLS = 2_000  # operations, so that the page of a large graph opens at once
 FormulaRow = tuple[tuple[str, ...], tuple[str | None, ...]]  # the operands' names, and the formulas
 
 
