@@ -8,7 +8,9 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-from tensorgrad.program.steps import LIBRARYS, USERS, Var, hint
+from tensorgrad.engine.base import TensorBase
+from tensorgrad.operands import STAND_INS
+from tensorgrad.program.steps import LIBRARYS, USERS, hint
 
 # Frames between the user's line and the recorder.
 BETWEEN = (
@@ -104,9 +106,9 @@ def name_locals(frame: FrameType) -> None:
         return
     SEEN.frame = here
     for name, x in frame.f_locals.items():
-        variable = getattr(getattr(x, "_value", x), "variable", None)
-        if type(variable) is Var:
-            hint(variable, name, USERS)
+        array = x._value if isinstance(x, TensorBase) else x
+        if type(array) in STAND_INS:  # no other object is asked, because a user's class may answer
+            hint(array.variable, name, USERS)
 
 
 def parameters_of(function: Any, args: Any) -> dict[Any, str]:
@@ -114,7 +116,7 @@ def parameters_of(function: Any, args: Any) -> dict[Any, str]:
     code = getattr(function, "__code__", None)
     names = code.co_varnames[: code.co_argcount] if code else ()
     pairs = zip(names, args, strict=False)
-    return {x.variable: name.lstrip("_") for name, x in pairs if hasattr(x, "variable")}
+    return {x.variable: name.lstrip("_") for name, x in pairs if type(x) in STAND_INS}
 
 
 def with_line(message: str, place: tuple[str, int] | None) -> str:
