@@ -45,14 +45,16 @@ def pair(
 
 
 class Batch(NamedTuple):
-    """Samples, their targets and, or None, their weights.
+    """Samples, their targets and, or None, their weights and those of their classes.
 
-    X is an array, or a tuple or dict of arrays, the inputs of the module.
+    X is an array, or a tuple or dict of arrays, the inputs of the module. The weights of classes
+    are for the loss alone: they change what is learned, but not how it is measured.
     """
 
     X: Any
     y: np.ndarray
     weights: np.ndarray | None = None
+    class_weights: np.ndarray | None = None
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -69,10 +71,12 @@ class Batch(NamedTuple):
     @property
     def targets(self) -> tuple[Any, ...]:
         """The arguments of a loss after the predictions: targets, and weights and a mask if any."""
-        mask = self.mask
+        mask, weights = self.mask, self.weights
+        if self.class_weights is not None:
+            weights = self.class_weights if weights is None else weights * self.class_weights
         if mask is not None:
-            return (self.y, self.weights, mask)
-        return (self.y,) if self.weights is None else (self.y, self.weights)
+            return (self.y, weights, mask)
+        return (self.y,) if weights is None else (self.y, weights)
 
     @property
     def counted(self) -> int:
@@ -80,16 +84,26 @@ class Batch(NamedTuple):
         mask = self.mask
         return len(self.y) if mask is None else int(np.count_nonzero(mask))
 
-    def unmasked(self, y_pred: tg.Tensor) -> tuple[Any, np.ndarray]:
-        """Return predictions and targets, of masked sequences those of the steps that count.
+    def unmasked(self, y_pred: tg.Tensor) -> tuple[Any, np.ndarray, np.ndarray | None]:
+        """Return predictions, targets and weights, of masked sequences of the steps that count.
 
-        Shapes: y_pred (N, ...) -> (M, ...), (M, ...).
+        Shapes: y_pred (N, ...) -> (M, ...), (M, ...), (M,).
         """
-        mask = self.mask
+        mask, weights = self.mask, self.weights
         if mask is None:
-            return y_pred, self.y
+            return y_pred, self.y, weights
         steps = np.not_equal(mask, 0)
-        return y_pred.data[steps], self.y[steps]
+        each = None if weights is None else np.broadcast_to(weights[:, None], steps.shape)[steps]
+        return y_pred.data[steps], self.y[steps], each
+
+    def part(self, index: slice | np.ndarray) -> "Batch":
+        """Return some of the samples, as views if the index is a slice.
+
+        Shapes: index (n,) -> X (n, ...), y (n, ...), weights (n,).
+        """
+        X = each(lambda array: array[index], self.X)
+        given = (None if a is None else a[index] for a in (self.weights, self.class_weights))
+        return Batch(X, self.y[index], *given)
 
 
 def each(function: Callable[[Any], Any], X: Any) -> Any:
@@ -121,9 +135,7 @@ class Share(NamedTuple):
 
     def of_batch(self, batch: Batch) -> Batch:
         """Return the share in a batch, as views."""
-        part = self.of(0, len(batch.y))
-        weights = None if batch.weights is None else batch.weights[part]
-        return Batch(each(lambda array: array[part], batch.X), batch.y[part], weights)
+        return batch.part(self.of(0, len(batch.y)))
 
 
 WHOLE = Share(0, 1)
@@ -163,11 +175,15 @@ class Batches:
     """The batches of data, each converted; all have the same size but a smaller last one.
 
     `samples` and `steps` count the samples and the batches of an epoch. Of each batch, the `share`
-    of this process is returned.
+    of this process is returned. With `rows`, the samples are these rows of X, one for each of y,
+    because X may be larger than the memory and is not copied.
     """
 
-    def __init__(self, data: Batch, size: int, dtype: np.dtype[Any]) -> None:
-        self.X, self.y, self.weights = data
+    def __init__(
+        self, data: Batch, size: int, dtype: np.dtype[Any], rows: np.ndarray | None = None
+    ) -> None:
+        self.X, self.y, self.weights, self.class_weights = data
+        self.rows = rows
         self.samples = len(self.y)
         self.size = min(size, self.samples)
         self.steps = -(-self.samples // self.size)
@@ -186,13 +202,15 @@ class Batches:
         """
         start = k * self.size
         part: Any = self.share.of(start, min(start + self.size, self.samples))
-        # The order within a batch does not matter.
-        if order is None or self.steps == 1:
-            X = each(lambda column: column.part(part), self._columns)
-        else:
+        if order is not None and self.steps > 1:  # the order within a batch does not matter
             part = order[part]
-            X = each(lambda column: column.take(part), self._columns)
-        return Batch(X, self.targets(part), None if self.weights is None else self.weights[part])
+        rows = part if self.rows is None else self.rows[part]
+        X = each(
+            lambda column: column.part(rows) if isinstance(rows, slice) else column.take(rows),
+            self._columns,
+        )
+        given = (None if a is None else a[part] for a in (self.weights, self.class_weights))
+        return Batch(X, self.targets(part), *given)
 
     def targets(self, part: slice | np.ndarray) -> np.ndarray:
         """Return some of the targets, converted unless they are integers.

@@ -61,7 +61,7 @@ class Stream:
         self._first = self._next(1)
         if not self._first:
             raise ValueError(f"{name} yielded no batch; {FORM}, at least one")
-        self.X, self.y, self.weights = self._first[0]
+        self.X, self.y, self.weights, _ = self._first[0]
         self.size = len(self.y)
         self._at_begin = True  # of an epoch, whose pass has begun
 
@@ -211,7 +211,7 @@ class Stream:
         if self._shapes and shapes != self._shapes:
             raise ValueError(
                 f"{where} has samples and targets of the shapes {shapes}, but those before have "
-                f"{self._shapes}; all batches need the same, but for the number of samples"
+                f"{self._shapes}; all batches need the same, except for the number of samples"
             )
         self._shapes = shapes
         return batch

@@ -50,10 +50,11 @@ class BatchNorm(Normalization):
 
     Mean and variance are over all axes but the last. The running ones, which are used in
     evaluation, are buffers: new = momentum old + (1 - momentum) of the batch, with the variance
-    over n - 1. A batch with a single number per feature leaves them unchanged.
+    over n - 1.
 
     Shapes: x (..., C) -> (..., C), with C = n_features.
-    Raises: ValueError if a setting is out of its range.
+    Raises: ValueError if a setting is out of its range, or a batch of the training has a single
+    number per feature.
     Source: Ioffe and Szegedy (2015), arXiv:1502.03167, algorithms 1 and 2.
     """
 
@@ -82,8 +83,15 @@ class BatchNorm(Normalization):
         if not self.training:
             scale = self.weights / np.sqrt(self.running_variance + self.dtype.type(self.epsilon))
             return tg.shift_scale(x, self.running_mean, scale, self.biases)
+        n = x.size // self.n_features
+        if n == 1:
+            raise ValueError(
+                f"{self!r} needs several numbers per feature in training, because the mean of a "
+                f"single one leaves nothing of it, but got shape {x.shape}; give it batches of at "
+                "least two samples, or call eval() to use the running mean and variance"
+            )
         moments = tg.channel_moments(x)
-        self._follow(moments, x.size // self.n_features)
+        self._follow(moments, n)
         return tg.batch_norm(x, self.weights, self.biases, moments, epsilon=self.epsilon)
 
     def _follow(self, moments: np.ndarray, n: int) -> None:
@@ -91,11 +99,10 @@ class BatchNorm(Normalization):
 
         Shapes: moments (2, C).
         """
-        if n > 1:
-            mean, variance = moments
-            old, new = self.momentum, 1 - self.momentum
-            self.running_mean = old * self.running_mean + new * mean
-            self.running_variance = old * self.running_variance + new * n / (n - 1) * variance
+        mean, variance = moments
+        old, new = self.momentum, 1 - self.momentum
+        self.running_mean = old * self.running_mean + new * mean
+        self.running_variance = old * self.running_variance + new * n / (n - 1) * variance
 
 
 @register

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nn.config import NUMBER, count, register
-from nn.metrics.base import Metric, array, check_shapes
+from nn.metrics.base import Metric, array, check_shapes, mean_of, spread
 
 
 class Accuracy(Metric):
@@ -19,12 +19,15 @@ class Accuracy(Metric):
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method compare(y_pred, y)")
 
-    def statistics(self, y_pred: Any, y: Any) -> np.ndarray:
-        """Count the right predictions and all.
+    def statistics(self, y_pred: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
+        """Count the right predictions and all, or sum their weights.
 
-        Shapes: as for `compare` -> (2,).
+        Shapes: as for `compare`, sample_weight (N,) -> (2,).
         """
         right = self.compare(y_pred, y)
+        if sample_weight is not None:
+            weights = spread(sample_weight, np.shape(right))
+            return np.array([weights[right].sum(), weights.sum()])
         return np.array([np.count_nonzero(right), right.size])
 
     def value(self, statistics: np.ndarray) -> float:
@@ -32,8 +35,7 @@ class Accuracy(Metric):
 
         Shapes: statistics (2,) -> a number from 0 to 1.
         """
-        right, total = statistics.tolist()
-        return right / total
+        return mean_of(*statistics.tolist())
 
 
 @register

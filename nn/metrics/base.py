@@ -1,5 +1,7 @@
 """Metric: the base of all metrics, each a function of sums over the samples."""
 
+import inspect
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -7,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured
+from nn.config import Configured, check_unmasked
+from nn.losses.base import check_sample_weight, of_samples
 from nn.words import METRIC
 
 
@@ -40,7 +43,8 @@ class Metric(Configured):
     """Base of metrics; a subclass defines `statistics` and `value`.
 
     The statistics of several batches are combined, so that the result does not depend on how the
-    samples were divided into batches.
+    samples were divided into batches. A subclass whose `statistics(y_pred, y, sample_weight=None)`
+    has no last parameter takes no weights.
     """
 
     _words: ClassVar[Mapping[str, str]] = METRIC
@@ -59,10 +63,10 @@ class Metric(Configured):
         Shapes: y (N, ...).
         """
 
-    def statistics(self, y_pred: Any, y: Any) -> np.ndarray:
+    def statistics(self, y_pred: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
         """Return the numbers that the metric is calculated from; to be defined by a subclass.
 
-        Shapes: y_pred (N, ...), y (N, ...) -> any.
+        Shapes: y_pred (N, ...), y (N, ...), sample_weight (N,) -> any.
         Raises: NotImplementedError if the subclass does not define it.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method statistics(y_pred, y)")
@@ -82,21 +86,23 @@ class Metric(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method value(statistics)")
 
-    def calculate(self, y_pred: Any, y: Any) -> float:
+    def calculate(self, y_pred: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the metric of these predictions alone.
 
-        Shapes: as for `statistics` -> a number.
-        Raises: ValueError if there are no predictions.
+        Shapes: as for `statistics` -> a number, NaN if all weights are 0.
+        Raises: ValueError if there are no predictions, or the weights are unusable; TypeError if
+        the metric takes none.
         """
-        return self.value(self.measured(y_pred, y))
+        return self.value(self.measured(y_pred, y, sample_weight))
 
-    def update(self, y_pred: Any, y: Any) -> float:
+    def update(self, y_pred: Any, y: Any, sample_weight: Any = None) -> float:
         """Add these predictions to the result, and return their own metric.
 
-        Shapes: as for `statistics` -> a number.
-        Raises: ValueError if there are no predictions.
+        Shapes: as for `statistics` -> a number, NaN if all weights are 0.
+        Raises: ValueError if there are no predictions, or the weights are unusable; TypeError if
+        the metric takes none.
         """
-        return self.add(self.measured(y_pred, y))
+        return self.add(self.measured(y_pred, y, sample_weight))
 
     def add(self, statistics: np.ndarray) -> float:
         """Add samples with these statistics to the result, and return their own metric.
@@ -120,24 +126,56 @@ class Metric(Configured):
         """Forget all predictions."""
         self._statistics = None
 
-    def measured(self, y_pred: Any, y: Any) -> np.ndarray:
+    def measured(self, y_pred: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
         """Return the statistics of these predictions, of which there is at least one.
 
         Shapes: as for `statistics`.
-        Raises: ValueError if there are no predictions.
+        Raises: ValueError if there are no predictions, or the weights are unusable; TypeError if
+        the metric takes none.
         """
-        statistics = self.statistics(y_pred, y)
+        if sample_weight is None:
+            statistics = self.statistics(y_pred, y)
+        else:
+            self._check_takes_weights()
+            weights = check_sample_weight(sample_weight, len(array(y)), np.float64)
+            statistics = self.statistics(y_pred, y, weights)
         if not array(y_pred).size:
             raise ValueError(self._no_predictions())
         return statistics
+
+    def _check_takes_weights(self) -> None:
+        """Raise TypeError if `statistics` has no parameter for weights."""
+        if "sample_weight" not in inspect.signature(self.statistics).parameters:
+            raise TypeError(
+                f"{type(self).__name__} was given sample_weight, but its statistics takes none; "
+                "define statistics(self, y_pred, y, sample_weight=None), which may ignore them"
+            )
 
     def _no_predictions(self) -> str:
         return f"{self!r} has no result, because it was given no predictions"
 
 
 def array(x: Any) -> np.ndarray:
-    """Convert a Tensor or an array-like to an array."""
+    """Convert a Tensor or an array-like to an array.
+
+    Raises: TypeError for a masked array.
+    """
+    check_unmasked(x, "an argument of the metric")
     return x.data if isinstance(x, tg.Tensor) else np.asarray(x)
+
+
+def spread(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the weights of samples for each number of an array of this shape.
+
+    Shapes: sample_weight (N,) or, of steps, (N, T) -> (N, ...).
+    """
+    weights = np.asarray(sample_weight, np.float64)
+    return np.broadcast_to(of_samples(weights, len(shape)), shape)
+
+
+def mean_of(total: float, weight: float) -> float:
+    """Return the mean of a total of this weight, NaN if nothing counts."""
+    return total / weight if weight else math.nan
 
 
 def check_shapes(y_pred: np.ndarray, y: np.ndarray, metric: Metric | str) -> None:

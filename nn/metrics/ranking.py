@@ -6,7 +6,7 @@ import numpy as np
 
 from nn.config import register
 from nn.metrics.accuracy import check_indices
-from nn.metrics.base import Metric, array, check_shapes
+from nn.metrics.base import Metric, array, check_shapes, spread
 
 
 @register
@@ -22,11 +22,11 @@ class ROCAUC(Metric):
 
     name = "roc_auc"
 
-    def statistics(self, y_pred: Any, y: Any) -> np.ndarray:
-        """Return the scores of all samples, and 1 for those that belong to a class.
+    def statistics(self, y_pred: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
+        """Return the scores, and the weights with the sign + for samples that belong to a class.
 
-        Shapes: y_pred (N, C), y (N,) of integers or (N, C); or both (N,) or (N, 1) with C = 1
-        -> (2, N, C).
+        Shapes: y_pred (N, C), y (N,) of integers or (N, C); or both (N,) or (N, 1) with C = 1;
+        sample_weight (N,) -> (2, N, C).
         Raises: ValueError if the shapes do not fit; TypeError if classes are not integers.
         """
         scores, y = array(y_pred), array(y)
@@ -38,7 +38,9 @@ class ROCAUC(Metric):
         if scores.ndim not in (1, 2):
             raise ValueError(f"{self!r} takes scores of shape (N, C) or (N,), not {scores.shape}")
         columns = (len(y), -1) if len(y) else (0, 1)
-        return np.stack([scores.astype(np.float64).reshape(columns), (y > 0.5).reshape(columns)])
+        scores, positive = scores.astype(np.float64).reshape(columns), (y > 0.5).reshape(columns)
+        weights = spread(1.0 if sample_weight is None else sample_weight, positive.shape)
+        return np.stack([scores, np.where(positive, weights, -weights)])
 
     def combine(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the samples of two groups together.
@@ -52,19 +54,22 @@ class ROCAUC(Metric):
 
         Shapes: statistics (2, N, C) -> a number from 0 to 1, or NaN.
         """
-        areas = [_area(s, y > 0) for s, y in zip(*np.swapaxes(statistics, 1, 2))]
+        areas = [_area(*column) for column in zip(*np.swapaxes(statistics, 1, 2))]
         defined = [area for area in areas if area == area]
         return float(np.mean(defined)) if defined else float("nan")
 
 
-def _area(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Return the area from the sum of the positives' ranks; NaN if there is only one class.
+def _area(scores: np.ndarray, signed: np.ndarray) -> float:
+    """Return the area from the weights below each score; NaN if there is only one class.
 
-    Shapes: scores and positive (N,) -> a number.
+    Shapes: scores and signed (N,), weights with the sign - of negative samples -> a number.
     """
-    n, m = np.count_nonzero(positive), np.count_nonzero(~positive)
-    if not n or not m:
+    values, index = np.unique(scores, return_inverse=True)
+    positive, negative = (
+        np.bincount(index, np.maximum(sign * signed, 0), len(values)) for sign in (1, -1)
+    )
+    pairs = positive.sum() * negative.sum()
+    if not pairs:
         return float("nan")
-    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[index]  # equal scores share their mean rank
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
+    below = np.cumsum(negative) - negative / 2  # of equal scores, half
+    return float(positive @ below / pairs)

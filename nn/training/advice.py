@@ -1,19 +1,45 @@
-"""Warnings of settings that cannot learn."""
+"""Warnings of settings and data that cannot be learned from, and errors of them."""
 
+import copy
 import warnings
 from typing import Any
 
+import tensorgrad as tg
+from nn.data.batches import each
+from nn.data.samples import converted
 from nn.layers.activations import Sigmoid, Softmax
 from nn.layers.container import Sequential
+from nn.layers.normalization import BatchNorm
 from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Hinge
 from nn.metrics import Metric
 from nn.module import Module
 from nn.training.evaluation import first_output
+from nn.training.programs import call_module
 from nn.training.train_state import TrainState
 
 
 class LearningWarning(UserWarning):
     """The settings of a model cannot learn, or not as they are meant."""
+
+
+def check_single_sample(module: Module, batches: Any) -> None:
+    """Check that a last batch of a single sample can be learned from, as batch norm cannot.
+
+    Raises: ValueError if it cannot.
+    """
+    samples, size = batches.samples, batches.size
+    alone = samples is not None and samples - (batches.steps - 1) * size == 1
+    if not alone or not any(isinstance(m, BatchNorm) for m in module.modules()):
+        return
+    one = each(lambda array: converted(array[:1], batches.dtype), batches.X)
+    try:
+        with tg.no_grad():
+            call_module(copy.deepcopy(module).train(), one)  # a copy, because training changes it
+    except ValueError as error:
+        raise ValueError(
+            f"the last of {batches.steps} batches has a single one of {samples} samples: {error}; "
+            f"give another batch_size than {size}, or leave out a sample"
+        ) from error
 
 
 def warn_of_settings(state: TrainState, data: Any = None) -> None:

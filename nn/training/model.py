@@ -12,7 +12,7 @@ from nn.data.samples import converted
 from nn.data.streams import Stream, over_batches
 from nn.seeding import generator
 from nn.summary import first_input_shape
-from nn.training.advice import warn_of_settings
+from nn.training.advice import check_single_sample, warn_of_settings
 from nn.training.assembly import Assembly
 from nn.training.callback import Callback, check_callbacks
 from nn.training.evaluation import (
@@ -44,7 +44,7 @@ class Model(Assembly):
     metrics; `train`. The first axis of data counts samples. A module of several inputs takes a
     tuple or, by the names of its arguments, a dict of arrays. An input "mask" (N, T), as of
     `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
-    Data of any real dtype is converted to that of the parameters, but for integers of at least 32
+    Data of any real dtype is converted to that of the parameters, except integers of at least 32
     bits, which the module gets as they are.
     `history` and the optimizer continue from one `train` to the next.
 
@@ -91,7 +91,8 @@ class Model(Assembly):
         returns one, such as a generator function; an epoch is one pass, or so many `steps`.
         `validation_data` is (X, y) or (X, y, sample_weight), or a fraction `validation_split` of
         the data is left out of the training; both are used every `validation_every` epochs.
-        `class_weight` is a dict or list of weights, or "balanced". A step learns from `accumulate`
+        `sample_weight` counts in the loss and in the metrics, `class_weight`, a dict or list of
+        weights or "balanced", in the loss of the training alone. A step learns from `accumulate`
         batches together. `seed` determines the order of the samples; without it the order
         continues from the last training. A line is printed every `print_every` steps, and none for
         0 or None. After Ctrl-C, the model and its `history` are those of the last complete step,
@@ -207,12 +208,16 @@ class Model(Assembly):
         them, those of the last data are used, or else the number of inputs of the first layer.
         Raises: ValueError if no shape is known; TypeError if `input_shape` is not a shape.
         """
-        shapes = [input_shape] if input_shape else []
-        if self._no_samples is not None:
-            arrays = self._in_order(self._no_samples)
-            shapes = shapes or [array.shape[1:] for array in arrays]
-            dtype = dtype or arrays[0].dtype
-        table = self.module.summary(*(shapes or [first_input_shape(self.module)]), dtype=dtype)
+        arrays, named = self._arguments(self._no_samples)
+        shapes, named_shapes = [a.shape[1:] for a in arrays], {}
+        if input_shape:
+            shapes = [input_shape]
+        elif named:
+            named_shapes = {name: a.shape[1:] for name, a in named.items()}
+        elif not arrays:
+            shapes = [first_input_shape(self.module)]
+        dtype = dtype or next((a.dtype for a in (*arrays, *named.values())), None)
+        table = self.module.summary(*shapes, dtype=dtype, **named_shapes)
         return "\n".join([table, *filter(None, [str(self.programs)])])
 
     def draw(self, X: Any, **options: Any) -> Any:
@@ -225,11 +230,11 @@ class Model(Assembly):
         self._check_finalized("draw")
         data = checked_inputs(self.module, X)
         dtype = parameter_dtype(self.module)
-        arrays = self._in_order(each(lambda array: converted(array, dtype), data.X))
+        arrays, named = self._arguments(each(lambda array: converted(array, dtype), data.X))
         restore = modes_of(self.module)
         try:
             self.module.eval()
-            return self.module.draw(*arrays, **options)
+            return self.module.draw(*arrays, **named, **options)
         finally:
             restore()
 
@@ -256,12 +261,14 @@ class Model(Assembly):
         """Check the data of a training, and split them; the second are those of the validation."""
         names = ("X", "y")
         data = checked_data(self, X, y, names, weights[0])
-        learned, held = with_class_weights(data, weights[1]), None
+        learned, held, rest = with_class_weights(data, weights[1]), None, None
         if fraction:
             rest, part = split_samples(len(data.y), fraction)
             learned, data = samples_of(learned, rest), samples_of(data, part)
-            held = checked_batches(self, data, EVALUATION_BATCH, names, learning=True)
-        return checked_batches(self, learned, size, names, learning=True), held
+            held = checked_batches(self, data, EVALUATION_BATCH, names, part, learning=True)
+        batches = checked_batches(self, learned, size, names, rest, learning=True)
+        check_single_sample(self.module, batches)
+        return batches, held
 
     def _stream(
         self,

@@ -242,7 +242,7 @@ def _training_texts(state: TrainState, plan: TrainPlan) -> Iterator[str]:
     yield f"the place in an epoch {position and (position['step'], position['random'])}"
     for name, data in (("data", batches), ("validation", plan.validation)):
         if isinstance(data, Batches):
-            batch = Batch(data.X, data.y, data.weights)
+            batch = Batch(data.X, data.y, data.weights, data.class_weights)
             yield f"the {name} {_described_batch(batch, whole=True)}"
         else:
             yield f"the {name} {type(data).__name__}"
@@ -259,7 +259,7 @@ def _described_batch(batch: Batch, whole: bool = False) -> str:
     Reading every sample takes as long as a small step.
     """
     X = [array if whole else array[:1] for array in arrays_of(batch.X)]
-    weights = [] if batch.weights is None else [batch.weights]
+    weights = [a for a in (batch.weights, batch.class_weights) if a is not None]
     shapes = [array.shape for array in arrays_of(batch.X)]
     sums = [f"{_crc(array)}" for array in (*X, batch.y, *weights)]
     return f"of shape {shapes} and {batch.y.shape}, checksum {', '.join(sums)}"

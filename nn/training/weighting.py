@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from nn.config import NUMBER, argument_text
-from nn.data.batches import Batch, each
+from nn.data.batches import Batch
 
 FORM_OF_WEIGHTS = 'a dict such as {0: 1.0, 1: 2.5}, a list with a weight per class, or "balanced"'
 
 
 def with_class_weights(data: Batch, class_weight: Any) -> Batch:
-    """Return data in which the weight of each sample is multiplied by that of its class.
+    """Return data in which each sample has the weight of its class.
 
     Raises: TypeError if the weights have another form; ValueError if one is negative, or the
     targets are no classes.
@@ -22,7 +22,7 @@ def with_class_weights(data: Batch, class_weight: Any) -> Batch:
     classes = _classes(data.y)
     table = _table(class_weight, classes)
     weights = np.array([table.get(int(k), 1.0) for k in classes], np.float32)
-    return data._replace(weights=weights if data.weights is None else data.weights * weights)
+    return data._replace(class_weights=weights)
 
 
 def _classes(y: np.ndarray) -> np.ndarray:
@@ -102,9 +102,9 @@ def split_samples(N: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def samples_of(data: Batch, index: np.ndarray) -> Batch:
-    """Return the samples with these numbers.
+    """Return the targets and weights of the samples with these numbers, beside all inputs.
 
     Shapes: index (n,).
     """
-    weights = None if data.weights is None else data.weights[index]
-    return Batch(each(lambda array: array[index], data.X), data.y[index], weights)
+    given = (None if a is None else a[index] for a in (data.weights, data.class_weights))
+    return Batch(data.X, data.y[index], *given)

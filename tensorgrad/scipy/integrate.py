@@ -44,7 +44,8 @@ def solve_ivp(
 
     If the solution depends on recorded tensors, `y` of the result is a Tensor; `events` and
     `dense_output` are refused then.
-    Raises: RuntimeError if the solver of an equation that is to be differentiated failed.
+    Raises: RuntimeError if the solver of an equation that is to be differentiated failed;
+    TypeError for events or dense output of such an equation.
 
     >>> import tensorgrad as tg
     >>> def at_one(k):

@@ -153,8 +153,8 @@ def test_a_rule_that_decides_by_values_has_both_ways_and_nothing_that_shapes_dec
         np.testing.assert_array_equal(program(x), f(x))
 
 
-# Rules with loops over blocks of the data, or with cases of a decomposition, are copied as they are.
-WHOLE = ("conv", "pool", "norm", "linalg", "special")
+# Rules with loops over blocks of the data or over steps, or with cases of a decomposition, are copied as they are.
+WHOLE = ("attention", "conv", "linalg", "lstm", "norm", "pool", "recurrent", "special")
 DECIDED = ("isinstance(", ".ndim", " is None", ".dtype.kind", "hasattr(", "plain_array(")
 
 

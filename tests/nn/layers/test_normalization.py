@@ -106,12 +106,43 @@ def test_momentum_is_the_share_of_the_old_mean():
     assert layer.running_variance.tolist() == [0.75, 0.75]
 
 
-def test_a_single_number_per_channel_gives_the_biases_and_teaches_nothing():
+def test_a_single_number_per_channel_is_refused_in_training():
     layer = nn.BatchNorm(3)
-    layer.biases.data += [1, 2, 3]
-    assert layer(normal(1, 3, dtype=np.float32)).data.tolist() == [[1, 2, 3]]
+    words = (
+        r"BatchNorm\(3\) needs several numbers per feature .* got shape \(1, 3\); give it batches"
+    )
+    with pytest.raises(ValueError, match=words):
+        layer(np.ones((1, 3)))
     assert not layer.running_mean.any()
-    assert np.all(layer.running_variance == 1)
+    assert layer(np.ones((1, 2, 3))).shape == (1, 2, 3)
+    layer.eval()
+    assert layer(np.ones((1, 3))).shape == (1, 3)
+
+
+def test_a_last_batch_of_one_sample_is_refused_before_the_training():
+    model = nn.Model(nn.Sequential(nn.Dense(3, 3, rng=0), nn.BatchNorm(3), nn.Dropout(0.5, rng=0)))
+    model.set(loss=nn.MeanSquaredError(), optimizer=nn.SGD(learning_rate=0.1))
+    X = normal(9, 3)
+    before, words = model.module.state_dict(), r"last of 3 batches has a single one of 9 samples: B"
+    state = repr(model.module[2].rng.bit_generator.state)
+    with pytest.raises(
+        ValueError, match=words + r".*; give another batch_size than 4, or leave out"
+    ):
+        model.train(X, X, batch_size=4, print_every=0)
+    for name, array in model.module.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert repr(model.module[2].rng.bit_generator.state) == state
+    with pytest.raises(ValueError, match="give another batch_size than 1"):
+        model.train(X, X, batch_size=1, print_every=0)
+    for size in (3, 5, 9):
+        model.train(X, X, batch_size=size, print_every=0)
+    assert model.predict(X[:1]).shape == (1, 3)
+    with pytest.raises(ValueError, match="needs several numbers per feature in training"):
+        model.train([(X, X), (X[:1], X[:1])], print_every=0)
+    pictures = nn.Model(nn.Sequential(nn.BatchNorm(3)))
+    pictures.set(loss=nn.MeanSquaredError(), optimizer=nn.SGD(learning_rate=0.1))
+    P = normal(3, 2, 2, 3)
+    pictures.train(P, P, batch_size=2, print_every=0)
 
 
 def test_a_large_mean_costs_no_digits():

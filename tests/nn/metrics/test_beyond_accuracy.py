@@ -1,6 +1,8 @@
 """Metrics beyond accuracy: against scikit-learn and formulas, over batches, and their errors."""
 
+import functools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ classes = rng.integers(C - 1, size=N)  # the last class has no samples, but is p
 bits = rng.integers(2, size=N)
 chances = rng.random(N)
 targets = 3 * rng.normal(size=(N, 2)) + 1000
+weights = np.r_[0, rng.integers(0, 4, N - 1)] / 2
 estimates = targets + rng.normal(size=(N, 2)) * [1, 2]
 
 
@@ -38,6 +41,13 @@ CASES = [  # metric, predictions, targets, the same by sklearn.metrics
     (nn.Recall(),                         scores,    np.eye(C)[classes], labels("recall_score", "macro")),
     (nn.Recall("micro"),                  scores,    classes, labels("recall_score", "micro")),
     (nn.Recall("binary", threshold=0.2),  chances,   bits,    binary("recall_score", 0.2)),
+    (nn.Precision("weighted"),            scores,    classes, labels("precision_score", "weighted")),
+    (nn.Recall("weighted"),               scores,    classes, labels("recall_score", "weighted")),
+    (nn.F1("weighted"),                   scores.argmax(1), classes, labels("f1_score", "weighted")),
+    (nn.CategoricalAccuracy(),            scores,    classes, lambda m: m.accuracy_score(classes, scores.argmax(1))),
+    (nn.CategoricalAccuracy(binary=True), chances,   bits,    lambda m: m.accuracy_score(bits, chances > 0.5)),
+    (nn.ROCAUC(),                         chances.round(1), bits, lambda m: m.roc_auc_score(bits, chances.round(1))),
+    (nn.Perplexity(from_logits=True),     scores,    classes, lambda m: np.exp(m.log_loss(classes, tg.softmax(scores), labels=range(C)))),
     (nn.F1(),                             scores,    classes, labels("f1_score", "macro")),
     (nn.F1(),                             scores.argmax(1), classes, labels("f1_score", "macro")),
     (nn.F1("micro"),                      scores,    classes, labels("f1_score", "micro")),
@@ -56,13 +66,39 @@ def test_scikit_learn_has_the_same_value(metric, y_pred, y, theirs):
     assert metric.calculate(y_pred, y) == pytest.approx(theirs(sklearn), rel=1e-12)
 
 
+class Weighted:
+    """The functions of a module with sample_weight."""
+
+    def __init__(self, module, weights):
+        self.module, self.weights = module, weights
+
+    def __getattr__(self, name):
+        return functools.partial(getattr(self.module, name), sample_weight=self.weights)
+
+
+@every_case
+def test_weights_are_those_of_scikit_learn(metric, y_pred, y, theirs):
+    sklearn = pytest.importorskip("sklearn.metrics")
+    truth = theirs(Weighted(sklearn, weights))
+    assert truth != theirs(sklearn)
+    assert metric.calculate(y_pred, y, weights) == pytest.approx(truth, rel=1e-12)
+    for part in (slice(1), slice(1, 70), slice(70, N)):  # the first weight is 0
+        metric.update(tg.Tensor(y_pred[part]), y[part], weights[part])
+    assert metric.result() == pytest.approx(truth, rel=1e-12)
+    metric.reset()
+    assert math.isnan(metric.calculate(y_pred, y, np.zeros(N)))
+    whole = metric.calculate(y_pred, y)
+    assert metric.calculate(y_pred, y, np.full(N, 0.3)) == pytest.approx(whole, rel=1e-12)
+
+
 @every_case
 def test_the_result_does_not_depend_on_the_batches(metric, y_pred, y, theirs):
     whole = metric.calculate(y_pred, y)
     metric.reset()
     for start, stop in ((0, 1), (1, 2), (2, 90), (90, N)):
         batch = metric.update(tg.Tensor(y_pred[start:stop]), y[start:stop])
-        assert batch == metric.calculate(y_pred[start:stop], y[start:stop])
+        alone = metric.calculate(y_pred[start:stop], y[start:stop])
+        np.testing.assert_equal(batch, alone)  # also if both are NaN
     assert metric.result() == pytest.approx(whole, rel=1e-12)
     metric.reset()
     metric.update(y_pred, y)
@@ -101,6 +137,8 @@ def test_rows_of_the_confusion_matrix_are_the_right_classes():
     expected = [[1, 1, 0], [0, 1, 0], [1, 1, 1]]
     np.testing.assert_array_equal(nn.confusion_matrix(predicted, right), expected)
     rows = np.eye(4)[predicted]
+    matrix = nn.confusion_matrix(rows, right, np.array([1, 2, 3, 4, 5, 0.5]))
+    np.testing.assert_array_equal(matrix[:3, :3], [[1, 2, 0], [0, 3, 0], [0.5, 4, 5]])
     matrix = nn.confusion_matrix(tg.Tensor(rows), right)
     assert matrix.shape == (4, 4)
     np.testing.assert_array_equal(matrix[:3, :3], expected)
@@ -157,6 +195,9 @@ def test_a_metric_of_ones_own():
     assert metric.update(np.array([1.0]), np.array([3.0])) == 2
     assert metric.update(np.array([1.0]), np.array([2.0])) == 1
     assert metric.result() == 2
+    words = r"Largest was given sample_weight, but .* define statistics\(self, y_pred, y, sample_w"
+    with pytest.raises(TypeError, match=words):
+        metric.update(np.ones(1), np.ones(1), np.ones(1))
 
 
 def test_a_model_measures_the_top_k(tmp_path):
@@ -189,7 +230,9 @@ ERRORS = [
     (lambda: nn.TopKAccuracy(2).compare(scores, classes + 2), ValueError, r"TopKAccuracy\(k=2\) takes classes 0 to 4, but they go from 2 to 5"),
     (lambda: nn.TopKAccuracy(2).compare(scores, classes * 1.0), TypeError, r"integers, but they have dtype float64; .* y\.astype\(int\)"),
     (lambda: nn.TopKAccuracy(2).compare(scores, classes[:-1]), ValueError, r"\(200,\) and \(199,\)"),
-    (lambda: nn.F1("weighted"),                            ValueError, "average must be one of macro, micro, binary, not 'weighted'"),
+    (lambda: nn.F1("samples"),                             ValueError, "average must be one of macro, weighted, micro, binary, not 'samples'"),
+    (lambda: nn.F1().calculate(scores, classes, bits - 0.5),       ValueError, "sample_weight must be finite numbers of at least 0"),
+    (lambda: nn.confusion_matrix(classes, classes, np.ones(3)),    ValueError, r"one number for each of the 200 samples, shape \(200,\), but has shape \(3,\)"),
     (lambda: nn.F1(threshold="a"),                         ValueError, "threshold must be a number, not 'a'"),
     (lambda: nn.F1().result(),                             ValueError, r"F1\(\) has no result, because it was given no predictions"),
     (lambda: nn.F1().calculate(scores[:0], classes[:0]),   ValueError, "given no predictions"),

@@ -64,13 +64,24 @@ def test_several_inputs(pack):
     ):
         train(made, {"x": X, "kinds": kinds}, y)
     with pytest.raises(
-        TypeError, match=r"not fit the model: Pair takes 2 .*, and this is one array"
+        TypeError,
+        match=r"not fit the model: Pair takes 2 .*, and this is one array, .*: give a tuple",
     ):
         train(made, X, y)
     with pytest.raises(
         TypeError, match=r"Sequential takes 1 input \(x\), and this is a tuple of 2"
     ):
         train(model(), (X, X), y)
+
+
+class Scored(nn.Module):
+    """A number for each step of a sequence."""
+
+    def __init__(self):
+        self.dense = nn.Dense(2, 1, rng=0)
+
+    def forward(self, x, mask):
+        return self.dense(x)
 
 
 # Weights
@@ -123,9 +134,46 @@ def test_weights_of_two_classes():
 def test_weights_of_a_validation():
     made = model()
     train(made, validation_data=(X, y, W))
-    assert made.history.epochs["val_loss"][0] == pytest.approx(
-        made.evaluate(X, y, sample_weight=W, verbose=False).loss, rel=1e-6
-    )
+    found = made.evaluate(X, y, sample_weight=W, verbose=False)
+    assert made.history.epochs["val_loss"][0] == pytest.approx(found.loss, rel=1e-6)
+    assert made.history.epochs["val_accuracy"][0] == pytest.approx(found.accuracy, rel=1e-6)
+    right = made.predict(X).argmax(axis=1) == y
+    assert found.accuracy == pytest.approx(np.average(right, weights=W), rel=1e-6)
+    assert found.accuracy != np.mean(right)
+
+
+def test_metrics_count_weights_of_samples_but_not_of_classes():
+    made = model(metrics=[nn.F1("weighted")])
+    right = made.module(X).data.argmax(axis=1) == y
+    truth = nn.F1("weighted").calculate(made.module(X), y, W)
+    train(made, sample_weight=W, class_weight={0: 100.0})
+    assert made.history.epochs["accuracy"] == [pytest.approx(np.average(right, weights=W))]
+    assert made.history.epochs["f1"] == [pytest.approx(truth)]
+
+
+def test_weights_of_masked_sequences_are_those_of_their_steps():
+    made = nn.Model(Scored())
+    made.set(loss=nn.MeanSquaredError(), metrics=[nn.AbsoluteError()])
+    X, y = rng.normal(size=(3, 4, 2)), rng.normal(size=(3, 4, 1))
+    mask = np.arange(4) < np.array([[1], [4], [2]])
+    found = made.evaluate({"x": X, "mask": mask}, y, sample_weight=[1, 0.5, 3], verbose=False)
+    errors = np.abs(made.module(X, None).data - y)[..., 0]
+    each = np.array([[1], [0.5], [3]]) * mask
+    assert found.metrics["absolute_error"] == pytest.approx(np.average(errors, weights=each))
+
+
+def test_a_metric_without_weights_is_refused_before_the_training():
+    class Largest(nn.Metric):
+        def statistics(self, y_pred, y):
+            return np.max(y_pred.data)
+
+        def value(self, statistics):
+            return float(statistics)
+
+    made = model(metrics=[Largest()])
+    with pytest.raises(TypeError, match="does not fit the model: Largest was given sample_weight"):
+        train(made, sample_weight=W)
+    train(made, class_weight="balanced")
 
 
 # Splits
