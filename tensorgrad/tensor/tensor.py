@@ -107,8 +107,7 @@ class Tensor(Attributes, Signatures, Words):
             fits = isinstance(value, Tensor) and value.shape == self.shape
             if not fits or value.dtype.kind == "c" != self.dtype.kind:
                 raise ValueError(
-                    f"the gradient of a tensor of shape {self.shape} and dtype {self.dtype} is a "
-                    f"Tensor of that shape and kind, not {value!r}"
+                    f"a gradient is a Tensor of shape {self.shape} and {self.dtype}, not {value!r}"
                 )
             if value.dtype != self.dtype:  # as after clipping by a factor of another dtype
                 value = np.astype(value, self.dtype)
