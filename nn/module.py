@@ -161,8 +161,9 @@ class Module(Configured, Scoped, WithExport):
         """Return a table of the modules: output shapes for N inputs of these shapes, parameters.
 
         The inputs have the given dtype, such as int for indices, or else that of the parameters.
-        Shapes: each of `input_shapes` is that of one sample, without N.
-        Raises: TypeError if one of them is not a shape.
+        Shapes: each of `input_shapes` is that of one sample, without N; without any, it is that of
+        the first layer.
+        Raises: TypeError if one of them is not a shape; ValueError if none is known.
         """
         return summary(self, *input_shapes, dtype=dtype)
 
