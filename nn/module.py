@@ -167,8 +167,8 @@ class Module(Configured, Scoped, WithExport):
 
         Inputs that `forward` takes by name are given so, as mask=(6,). All have the given dtype,
         such as int for indices, or else that of the parameters.
-        Shapes: each is that of one sample, without N.
-        Raises: TypeError if one of them is not a shape.
+        Shapes: each is that of one sample, without N; without any, it is that of the first layer.
+        Raises: TypeError if one of them is not a shape; ValueError if none is known.
         """
         return summary(self, *input_shapes, dtype=dtype, **named_shapes)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nn.config import Seed
+from nn.config import Seed, argument_text
 
 _root: list[np.random.Generator] = []  # empty, or the one that all others come from
 
@@ -23,7 +23,14 @@ def generator(rng: Seed = None) -> np.random.Generator:
     """Return a generator: the one given, one from this seed or, for None, a new one.
 
     After `manual_seed`, new ones follow from its seed.
+    Raises: TypeError or ValueError if no generator can be made of it.
     """
     if rng is None and _root:
         return _root[0].spawn(1)[0]
-    return np.random.default_rng(rng)
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "rng and seed take an integer of at least 0 or a numpy.random.Generator, not "
+            f"{rng if isinstance(rng, int) else argument_text(rng)}: {error}"
+        ) from error

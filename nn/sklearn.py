@@ -3,16 +3,16 @@
 `from nn.sklearn import Classifier, Regressor`; needs scikit-learn.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 
-from nn.layers import Dense, ReLU, Sequential, Sigmoid, Tanh
+import tensorgrad as tg
+from nn.config import NUMBER
+from nn.estimator_parts import Network, estimator_network, estimator_optimizer
 from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
-from nn.module import Module
-from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
+from nn.optim import Optimizer
 from nn.training.model import Model
 from nn.training.monitor import EarlyStopping
 
@@ -28,12 +28,6 @@ except ImportError as error:
     ) from error
 
 __all__ = ["Classifier", "Regressor"]
-
-ACTIVATION_CLASSES = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
-OPTIMIZER_CLASSES = {
-    "adam": Adam, "adamw": AdamW, "sgd": SGD, "rmsprop": RMSprop, "adagrad": Adagrad, "muon": Muon,
-}  # fmt: skip
-Network = Sequence[int] | Callable[[int, int, np.random.Generator], Module]
 
 
 class _Estimator(BaseEstimator):
@@ -70,50 +64,26 @@ class _Estimator(BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _build(self, n_outputs: int, dtype: np.dtype[Any]) -> None:
-        """Make the model for the data of the first fit, in their dtype."""
+    def _build(self, n_outputs: int, X: np.ndarray) -> None:
+        """Make the model for the data of the first fit, in their dtype.
+
+        Raises: ValueError or TypeError if the network is unusable.
+        """
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         rng = np.random.default_rng(seed)
-        if callable(self.network):
-            module = self.network(self.n_features_in_, n_outputs, rng)
-        else:
-            sizes = [self.n_features_in_, *self.network, n_outputs]
-            module = _layers(sizes, self._activation, rng, dtype)
-        self.model_ = Model(module)
-        self.model_.set(loss=self._loss(), optimizer=self._optimizer())
-        self.model_.rng = rng
-
-    @property
-    def _activation(self) -> type[Module]:
-        """The class of the activation.
-
-        Raises: ValueError if there is none of this name.
-        """
-        if self.activation not in ACTIVATION_CLASSES:
+        sizes = self.n_features_in_, n_outputs
+        self.model_ = Model(estimator_network(self.network, self.activation, *sizes, rng, X.dtype))
+        if (shape := self.model_.predict(X[:1]).shape) != (1, n_outputs):
             raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATION_CLASSES)}, not "
-                f"{self.activation!r}"
+                f"network(n_inputs, n_outputs, rng) must return a module with {n_outputs} outputs "
+                f"for each sample, but the one it returned gave shape {shape} for one sample"
             )
-        return ACTIVATION_CLASSES[self.activation]
+        optimizer = estimator_optimizer(self.optimizer, self.learning_rate, self.weight_decay)
+        self.model_.set(loss=self._loss(), optimizer=optimizer)
+        self.model_.rng = rng
 
     def _loss(self) -> Loss:
         raise NotImplementedError
-
-    def _optimizer(self) -> Optimizer:
-        """Make the optimizer.
-
-        Raises: ValueError if there is none of this name.
-        """
-        if callable(self.optimizer):
-            return self.optimizer()
-        if self.optimizer not in OPTIMIZER_CLASSES:
-            raise ValueError(
-                f"optimizer must be one of {', '.join(OPTIMIZER_CLASSES)}, or a function that "
-                f"makes one, not {self.optimizer!r}"
-            )
-        return OPTIMIZER_CLASSES[self.optimizer](
-            learning_rate=self.learning_rate, weight_decay=self.weight_decay
-        )
 
     def _train(self, X: np.ndarray, y: np.ndarray, weights: Any, epochs: int) -> Self:
         """Train for this number of epochs, or until nothing is gained any more."""
@@ -121,6 +91,9 @@ class _Estimator(BaseEstimator):
         stopping = EarlyStopping(
             monitor, self.patience, min_delta=self.min_delta, restore_best=self.early_stopping
         )
+        fraction = self.validation_fraction if self.early_stopping else 0.0
+        if self.early_stopping and not (isinstance(fraction, NUMBER) and 0 < fraction < 1):
+            raise ValueError(f"validation_fraction must be above 0 and below 1, not {fraction!r}")
         if weights is not None:  # a factor of all weights changes nothing
             weights = weights / np.mean(weights)
         self.model_.train(
@@ -129,7 +102,7 @@ class _Estimator(BaseEstimator):
             epochs=epochs,
             batch_size=min(self.batch_size, len(X)),
             sample_weight=weights,
-            validation_split=self.validation_fraction if self.early_stopping else 0.0,
+            validation_split=fraction,
             callbacks=[stopping] if epochs > 1 else [],
             print_every=self.verbose,
         )
@@ -173,16 +146,16 @@ class Classifier(ClassifierMixin, _Estimator):
         if len(self.classes_) < 2:
             raise ValueError(
                 f"a classifier needs samples of at least two classes, but y has one class, "
-                f"{self.classes_[0]!r}"
+                f"{self.classes_.tolist()[0]!r}"
             )
-        self._build(1 if len(self.classes_) == 2 else len(self.classes_), X.dtype)
+        self._build(self._n_outputs, X)
         return self._train(X, self._targets(classes), weights, self.epochs)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch; the first call needs all `classes`.
 
         Shapes: X (N, D), y (N,) of any labels, classes (C,), sample_weight (N,).
-        Raises: ValueError if the data are unusable, or a class is new.
+        Raises: ValueError if the data are unusable, a class is new, or `classes` changes.
         """
         first = not hasattr(self, "model_")
         X, y, weights = self._checked(X, y, sample_weight, reset=first)
@@ -190,7 +163,17 @@ class Classifier(ClassifierMixin, _Estimator):
             if classes is None:
                 raise ValueError("the first call of partial_fit needs classes, all that there are")
             self.classes_ = np.unique(classes)
-            self._build(1 if len(self.classes_) == 2 else len(self.classes_), X.dtype)
+            if len(self.classes_) < 2:
+                raise ValueError(
+                    f"a classifier needs at least two classes, but classes has "
+                    f"{self.classes_.tolist()}"
+                )
+            self._build(self._n_outputs, X)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes is {np.unique(classes).tolist()}, but the first fit had "
+                f"{self.classes_.tolist()}; leave it out, or train a new estimator"
+            )
         if new := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist()), key=repr):
             raise ValueError(
                 f"y has the classes {new}, which are not among those of the first call of "
@@ -203,11 +186,14 @@ class Classifier(ClassifierMixin, _Estimator):
 
         Shapes: X (N, D) -> (N, C).
         """
-        z = self._outputs(X).astype(np.float64)
-        if len(self.classes_) == 2:
-            z = np.concatenate([np.zeros_like(z), z], axis=1)
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        return e / e.sum(axis=1, keepdims=True)
+        return tg.softmax(self._logits(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithms of the probabilities of the classes, in the order of `classes_`.
+
+        Shapes: X (N, D) -> (N, C).
+        """
+        return tg.log_softmax(self._logits(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each sample.
@@ -220,7 +206,20 @@ class Classifier(ClassifierMixin, _Estimator):
     def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> tuple[Any, Any, Any]:
         X, y = validate_data(self, X, y, dtype=[np.float32, np.float64], reset=reset)
         check_classification_targets(y)
-        return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return X, y, _weights(sample_weight, X)
+
+    @property
+    def _n_outputs(self) -> int:
+        """The number of logits: one for two classes."""
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
+
+    def _logits(self, X: Any) -> np.ndarray:
+        """Compute a logit for each class.
+
+        Shapes: X (N, D) -> (N, C).
+        """
+        z = self._outputs(X).astype(np.float64)
+        return z if len(self.classes_) > 2 else np.concatenate([np.zeros_like(z), z], axis=1)
 
     def _targets(self, classes: np.ndarray) -> np.ndarray:
         """Return class indices, or for two classes a column of 0 and 1.
@@ -252,7 +251,7 @@ class Regressor(RegressorMixin, _Estimator):
         Raises: ValueError if the data are unusable.
         """
         X, y, weights = self._checked(X, y, sample_weight, reset=True)
-        self._build(1 if y.ndim == 1 else y.shape[1], X.dtype)
+        self._build(1 if y.ndim == 1 else y.shape[1], X)
         return self._train(X, y.reshape(len(y), -1), weights, self.epochs)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -264,7 +263,7 @@ class Regressor(RegressorMixin, _Estimator):
         first = not hasattr(self, "model_")
         X, y, weights = self._checked(X, y, sample_weight, reset=first)
         if first:
-            self._build(1 if y.ndim == 1 else y.shape[1], X.dtype)
+            self._build(1 if y.ndim == 1 else y.shape[1], X)
         return self._train(X, y.reshape(len(y), -1), weights, 1)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -281,15 +280,15 @@ class Regressor(RegressorMixin, _Estimator):
             y_numeric=True,
         )  # fmt: skip
         self._single = y.ndim == 1
-        return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return X, y, _weights(sample_weight, X)
 
 
-def _layers(
-    sizes: Sequence[int], activation: type[Module], rng: np.random.Generator, dtype: np.dtype[Any]
-) -> Sequential:
-    """Return Dense layers of these sizes, with an activation between two."""
-    layers: list[Module] = []
-    initializer = "he" if activation is ReLU else "glorot"
-    for n, m in pairwise(sizes):
-        layers += [Dense(n, m, initializer=initializer, rng=rng, dtype=dtype), activation()]
-    return Sequential(*layers[:-1])
+def _weights(sample_weight: Any, X: np.ndarray) -> np.ndarray | None:
+    """Check the weights of samples.
+
+    Shapes: sample_weight (N,) or a number, X (N, D) -> (N,).
+    Raises: ValueError if they are unusable, or one is negative.
+    """
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, ensure_non_negative=True)

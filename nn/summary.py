@@ -18,9 +18,12 @@ def summary(
     """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
     A parameter in several places is counted in the first. Numbers frozen and in buffers come last.
-    Shapes: each of the inputs is that of one sample, without N.
-    Raises: TypeError if one of them is not a shape.
+    Shapes: each of the inputs is that of one sample, without N; without any, it is that of the
+    first layer.
+    Raises: TypeError if one of them is not a shape; ValueError if none is known.
     """
+    if not input_shapes and not named_shapes:
+        input_shapes = (first_input_shape(module),)
     for shape in (*input_shapes, *named_shapes.values()):
         if not isinstance(shape, (tuple, list)) or not all(
             isinstance(n, int | np.integer) for n in shape
@@ -76,7 +79,7 @@ def first_input_shape(module: Any) -> tuple[int, ...]:
     if features is None:
         raise ValueError(
             "the output shapes depend on the shape of a sample, and this model has seen no data "
-            "yet; give the shape, as in summary(input_shape=(28, 28))"
+            "yet; give the shape, as in summary((28, 28))"
         )
     return (features,)
 

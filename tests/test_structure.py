@@ -20,7 +20,7 @@ ROOMS = {
     "tensorgrad": ["contexts", "operands", "rules", "joint", "ops", "engine", "tensor", "transforms", "debug", "files", "pages", "draw", "program", "scipy", "neighbours", "__init__"],
     "nn": [
         "words", "config", "figures", "archive", "seeding", "bits", "summary", "standalone", "export", "state", "scoped", "module", "interchange", "onnx_functions", "onnx_layers", "onnx_sequences", "onnx_operators", "onnx_limits", "onnx_network", "onnx_reader", "losses", "metrics", "layers", "optim", "data", "training", "dashboard",
-        "augment", "datasets", "distributed", "init", "schedules", "sklearn", "__init__",
+        "augment", "datasets", "distributed", "init", "schedules", "estimator_parts", "sklearn", "__init__",
     ],
 }  # fmt: skip
 # Within a room, each file sees only those before it.

@@ -40,11 +40,12 @@ def crop(
 
     With `padding`, the pictures are enlarged first by so many pixels of `fill` on each side.
     Shapes: X (N, H, W, ...) -> (N, *size, ...).
-    Raises: ValueError if X holds no pictures, or `size` does not fit in them.
+    Raises: ValueError if X holds no pictures, `size` does not fit in them, or `fill` in X.
     """
-    check_pictures(X)
+    check_pictures(X, fill)
     height, width = (size, size) if isinstance(size, int | np.integer) else size
     if padding:
+        count(padding, "padding")
         wider = [(0, 0), (padding, padding), (padding, padding), *[(0, 0)] * (X.ndim - 3)]
         X = np.pad(X, wider, constant_values=fill)
     most = X.shape[1] - count(height, "size"), X.shape[2] - count(width, "size")
@@ -64,7 +65,7 @@ def shift(X: np.ndarray, *, pixels: int = 2, fill: float = 0.0, rng: Seed = None
 
     What comes into view is `fill`: the background, in the units of X.
     Shapes: X (N, H, W, ...) -> (N, H, W, ...).
-    Raises: ValueError if X holds no pictures.
+    Raises: ValueError if X holds no pictures, or cannot hold `fill`.
     """
     check_pictures(X)
     return crop(X, X.shape[1:3], padding=count(pixels, "pixels"), fill=fill, rng=rng)
@@ -77,9 +78,11 @@ def rotate(
 
     Pixels between others are interpolated linearly, and outside of the picture are `fill`.
     Shapes: X (N, H, W, ...) -> (N, H, W, ...).
-    Raises: ValueError if X holds no pictures.
+    Raises: ValueError if X holds no pictures or cannot hold `fill`, or degrees are negative.
     """
-    check_pictures(X)
+    check_pictures(X, fill)
+    if not (isinstance(degrees, NUMBER) and 0 <= degrees < np.inf):
+        raise ValueError(f"degrees must be a number of at least 0, not {degrees!r}")
     n, height, width = X.shape[:3]
     angles = np.deg2rad(generator(rng).uniform(-degrees, degrees, n))[:, None, None]
     y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
@@ -97,7 +100,7 @@ def rotate(
             i, j = np.clip(top + dy + 1, 0, height + 1), np.clip(left + dx + 1, 0, width + 1)
             neighbours = padded[np.arange(n)[:, None, None], i, j]
             out += weight.reshape(*weight.shape, *[1] * (X.ndim - 3)) * neighbours
-    return out.astype(X.dtype)
+    return rounded_to(X.dtype, out)
 
 
 def erase(
@@ -112,10 +115,11 @@ def erase(
 
     Its area is a fraction of the picture between the two of `area`, its shape between 1:2 and 2:1.
     Shapes: X (N, H, W, ...) -> (N, H, W, ...).
-    Raises: ValueError if X holds no pictures, or a fraction is not between 0 and 1.
+    Raises: ValueError if X holds no pictures or cannot hold `fill`, or a fraction is not between 0
+    and 1.
     Source: Zhong, Zheng, Kang, Li and Yang (2020), arXiv:1708.04896, algorithm 1.
     """
-    check_pictures(X)
+    check_pictures(X, fill)
     low, high = area
     if not 0 <= low <= high <= 1:
         raise ValueError(f"area must be two fractions of the picture in order, not {area}")
@@ -144,24 +148,30 @@ def mixup(
     """Return weighted means of pairs of samples, and of their targets.
 
     The weights are of a Beta(alpha, alpha) distribution. Class indices y become distributions over
-    `n_classes`, by default as many as the largest index needs.
+    `n_classes`, by default as many as the largest index needs. Means of X keep its dtype, and those
+    of targets that are integers are float32.
     Shapes: X (N, ...), y (N,) of integers or (N, ...) -> X, y (N, C) or as y.
-    Raises: ValueError if alpha is not positive.
+    Raises: ValueError if alpha is not positive, X and y differ in length, or a class is none.
     Source: Zhang, Cisse, Dauphin and Lopez-Paz (2018), arXiv:1710.09412, section 2.
     """
     if not (isinstance(alpha, NUMBER) and alpha > 0):
         raise ValueError(f"alpha of mixup must be above 0, not {alpha!r}")
     random, y = generator(rng), np.asarray(y)
+    check_lengths(X, y)
     if y.ndim == 1 and y.dtype.kind in "iu":
-        y = np.eye(n_classes or int(y.max()) + 1, dtype=X.dtype)[y]
+        C = n_classes or int(y.max(initial=-1)) + 1
+        if y.size and not 0 <= y.min() <= y.max() < C:
+            raise ValueError(f"y has classes from {y.min()} to {y.max()}, but n_classes is {C}")
+        y = np.equal(y[:, None], np.arange(C)).astype(X.dtype if X.dtype.kind == "f" else "f4")
     shares = random.beta(alpha, alpha, len(X))
     order = random.permutation(len(X))
 
     def mixed(a: np.ndarray) -> np.ndarray:
-        weights = shares.reshape(-1, *[1] * (a.ndim - 1)).astype(a.dtype)
+        dtype = a.dtype if a.dtype.kind == "f" else np.dtype(np.float32)
+        weights = shares.reshape(-1, *[1] * (a.ndim - 1)).astype(dtype)
         return weights * a + (1 - weights) * a[order]
 
-    return mixed(X), mixed(y)
+    return rounded_to(X.dtype, mixed(X)), mixed(y)
 
 
 class AugmentedBatches:
@@ -173,7 +183,7 @@ class AugmentedBatches:
     of the model holds its place and its random state, from which a resumed training goes on.
 
     Shapes: X (N, ...), y (N, ...) -> batches of (batch_size, ...), the last with the remainder.
-    Raises: ValueError if X and y differ in length.
+    Raises: ValueError if X and y differ in length; TypeError if an augmentation is no function.
     """
 
     def __init__(
@@ -186,9 +196,13 @@ class AugmentedBatches:
         mixup: float | None = None,
         rng: Seed = None,
     ) -> None:
-        if len(X) != len(y):
-            raise ValueError(f"X has {len(X)} samples but y has {len(y)}; each needs its target")
+        check_lengths(X, y)
         self.X, self.y = X, y
+        if not isinstance(augmentations, Sequence) or not all(map(callable, augmentations)):
+            raise TypeError(
+                "augmentations must be a list of functions (X, rng=...) -> X, such as "
+                f"[nn.augment.flip], not {augmentations!r}"
+            )
         self.augmentations = list(augmentations)
         self.batch_size = count(batch_size, "batch_size")
         self.mixup = mixup
@@ -252,13 +266,35 @@ class AugmentedBatches:
         return int(self.y.max()) + 1 if indices else None
 
 
-def check_pictures(X: Any) -> None:
-    """Raise ValueError if X is not an array of pictures, (N, H, W) or (N, H, W, C)."""
+def check_lengths(X: Any, y: Any) -> None:
+    """Raise ValueError if there is not one target for each sample."""
+    if len(X) != len(y):
+        raise ValueError(f"X has {len(X)} samples but y has {len(y)}; each needs its target")
+
+
+def rounded_to(dtype: np.dtype[Any], x: np.ndarray) -> np.ndarray:
+    """Return numbers in a dtype, rounded if it is of integers."""
+    return (x if dtype.kind == "f" else np.rint(x)).astype(dtype, copy=False)
+
+
+def check_pictures(X: Any, fill: float = 0) -> None:
+    """Check pictures, (N, H, W) or (N, H, W, C), and that their dtype can hold a number.
+
+    Raises: ValueError if they are none, or the number would become another in their dtype.
+    """
     if not isinstance(X, np.ndarray) or X.ndim not in (3, 4):
         raise ValueError(
             "augmentations take pictures as an array (N, H, W) or (N, H, W, C), but got "
             f"{type(X).__name__} of shape {np.shape(X)}"
         )
+    exact = isinstance(fill, NUMBER) and np.isfinite(fill)
+    if exact and X.dtype.kind in "biu":
+        low, high = (
+            (0, 1) if X.dtype.kind == "b" else (np.iinfo(X.dtype).min, np.iinfo(X.dtype).max)
+        )
+        exact = low <= fill <= high and fill == int(fill)
+    if not exact:
+        raise ValueError(f"fill is {fill!r}, which pictures of dtype {X.dtype} cannot hold")
 
 
 def choose(n: int, probability: float, rng: Seed) -> np.ndarray:

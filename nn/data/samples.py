@@ -23,9 +23,12 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     except ValueError as error:
         raise ValueError(f"{name} is not one array of numbers: {error}{list_hint(data)}") from error
     if array.dtype.kind not in "biuf":
+        remedy = "give all samples the same shape and convert their values to numbers"
+        if hasattr(data, "toarray"):
+            remedy = f"write {name}.toarray() for a sparse matrix"
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
-            f"{array.dtype}; give all samples the same shape and convert their values to numbers"
+            f"{array.dtype}; {remedy}"
         )
     if array.ndim == 0 or not array.size:
         raise ValueError(

@@ -220,6 +220,20 @@ class Stream:
         return converted(array, self.dtype)
 
 
+def is_many_batches(data: Any) -> bool:
+    """Return True for batches that can be read again: a function, a list of tuples, an object."""
+    if isinstance(data, list):  # of batches or, in place of a tuple, of X and y
+        return len(data) > 0 and all(
+            isinstance(item, tuple) and all(np.ndim(part) or part is None for part in item[1:])
+            for item in data
+        )
+    if isinstance(data, tuple):
+        return False
+    if isinstance(data, Iterator | dict | str | np.ndarray) or hasattr(data, "__array__"):
+        return False
+    return callable(data) or isinstance(data, Iterable)
+
+
 def over_batches(source: Any, function: Callable[[Any], np.ndarray]) -> np.ndarray:
     """Join the results of a function of each item of an iterator, or of what a function returns.
 

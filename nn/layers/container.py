@@ -40,6 +40,10 @@ class Sequential(Module):
                 hint = f"; write {layer.__name__}()"
             elif isinstance(layer, (list, tuple)):
                 hint = "; write Sequential(*layers)"
+            elif isinstance(getattr(layer, "module", None), Module):
+                hint = "; write its module, model.module"
+            elif callable(layer):
+                hint = "; write nn.Function(f) for a function f of tensors"
             raise TypeError(f"Sequential takes modules, but number {len(self)} is {layer!r}{hint}")
         layer._scope_named(str(len(self)))
         self.layers.append(layer)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured
+from nn.config import Configured, argument_text
 from nn.module import Module
 from nn.words import LOSS
 
@@ -84,11 +84,18 @@ class Loss(Configured):
         With a mask, the mean is over the steps where it is True.
         Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,), mask (N, T) of
         predictions (N, T, ...) -> ().
-        Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN.
+        Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN;
+        TypeError if `forward` returns no Tensor of one number.
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight, mask)
         loss = self._scope.run(self.forward, (y_pred, *data))
+        if not isinstance(loss, tg.Tensor) or loss.ndim:
+            what = f"shape {loss.shape}" if isinstance(loss, tg.Tensor) else argument_text(loss)
+            raise TypeError(
+                f"{type(self).__name__}.forward must return one number, a Tensor that is computed "
+                f"from y_pred, such as np.mean((y_pred - y) ** 2), but returned {what}"
+            )
         tg.check(loss == loss, ValueError, nan_message, self, y_pred, data[0])
         return loss
 

@@ -83,7 +83,10 @@ def _checked_leaves(name: str, parameters: Iterable[Any]) -> tuple[tg.Tensor, ..
             )
         unique[id(p)] = p
     if not unique:
-        raise ValueError(f"{name} got an empty list of parameters; there is nothing to optimize")
+        raise ValueError(
+            f"{name} got an empty list of parameters; there is nothing to optimize: parameters are "
+            "the attributes of a module that are tg.Tensor(array, requires_grad=True)"
+        )
     return tuple(unique.values())
 
 

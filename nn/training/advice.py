@@ -2,20 +2,34 @@
 
 import copy
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import tensorgrad as tg
 from nn.data.batches import each
 from nn.data.samples import converted
-from nn.layers.activations import Sigmoid, Softmax
+from nn.layers.activations import (
+    ELU,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from nn.layers.container import Sequential
 from nn.layers.normalization import BatchNorm
-from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Hinge
+from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Hinge, KLDivergence
 from nn.metrics import Metric
 from nn.module import Module
 from nn.training.evaluation import first_output
 from nn.training.programs import call_module
 from nn.training.train_state import TrainState
+
+Unbounded = ReLU | LeakyReLU | ELU | SiLU | Softplus | Tanh | Linear  # no probabilities
+OfProbabilities = BinaryCrossentropy | CategoricalCrossentropy | KLDivergence
 
 
 class LearningWarning(UserWarning):
@@ -47,12 +61,26 @@ def warn_of_settings(state: TrainState, data: Any = None) -> None:
 
     Shapes: data.X (N, ...).
     """
+    said_of = _of_layers(state.module)
     outputs = None if data is None else first_output(state.module, data.X, "X").shape[-1]
-    said_of = [*_of_outputs(state, _last(state.module), outputs), *_of_rate(state)]
+    said_of += [*_of_outputs(state, _last(state.module), outputs), *_of_rate(state)]
     if data is None:  # a training raises an error
         said_of += _of_parameters(state)
     for said in said_of:
         warnings.warn(said, LearningWarning, stacklevel=3)
+
+
+def _of_layers(module: Module) -> list[str]:
+    """List what is wrong with two layers that follow each other."""
+    pairs = [pair for chain in module.modules() if isinstance(chain, Sequential)
+             for pair in pairwise(chain)]  # fmt: skip
+    if any(isinstance(a, Softmax) and isinstance(b, Softmax) for a, b in pairs):
+        said = (
+            "the model has two Softmax layers in a row, and the second makes the probabilities of "
+            "the first almost equal; leave one out"
+        )
+        return [said]
+    return []
 
 
 def _last(module: Module) -> Module:
@@ -91,6 +119,12 @@ def _of_outputs(state: TrainState, last: Module, outputs: int | None) -> list[st
             for metric in state.measures().values()
             if binary_threshold(metric) == 0.5
         ]
+    if isinstance(last, Unbounded) and isinstance(loss, OfProbabilities) and not from_logits:
+        said.append(
+            f"the model ends with a {type(last).__name__}, but {loss!r} takes probabilities; write "
+            f"{'nn.Sigmoid()' if isinstance(loss, BinaryCrossentropy) else 'nn.Softmax()'} in its "
+            "place"
+        )
     if isinstance(last, Softmax) and isinstance(loss, BinaryCrossentropy) and not from_logits:
         said.append(
             "the model ends with a Softmax before nn.BinaryCrossentropy, which takes each output "

@@ -24,6 +24,12 @@ from nn.training.evaluation import in_evaluation_mode
 from nn.training.train_state import TrainState
 from nn.words import MODEL, WithWords
 
+PART_EXAMPLES = {  # in errors about what is none
+    "loss": "nn.CategoricalCrossentropy()",
+    "optimizer": "nn.Adam()",
+    "accuracy": "nn.CategoricalAccuracy()",
+}
+
 
 class Assembly(TrainState, WithWords):
     """A module with a loss, an optimizer and metrics: what a model is, without what it does.
@@ -83,8 +89,13 @@ class Assembly(TrainState, WithWords):
                 continue
             if not isinstance(part, kinds[name]):
                 kind = kinds[name].__name__
-                raise TypeError(f"{name} must be an nn.{kind}, but got {argument_text(part)}")
+                raise TypeError(
+                    f"{name} must be an nn.{kind}, such as {PART_EXAMPLES[name]}, but got "
+                    f"{argument_text(part)}"
+                )
             setattr(self, name, part)
+        if optimizer is not None and self._finalized:  # a training may be under way
+            self._provide(optimizer)
         if metrics is not None:
             if isinstance(metrics, str) or not isinstance(metrics, Sequence):
                 raise TypeError(f"metrics must be a list, not {argument_text(metrics)}")

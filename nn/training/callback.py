@@ -1,5 +1,7 @@
 """Callback: the protocol of objects that a training calls, and Run, which it passes to them."""
 
+import difflib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -102,7 +104,7 @@ def have_states(callbacks: Sequence[Callback]) -> bool:
 def check_callbacks(callbacks: Any) -> list[Callback]:
     """Return the callbacks as a list, in which those that act last are the last ones.
 
-    Raises: TypeError if one is no Callback.
+    Raises: TypeError if one is no Callback, or has a method that a training cannot call.
     """
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence | None):
         raise TypeError(f"callbacks must be a list of callbacks, not {argument_text(callbacks)}")
@@ -112,7 +114,30 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
                 f"a callback must be a subclass of nn.Callback, with methods such as "
                 f"on_epoch_end(self, run), but got {argument_text(callback)}"
             )
+        _check_hooks(callback)
     return sorted(callbacks or (), key=lambda callback: callback.acts_last)
+
+
+def _check_hooks(callback: Any) -> None:
+    """Check that a training can call the methods of a callback.
+
+    Raises: TypeError if one has another name than a hook, which would never be called, or takes
+    more than the Run.
+    """
+    kind = type(callback).__name__
+    for name in (name for name in dir(type(callback)) if name.startswith("on_")):
+        if name not in HOOKS:
+            close = difflib.get_close_matches(name, HOOKS, 1)
+            remedy = f"write {close[0]}" if close else f"a training calls {', '.join(HOOKS)}"
+            raise TypeError(f"{kind} has the method {name}, which no training calls; {remedy}")
+        signature = inspect.signature(getattr(callback, name))
+        try:
+            signature.bind(None)
+        except TypeError as error:
+            raise TypeError(
+                f"{kind}.{name} is called with the Run alone, but takes {signature}; write def "
+                f"{name}(self, run), where run.epoch is the epoch and run.logs has its numbers"
+            ) from error
 
 
 def call_hook(callbacks: Sequence[Callback], hook: str, run: Run) -> None:

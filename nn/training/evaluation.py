@@ -154,7 +154,13 @@ def checked_data(
     Shapes: X (N, ...), y (N, ...), sample_weight (N,).
     Raises: TypeError or ValueError, with the name of the data, if they are unusable.
     """
-    return pair(X, y, parameter_dtype(state.module), names, sample_weight)
+    data = pair(X, y, parameter_dtype(state.module), names, sample_weight)
+    if data.weights is not None and not data.weights.any():
+        raise ValueError(
+            f"sample_weight is 0 for all {len(data.y)} samples of {names[0]}, so that none counts; "
+            "give some another weight, or leave sample_weight out"
+        )
+    return data
 
 
 def checked_inputs(module: Module, X: Any) -> Batch:

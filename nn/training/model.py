@@ -9,7 +9,7 @@ import tensorgrad as tg
 from nn.config import argument_text, count
 from nn.data.batches import Batches, each
 from nn.data.samples import converted
-from nn.data.streams import Stream, over_batches
+from nn.data.streams import Stream, is_many_batches, over_batches
 from nn.seeding import generator
 from nn.summary import first_input_shape
 from nn.training.advice import check_single_sample, warn_of_settings
@@ -71,7 +71,7 @@ class Model(Assembly):
         epochs: int = 1,
         batch_size: int | None = None,
         print_every: int | None = 1,
-        validation_data: Sequence[Any] | None = None,
+        validation_data: Any = None,
         validation_split: float = 0.0,
         validation_every: int = 1,
         shuffle: bool = True,
@@ -89,8 +89,9 @@ class Model(Assembly):
 
         Without y, X is an iterable of batches (X, y) or (X, y, sample_weight), or a function that
         returns one, such as a generator function; an epoch is one pass, or so many `steps`.
-        `validation_data` is (X, y) or (X, y, sample_weight), or a fraction `validation_split` of
-        the data is left out of the training; both are used every `validation_every` epochs.
+        `validation_data` is (X, y) or (X, y, sample_weight), or batches of these as for X, or a
+        fraction `validation_split` of the data is left out of the training; both are used every
+        `validation_every` epochs.
         `sample_weight` counts in the loss and in the metrics, `class_weight`, a dict or list of
         weights or "balanced", in the loss of the training alone. A step learns from `accumulate`
         batches together. `seed` determines the order of the samples; without it the order
@@ -298,14 +299,18 @@ class Model(Assembly):
         validate_inputs(self, stream, names, learning=action == "train")
         return stream
 
-    def _validation(self, data: Sequence[Any]) -> Batches:
-        """Check the data (X, y) or (X, y, sample_weight) of a validation."""
-        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-            raise TypeError(
-                f"validation_data must be a pair (X, y), or (X, y, sample_weight), not "
-                f"{argument_text(data)}"
-            )
+    def _validation(self, data: Any) -> Batches | Stream:
+        """Check the data (X, y) or (X, y, sample_weight) of a validation, or batches of them."""
         names = ("X of validation_data", "y of validation_data")
+        if is_many_batches(data):
+            return self._stream(data, None, {}, names=names)
+        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+            once = "; a generator can be read only once" if isinstance(data, Iterator) else ""
+            raise TypeError(
+                "validation_data must be a pair (X, y), or (X, y, sample_weight), or batches of "
+                "them: a list of tuples, or a function that returns a generator, not "
+                f"{argument_text(data)}{once}"
+            )
         X, y, weights = (*data, None)[:3]
         checked = checked_data(self, X, y, names, weights)
         return checked_batches(self, checked, EVALUATION_BATCH, names, learning=True)

@@ -182,8 +182,12 @@ class ReduceOnPlateau(Monitor):
         super().__init__(monitor, patience, min_delta, mode)
         if not (isinstance(factor, NUMBER) and 0 < factor < 1):
             raise ValueError(f"factor must be above 0 and below 1, not {factor!r}")
+        if not isinstance(cooldown, int | np.integer) or cooldown < 0:
+            raise ValueError(f"cooldown must be a number of epochs, at least 0, not {cooldown!r}")
+        if not (isinstance(minimum, NUMBER) and 0 <= minimum < math.inf):
+            raise ValueError(f"minimum must be a number of at least 0, not {minimum!r}")
         self.factor = float(factor)
-        self.cooldown = cooldown
+        self.cooldown = int(cooldown)
         self.minimum = float(minimum)
         self._resting = 0
 

@@ -16,7 +16,7 @@ class TrainPlan:
     """The data and the options of one call of `Model.train`."""
 
     batches: Batches | Stream
-    validation: Batches | None
+    validation: Batches | Stream | None
     epochs: int
     shuffle: bool
     print_every: int | None

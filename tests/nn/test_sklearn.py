@@ -136,6 +136,40 @@ def test_partial_fit():
         made.partial_fit(IRIS[:1], ["rose"])
 
 
+def wide(n_inputs, n_outputs, rng):
+    return nn.Dense(n_inputs, n_outputs + 1, rng=rng)
+
+
+# fmt: off
+ERRORS = [  # settings, a call of an estimator, the error and its words
+    ({"network": 8},     lambda c: c.fit(IRIS, NAMES), ValueError, r"a tuple of the sizes of hidden layers, such as \(100,\), or .*, not 8"),
+    ({"network": "relu"}, lambda c: c.fit(IRIS, NAMES), ValueError, "not 'relu'"),
+    ({"network": print}, lambda c: c.fit(IRIS, NAMES), TypeError,  "network must return an nn.Module, not a value of <class 'NoneType'>"),
+    ({"network": wide},  lambda c: c.fit(IRIS, TWO),   ValueError, r"return a module with 1 outputs .* gave shape \(1, 2\) for one sample"),
+    ({"early_stopping": True, "validation_fraction": 2.0}, lambda c: c.fit(IRIS, NAMES), ValueError, "validation_fraction must be above 0 and below 1, not 2.0"),
+    ({}, lambda c: c.fit(IRIS, NAMES, -np.ones(150)),  ValueError, "Negative values"),
+    ({}, lambda c: c.fit(IRIS, NAMES, np.zeros(150)),  ValueError, "at least one non-zero"),
+    ({}, lambda c: c.fit(IRIS, np.zeros(150)),         ValueError, "y has one class, 0.0$"),
+    ({}, lambda c: c.partial_fit(IRIS, np.zeros(150), classes=[0]), ValueError, r"needs at least two classes, but classes has \[0\]"),
+    ({}, lambda c: c.partial_fit(IRIS, TWO, classes=[0, 1]).partial_fit(IRIS, TWO, classes=[0, 1, 2]), ValueError,
+     r"classes is \[0, 1, 2\], but the first fit had \[0, 1\]; leave it out"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("settings", "call", "error", "words"), ERRORS)
+def test_errors(settings, call, error, words):
+    with pytest.raises(error, match=words):
+        call(Classifier(**QUICK | {"epochs": 1} | settings))
+
+
+def test_logarithms_of_probabilities():
+    for y in (NAMES, TWO):
+        made = Classifier(**QUICK | {"epochs": 2}).fit(IRIS, y)
+        np.testing.assert_allclose(np.exp(made.predict_log_proba(IRIS)), made.predict_proba(IRIS))
+        assert np.isfinite(made.predict_log_proba(1e6 * IRIS)).all()
+
+
 def test_a_weight_of_0_removes_a_class():
     weights = (SPECIES != 1).astype(float)
     made = Classifier(**QUICK).fit(IRIS, NAMES, sample_weight=weights)

@@ -107,12 +107,12 @@ def test_erase_leaves_a_rectangle():
 
 def test_mixup_mixes_pictures_as_their_targets():
     y = np.arange(40) % 4
-    mixed, targets = mixup(X, y, alpha=1.0, rng=0)
+    mixed, targets = mixup(X, y, alpha=1.0, rng=2)
     assert targets.shape == (40, 4)
     assert targets.dtype == X.dtype
     np.testing.assert_allclose(targets.sum(1), 1, rtol=1e-6)
     onehot = np.eye(4, dtype=np.float32)[y]
-    again, same = mixup(X, onehot, alpha=1.0, rng=0)
+    again, same = mixup(X, onehot, alpha=1.0, rng=2)
     np.testing.assert_array_equal(again, mixed)
     np.testing.assert_array_equal(same, targets)
     # Of one-hot pictures, the mean is the distribution itself.
@@ -179,3 +179,50 @@ def test_a_network_learns_from_augmented_batches():
             optimizer.step()
             losses.append(loss.item())
     assert np.mean(losses[-4:]) < 0.75 * np.mean(losses[:4])
+
+
+# Integers
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 7), (6, 5, 7, 3)])
+def test_bytes_are_rounded_means(shape):
+    X = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    for change in (nn.augment.rotate, lambda X, rng: nn.augment.mixup(X, np.arange(6), rng=rng)[0]):
+        found, exact = change(X, rng=1), change(X.astype(np.float64), rng=1)
+        assert found.dtype == np.uint8
+        np.testing.assert_allclose(found, exact, atol=0.51)
+        assert np.any(found != exact)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("y", [np.array([0, 1, 2, 1]), np.eye(3, dtype=int)[[0, 1, 2, 1]]])
+def test_mixed_targets_of_bytes_are_fractions(dtype, y):
+    X = np.zeros((4, 2, 2), dtype)
+    _, mixed = nn.augment.mixup(X, y, alpha=1.0, rng=2)
+    _, exact = nn.augment.mixup(X.astype(np.float64), np.eye(3)[[0, 1, 2, 1]], alpha=1.0, rng=2)
+    np.testing.assert_allclose(mixed, exact, rtol=1e-6)
+    assert mixed.dtype.kind == "f"
+    assert 0.5 <= mixed.max(axis=1).min() < 1
+
+
+P = np.zeros((2, 4, 4), np.uint8)
+# fmt: off
+WRONG = [
+    (lambda: nn.augment.shift(P, fill=300),         ValueError, "fill is 300, which pictures of dtype uint8 cannot hold"),
+    (lambda: nn.augment.erase(P, fill=0.5),         ValueError, "fill is 0.5"),
+    (lambda: nn.augment.rotate(P * 1.0, fill=np.nan), ValueError, "fill is nan, which pictures of dtype float64"),
+    (lambda: nn.augment.crop(P, 2, padding=-1),     ValueError, "padding must be an integer of at least 1, not -1"),
+    (lambda: nn.augment.rotate(P, degrees=-5),      ValueError, "degrees must be a number of at least 0, not -5"),
+    (lambda: nn.augment.mixup(P, np.array([0])),    ValueError, "X has 2 samples but y has 1"),
+    (lambda: nn.augment.mixup(P, np.array([0, 2]), n_classes=2), ValueError, "y has classes from 0 to 2, but n_classes is 2"),
+    (lambda: nn.augment.mixup(P, np.array([0, -1])), ValueError, "y has classes from -1 to 0"),
+    (lambda: nn.augment.AugmentedBatches(P, P, nn.augment.flip), TypeError, r"must be a list of functions .* such as \[nn.augment.flip\]"),
+    (lambda: nn.augment.AugmentedBatches(P, P, ["flip"]), TypeError, r"not \['flip'\]"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("call", "error", "words"), WRONG)
+def test_what_pictures_cannot_become_is_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call()

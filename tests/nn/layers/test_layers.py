@@ -377,3 +377,20 @@ def test_dense_converts_integers_to_its_dtype(kind, make):
     np.testing.assert_array_equal(y.data, layer(x.astype(np.float32)).data)
     np.sum(y).backward()
     assert layer.weights.grad.dtype == np.float32
+
+
+def test_what_is_no_layer_has_its_remedy():
+    for part, remedy in (
+        (nn.Model(nn.ReLU()), "write its module, model.module"),
+        (np.tanh, r"write nn.Function\(f\)"),
+        (nn.ReLU, r"write ReLU\(\)"),
+    ):
+        with pytest.raises(TypeError, match=f"number 0 is .*{remedy}"):
+            nn.Sequential(part)
+
+
+def test_a_summary_without_a_shape_takes_that_of_the_first_layer():
+    chain = nn.Sequential(nn.Dense(4, 8, rng=0), nn.ReLU())
+    assert chain.summary() == chain.summary((4,))
+    with pytest.raises(ValueError, match=r"give the shape, as in summary\(\(28, 28\)\)"):
+        nn.Sequential(nn.ReLU()).summary()

@@ -89,3 +89,28 @@ def test_nothing_is_decided_by_values_but_in_checks(loss, y_pred, y):
             loss(undecided(y_pred), wrong)
     with with_state(observer=follow), pytest.raises(ValueError, match="is NaN: 1 of 18 pred"):
         loss(undecided(np.where(y_pred == np.max(y_pred), np.nan, y_pred)), undecided(y))
+
+
+class Own(nn.losses.Loss):
+    """A loss that returns what it was made with."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def forward(self, y_pred, y):
+        return self.result(y_pred, y)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (lambda p, y: (p - y) ** 2, r"such as np.mean\(\(y_pred - y\) \*\* 2\), but returned shape \(3, 2\)"),
+        (lambda p, y: np.mean((p - y) ** 2, axis=-1), r"returned shape \(3,\)"),
+        (lambda p, y: 1.0, "a Tensor that is computed from y_pred, .* but returned 1.0"),
+        (lambda p, y: np.mean(p.data), "Own.forward must return one number"),
+    ],
+)  # fmt: skip
+def test_what_a_loss_of_ones_own_may_not_return(result, words):
+    with pytest.raises(TypeError, match=words):
+        Own(result)(np.ones((3, 2)), np.zeros((3, 2)))
+    assert Own(lambda p, y: np.mean(p - y))(np.ones((3, 2)), np.zeros((3, 2))).item() == 1

@@ -237,7 +237,11 @@ def test_the_averages_are_used_after_each_epoch():
 def test_vanished_and_exploded_gradients_are_named():
     rng = np.random.default_rng(0)
     layers = [layer for _ in range(12) for layer in (nn.Dense(8, 8, rng=rng), nn.Sigmoid())]
-    deep = nn.Model(nn.Sequential(nn.Dense(2, 8, rng=rng), *layers, nn.Dense(8, 3), nn.Softmax()))
+    deep = nn.Model(
+        nn.Sequential(
+            nn.Dense(2, 8, activation="sigmoid", rng=rng), *layers, nn.Dense(8, 3), nn.Softmax()
+        )
+    )
     deep.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.SGD(learning_rate=0.1))
     health = nn.GradientHealth(every=2)
     with pytest.warns(
@@ -416,6 +420,8 @@ def test_tensorboard_reads_the_numbers(tmp_path):
         (lambda: nn.EarlyStopping("loss", 0), ValueError, "patience must be an integer"),
         (lambda: nn.EarlyStopping("loss", mode="up"), ValueError, "auto, min, max, not 'up'"),
         (lambda: nn.ReduceOnPlateau("loss", factor=2), ValueError, "factor must be above 0 and below"),
+        (lambda: nn.ReduceOnPlateau("loss", cooldown=-1), ValueError, "cooldown must be a number of epochs"),
+        (lambda: nn.ReduceOnPlateau("loss", minimum="x"), ValueError, "minimum must be a number of at l"),
         (lambda: nn.ExponentialMovingAverage(1), ValueError, "decay must be at least 0"),
         (lambda: nn.GradientHealth(low=2, high=1), ValueError, "below high, not 2 and 1"),
         (lambda: nn.LearningRateFinder(1, 0.1), ValueError, "below highest, not 1 and 0.1"),
@@ -424,3 +430,71 @@ def test_tensorboard_reads_the_numbers(tmp_path):
 def test_refused(act, error, words):
     with pytest.raises(error, match=words):
         act()
+
+
+class Typo(nn.Callback):
+    def on_epoch_ends(self, run):
+        raise AssertionError
+
+
+class OfKeras(nn.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise AssertionError
+
+
+class TwoArguments(nn.Callback):
+    def on_epoch_end(self, epoch, logs):
+        raise AssertionError
+
+
+class OfBatches(nn.Callback):
+    def on_train_batch_end(self, batch, logs):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("callback", "words"),
+    [
+        (Typo(), "Typo has the method on_epoch_ends, which no training calls; write on_epoch_end$"),
+        (OfBatches(), "has the method on_train_batch_end, which no training calls; write on_train"),
+        (
+            TwoArguments(),
+            r"takes \(epoch, logs\); write def on_epoch_end\(self, run\), where run.ep",
+        ),
+    ],
+)
+def test_methods_that_a_training_cannot_call_are_refused_before_it(callback, words):
+    made = model()
+    with pytest.raises(TypeError, match=words):
+        train(made, callback)
+    assert not made.history.steps["loss"]
+
+
+def test_another_optimizer_in_a_training():
+    class Other(nn.Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 2:
+                run.model.set(optimizer=nn.SGD(learning_rate=0.5))
+
+    made, twin = model(), model()
+    train(made, Other())
+    train(twin, epochs=2)
+    twin.set(optimizer=nn.SGD(learning_rate=0.5))
+    train(twin, epochs=2, seed=None)
+    assert made.history.epochs["learning_rate"] == [0.02, 0.02, 0.5, 0.5]
+    for name, array in made.get_parameters().items():
+        np.testing.assert_array_equal(twin.get_parameters()[name], array)
+
+
+def test_layers_that_cannot_learn_together_are_named():
+    def warned(*layers):
+        made = nn.Model(nn.Sequential(*layers))
+        made.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.SGD(learning_rate=0.1))
+        made.finalize()
+
+    dense = lambda n, m: nn.Dense(n, m, rng=0)
+    with pytest.warns(nn.LearningWarning, match="two Softmax layers in a row"):
+        warned(dense(2, 3), nn.Softmax(), nn.Softmax())
+    with pytest.warns(nn.LearningWarning, match="ends with a ReLU, but .* write nn.Softmax"):
+        warned(dense(2, 3), nn.ReLU())
+    warned(dense(2, 8), dense(8, 3), nn.Softmax())

@@ -142,6 +142,46 @@ def test_weights_of_a_validation():
     assert found.accuracy != np.mean(right)
 
 
+def loader():
+    for part in (slice(0, 20), slice(20, 60)):
+        yield X[part], y[part], W[part]
+
+
+@pytest.mark.parametrize("form", [loader, [*loader()], "object"])
+def test_batches_of_a_validation(form):
+    class Loader:
+        def __iter__(self):
+            return loader()
+
+    whole, made = model(metrics=[nn.F1()]), model(metrics=[nn.F1()])
+    train(whole, epochs=3, validation_data=(X, y, W))
+    train(made, epochs=3, validation_data=Loader() if form == "object" else form)
+    for name in ("val_loss", "val_accuracy", "val_f1"):
+        assert made.history.epochs[name] == pytest.approx(whole.history.epochs[name], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "words"),
+    [
+        (X, TypeError, r"must be a pair \(X, y\), .* not a value of <class 'numpy.ndarray'>$"),
+        (loader(), TypeError, "'generator'>; a generator can be read only once"),
+        ([(X, y), (X, y + 9)], ValueError, "from 9 to 11"),
+        ([(X, y), (X[:, :3], y)], ValueError, r"batch 2 of X of validation_data has .*\(3,\)"),
+        (lambda: iter(()), ValueError, "X of validation_data yielded no batch"),
+    ],
+)
+def test_what_is_no_validation(data, error, words):
+    with pytest.raises(error, match=words):
+        train(model(), validation_data=data)
+
+
+def test_weights_that_are_all_0_are_refused():
+    with pytest.raises(ValueError, match="sample_weight is 0 for all 60 samples of X, so that"):
+        train(model(), sample_weight=0 * W)
+    with pytest.raises(ValueError, match="for all 60 samples of X_val"):
+        model().evaluate(X, y, sample_weight=0 * W)
+
+
 def test_metrics_count_weights_of_samples_but_not_of_classes():
     made = model(metrics=[nn.F1("weighted")])
     right = made.module(X).data.argmax(axis=1) == y

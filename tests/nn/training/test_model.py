@@ -349,7 +349,7 @@ def test_summary_finds_the_shape_of_a_sample():
     assert "(N, 8)" in table
     assert "67" in table.splitlines()[-1]  # 4 * 8 + 8 + 8 * 3 + 3
     flat = classifier(nn.Flatten(), *layers(), nn.Softmax())
-    with pytest.raises(ValueError, match=r"as in summary\(input_shape=\(28, 28\)\)"):
+    with pytest.raises(ValueError, match=r"as in summary\(\(28, 28\)\)"):
         flat.summary()
     flat.evaluate(X.reshape(150, 2, 2), y, verbose=False)
     assert flat.summary() == flat.summary(input_shape=(2, 2))
@@ -596,8 +596,8 @@ REFUSED = [  # call, error, words
     (lambda m: m.add(nn.ReLU),                          TypeError,    r"write ReLU\(\)"),
     (lambda m: nn.Model(nn.ReLU()).add(nn.ReLU()),      TypeError,    r"made from a ReLU, to which no layer can"),
     (lambda m: nn.Model(nn.ReLU),                       TypeError,    r"the class ReLU; write ReLU\(\)"),
-    (lambda m: m.set(loss=nn.MeanSquaredError),         TypeError,    r"loss must be an nn.Loss, but .* write MeanSq"),
-    (lambda m: m.set(optimizer="adam"),                 TypeError,    r"optimizer must be an nn.Optimizer, but got 'adam'"),
+    (lambda m: m.set(loss=nn.MeanSquaredError),         TypeError,    r"loss must be an nn.Loss, such as .*, but .* write MeanSq"),
+    (lambda m: m.set(optimizer="adam"),                 TypeError,    r"optimizer must be an nn.Optimizer, such as nn.Adam\(\), but got 'adam'"),
     (lambda m: m.train(X, y[:-1]),                      ValueError,   r"X has 150 samples but y has 149 targets"),
     (lambda m: m.train(X, y + 1),                       ValueError,   r"y does not fit .* 0 to 2, but the targets go from 1 to 3"),
     (lambda m: m.train(X, y - 1),                       ValueError,   r"y does not fit .* from -1 to 1"),
