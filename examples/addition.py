@@ -3,7 +3,6 @@
 Run: python -m examples.addition [--help]
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,9 @@ import numpy as np
 
 import nn
 import tensorgrad as tg
+from examples.options import common_options, parse, positive
 from examples.pictures import save_figure
+from examples.terminal import run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,13 +117,11 @@ def attention_figure(net: nn.Sequential, a: int, b: int) -> "Figure":
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, measure on problems that were not seen, and draw the attention."""
-    parser = argparse.ArgumentParser(prog="python -m examples.addition", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=14, help="passes through the data (14)")
-    parser.add_argument("--problems", type=int, default=20_000, help="to learn from (20000)")
-    parser.add_argument("--features", type=int, default=64, help="of each step (64)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"folder for the results ({OUT})")
-    args = parser.parse_args(argv)
+    options = common_options(epochs=14, out=OUT) | {
+        "--problems": {"type": positive, "default": 20_000, "help": "sums to learn from"},
+        "--features": {"type": positive, "default": 64, "help": "features of each step"},
+    }
+    args = parse("addition", __doc__, options, argv)
     symbols = problems(*samples(np.random.default_rng(args.seed), args.problems + 2000))
     net = network(n_features=args.features, seed=args.seed)
     train(net, symbols[2000:], epochs=args.epochs, seed=args.seed)
@@ -133,4 +132,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

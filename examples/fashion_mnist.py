@@ -6,24 +6,34 @@ Run: python -m examples.fashion_mnist [train|evaluate|predict] [--help]
 import argparse
 import functools
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import nn
-from examples.networks import augmented, cnn, mlp, pictures, scaled
+from examples.networks import augmented, cnn, load_data, mlp, pictures, scaled
+from examples.options import (
+    CHECKPOINT,
+    DATA,
+    IMAGES,
+    MODEL,
+    OUT,
+    OUT_FOLDER,
+    SAVED,
+    SYNTHETIC_OUT,
+    TRAIN,
+    parser_of,
+    report_ignored,
+    set_defaults,
+)
 from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
-from examples.results import NAMES, draw_results, draw_step, write_predictor, write_step
-from examples.terminal import bar, run, say, silence
+from examples.results import FILES, NAMES, draw_results, draw_step, write_predictor, write_step
+from examples.terminal import bar, run, silence
 from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
 
-OUT, SYNTHETIC_OUT = Path("runs/fashion_mnist"), Path("runs/synthetic")
-MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 DASHBOARD = "run.html"
 
 
@@ -43,18 +53,6 @@ def build(args: argparse.Namespace, steps: int) -> nn.Model:
     )
     model.finalize()
     return model
-
-
-def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
-    """Load the data set and print its source, with a clear warning if the garments are drawn."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", nn.datasets.SyntheticDataWarning)
-        data = nn.datasets.fashion_mnist(args.data, download=not args.offline)
-    for warning in caught:
-        say(f"\n*** {warning.message} ***\n")
-    print(f"data: {data.source}")
-    print(f"{len(data.X_train):,} training images, {len(data.X_test):,} test images")
-    return data
 
 
 def train(args: argparse.Namespace) -> None:
@@ -133,7 +131,12 @@ def write_results(
 
     Shapes: X (N, ...).
     """
-    model.save(args.out / MODEL)
+    try:
+        model.save(args.out / MODEL)
+    except OSError as error:
+        if (args.out / CHECKPOINT).exists():
+            error.add_note(f"the last checkpoint is in {args.out / CHECKPOINT}; see --resume")
+        raise
     print("wrote", args.out / MODEL)
     print("wrote", args.out / DASHBOARD)
     (args.out / CHECKPOINT).unlink(missing_ok=True)  # the model is at least as far
@@ -151,17 +154,29 @@ def write_results(
 
 
 def choose_folder(args: argparse.Namespace, data: nn.datasets.FashionMNIST) -> None:
-    """Make the output folder, one of its own for synthetic data, and check that it is writable.
+    """Make the output folder, one of its own for synthetic data, and check all files in it.
 
-    Raises: OSError if it cannot be made or written to.
+    Raises: OSError if it cannot be made, or a file cannot be written.
     """
     if args.out is None:
         args.out = OUT if data.source != "synthetic" else SYNTHETIC_OUT
         if args.out != OUT:
             print(f"The data are synthetic: the output goes to {args.out}, not to {OUT}.")
-    args.out = args.out.expanduser()
-    args.out.mkdir(parents=True, exist_ok=True)
-    check_output(args.out / MODEL)
+    make_folder(args.out)
+    for name in (MODEL, CHECKPOINT, DASHBOARD, *FILES):
+        check_output(args.out / name)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, unless it is there.
+
+    Raises: OSError if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"the output folder cannot be made ({error.strerror}); name another one by --out"
+        raise OSError(error.errno, reason, str(folder)) from error
 
 
 def check_space(out: Path, model: nn.Model) -> None:
@@ -180,35 +195,6 @@ def check_space(out: Path, model: nn.Model) -> None:
         ) from error
     finally:
         trial.unlink(missing_ok=True)
-
-
-def report_ignored(args: argparse.Namespace) -> None:
-    """Print the options that a resumed training does not use, because the file has them."""
-    used = (
-        "--epochs",
-        "--batch-size",
-        "--checkpoint-every",
-        "--augment",
-        "--resume",
-        "--network",
-        "--distributed",
-    )
-    given = [
-        option
-        for option, details in TRAIN.items()
-        if option not in used
-        and getattr(args, option[2:].replace("-", "_"))
-        != details.get("default", details.get("action") and False)
-    ]
-    if given:
-        print(f"--resume continues with the settings in {args.resume}; ignored: {', '.join(given)}")
-
-
-def set_defaults(args: argparse.Namespace) -> None:
-    """Set the options that were not given to those of the network."""
-    for name, value in NETWORKS[args.network].items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -232,7 +218,7 @@ def predict(args: argparse.Namespace) -> None:
             seen[path] = read_photo(path)
         except (OSError, ValueError) as error:  # the other pictures can still be classified
             failed.append(f"error: {error}")
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out)
     stems = [path.stem for path in seen]
     probabilities = model.predict(scaled(np.stack([*seen.values()]))) if seen else []
     for k, ((path, image), p) in enumerate(zip(seen.items(), probabilities, strict=True)):
@@ -259,75 +245,16 @@ def load_model(args: argparse.Namespace) -> nn.Model:
     return nn.Model.load(path)
 
 
-def positive(text: str) -> int:
-    """Parse an integer of at least 1."""
-    if (n := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {n}")
-    return n
-
-
-# fmt: off
-OUT_FOLDER = {"--out": dict(type=Path, help=f"folder for the model and the pictures; {OUT}, or {SYNTHETIC_OUT} of synthetic data")}
-DATA = {
-    "--data":          dict(type=Path, help="folder or zip file of the data, instead of $TENSORGRAD_DATA, the cache or a download"),
-    "--offline":       dict(action="store_true", help="do not look for the data in the network"),
-}
-SAVED = {"--model": dict(type=Path, help=f"file of the model, instead of {MODEL} in --out")}
-TRAIN = {
-    "--network":       dict(choices=["mlp", "cnn"], default="mlp", help="the book's network, or a convolutional one"),
-    "--epochs":        dict(type=positive, default=10, help="number of passes through the data"),
-    "--batch-size":    dict(type=positive, default=128, help="samples per step"),
-    "--channels":      dict(type=positive, nargs="+", default=[16, 32], help="channels of the convolutions"),
-    "--hidden":        dict(type=positive, nargs="+", help="sizes of the hidden layers; 128 128, or 128 after convolutions"),
-    "--batch-norm":    dict(action="store_true", help="a batch norm after each layer with weights, of the CNN"),
-    "--augment":       dict(type=positive, metavar="PIXELS", help="mirror half of the pictures, and move all by up to so many pixels"),
-    "--initializer":   dict(choices=["book", "he", "glorot"], help="initial values of the weights; book, or he of the CNN"),
-    "--learning-rate": dict(type=float, help="learning rate of Adam, or the highest; 0.001, or 0.003 of the CNN"),
-    "--schedule":      dict(choices=["decay", "one-cycle", "constant"], help="course of the learning rate; decay, or one-cycle of the CNN"),
-    "--decay":         dict(type=float, default=1e-3, help="the decaying learning rate at a step is rate / (1 + decay * step)"),
-    "--dropout":       dict(type=float, default=0.0, help="fraction of units dropped after each hidden layer"),
-    "--l2":            dict(type=float, default=0.0, help="L2 regularization of the hidden weights"),
-    "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
-    "--checkpoint-every": dict(type=positive, metavar="STEPS", help=f"steps between two files {CHECKPOINT} in --out, from which --resume goes on after a crash; one epoch"),
-    "--distributed":   dict(action="store_true", help="train in all processes of mpirun, each with its share of every batch"),
-    "--resume":        dict(type=Path, help="saved model to continue from, with its own settings"),
-}
-NETWORKS = {  # the defaults that depend on the network
-    "mlp": dict(hidden=[128, 128], initializer="book", learning_rate=1e-3, schedule="decay"),
-    "cnn": dict(hidden=[128],      initializer="he",   learning_rate=3e-3, schedule="one-cycle"),
-}
-IMAGES = {"images": dict(type=Path, nargs="+", metavar="IMAGE", help="picture files of any size")}
 COMMANDS = {
-    "train":    (train,    TRAIN | DATA | OUT_FOLDER),
+    "train": (train, TRAIN | DATA | OUT_FOLDER),
     "evaluate": (evaluate, SAVED | DATA | OUT_FOLDER),
-    "predict":  (predict,  IMAGES | SAVED | OUT_FOLDER),
+    "predict": (predict, IMAGES | SAVED | OUT_FOLDER),
 }
-# fmt: on
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser from the table of commands and their options."""
-    top = argparse.ArgumentParser(
-        prog="python -m examples.fashion_mnist", description=summary_of(sys.modules[__name__])
-    )
-    commands = top.add_subparsers(dest="command")
-    for name, (function, options) in COMMANDS.items():
-        summary = summary_of(function)
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
-        command.set_defaults(function=function)
-        for option, details in options.items():
-            command.add_argument(option, **details)
-    return top
-
-
-def summary_of(documented: Any) -> str:
-    """Return the first line of a docstring, which PYTHONOPTIMIZE=2 removes."""
-    return (documented.__doc__ or "Fashion-MNIST").splitlines()[0]
+    return parser_of("python -m examples.fashion_mnist", sys.modules[__name__], COMMANDS)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

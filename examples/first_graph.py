@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import tensorgrad as tg
+from examples.terminal import run
 
 
 def expression(a: tg.Tensor, b: tg.Tensor) -> tg.Tensor:
@@ -46,4 +47,4 @@ def main(folder: str = "runs/first_graph") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    run(lambda: main(*sys.argv[1:2]))

@@ -3,7 +3,6 @@
 Run: python -m examples.forecast [--help]
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,9 @@ import numpy as np
 
 import nn
 import tensorgrad as tg
+from examples.options import common_options, parse, positive
 from examples.pictures import save_figure
+from examples.terminal import run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,13 +121,11 @@ def forecast_figure(x: np.ndarray, start: int, found: np.ndarray) -> "Figure":
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, compare on the last fifth of the series, and draw a forecast."""
-    parser = argparse.ArgumentParser(prog="python -m examples.forecast", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=30, help="passes through the series (30)")
-    parser.add_argument("--hours", type=int, default=8000, help="length of the series (8000)")
-    parser.add_argument("--neurons", type=int, default=48, help="of the GRU (48)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"folder for the results ({OUT})")
-    args = parser.parse_args(argv)
+    options = common_options(epochs=30, out=OUT) | {
+        "--hours": {"type": positive, "default": 8000, "help": "length of the series"},
+        "--neurons": {"type": positive, "default": 48, "help": "neurons of the GRU"},
+    }
+    args = parse("forecast", __doc__, options, argv)
     x = series(args.hours)
     X, y = windows(x)
     end = int(0.8 * len(X))
@@ -156,4 +155,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

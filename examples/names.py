@@ -3,7 +3,6 @@
 Run: python -m examples.names [--help]
 """
 
-import argparse
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 
 import nn
+from examples.options import common_options, parse, positive
+from examples.terminal import run
 from nn.data import pad
 
 END, LETTERS = 0, "abcdefghijklmnopqrstuvwxyz"
@@ -104,11 +105,9 @@ def invented(model: nn.Model, n: int, **settings: Any) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, compare with trigrams on unseen names, and invent some."""
-    parser = argparse.ArgumentParser(prog="python -m examples.names", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=40, help="passes through the names (40)")
-    parser.add_argument("--neurons", type=int, default=64, help="of the LSTM (64)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
-    args = parser.parse_args(argv)
+    options = common_options(epochs=40)
+    options |= {"--neurons": {"type": positive, "default": 64, "help": "neurons of the LSTM"}}
+    args = parse("names", __doc__, options, argv)
     names = make_names()
     known, unseen = names[300:], names[:300]
     model = nn.Model(network(args.neurons, args.seed))
@@ -132,4 +131,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,11 +3,13 @@
 import argparse
 import functools
 import itertools
+import warnings
 from typing import Any
 
 import numpy as np
 
 import nn
+from examples.terminal import say
 
 CLASSES = len(nn.datasets.FASHION_MNIST_CLASSES)
 
@@ -61,6 +63,18 @@ def finish(network: nn.Sequential, n_features: int, batch_norm: bool) -> None:
     if batch_norm:
         network.append(nn.BatchNorm(n_features))
     network.append(nn.ReLU())
+
+
+def load_data(args: argparse.Namespace) -> nn.datasets.FashionMNIST:
+    """Load the data set and print its source, with a clear warning if the garments are drawn."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", nn.datasets.SyntheticDataWarning)
+        data = nn.datasets.fashion_mnist(args.data, download=not args.offline)
+    for warning in caught:
+        say(f"\n*** {warning.message} ***\n")
+    print(f"data: {data.source}")
+    print(f"{len(data.X_train):,} training images, {len(data.X_test):,} test images")
+    return data
 
 
 def pictures(images: np.ndarray) -> np.ndarray:

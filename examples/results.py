@@ -18,6 +18,10 @@ from examples.pictures import (
 from examples.reading import PREPROCESSING, read_picture
 
 NAMES = nn.datasets.FASHION_MNIST_CLASSES
+FILES = (  # all that the functions of this module can write
+    "history.png", "predictions.png", "confusion.png", "filters.png", "maps.png", "graph.dot",
+    "graph.svg", "graph.html", "step.py", "predict.py", "predict.npz", "model.onnx",
+)  # fmt: skip
 
 
 def draw_results(model: nn.Model, data: nn.datasets.FashionMNIST, out: Path) -> None:

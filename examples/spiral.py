@@ -11,6 +11,7 @@ import numpy as np
 
 import nn
 from examples.pictures import save_figure
+from examples.terminal import run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,4 +97,4 @@ def main(folder: str = "runs/spiral") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    run(lambda: main(*sys.argv[1:2]))

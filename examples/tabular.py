@@ -3,7 +3,6 @@
 Run: python -m examples.tabular [--quick]
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Sequence
@@ -19,6 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import nn
+from examples.options import parse
+from examples.terminal import run
 
 SEEDS = (0, 1, 2)
 
@@ -90,9 +91,8 @@ def search(X: np.ndarray, y: np.ndarray, epochs: int) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the comparison and the search."""
-    parser = argparse.ArgumentParser(prog="python -m examples.tabular", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one split, and a shorter search")
-    args = parser.parse_args(argv)
+    options = {"--quick": {"action": "store_true", "help": "one split, and a shorter search"}}
+    args = parse("tabular", __doc__, options, argv)
     seeds = SEEDS[:1] if args.quick else SEEDS
     warnings.simplefilter("ignore", ConvergenceWarning)  # as many epochs for each
     X, y = load_digits(return_X_y=True)
@@ -102,4 +102,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

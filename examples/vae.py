@@ -3,8 +3,6 @@
 Run: python -m examples.vae [--help]
 """
 
-import argparse
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,10 @@ import numpy as np
 
 import nn
 import tensorgrad as tg
+from examples.networks import load_data
+from examples.options import DATA, common_options, parse, positive
 from examples.pictures import save_figure
+from examples.terminal import run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -167,18 +168,10 @@ def reconstructions_figure(vae: VAE, X: np.ndarray) -> "Figure":
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train a VAE and draw its plane."""
-    parser = argparse.ArgumentParser(prog="python -m examples.vae", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=10, help="passes through the data (10)")
-    parser.add_argument("--samples", type=int, help="train on so many pictures only")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
-    parser.add_argument("--data", type=Path, help="folder or zip file of the data")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"folder for the results ({OUT})")
-    args = parser.parse_args(argv)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", nn.datasets.SyntheticDataWarning)
-        data = nn.datasets.fashion_mnist(args.data)
-    for warning in caught:
-        print(f"*** {warning.message} ***")
+    options = common_options(epochs=10, out=OUT) | DATA
+    options |= {"--samples": {"type": positive, "help": "train on so many pictures only"}}
+    args = parse("vae", __doc__, options, argv)
+    data = load_data(args)
     X, X_test = (images.astype(np.float32) / 255 for images in (data.X_train, data.X_test))
     vae = train(X[: args.samples], epochs=args.epochs, seed=args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -193,4 +186,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -53,7 +53,7 @@ def write_archive(path: Any, arrays: Mapping[str, np.ndarray], metadata: dict[st
     Raises: TypeError if safetensors has no form for an array; ImportError if it is not installed;
     OSError if the file cannot be written.
     """
-    safe = _import_safetensors()
+    safe = import_safetensors()
     text = json.dumps({"version": VERSION, **metadata})
     # Copies in C order, because safetensors writes the memory without regard to the strides.
     ordered = {k: np.array(a, order="C") for k, a in arrays.items()}
@@ -71,7 +71,7 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     A file without a checksum, as other programs write it, loads with a warning.
     Raises: ValueError if the file is damaged or of another version; OSError if there is none.
     """
-    safe = _import_safetensors()
+    safe = import_safetensors()
     data = read_file(path)
     try:
         entries = _header_entries(data)
@@ -176,7 +176,7 @@ def _check_json(metadata: Any) -> None:
     raise ValueError(f"its entry {MARK!r} has more than {DEPTH} levels")
 
 
-def _import_safetensors() -> ModuleType:
+def import_safetensors() -> ModuleType:
     """Import safetensors, which only files need.
 
     Raises: ImportError if it is not installed.

@@ -35,6 +35,16 @@ def count(value: Any, name: str) -> int:
     return int(value)
 
 
+def check_unmasked(data: Any, name: str) -> None:
+    """Raise TypeError for a masked array."""
+    if isinstance(data, np.ma.MaskedArray):
+        array = name if name.isidentifier() else "array"
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost; replace the masked values with "
+            f"{array}.filled(value), or leave those samples out"
+        )
+
+
 def argument_text(value: Any) -> str:
     """Describe a wrong argument; for a class, show the call that was forgotten."""
     if isinstance(value, type):

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from inspect import Parameter, Signature, isfunction, signature
 from pathlib import Path
@@ -32,6 +32,7 @@ class WithExport:
         classes: Sequence[str] | None = None,
         preprocessing: str = "",
         reader: Callable[[str], Any] | None = None,
+        **named_shapes: tuple[int, ...],
     ) -> Path:
         """Write the predictions to a file that runs without this library, and return its path.
 
@@ -39,15 +40,15 @@ class WithExport:
         `predict` takes samples, and its command line files, which `reader` reads (.npy without
         one). A path .onnx gets an ONNX model with a free batch axis. `classes` names the outputs,
         and `preprocessing` says in words how inputs are made. The inputs have the given dtype, or
-        else that of the parameters.
-        Shapes: each of `input_shapes` is that of one sample, without N.
+        else that of the parameters; those that `forward` takes by name are given so, as mask=(6,).
+        Shapes: each is that of one sample, without N.
         Raises: ValueError for another suffix, or a layer in training mode; TypeError if the module
         cannot be traced; ImportError if onnx is not installed; OSError if it cannot be written.
         """
-        dtypes = [dtype] * max(len(input_shapes), 1) if dtype is not None else []
+        n = max(len(input_shapes), 1) + len(named_shapes)
         return export(
-            self, path, input_shapes, dtypes=dtypes, classes=classes,
-            preprocessing=preprocessing, reader=reader,
+            self, path, input_shapes, named_shapes, dtypes=[] if dtype is None else [dtype] * n,
+            classes=classes, preprocessing=preprocessing, reader=reader,
         )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def export(
     module: Any,
     path: Any,
     input_shapes: Sequence[tuple[int, ...]],
+    named_shapes: Mapping[str, tuple[int, ...]],
     *,
     dtypes: Sequence[Any] = (),
     classes: Sequence[str] | None = None,
@@ -63,7 +65,8 @@ def export(
 ) -> Path:
     """Write the predictions of a module to a file, .py or .onnx, and return its path.
 
-    Shapes: each of `input_shapes` is that of one sample, without N.
+    `dtypes` are those of the inputs, in order and then by name.
+    Shapes: each of the inputs is that of one sample, without N.
     Raises: ValueError for another suffix, or a module in training mode; TypeError if it cannot be
     traced; OSError if the file cannot be written.
     """
@@ -72,14 +75,17 @@ def export(
         raise ValueError(f"export writes a file .py or .onnx, by its name, not {str(path)!r}")
     check_output(path)
     refuse_training_mode(module)
-    shapes = list(input_shapes) or [first_input_shape(module)]
+    if not (input_shapes or named_shapes):
+        input_shapes = [first_input_shape(module)]
+    shapes = [*input_shapes, *named_shapes.values()]
     dtypes = list(dtypes) or [parameter_dtype_of(module)] * len(shapes)
     samples = [sample_of(shape, dtype, EXAMPLES) for shape, dtype in zip(shapes, dtypes)]
+    function = predictions_of(module, len(input_shapes), list(named_shapes))
     try:
         if path.suffix == ".py":
-            write_standalone(module, path, samples, classes, reader)
+            write_standalone(module, function, path, samples, classes, reader)
         else:
-            write_onnx(module, path, samples, classes, preprocessing)
+            write_onnx(module, function, path, samples, classes, preprocessing)
     except tg.Untraceable as error:
         raise TypeError(f"{path} was not written: {error}") from error
     return path
@@ -120,18 +126,19 @@ def reads_mode(kind: type) -> bool:
     return any("training" in getattr(f, "__wrapped__", f).__code__.co_names for f in own)
 
 
-def predictions_of(module: Any, n_inputs: int) -> Callable[..., Any]:
-    """Return the function from the inputs of a module, by their names, to its outputs."""
+def predictions_of(module: Any, n_inputs: int, by_name: Sequence[str]) -> Callable[..., Any]:
+    """Return the function from the inputs of a module, so many and some by name, to its outputs."""
 
     def network(*inputs: Any) -> Any:
-        out = module(*map(tg.Tensor, inputs))
+        given = [*map(tg.Tensor, inputs)]
+        out = module(*given[:n_inputs], **dict(zip(by_name, given[n_inputs:], strict=True)))
         several = isinstance(out, (tuple, list))
         return tuple(map(without_graph_of, out)) if several else without_graph_of(out)
 
     parameters = list(signature(module.forward).parameters.values())[:n_inputs]
     named = all(p.kind is Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
     names = [p.name for p in parameters] if named and len(parameters) == n_inputs else None
-    names = names or [f"x{i}" for i in range(n_inputs)]
+    names = [*(names or [f"x{i}" for i in range(n_inputs)]), *by_name]
     network.__signature__ = Signature(  # type: ignore[attr-defined]
         [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     )
@@ -155,6 +162,7 @@ def in_no_grad(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def write_onnx(
     module: Any,
+    function: Callable[..., Any],
     path: Path,
     samples: list[np.ndarray],
     classes: Sequence[str] | None,
@@ -166,7 +174,6 @@ def write_onnx(
     metadata |= {"preprocessing": preprocessing} if preprocessing else {}
     fixed = [name for name, x in names.items() if not getattr(x, "requires_grad", False)]
     metadata |= {"parameters": json.dumps(list(names)), "frozen": json.dumps(fixed)}
-    function = predictions_of(module, len(samples))
     batch = list(signature(function).parameters)
     program = in_no_grad(tg.compile(function).program, *samples)
     in_no_grad(program.save, path, batch=batch, names=names, metadata=metadata)
@@ -174,6 +181,7 @@ def write_onnx(
 
 def write_standalone(
     module: Any,
+    function: Callable[..., Any],
     path: Path,
     samples: list[np.ndarray],
     classes: Sequence[str] | None,
@@ -182,7 +190,6 @@ def write_standalone(
     """Write a Python file that predicts in NumPy alone, and its weights beside it."""
     weights_path = path.with_suffix(".npz")
     check_output(weights_path)
-    function = predictions_of(module, len(samples))
     program, batch = in_no_grad(program_of_any_batch, function, samples)
     if len(program.outputs) != 1:
         raise tg.Untraceable("a .py file is for a network with one output; select it in forward")
@@ -243,7 +250,7 @@ def program_of_any_batch(
 
 
 def equal_outputs(found: Any, expected: Any) -> bool:
-    """Return True if two outputs are equal but for the rounding of products of other sizes."""
+    """Return True if two outputs are equal except for the rounding of products of other sizes."""
     if isinstance(expected, tuple):
         return all(map(equal_outputs, found, expected))
     a, b = np.asarray(found.data), np.asarray(expected.data)

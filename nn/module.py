@@ -16,7 +16,7 @@ from nn.archive import File, read_parameters, write_parameters
 from nn.config import Configured
 from nn.export import WithExport
 from nn.scoped import Scoped
-from nn.state import Leftovers, cast_all, fitted, set_all
+from nn.state import Leftovers, cast_all, fitted, loadable, set_all
 from nn.summary import summary
 from nn.words import MODULE, refusing_flag
 
@@ -157,25 +157,33 @@ class Module(Configured, Scoped, WithExport):
         arguments = ", ".join(self._shown_arguments())
         return "\n  ".join([f"{type(self).__name__}({arguments}", *lines]) + "\n)"
 
-    def summary(self, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
+    def summary(
+        self,
+        *input_shapes: tuple[int, ...],
+        dtype: Any = None,
+        **named_shapes: tuple[int, ...],
+    ) -> str:
         """Return a table of the modules: output shapes for N inputs of these shapes, parameters.
 
-        The inputs have the given dtype, such as int for indices, or else that of the parameters.
-        Shapes: each of `input_shapes` is that of one sample, without N; without any, it is that of
-        the first layer.
+        Inputs that `forward` takes by name are given so, as mask=(6,). All have the given dtype,
+        such as int for indices, or else that of the parameters.
+        Shapes: each is that of one sample, without N; without any, it is that of the first layer.
         Raises: TypeError if one of them is not a shape; ValueError if none is known.
         """
-        return summary(self, *input_shapes, dtype=dtype)
+        return summary(self, *input_shapes, dtype=dtype, **named_shapes)
 
     def draw(self, *inputs: Any, **options: Any) -> Any:
         """Return a Drawing of one forward pass with its values, in the module's current mode.
 
-        The options are those of `tensorgrad.draw`.
+        The options are those of `tensorgrad.draw`, and inputs that `forward` takes by name.
         """
+        ours = inspect.signature(tg.draw).parameters
+        names = inspect.signature(self.forward).parameters.keys() - ours.keys()
+        named = {name: options.pop(name) for name in [*options] if name in names}
 
         def traced() -> Any:
             with tg.enable_grad(), tg.trace() as trace:
-                self(*inputs)
+                self(*inputs, **named)
             return trace
 
         # In a copy of the context, which an interruption cannot leave as it was inside.
@@ -224,7 +232,7 @@ class Module(Configured, Scoped, WithExport):
 
         With `strict=False`, those that fit are copied, and the others are returned by name.
         Raises: ValueError, before anything is copied, that lists every array that does not fit or
-        has values beyond the dtype; TypeError if `state` is no dict.
+        has values beyond the dtype; TypeError if `state` is no dict, or has a masked array.
         """
         own = self._arrays()
         if not isinstance(state, Mapping):
@@ -232,7 +240,7 @@ class Module(Configured, Scoped, WithExport):
                 f"the arrays of {type(self).__name__} are given as a dict by name, with the names "
                 f"{', '.join(own)}, not as a {type(state).__name__}"
             )
-        given = {name: np.asarray(value) for name, value in state.items()}
+        given = {name: loadable(value, name) for name, value in state.items()}
         arrays, left = cast_all(given, own)  # from here on nothing can fail
         if strict and any(left):
             raise ValueError(

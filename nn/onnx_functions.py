@@ -308,8 +308,7 @@ def one_hot(indices: Any, depth: Any, values: Any, axis: int = -1) -> Any:
     (n,) = integers(depth)
     index = np.asarray(indices) % max(n, 1)
     within_limit([*index.shape, n])
-    off, on = np.asarray(values)
-    found = np.where(index[..., None] == np.arange(n), on, off)
+    found = np.where(index[..., None] == np.arange(n), values[1], values[0])
     return np.moveaxis(found, -1, axis)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
+from nn.config import count
+from nn.onnx_limits import MAX_RESULTS
 from nn.onnx_network import OnnxNetwork, Operation
 from nn.onnx_operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
 from tensorgrad.files import read_file
@@ -25,21 +27,25 @@ TYPED = {
 }
 # fmt: on
 MOST_NODES = 100_000
+TIES = 2  # arrays that may lie in the same place of a file, such as those of tied weights
 
 
-def from_onnx(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> OnnxNetwork:
+def from_onnx(
+    path: str | os.PathLike[str], outputs: Sequence[str] = (), *, max_bytes: int = MAX_RESULTS
+) -> OnnxNetwork:
     """Read an ONNX file as a module, of which the parameters are those of the file.
 
     `outputs` names the results that it returns; without it they are those of floating-point
-    numbers, or all if there are none. Nodes that they do not need are left out.
+    numbers, or all if there are none. Nodes that they do not need are left out. A call of the
+    network is refused before its results need more than `max_bytes`.
     Raises: ValueError, with the name of the file, if it is damaged or holds what cannot be read;
     ImportError if onnx is not installed; OSError if there is no such file.
     """
-    onnx, data = imported_onnx(), read_file(path)
+    onnx, data, limit = imported_onnx(), read_file(path), count(max_bytes, "max_bytes")
     file = Path(path).expanduser()
     try:
         model = onnx.load_model_from_string(data)
-        return network_of(file, model, list(outputs))
+        return network_of(ExternalFiles(file), model, list(outputs), limit)
     except UnreadableError as error:
         raise ValueError(f"{file}: {error}") from error
     except Exception as error:  # whatever the decoder of protocol buffers stumbles over
@@ -50,6 +56,46 @@ def from_onnx(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> Onnx
 
 class UnreadableError(ValueError):
     """The part of a file that cannot be read, and the reason."""
+
+
+class ExternalFiles:
+    """The files beside a model that hold its arrays, and how many bytes were asked of each."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._asked: dict[str, int] = {}
+
+    def read(self, tensor: Any, size: int) -> bytes:
+        """Return the bytes of a tensor.
+
+        Raises: UnreadableError if its file is not in the folder of the model or has not so many
+        bytes, or if the tensors of a file are larger than twice the file.
+        """
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        folder = os.path.realpath(self.path.parent)
+        file = os.path.realpath(os.path.join(folder, location))
+        if os.path.commonpath([folder, file]) != folder or not os.path.isfile(file):
+            raise UnreadableError(
+                f"{tensor.name} is in the file {location!r}, which is not a file in the folder of "
+                "the model"
+            )
+        whole = os.path.getsize(file)
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", size))
+        if length != size or offset < 0 or offset + length > whole:
+            raise UnreadableError(
+                f"{tensor.name} needs {size:,} bytes, but its place in {location!r} has "
+                f"{length:,} from {offset:,}"
+            )
+        self._asked[file] = self._asked.get(file, 0) + size
+        if self._asked[file] > TIES * whole:
+            raise UnreadableError(
+                f"its arrays in {location!r}, up to {tensor.name}, have {self._asked[file]:,} "
+                f"bytes, but the file has {whole:,}; so many cannot share places in it"
+            )
+        with open(file, "rb") as stream:
+            stream.seek(offset)
+            return stream.read(length)
 
 
 def imported_onnx() -> ModuleType:
@@ -67,7 +113,7 @@ def imported_onnx() -> ModuleType:
     return onnx
 
 
-def network_of(path: Path, model: Any, chosen: list[str]) -> OnnxNetwork:
+def network_of(files: ExternalFiles, model: Any, chosen: list[str], max_bytes: int) -> OnnxNetwork:
     """Return the network of a model.
 
     Raises: UnreadableError if it has what is not known.
@@ -81,21 +127,21 @@ def network_of(path: Path, model: Any, chosen: list[str]) -> OnnxNetwork:
     outputs = outputs_of_graph(graph, chosen)
     nodes = needed_nodes(graph, outputs)
     wanted = {name for node in nodes for name in node.input} | set(outputs)
-    arrays = {a.name: tensor_array(a, path) for a in graph.initializer if a.name in wanted}
+    arrays = {a.name: tensor_array(a, files) for a in graph.initializer if a.name in wanted}
     if graph.sparse_initializer:
         raise UnreadableError("sparse initializers are not known")
     inputs = [i.name for i in graph.input if i.name not in {a.name for a in graph.initializer}]
     operations = []
     for node in nodes:
         if node.op_type == "Constant":
-            arrays[node.output[0]] = constant_of(node, path)
+            arrays[node.output[0]] = constant_of(node, files)
         else:
-            operations.append(operation_of(node, opset, path))
+            operations.append(operation_of(node, opset, files))
     check_order(operations, {*inputs, *arrays}, outputs)
     entries = {
         p.key: names_in(p) for p in model.metadata_props if p.key in ("parameters", "frozen")
     }
-    return OnnxNetwork(path, operations, arrays, inputs, outputs, entries)
+    return OnnxNetwork(files.path, operations, arrays, inputs, outputs, entries, max_bytes)
 
 
 def names_in(entry: Any) -> list[str]:
@@ -135,7 +181,7 @@ def needed_nodes(graph: Any, outputs: list[str]) -> list[Any]:
     return kept[::-1]
 
 
-def operation_of(node: Any, opset: int, path: Path) -> Operation:
+def operation_of(node: Any, opset: int, files: ExternalFiles) -> Operation:
     """Return the operation of a node.
 
     Raises: UnreadableError if its operator is not known.
@@ -148,7 +194,7 @@ def operation_of(node: Any, opset: int, path: Path) -> Operation:
             f"the node {name} has the operator {node.op_type}{domain}, which has no function in "
             "the table nn/onnx_operators.py; add one there, or export the network without it"
         )
-    attributes = {a.name: attribute_of(a, name, path) for a in node.attribute}
+    attributes = {a.name: attribute_of(a, name, files) for a in node.attribute}
     if node.op_type in NEEDS_OPSET:
         attributes["opset"] = opset
     if node.op_type in NEEDS_OUTPUTS:
@@ -160,7 +206,7 @@ def operation_of(node: Any, opset: int, path: Path) -> Operation:
     return Operation(node.op_type, name, function, inputs, outputs, attributes, scope)
 
 
-def attribute_of(attribute: Any, node: str, path: Path) -> Any:
+def attribute_of(attribute: Any, node: str, files: ExternalFiles) -> Any:
     """Return the value of an attribute.
 
     Raises: UnreadableError for graphs inside of graphs.
@@ -169,7 +215,7 @@ def attribute_of(attribute: Any, node: str, path: Path) -> Any:
     if attribute.type == 3:
         return attribute.s.decode("utf-8", "replace")
     if attribute.type == 4:
-        return tensor_array(attribute.t, path)
+        return tensor_array(attribute.t, files)
     if attribute.type not in kinds:
         raise UnreadableError(
             f"the node {node} has the attribute {attribute.name} of a kind that is not known, such "
@@ -179,13 +225,13 @@ def attribute_of(attribute: Any, node: str, path: Path) -> Any:
     return value if attribute.type in (1, 2) else list(value)
 
 
-def constant_of(node: Any, path: Path) -> np.ndarray:
+def constant_of(node: Any, files: ExternalFiles) -> np.ndarray:
     """Return the array of a Constant.
 
     Raises: UnreadableError if it is not of numbers.
     """
     for attribute in node.attribute:
-        value = attribute_of(attribute, node.output[0], path)
+        value = attribute_of(attribute, node.output[0], files)
         if attribute.name == "value":
             return value
         if attribute.name in ("value_float", "value_floats"):
@@ -195,7 +241,7 @@ def constant_of(node: Any, path: Path) -> np.ndarray:
     raise UnreadableError(f"the constant {node.output[0]} is not of numbers")
 
 
-def tensor_array(tensor: Any, path: Path) -> np.ndarray:
+def tensor_array(tensor: Any, files: ExternalFiles) -> np.ndarray:
     """Return the array of a tensor; its size is compared with its bytes before it is made.
 
     Raises: UnreadableError if they differ, or its numbers are of a kind that NumPy has not.
@@ -210,7 +256,7 @@ def tensor_array(tensor: Any, path: Path) -> np.ndarray:
         raise UnreadableError(f"{name} would have the shape {shape}")
     size = math.prod(shape)
     if tensor.data_location == 1:
-        data = external_data(tensor, path, size * dtype.itemsize)
+        data = files.read(tensor, size * dtype.itemsize)
     elif tensor.HasField("raw_data"):
         data = tensor.raw_data
     else:
@@ -231,30 +277,6 @@ def typed_array(tensor: Any, name: str, shape: tuple[int, ...], dtype: np.dtype)
     if tensor.data_type == 10:
         return np.array(values, np.uint16).view(np.float16).reshape(shape)
     return np.array(values).astype(dtype.newbyteorder("=")).reshape(shape)
-
-
-def external_data(tensor: Any, path: Path, size: int) -> bytes:
-    """Return the bytes of a tensor from a file beside the model.
-
-    Raises: UnreadableError if the file is not in its folder, or has not so many bytes.
-    """
-    entries = {entry.key: entry.value for entry in tensor.external_data}
-    folder = os.path.realpath(path.parent)
-    file = os.path.realpath(os.path.join(folder, entries.get("location", "")))
-    if os.path.commonpath([folder, file]) != folder or not os.path.isfile(file):
-        raise UnreadableError(
-            f"{tensor.name} is in the file {entries.get('location')!r}, which is not a file in the "
-            "folder of the model"
-        )
-    offset, length = int(entries.get("offset", 0)), int(entries.get("length", size))
-    if length != size or offset < 0 or offset + length > os.path.getsize(file):
-        raise UnreadableError(
-            f"{tensor.name} needs {size:,} bytes, but its place in {entries.get('location')!r} has "
-            f"{length:,} from {offset:,}"
-        )
-    with open(file, "rb") as stream:
-        stream.seek(offset)
-        return stream.read(length)
 
 
 def check_order(operations: list[Operation], known: set[str], outputs: list[str]) -> None:

@@ -269,7 +269,7 @@ def source_of(function: Callable[..., Any]) -> str:
 
 
 def globals_of(function: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the globals that a function uses, but for Python's own."""
+    """Yield the globals that a function uses, except Python's own."""
     codes = [function.__code__]
     for code in codes:
         codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]

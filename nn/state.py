@@ -10,6 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tensorgrad as tg
+from nn.config import check_unmasked
+
+
+def loadable(value: Any, name: str) -> np.ndarray:
+    """Convert what is to be loaded to an array.
+
+    Raises: TypeError for a masked array.
+    """
+    check_unmasked(value, name)
+    return np.asarray(value)
 
 
 def misfits(array: np.ndarray, needed: np.ndarray) -> list[str]:

@@ -1,6 +1,6 @@
 """The table of a network's modules, output shapes and parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -9,16 +9,22 @@ import numpy as np
 import tensorgrad as tg
 
 
-def summary(module: Any, *input_shapes: tuple[int, ...], dtype: Any = None) -> str:
+def summary(
+    module: Any,
+    *input_shapes: tuple[int, ...],
+    dtype: Any = None,
+    **named_shapes: tuple[int, ...],
+) -> str:
     """Return a table of a module and its submodules: output shapes, parameters and bytes.
 
     A parameter in several places is counted in the first. Numbers frozen and in buffers come last.
-    Shapes: each of `input_shapes` is that of one sample, without N; without any, it is that of the
+    Shapes: each of the inputs is that of one sample, without N; without any, it is that of the
     first layer.
     Raises: TypeError if one of them is not a shape; ValueError if none is known.
     """
-    input_shapes = input_shapes or (first_input_shape(module),)
-    for shape in input_shapes:
+    if not input_shapes and not named_shapes:
+        input_shapes = (first_input_shape(module),)
+    for shape in (*input_shapes, *named_shapes.values()):
         if not isinstance(shape, (tuple, list)) or not all(
             isinstance(n, int | np.integer) for n in shape
         ):
@@ -27,7 +33,7 @@ def summary(module: Any, *input_shapes: tuple[int, ...], dtype: Any = None) -> s
                 f"{shape!r}"
             )
     rows: list[tuple[str, ...]] = [("", "", "output", "parameters", "bytes", "")]
-    shapes = output_shapes(module, input_shapes, dtype)
+    shapes = output_shapes(module, input_shapes, named_shapes, dtype)
     seen: set[int] = set()
     total = np.zeros(4, int)
     for path, part in module.named_modules():
@@ -79,7 +85,10 @@ def first_input_shape(module: Any) -> tuple[int, ...]:
 
 
 def output_shapes(
-    module: Any, input_shapes: tuple[tuple[int, ...], ...], dtype: Any = None
+    module: Any,
+    input_shapes: Sequence[tuple[int, ...]],
+    named_shapes: Mapping[str, tuple[int, ...]],
+    dtype: Any = None,
 ) -> dict[int, str]:
     """Map each module's id to its output shape in evaluation mode, found with a sample of zeros."""
     shapes: dict[int, str] = {}
@@ -88,9 +97,13 @@ def output_shapes(
         if hasattr(out, "shape"):
             shapes[id(part)] = f"({', '.join(['N', *map(str, out.shape[1:])])})"
 
+    def sample(shape: tuple[int, ...]) -> tg.Tensor:
+        return tg.Tensor(np.zeros((1, *shape), dtype))
+
     def call() -> None:
+        named = {name: sample(shape) for name, shape in named_shapes.items()}
         with np.errstate(all="ignore"):
-            module(*(tg.Tensor(np.zeros((1, *shape), dtype)) for shape in input_shapes))
+            module(*map(sample, input_shapes), **named)
 
     dtype = dtype or next((p.dtype for p in module.parameters()), np.float32)
     with_noted_outputs(module, note, call)

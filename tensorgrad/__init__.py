@@ -14,7 +14,7 @@ from tensorgrad.engine.record import impure
 from tensorgrad.engine.state import Scope, enable_grad, no_grad
 from tensorgrad.engine.walk import walk
 from tensorgrad.joint import rule_all
-from tensorgrad.ops.attention import attention, attention_weights
+from tensorgrad.ops.attention import attention, attention_weights, self_attention
 from tensorgrad.ops.common import check
 from tensorgrad.ops.convolution import conv, conv_input, conv_weights
 from tensorgrad.ops.lstm import lstm
@@ -121,6 +121,7 @@ __all__ = [
     "rule",
     "rule_all",
     "rule_each",
+    "self_attention",
     "shift_scale",
     "sigmoid",
     "sigmoid_cross_entropy",

@@ -8,7 +8,7 @@ import numpy as np
 class Duck:
     """An array that speaks NumPy's protocols, and is no ndarray: its numbers lie elsewhere.
 
-    It does not mix with ndarrays that have axes, but for integers and booleans as an index, and is never
+    It does not mix with ndarrays that have axes, except for integers and booleans as an index, and is never
     converted to one: `.get()` is the way back. Results without axes are Ducks too.
     """
 

@@ -91,7 +91,10 @@ def picture(suffix: str, rng: np.random.Generator) -> bytes:
 
 
 def onnx_files(folder: Path) -> list[bytes]:
-    """Return ONNX files of a dense, a convolutional, a recurrent and an attentive network."""
+    """Return ONNX files of a dense, a convolutional, a recurrent and an attentive network.
+
+    The last two are networks whose results may grow.
+    """
     networks = [
         (network().module, (4,)),
         (nn.Sequential(nn.Conv2D(1, 2, 3, rng=0), nn.MaxPool2D(2), nn.Flatten()), (8, 8, 1)),
@@ -100,7 +103,42 @@ def onnx_files(folder: Path) -> list[bytes]:
     ]
     for k, (module, shape) in enumerate(networks):
         module.eval().export(folder / f"{k}.onnx", shape)
-    return [(folder / f"{k}.onnx").read_bytes() for k in range(len(networks))]
+    files = [(folder / f"{k}.onnx").read_bytes() for k in range(len(networks))]
+    return [
+        *files,
+        growing(["Tile", "Expand", "Pad"]),
+        growing(["Tile", "MatMul", "Gemm", "Outer"]),
+    ]
+
+
+def growing(ops: list[str]) -> bytes:
+    """Return an ONNX file of operators whose results are as large as numbers in the file say."""
+    helper = onnx.helper
+    numbers = {"Tile": [2, 3], "Expand": [3, 2, 12], "Pad": [1] * 6}
+    nodes, arrays, last = [], [], "x"
+    for k, op in enumerate(ops):
+        given, out = [last, f"n{k}"], f"y{k}"
+        if op in numbers:
+            values = numbers[op]
+            arrays.append(helper.make_tensor(f"n{k}", 7, [len(values)], values))
+        elif op == "MatMul":
+            given = ["column", last]
+        elif op == "Gemm":
+            given = ["column", "column"]
+        how = {"transB": 1} if op == "Gemm" else {}
+        if op == "Outer":
+            given, how = ["column", "column"], {"equation": "ij,kl->ik"}
+        nodes.append(helper.make_node("Einsum" if op == "Outer" else op, given, [out], **how))
+        last = out
+    nodes.append(helper.make_node("Relu", [last], ["y"]))
+    arrays.append(helper.make_tensor("column", 1, [6, 2], [1.0] * 12))
+    infos = [
+        helper.make_tensor_value_info(name, 1, shape)
+        for name, shape in (("x", [1, 4]), ("y", None))
+    ]
+    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], arrays)
+    imports = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8).SerializeToString()
 
 
 def onnx_outputs(path: Path) -> Any:
@@ -122,7 +160,9 @@ def forged_onnx(data: bytes, chance: random.Random) -> bytes:
     for _ in range(chance.choice([1, 1, 2, 3])):
         part, name, several = chance.choice(list(fields_of(model)))
         value = getattr(part, name)
-        number = chance.choice([0, 1, 2, 3, 7, -1, 100, 10**6, 2**31 - 1, 2**40, 2**62, -(2**63)])
+        number = chance.choice(
+            [0, 1, 2, 3, 7, -1, 100, 4096, 30_000, 10**6, 2**31 - 1, 2**40, 2**62, -(2**63)]
+        )
         text = chance.choice(["", "x", "Relu", "Conv", "/etc/passwd", "../x", "\0", "y" * 10_000])
         if several:
             how = chance.randrange(3)

@@ -67,7 +67,7 @@ def columns(line: str, start: int, end: int | None) -> str:
 
 
 def mutable(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node that is run, but for texts and what only type checkers read."""
+    """Yield every node that is run, except for texts and what only type checkers read."""
     for field, value in ast.iter_fields(tree):
         if field in ("annotation", "returns", "decorator_list"):
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import mutants
+from tests.mutation import EQUIVALENT, ROOT
 
 TOY = '''"""A docstring is no code."""
 
@@ -64,6 +65,13 @@ def test_a_mutant_knows_its_line_and_its_function():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each mutant runs in a fork")
+@pytest.mark.long
+@pytest.mark.parametrize("file", EQUIVALENT)
+def test_faults_that_are_known_are_still_made(file):
+    made = {mutant.new for mutant in mutants(file, (ROOT / file).read_text())}
+    assert EQUIVALENT[file].keys() <= made
+
+
 def test_a_gap_in_the_tests_is_found(tmp_path):
     (tmp_path / "toy.py").write_text(TOY)
     (tmp_path / "test_toy.py").write_text(TESTS)

@@ -17,7 +17,7 @@ ERRORS = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
 
 
 def log_posterior(q: Any) -> Any:
-    """Return the logarithm of the posterior density, but for a constant.
+    """Return the logarithm of the posterior density, up to a constant.
 
     Shapes: q (..., 10): the mean μ / 10, log τ, and the schools' deviations in units of τ -> (...).
     """

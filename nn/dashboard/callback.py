@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 import os
 import time
 from collections import Counter
@@ -27,7 +28,7 @@ from tensorgrad.files import check_output, write_file
 
 PER_EPOCH, WITHOUT_END = 4, 50  # records in an epoch; steps between two in one of unknown length
 COST = 20  # a page is written at most once in so many times the seconds that writing takes
-EPOCHS_SHOWN = 500  # epochs in the page, the last ones
+EPOCHS_SHOWN = 500  # epochs in the page, evenly spaced if there are more
 PLACES = ("epoch", "position", "time")  # columns of a history that are no curves
 
 
@@ -116,7 +117,8 @@ class Dashboard(Callback):
     def on_backward_end(self, run: Run) -> None:
         """Look at the gradients, if it is their turn."""
         self._gradients = None
-        if self._is_turn(run, self._steps_in_epoch + 1) and self._records.wanted():
+        step = self._steps_in_epoch + 1
+        if (self._is_turn(run, step) and self._records.wanted()) or self._is_last(run, step):
             self._gradients = distributions_of_gradients(run.model.module)
 
     def on_step_end(self, run: Run) -> None:
@@ -126,6 +128,8 @@ class Dashboard(Callback):
             wanted = self._records.wanted()
             self._records.end_turn(self._record(run) if wanted else None)
             self._write_in_turn(run)
+        if self._is_last(run, self._steps_in_epoch) and self._recorded != self._curves.steps:
+            self._records.set_last(self._record(run))  # the one that opens, with its gradients
         self._gradients = None
 
     def on_epoch_end(self, run: Run) -> None:
@@ -154,6 +158,10 @@ class Dashboard(Callback):
         every = self.every or max(1, round(run.steps / PER_EPOCH) if run.steps else WITHOUT_END)
         return step % every == 0 or (self.every is None and step == run.steps)
 
+    def _is_last(self, run: Run, step: int) -> bool:
+        """Return True for the last step of the training, if the length of epochs is known."""
+        return step == run.steps and len(self._ends) + 1 == self._goal
+
     def _add_step(self, numbers: Mapping[str, float]) -> None:
         """Add the numbers of a step to the curves."""
         self._curves.add({name: x for name, x in numbers.items() if name not in PLACES})
@@ -165,6 +173,7 @@ class Dashboard(Callback):
         outputs, arrays = watched_outputs(module, self._watched.batches, paths)
         return {
             "step": self._curves.steps,
+            "epoch": len(self._ends) + (self._steps_in_epoch > 0),
             "values": distributions_of_parameters(module),
             "gradients": self._gradients or {},
             "outputs": outputs,
@@ -188,9 +197,8 @@ class Dashboard(Callback):
     def _data(self, run: Run) -> dict[str, Any]:
         """Return all that is not in records, as plain data."""
         model, epochs = run.model, run.model.history.epochs
-        rows = {
-            name: [rounded(x) for x in column[-EPOCHS_SHOWN:]] for name, column in epochs.items()
-        }
+        shown = _evenly(len(model.history), EPOCHS_SHOWN)
+        rows = {name: [rounded(column[k]) for k in shown] for name, column in epochs.items()}
         return {
             "title": self.title or f"Training: {Path(self.path).stem}",
             "status": self._status,
@@ -209,7 +217,9 @@ class Dashboard(Callback):
             "graph": self.graph,
             "curves": self._curves.columns(),
             "epochs": rows,
-            "ends": self._ends[-EPOCHS_SHOWN:],
+            "numbers": [k + 1 for k in shown],
+            "ends": [self._ends[k] for k in shown if k < len(self._ends)],
+            "least": _least(epochs.get("val_loss", [])),
         }  # fmt: skip
 
 
@@ -229,6 +239,19 @@ def _ends_of_epochs(history: Any) -> list[int]:
     """Count the steps up to the end of each completed epoch."""
     counts = Counter(history.steps["epoch"])
     return list(itertools.accumulate(counts[k + 1] for k in range(len(history))))
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """Return positions among so many, the first and the last too: all of them if they are few."""
+    if count <= most:
+        return list(range(count))
+    return [k * (count - 1) // (most - 1) for k in range(most)]
+
+
+def _least(losses: Sequence[float | None]) -> list[Any] | None:
+    """Return the least of some losses, and its epoch."""
+    known = [(x, k + 1) for k, x in enumerate(losses) if x is not None and math.isfinite(x)]
+    return list(min(known)) if known else None
 
 
 def _checked_classes(classes: Any) -> list[str] | None:

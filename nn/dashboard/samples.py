@@ -19,6 +19,8 @@ SHOWN = 24  # samples with their predictions
 PART_SIZE = 250  # samples computed at a time
 POINTS_SHOWN = 150  # of predicted over right numbers
 LARGEST_SIDE = 64  # pixels of a picture, at most
+MINUS_SIGNS = str.maketrans("-", "−")
+NONFINITE_WORDS = {"inf": "∞", "−inf": "−∞", "nan": "NaN"}
 NUMBERS_SHOWN = 8  # numbers of an input or an output in words
 LARGEST_MATRIX = 20  # classes; of more, the pairs that are confused most often are listed
 PAIRS_SHOWN = 12
@@ -203,5 +205,6 @@ def _pictures(X: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray | None
 def in_words(x: Any) -> str:
     """Write the first numbers of an array."""
     numbers = np.ravel(x)
-    words = [f"{number:.4g}" for number in numbers[:NUMBERS_SHOWN]]
+    words = [f"{number:.4g}".translate(MINUS_SIGNS) for number in numbers[:NUMBERS_SHOWN]]
+    words = [NONFINITE_WORDS.get(word, word) for word in words]
     return " ".join(words + ["…"] * (numbers.size > NUMBERS_SHOWN))

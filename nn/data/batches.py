@@ -175,11 +175,15 @@ class Batches:
     """The batches of data, each converted; all have the same size but a smaller last one.
 
     `samples` and `steps` count the samples and the batches of an epoch. Of each batch, the `share`
-    of this process is returned.
+    of this process is returned. With `rows`, the samples are these rows of X, one for each of y,
+    because X may be larger than the memory and is not copied.
     """
 
-    def __init__(self, data: Batch, size: int, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, data: Batch, size: int, dtype: np.dtype[Any], rows: np.ndarray | None = None
+    ) -> None:
         self.X, self.y, self.weights, self.class_weights = data
+        self.rows = rows
         self.samples = len(self.y)
         self.size = min(size, self.samples)
         self.steps = -(-self.samples // self.size)
@@ -198,12 +202,13 @@ class Batches:
         """
         start = k * self.size
         part: Any = self.share.of(start, min(start + self.size, self.samples))
-        # The order within a batch does not matter.
-        if order is None or self.steps == 1:
-            X = each(lambda column: column.part(part), self._columns)
-        else:
+        if order is not None and self.steps > 1:  # the order within a batch does not matter
             part = order[part]
-            X = each(lambda column: column.take(part), self._columns)
+        rows = part if self.rows is None else self.rows[part]
+        X = each(
+            lambda column: column.part(rows) if isinstance(rows, slice) else column.take(rows),
+            self._columns,
+        )
         given = (None if a is None else a[part] for a in (self.weights, self.class_weights))
         return Batch(X, self.targets(part), *given)
 

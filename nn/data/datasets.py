@@ -12,7 +12,7 @@ import time
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,7 +44,7 @@ IDX_FILES = {  # name -> the md5 of the downloaded NAME.gz, and the md5 of the a
         "bb300cfdad3c16e7a12a480ee83cd310", "8dea97a4e78c1bd1b5a6e8efbb870b6e"),
 }  # fmt: skip
 ZIP_FILE = "fashion_mnist_images.zip"
-PATIENCE = 10  # seconds that the server has to answer
+PATIENCE = 10  # seconds that the server has to answer and to begin with the data
 OFFLINE = "offline.txt"  # in the cache: why there was no network
 DAY_SECONDS = 86_400
 
@@ -224,20 +224,28 @@ def _download(folder: Path) -> str | None:
     """
     try:
         import pooch
-        from requests.exceptions import ChunkedEncodingError, RequestException
+        from requests.exceptions import ChunkedEncodingError, RequestException, Timeout
     except ImportError:
         return f"pooch is not installed; run {INSTALL_EXTRAS}"
+    began = time.monotonic()
     if reason := _unreachable():
         return reason
+    left = max(PATIENCE - (time.monotonic() - began), 1)
     known = {f"{name}.gz": f"md5:{md5}" for name, (md5, _) in IDX_FILES.items()}
     fetcher = pooch.create(folder, URL, registry=known, retry_if_failed=2)
+    bar = pooch.HTTPDownloader(
+        progressbar=sys.stderr is not None and find_spec("tqdm") is not None, timeout=left
+    )
+
+    def fetch(*place: Any) -> None:
+        try:
+            bar(*place)
+        except Timeout as error:  # pooch would wait as long again, twice
+            raise TimeoutError(f"{type(error).__name__}: {error}") from error
+
     try:
         for name in known:
-            bar = pooch.HTTPDownloader(
-                progressbar=sys.stderr is not None and find_spec("tqdm") is not None,
-                timeout=PATIENCE,
-            )
-            fetcher.fetch(name, downloader=bar)
+            fetcher.fetch(name, downloader=fetch)
     # A damaged file is an error; a file that does not arrive only means that there is no network.
     except (ChunkedEncodingError, ValueError) as error:
         raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
+from nn.config import check_unmasked
 
 
 def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
@@ -16,11 +17,7 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     Raises: TypeError if these are not real numbers; ValueError if there are none, or one is NaN,
     infinite or beyond the dtype. Both messages begin with `name`.
     """
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, whose mask would be lost; replace the masked values with "
-            f"{name}.filled(value), or leave those samples out"
-        )
+    check_unmasked(data, name)
     try:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
     except ValueError as error:

@@ -18,7 +18,7 @@ def pad(
     loss and the metrics.
 
     Shapes: N sequences of (T_i, ...) -> (N, T, ...), (N, T).
-    Raises: ValueError if there are no sequences, or their shapes or the length do not fit;
+    Raises: ValueError if there are no sequences, or their shapes, the length or `value` do not fit;
     TypeError if they do not hold numbers.
 
     >>> pad([[3, 1, 2], [5]])
@@ -46,11 +46,28 @@ def pad(
         raise ValueError(
             f"length={T} is too short: sequence {lengths.index(longest)} has {longest} steps"
         )
+    # An empty list tells nothing of its dtype.
+    dtype = np.result_type(*({a.dtype for a in arrays if a.size} or {a.dtype for a in arrays}))
     shape = (len(arrays), T, *arrays[0].shape[1:])
-    padded = np.full(shape, value, np.result_type(*{a.dtype for a in arrays}))
+    padded = np.full(shape, held(value, dtype))
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array
     return padded, length_mask(lengths, T)
+
+
+def held(value: Any, dtype: np.dtype) -> Any:
+    """Return a number in a dtype.
+
+    Raises: ValueError if the dtype cannot hold it.
+    """
+    with np.errstate(all="ignore"):
+        found = np.asarray(value).astype(dtype)[()]
+    if dtype.kind in "biu" and found != value:
+        raise ValueError(
+            f"value={value!r} is no number of {dtype}, which the sequences have; convert them to a "
+            "dtype that holds it"
+        )
+    return found
 
 
 def length_mask(lengths: Any, n_steps: int) -> np.ndarray:
@@ -59,6 +76,8 @@ def length_mask(lengths: Any, n_steps: int) -> np.ndarray:
     Shapes: lengths (N,) of integers -> (N, T), with T = n_steps.
     Raises: ValueError if a length is not from 0 to n_steps; TypeError if they are not integers.
     """
+    if not isinstance(n_steps, int | np.integer) or n_steps < 0:
+        raise ValueError(f"n_steps must be an integer of at least 0, not {n_steps!r}")
     lengths = np.asarray(lengths)
     if lengths.dtype.kind not in "iu" or lengths.ndim != 1:
         raise TypeError(

@@ -211,7 +211,7 @@ class Stream:
         if self._shapes and shapes != self._shapes:
             raise ValueError(
                 f"{where} has samples and targets of the shapes {shapes}, but those before have "
-                f"{self._shapes}; all batches need the same, but for the number of samples"
+                f"{self._shapes}; all batches need the same, except for the number of samples"
             )
         self._shapes = shapes
         return batch

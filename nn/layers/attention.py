@@ -89,17 +89,20 @@ class MultiHeadAttention(WithBiases):
         value = key if value is None else value
         for array in (x, key, value):
             check_input(array, self, 3, self.n_features)
-        given = zip((x, key, value), range(3), strict=True)
-        q, k, v = (self._projected(floating(array, self.dtype), i) for array, i in given)
         mask = self._mask(mask, (x.shape[0], x.shape[1], key.shape[1]))
         shape = (x.shape[0], self.n_heads, x.shape[1], key.shape[1])
         dropped = self._dropped(shape)
         settings: dict[str, Any] = {"heads": self.n_heads, "causal": causal}
-        out = affine(
-            tg.attention(q, k, v, mask, dropped, **settings),
-            self.output_weights,
-            self.output_biases,
-        )
+        F = self.n_features
+        if key is x and value is x:  # one product makes all three
+            qkv = affine(floating(x, self.dtype), self.weights, self.biases)
+            found = tg.self_attention(qkv, mask, dropped, **settings)
+            q, k = (qkv[..., :F], qkv[..., F : 2 * F]) if return_weights else (None, None)
+        else:
+            given = zip((x, key, value), range(3), strict=True)
+            q, k, v = (self._projected(floating(array, self.dtype), i) for array, i in given)
+            found = tg.attention(q, k, v, mask, dropped, **settings)
+        out = affine(found, self.output_weights, self.output_biases)
         return (out, tg.attention_weights(q, k, mask, **settings)) if return_weights else out
 
     def _projected(self, x: tg.Tensor, i: int) -> tg.Tensor:
@@ -166,7 +169,8 @@ def positions_table(T: int, F: int, dtype: np.dtype) -> np.ndarray:
     Shapes: -> (T, F).
     """
     angles = np.arange(T)[:, None] / 10000 ** (np.arange(0, F, 2) / F)
-    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(T, -1)[:, :F]
+    table = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    table = table.reshape(T, 2 * angles.shape[1])[:, :F]
     table = table.astype(dtype)
     table.setflags(write=False)
     return table

@@ -6,6 +6,7 @@ from typing import Any, overload
 
 import tensorgrad as tg
 from nn.config import argument_text, register
+from nn.layers.parts import floating
 from nn.module import Module
 
 
@@ -99,7 +100,7 @@ class Residual(Module):
         Raises: ValueError if the two have different shapes.
         """
         out = with_mask(self.module, x, mask)
-        around = x if self.shortcut is None else self.shortcut(x)
+        around = floating(x, out.dtype) if self.shortcut is None else self.shortcut(x)
         if out.shape != around.shape:
             raise ValueError(
                 f"Residual adds the output of its module, of shape {out.shape}, to the "

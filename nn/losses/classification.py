@@ -256,7 +256,7 @@ def margin_message(loss: Loss, y: Any) -> str:
     return f"{loss!r} takes targets that are -1 and 1, or 0 and 1, but got {found}"
 
 
-def probabilities(loss: Loss, p: tg.Tensor) -> tg.Tensor:
+def probabilities(loss: Any, p: tg.Tensor) -> tg.Tensor:
     """Check that predictions are probabilities, because others would be clipped in silence.
 
     Raises: ValueError if they lie outside [0, 1] by more than rounding.
@@ -268,7 +268,7 @@ def probabilities(loss: Loss, p: tg.Tensor) -> tg.Tensor:
     return p
 
 
-def range_message(loss: Loss, low: float, high: float) -> str:
+def range_message(loss: Any, low: float, high: float) -> str:
     """Describe predictions that are no probabilities."""
     return (
         f"{loss!r} takes probabilities, from 0 to 1, but the predictions go from {low:.4g} to "

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured
+from nn.config import Configured, check_unmasked
 from nn.losses.base import check_sample_weight, of_samples
 from nn.words import METRIC
 
@@ -156,7 +156,11 @@ class Metric(Configured):
 
 
 def array(x: Any) -> np.ndarray:
-    """Convert a Tensor or an array-like to an array."""
+    """Convert a Tensor or an array-like to an array.
+
+    Raises: TypeError for a masked array.
+    """
+    check_unmasked(x, "an argument of the metric")
     return x.data if isinstance(x, tg.Tensor) else np.asarray(x)
 
 

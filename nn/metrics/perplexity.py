@@ -6,6 +6,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import register
+from nn.losses.classification import probabilities
 from nn.metrics.accuracy import check_indices
 from nn.metrics.base import Metric, array, check_shapes, mean_of, spread
 
@@ -26,14 +27,16 @@ class Perplexity(Metric):
         """Sum -log p of the right classes, and count them, or both with their weights.
 
         Shapes: y_pred (..., C), y (...) of integers, sample_weight (N,) -> (2,).
-        Raises: ValueError if the shapes do not fit, or a class is out of range; TypeError if
-        classes are not integers.
+        Raises: ValueError if the shapes do not fit, a class is out of range, or predictions that
+        are to be probabilities lie outside [0, 1]; TypeError if classes are not integers.
         """
         y_pred, y = array(y_pred), array(y)
         if y_pred.ndim < 1:
             raise ValueError(f"{self!r} takes rows over the classes, not a single number")
         check_shapes(y_pred[..., 0], y, self)
         check_indices(y, y_pred.shape[-1], self)
+        if not self.from_logits and y_pred.size:
+            probabilities(self, tg.Tensor(y_pred))
         wide = y_pred.astype(np.result_type(y_pred.dtype, np.float64))
         logs = tg.log_softmax(wide) if self.from_logits else np.log(wide.clip(LEAST_PROBABILITY))
         right = np.take_along_axis(logs, y[..., None].astype(np.intp), -1)[..., 0]

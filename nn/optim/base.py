@@ -15,7 +15,7 @@ from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
 from nn.optim.groups import ParameterGroup, build_groups, check_groups, describe_groups
 from nn.optim.settings import STEP_SETTINGS, Rate, check_decay, check_savable, checked, rate_at
 from nn.optim.threads import run_in_threads
-from nn.state import cast_or_none, set_all
+from nn.state import cast_or_none, loadable, set_all
 from nn.words import OPTIMIZER, SETTINGS
 
 FLUSH = 32  # steps between two flushes of denormal numbers
@@ -291,7 +291,7 @@ class Optimizer(Configured):
         new = []
         for i, (p, array) in enumerate(zip(self._parameters, arrays)):
             dtype = np.result_type(p.dtype, np.float32)
-            fit = cast_or_none(np.asarray(array), dtype)
+            fit = cast_or_none(loadable(array, kind), dtype)
             if fit is None:
                 raise ValueError(f"the {kind} of parameter {i} has values that {dtype} cannot hold")
             new.append(fit)

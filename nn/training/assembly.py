@@ -192,29 +192,25 @@ class Assembly(TrainState, WithWords):
         cannot be traced; RuntimeError if the model is incomplete; OSError, ImportError.
         """
         self._check_finalized("export")
-        shapes, dtypes = self._sample_kinds(input_shape, dtype)
+        arrays, named = self._arguments(self._no_samples)
+        shapes = [input_shape] if input_shape else [a.shape[1:] for a in arrays]
+        named_shapes = {} if input_shape else {k: a.shape[1:] for k, a in named.items()}
+        dtypes = [a.dtype for a in (*arrays, *named.values())]
+        if dtype is not None:
+            dtypes = [dtype] * max(len(dtypes), 1)
         return in_evaluation_mode(
             self.module, lambda: export(
-                self.module, path, shapes, dtypes=dtypes, classes=classes,
+                self.module, path, shapes, named_shapes, dtypes=dtypes, classes=classes,
                 preprocessing=preprocessing, reader=reader,
             ),
         )  # fmt: skip
 
-    def _sample_kinds(
-        self, input_shape: tuple[int, ...] | None, dtype: Any
-    ) -> tuple[list[tuple[int, ...]], list[Any]]:
-        """Return the shapes and dtypes of one sample of each input, given or of the last data."""
-        arrays = [] if self._no_samples is None else self._in_order(self._no_samples)
-        shapes = [input_shape] if input_shape else [array.shape[1:] for array in arrays]
-        dtypes = [dtype] * len(shapes) if dtype is not None else [a.dtype for a in arrays]
-        return shapes, dtypes[: len(shapes)]
-
-    def _in_order(self, X: Any) -> list[np.ndarray]:
-        """List the inputs in the order of the module's arguments."""
-        if isinstance(X, dict):
-            names = inspect.signature(self.module.forward).parameters
-            X = {name: X[name] for name in [*names, *X] if name in X}
-        return arrays_of(X)
+    def _arguments(self, X: Any) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        """Return the module's inputs, and those by name in the order of its arguments."""
+        if X is None or not isinstance(X, dict):
+            return [] if X is None else arrays_of(X), {}
+        names = inspect.signature(self.module.forward).parameters
+        return [], {name: X[name] for name in [*names, *X] if name in X}
 
     # Checks before use
 

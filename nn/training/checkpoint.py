@@ -21,7 +21,7 @@ class ModelCheckpoint(Callback):
     the training goes on.
 
     Raises: ValueError if `every` is not a number of steps; OSError before the training if the file
-    cannot be written; TypeError before it if the model cannot be saved.
+    cannot be written; TypeError or ImportError before it if the model cannot be saved.
     """
 
     acts_last = True
@@ -35,7 +35,7 @@ class ModelCheckpoint(Callback):
     def on_train_begin(self, run: Run) -> None:
         """Check that the model and the file can be written.
 
-        Raises: OSError or TypeError if they cannot.
+        Raises: OSError, TypeError or ImportError if they cannot.
         """
         self.saved = ""
         check_output(self.path)

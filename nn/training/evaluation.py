@@ -87,7 +87,7 @@ def _evaluate(
     for batch in batches:
         if processes.size > 1 and not batch.counted:
             continue  # a share may have no samples
-        parts, args = (state.module, state.loss), (batch.X, batch.targets)
+        parts, args = (state.module, state.loss), (batch.X, *batch.targets)
         y_pred, value = by_program(state, "evaluate", evaluation_of, parts, args, mode)
         loss.update(value.item(), batch.counted)
         for measure in measures.values():
@@ -129,17 +129,19 @@ def checked_batches(
     data: Batch,
     size: int | None,
     names: tuple[str, str],
+    rows: np.ndarray | None = None,
     *,
     learning: bool = False,
 ) -> Batches:
     """Check data with the model, and split them into batches of `size` samples (None: all).
 
-    With `learning`, the metrics are prepared for the targets first, in copies of them.
+    With `rows`, the samples are these rows of X. With `learning`, the metrics are prepared for the
+    targets first, in copies of them.
     Raises: TypeError or ValueError, with the name of the data, if they are unusable.
     """
     dtype = parameter_dtype(state.module)
     size = len(data.y) if size is None else count(size, "batch_size")
-    batches = Batches(data, size, dtype)
+    batches = Batches(data, size, dtype, rows)
     validate_inputs(state, batches, names, learning=learning)
     return batches
 
@@ -207,6 +209,8 @@ def _hint(module: Module, X: Any, name: str) -> str:
         names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         takes = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
         given = "one array" if isinstance(X, np.ndarray) else f"a {type(X).__name__} of {len(X)}"
+        if isinstance(X, np.ndarray) and len(names) > 1:
+            given += ", as a list of arrays is too: give a tuple of arrays"
         return f"{type(module).__name__} takes {takes}, and this is {given}; "
     try:
         sample = each(lambda array: converted(array[None], parameter_dtype(module)), X)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import NUMBER, Seed, count
+from nn.config import NUMBER, Seed, argument_text, count
 from nn.module import Module
 from nn.seeding import generator
 from nn.training.evaluation import in_evaluation_mode
@@ -31,9 +31,14 @@ def generate(
     steps.
 
     Shapes: start (T,) or (N, T) of integers -> (T + n,) or (N, T + n).
-    Raises: TypeError if start is not of integers; ValueError if its shape, or a setting, does not
-    fit.
+    Raises: TypeError if start is not of integers, or the model none of this library; ValueError if
+    a shape or a setting does not fit, or the model returns NaN.
     """
+    if not isinstance(model, Model | Module):
+        raise TypeError(
+            f"generate takes an nn.Model or a module, not {argument_text(model)}; write a function "
+            "f as nn.Function(f)"
+        )
     ids = np.asarray(start)
     if ids.dtype.kind not in "iu":
         raise TypeError(
@@ -66,7 +71,7 @@ def next_logits(module: Module, ids: np.ndarray) -> np.ndarray:
     """Return the logits of the next integers.
 
     Shapes: ids (N, T) -> (N, C).
-    Raises: ValueError if the module returns another shape.
+    Raises: ValueError if the module returns another shape, or NaN.
     """
     out = module(tg.Tensor(ids))
     logits = tg.logits_of(out, tg.softmax)
@@ -76,7 +81,13 @@ def next_logits(module: Module, ids: np.ndarray) -> np.ndarray:
             f"generate takes a model that returns (N, C) or (N, T, C) for {ids.shape} integers, "
             f"but {type(module).__name__} returned shape {z.shape}"
         )
-    return (z if z.ndim == 2 else z[:, -1]).astype(np.float64)
+    z = (z if z.ndim == 2 else z[:, -1]).astype(np.float64)
+    if np.isnan(z).any():
+        raise ValueError(
+            f"{type(module).__name__} returned NaN for the step after {ids.shape[1]} integers, of "
+            "which none can be drawn; look for NaN in its parameters"
+        )
+    return z
 
 
 def drawn(

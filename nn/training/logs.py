@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nn.training.callback import Callback, Run
+from tensorgrad.files import check_output
 
 
 def write_or_warn(path: str, what: str, write: Callable[[], Any]) -> None:
@@ -26,20 +27,22 @@ class CSVLogger(Callback):
     With `append`, rows are added to a file that is there, whose columns must be the same. A row
     that cannot be written is left out with a warning, and the training goes on.
 
-    Raises: ValueError if they are not.
+    Raises: ValueError if they are not; OSError before the training if the file cannot be written.
     """
 
     first_process_only = True
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
-        self.path = os.fspath(path)
+        self.path = os.path.expanduser(path)
         self.append = append
 
     def on_train_begin(self, run: Run) -> None:
         """Write the names of the columns, if the file is new.
 
-        Raises: ValueError if the file has other columns.
+        Raises: ValueError if the file has other columns; OSError if it cannot be written.
         """
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        check_output(self.path)
         columns = ["epoch", *run.names]
         if self.append and Path(self.path).exists():
             with open(self.path, newline="", encoding="utf-8") as file:
@@ -50,7 +53,6 @@ class CSVLogger(Callback):
                     "write to another file"
                 )
             return
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         self._write("w", columns)
 
     def on_epoch_end(self, run: Run) -> None:
@@ -83,7 +85,7 @@ class TensorBoard(Callback):
     first_process_only = True
 
     def __init__(self, folder: str | os.PathLike[str] = "runs/tensorboard") -> None:
-        self.folder = os.fspath(folder)
+        self.folder = os.path.expanduser(folder)
         self._writers: dict[str, Any] = {}
 
     def on_train_begin(self, run: Run) -> None:

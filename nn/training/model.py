@@ -34,7 +34,7 @@ from nn.training.plan import TrainPlan
 from nn.training.processes import Processes, check_processes
 from nn.training.programs import Compile, call_module, check_compile
 from nn.training.progress import check_print_every
-from nn.training.weighting import split_samples, with_class_weights
+from nn.training.weighting import samples_of, split_samples, with_class_weights
 
 
 class Model(Assembly):
@@ -44,7 +44,7 @@ class Model(Assembly):
     metrics; `train`. The first axis of data counts samples. A module of several inputs takes a
     tuple or, by the names of its arguments, a dict of arrays. An input "mask" (N, T), as of
     `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
-    Data of any real dtype is converted to that of the parameters, but for integers of at least 32
+    Data of any real dtype is converted to that of the parameters, except integers of at least 32
     bits, which the module gets as they are.
     `history` and the optimizer continue from one `train` to the next.
 
@@ -209,12 +209,16 @@ class Model(Assembly):
         them, those of the last data are used, or else the number of inputs of the first layer.
         Raises: ValueError if no shape is known; TypeError if `input_shape` is not a shape.
         """
-        shapes = [input_shape] if input_shape else []
-        if self._no_samples is not None:
-            arrays = self._in_order(self._no_samples)
-            shapes = shapes or [array.shape[1:] for array in arrays]
-            dtype = dtype or arrays[0].dtype
-        table = self.module.summary(*(shapes or [first_input_shape(self.module)]), dtype=dtype)
+        arrays, named = self._arguments(self._no_samples)
+        shapes, named_shapes = [a.shape[1:] for a in arrays], {}
+        if input_shape:
+            shapes = [input_shape]
+        elif named:
+            named_shapes = {name: a.shape[1:] for name, a in named.items()}
+        elif not arrays:
+            shapes = [first_input_shape(self.module)]
+        dtype = dtype or next((a.dtype for a in (*arrays, *named.values())), None)
+        table = self.module.summary(*shapes, dtype=dtype, **named_shapes)
         return "\n".join([table, *filter(None, [str(self.programs)])])
 
     def draw(self, X: Any, **options: Any) -> Any:
@@ -227,11 +231,11 @@ class Model(Assembly):
         self._check_finalized("draw")
         data = checked_inputs(self.module, X)
         dtype = parameter_dtype(self.module)
-        arrays = self._in_order(each(lambda array: converted(array, dtype), data.X))
+        arrays, named = self._arguments(each(lambda array: converted(array, dtype), data.X))
         restore = modes_of(self.module)
         try:
             self.module.eval()
-            return self.module.draw(*arrays, **options)
+            return self.module.draw(*arrays, **named, **options)
         finally:
             restore()
 
@@ -258,12 +262,12 @@ class Model(Assembly):
         """Check the data of a training, and split them; the second are those of the validation."""
         names = ("X", "y")
         data = checked_data(self, X, y, names, weights[0])
-        learned, held = with_class_weights(data, weights[1]), None
+        learned, held, rest = with_class_weights(data, weights[1]), None, None
         if fraction:
             rest, part = split_samples(len(data.y), fraction)
-            learned, data = learned.part(rest), data.part(part)
-            held = checked_batches(self, data, EVALUATION_BATCH, names, learning=True)
-        batches = checked_batches(self, learned, size, names, learning=True)
+            learned, data = samples_of(learned, rest), samples_of(data, part)
+            held = checked_batches(self, data, EVALUATION_BATCH, names, part, learning=True)
+        batches = checked_batches(self, learned, size, names, rest, learning=True)
         check_single_sample(self.module, batches)
         return batches, held
 

@@ -1,4 +1,4 @@
-"""The processes that train together: one by itself here, those of an MPI job in nn.distributed."""
+"""The processes that train together: a single one here, those of an MPI job in nn.distributed."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ class StoppedElsewhere(Exception):
 
 
 class Processes:
-    """Processes of which `rank` is this one, and `size` the number; here one by itself."""
+    """Processes of which `rank` is this one, and `size` the number; here there is only one."""
 
     rank: int = 0
     size: int = 1
@@ -67,7 +67,7 @@ ALONE = Processes()
 
 
 def check_processes(processes: Any) -> Processes:
-    """Return processes, this one by itself for None.
+    """Return processes, this one alone for None.
 
     Raises: TypeError if they are something else.
     """

@@ -39,7 +39,7 @@ class Programs:
         Raises: TypeError with `mode=True` where there can be none.
         """
         known, function = self._made.get(name, (None, None))
-        if known is None or any(a is not b for a, b in zip(known, parts, strict=True)):
+        if known is None or not all(map(operator.is_, known, parts)):
             self.reasons.pop(name, None)
             self._calls[name] = 0
             function = tg.compile(make(*parts))
@@ -102,9 +102,11 @@ def outputs_of(module: Module) -> Callable[..., Any]:
 def evaluation_of(module: Module, loss: Loss) -> Callable[..., Any]:
     """Return the function from a batch to outputs and loss."""
 
-    def evaluation(X: Any, targets: tuple[Any, ...]) -> tuple[tg.Tensor, tg.Tensor]:
+    def evaluation(
+        X: Any, y: Any, sample_weight: Any = None, mask: Any = None
+    ) -> tuple[tg.Tensor, tg.Tensor]:
         y_pred = call_module(module, X)
-        return y_pred.detach(), loss(y_pred, *targets).detach()
+        return y_pred.detach(), loss(y_pred, y, sample_weight, mask).detach()
 
     return evaluation
 
@@ -112,9 +114,11 @@ def evaluation_of(module: Module, loss: Loss) -> Callable[..., Any]:
 def step_of(module: Module, loss: Loss) -> Callable[..., Any]:
     """Return the function that adds the gradients of a batch to the parameters."""
 
-    def step(X: Any, targets: tuple[Any, ...], share: float | None) -> tuple[Any, ...]:
+    def step(
+        share: float | None, X: Any, y: Any, sample_weight: Any = None, mask: Any = None
+    ) -> tuple[Any, ...]:
         y_pred = call_module(module, X)
-        data_loss = loss(y_pred, *targets)
+        data_loss = loss(y_pred, y, sample_weight, mask)
         found = (part.penalty() for part in module.modules())
         penalties = [penalty for penalty in found if penalty is not None]
         total = functools.reduce(operator.add, penalties, data_loss)

@@ -10,7 +10,7 @@ from nn.module import Module, part_items
 
 
 def check_rebuilt(module: Module, again: Module) -> None:
-    """Check that a module rebuilt from its description equals this one but for what a file holds.
+    """Check that a module rebuilt from its description equals this one, up to what a file holds.
 
     Raises: TypeError if it has other parts, because the file could not be loaded, or if arrays that
     are not in the file differ, because they would be lost.

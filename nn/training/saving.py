@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.archive import File, read_archive, warn_of_values, write_archive
+from nn.archive import File, import_safetensors, read_archive, warn_of_values, write_archive
 from nn.bits import jsonable
 from nn.config import build, build_within, describe
 from nn.data.streams import SourceState
@@ -38,7 +38,8 @@ def save(path: File, state: TrainState) -> None:
 
 
 def check_savable_model(state: TrainState) -> None:
-    """Raise TypeError, with what to do, if a model cannot be saved."""
+    """Raise TypeError or ImportError, with what to do, if a model cannot be saved."""
+    import_safetensors()
     _contents(state)
 
 

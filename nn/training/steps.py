@@ -1,6 +1,5 @@
 """The step of a training: forward, backward and the optimizer, with everything that it changes."""
 
-import functools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -93,15 +92,19 @@ def _learned(
     """
     if plan.processes.size > 1:
         batches = [batch for batch in batches if batch.counted]  # a share may have no samples
-    total = sum(batch.counted for batch in batches)
-    shares = [batch.counted / (total or 1) for batch in batches]
-    done = [_backward(state, *pair, plan.compile) for pair in zip(batches, shares)]
-    data_loss = sum(share * loss for share, (_, loss, _) in zip(shares, done))
-    penalty = sum(share * penalty for share, (_, _, penalty) in zip(shares, done))
-    statistics = {}
-    for name, measure in measures.items() if batches else ():
-        each = [measure.measured(*b.unmasked(out)) for b, (out, _, _) in zip(batches, done)]
-        statistics[name] = functools.reduce(measure.combine, each)
+    counted = [batch.counted for batch in batches]
+    total = sum(counted)
+    data_loss = penalty = 0.0
+    statistics: dict[str, Any] = {}
+    for batch, n in zip(batches, counted):
+        share = n / (total or 1)
+        y_pred, loss, of_parameters = _backward(state, batch, share, plan.compile)
+        data_loss += share * loss
+        penalty += share * of_parameters
+        for name, measure in measures.items():
+            found = measure.measured(*batch.unmasked(y_pred))
+            known = statistics.get(name)
+            statistics[name] = found if known is None else measure.combine(known, found)
     samples = sum(len(batch.y) for batch in batches)
     return Learned(total, samples, data_loss, penalty, statistics)
 
@@ -130,7 +133,7 @@ def _backward(
 
     Raises: FloatingPointError, before backward, if the loss is NaN or infinite.
     """
-    args = (batch.X, batch.targets, None if share == 1 else float(share))
+    args = (None if share == 1 else float(share), batch.X, *batch.targets)
     parts = (state.module, state.loss)
     try:
         y_pred, data_loss, penalties = state.programs.call("train", step_of, parts, args, mode)

@@ -99,3 +99,12 @@ def split_samples(N: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
         )
     order = np.random.default_rng(N).permutation(N)
     return np.sort(order[n:]), np.sort(order[:n])
+
+
+def samples_of(data: Batch, index: np.ndarray) -> Batch:
+    """Return the targets and weights of the samples with these numbers, beside all inputs.
+
+    Shapes: index (n,).
+    """
+    given = (None if a is None else a[index] for a in (data.weights, data.class_weights))
+    return Batch(data.X, data.y[index], *given)

@@ -19,15 +19,16 @@ class Place(NamedTuple):
 
 
 def users_frame() -> tuple[FrameType | None, bool]:
-    """Return the innermost frame of the user's code, and if it is inside a call of backward."""
+    """Return the innermost frame of the user's code, and if a backward pass runs the call."""
     frame: FrameType | None = sys._getframe(1)
+    users: FrameType | None = None
     in_backward = False
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in LIBRARY:
-            break
+    while frame is not None and not (users and in_backward):
+        if users is None and frame.f_globals.get("__name__", "").partition(".")[0] not in LIBRARY:
+            users = frame
         in_backward = in_backward or frame.f_code is backward.backward.__code__
         frame = frame.f_back
-    return frame, in_backward
+    return users, in_backward
 
 
 def place(frame: FrameType | None, scope: Any) -> str:

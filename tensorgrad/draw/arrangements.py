@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Callable
 
-from tensorgrad.draw.calls import CallShapes, Prose, reduced, repeated_axes
+from tensorgrad.draw.calls import CallShapes, Prose, Shape, reduced, repeated_axes
+from tensorgrad.draw.formula_tables import PROSE_FORMULAS
 from tensorgrad.draw.reductions import Lines, ones_text
 
 MOST_OPERANDS = 6  # a call of more operands is described in words
@@ -35,7 +36,11 @@ def _moveaxis_lines(call: CallShapes) -> Lines:
         tuple(axes) if isinstance(axes, list) else axes
         for axes in (call.keyword("source"), call.keyword("destination"))
     )
-    return [f"moveaxis(x, {a}, {b})", f"moveaxis(g, {b}, {a})"]
+    return [_signed(f"moveaxis(x, {a}, {b})"), _signed(f"moveaxis(g, {b}, {a})")]
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _matrix_transpose_lines(_: CallShapes) -> Lines:
@@ -51,8 +56,6 @@ def _broadcast_to_lines(call: CallShapes) -> Lines:
 
 
 def _concatenate_lines(call: CallShapes) -> Lines:
-    if len(call.names) > MOST_OPERANDS:
-        return None
     axis = call.keyword("axis", 0)
     if axis is None or call.keywords.keys() - {"axis"}:
         return None
@@ -60,7 +63,10 @@ def _concatenate_lines(call: CallShapes) -> Lines:
     ends = list(itertools.accumulate((s[axis] for s in call.shapes), initial=0))
     lead = ":, " * axis
     parts = [f"g[{lead}{a}:{b}]" for a, b in itertools.pairwise(ends)]
-    return [f"concatenate(({', '.join(call.names)},), {axis})", *parts]
+    whole = f"concatenate(({', '.join(call.names)}{',' * (len(call.names) == 1)}), {axis})"
+    if len(call.names) > MOST_OPERANDS:
+        whole = Prose(f"{len(call.names)} arrays, joined along axis {axis}", whole)
+    return [whole, *parts]
 
 
 def _index_text(call: CallShapes, slot: int) -> str | None:
@@ -74,18 +80,22 @@ def _index_text(call: CallShapes, slot: int) -> str | None:
     return bare.replace("None", "newaxis")
 
 
+def _zeros(shape: Shape) -> str:
+    return f"zeros({', '.join(map(str, shape))})"
+
+
 def _take_lines(call: CallShapes) -> Lines:
     index = _index_text(call, 1)
     if index is None:
         return [Prose("x[index]"), Prose("g at index, 0 elsewhere; places taken twice add up")]
-    return [f"x[{index}]", f"zeros{call.shapes[0]} with g added at [{index}]"]
+    return [f"x[{index}]", f"{_zeros(call.shapes[0])} with g added at [{index}]"]
 
 
 def _put_lines(call: CallShapes) -> Lines:
     index = _index_text(call, 1)
     if index is None:
         return [Prose("v at index, 0 elsewhere; places named twice add up"), Prose("g[index]")]
-    return [f"zeros{call.shape} with v added at [{index}]", f"g[{index}]"]
+    return [f"{_zeros(call.shape)} with v added at [{index}]", f"g[{index}]"]
 
 
 def _cumsum_lines(call: CallShapes) -> Lines:
@@ -106,7 +116,7 @@ def _roll_lines(call: CallShapes) -> Lines:
     shift, axis = call.keyword("shift"), call.keyword("axis")
     back = tuple(-n for n in shift) if isinstance(shift, (tuple, list)) else -shift
     along = "" if axis is None else f", axis={axis}"
-    return [f"roll(x, {shift}{along})", f"roll(g, {back}{along})"]
+    return [_signed(f"roll(x, {shift}{along})"), _signed(f"roll(g, {back}{along})")]
 
 
 def _flip_lines(call: CallShapes) -> Lines:
@@ -116,13 +126,29 @@ def _flip_lines(call: CallShapes) -> Lines:
 
 
 def _assign_lines(call: CallShapes) -> Lines:
-    index = _index_text(call, 1) or "index"
+    index = _index_text(call, 1)
+    here = index or "index"
+    words = (
+        f"x with value at [{here}]",
+        f"g with 0 at [{here}]",
+        f"g[{here}], added up where value was broadcast, 0 where it was overwritten",
+    )
+    if index is None or not call.texts[1] or "[" in index:  # it may name a place twice
+        return [Prose(words[0]), Prose(words[1]), None, Prose(words[2])]
     return [
-        Prose(f"x with value at [{index}]"),
-        Prose(f"g with 0 at [{index}]"),
+        Prose(words[0], f"assigned(x, value, s_[{index}])"),
+        Prose(words[1], f"assigned(g, 0, s_[{index}])"),
         None,
-        Prose(f"g[{index}], added up where value was broadcast, 0 where it was overwritten"),
+        Prose(words[2], f"fitted(g[{index}], {call.shapes[2]})"),
     ]
+
+
+def _sort_lines(call: CallShapes) -> Lines:
+    axis = call.keyword("axis", -1)
+    last = None if axis is None else axis % len(call.shapes[0])
+    words = PROSE_FORMULAS["sort"]
+    computed = f"sorted(x, {last})", f"unsorted(g, x, {last})"
+    return [Prose(word, text) for word, text in zip(words, computed)]
 
 
 ARRANGEMENTS: list[tuple[str, Callable[[CallShapes], Lines], tuple[str, ...]]] = [
@@ -142,4 +168,5 @@ ARRANGEMENTS: list[tuple[str, Callable[[CallShapes], Lines], tuple[str, ...]]] =
     ("roll", _roll_lines, ("shift", "axis")),
     ("flip", _flip_lines, ("axis",)),
     ("assign", _assign_lines, ()),
+    ("sort", _sort_lines, ("axis", "kind", "order", "stable")),
 ]  # op, its formula, the keywords that the formula knows

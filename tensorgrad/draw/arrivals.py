@@ -51,6 +51,11 @@ class Arrivals:
         if self.passes[-1].unfinished:
             self.passes.append(Pass())
 
+    @property
+    def nested(self) -> bool:
+        """True inside a pass that a rule of another pass runs."""
+        return len(self.passes) > 1
+
     def apply_rule(self, vertex: Vertex, parents: Sequence[Any]) -> GradientSum | None:
         """Register that a rule was applied; at a vertex's first, return its complete gradient."""
         while len(self.passes) > 1 and not self._runs(vertex):

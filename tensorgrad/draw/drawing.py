@@ -64,6 +64,9 @@ class Drawing:
             )
         if self.display not in DISPLAYS:
             raise ValueError(f'display must be "page", "svg" or None, but is {self.display!r}')
+        for name, words in (("title", self.title), ("history", self.history)):
+            if not (words is None or isinstance(words, str)):
+                raise TypeError(f"{name} must be text, but is {words!r}")
         if self.depth is not None and self.depth < 0:
             raise ValueError(
                 f"depth must be a number of levels of modules, 0 or more, but is {self.depth}"
@@ -160,16 +163,17 @@ class Drawing:
         width: int = 1280,
         height: int = 720,
     ) -> Path:
-        """Write the stepping through a traced run as a film: .svg, .gif or .mp4.
+        """Write the stepping through a traced run as a film: .svg, .gif, .mp4 or .webm.
 
-        All events take `seconds`, each an equal part of them. Modules are closed down to `depth`,
-        or until there are at most 60 nodes; a graph that is larger than the picture is followed.
+        Browsers show all but .mp4, slides all but .webm. All events take `seconds`, each an equal
+        part of them. Modules are closed down to `depth`, or until there are at most 60 nodes; a
+        graph that is larger than the picture is followed.
         Raises: ValueError for another suffix, size or time, or a graph without events; ImportError
-        for .gif and .mp4 without OpenCV.
+        for .gif, .mp4 and .webm without OpenCV.
         """
-        from tensorgrad.draw.film import animate
+        from tensorgrad.draw.film_files import animate
 
-        return animate(self, path, seconds, width, height)
+        return animate(self.graph, self.title, self.depth, path, seconds, width, height)
 
     def view(self) -> Path:
         """Open the page in the browser, from a temporary file."""

@@ -1,29 +1,20 @@
 """Films: the stepping through a run as an animated picture, one moment for each event."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tensorgrad.draw.dot import call_text
 from tensorgrad.draw.film_layout import CARD, is_input, placed
 from tensorgrad.draw.fold import Edge, Item, Vertex, view
 from tensorgrad.draw.model import Event, Graph
 from tensorgrad.draw.stats import Stats, stats_text
-from tensorgrad.files import check_output, write_file
 
-if TYPE_CHECKING:
-    from tensorgrad.draw.drawing import Drawing
-
-PICTURE_LINES = (
-    720.0  # the height of a film in its own pixels; others are larger or smaller pictures of it
-)
+# The height of a film in its own pixels; others are larger or smaller pictures of it.
+PICTURE_LINES = 720.0
 HEAD, FOOT, EDGE = 56.0, 92.0, 26.0  # heights of title and narration; space around the graph
-LARGEST_SCALE, SMALLEST_SCALE = (
-    1.5,
-    0.92,
-)  # scales of cards; a graph that needs a smaller one is followed
+# Scales of cards; a graph that needs a smaller one is followed.
+LARGEST_SCALE, SMALLEST_SCALE = 1.5, 0.92
 CARDS = 60  # at most; of larger graphs modules are closed
 MOMENTS = 400  # at most; of longer runs events are left out
 FEW_NUMBERS = 4  # numbers that stand on a card
@@ -76,33 +67,6 @@ class Film:
     cards: list[Card]
     wires: list[Wire]
     moments: list[Moment]
-
-
-def animate(
-    drawing: "Drawing", path: str | os.PathLike[str], seconds: float, width: int, height: int
-) -> Path:
-    """Write a film in the format of its suffix: .svg, .gif or .mp4.
-
-    Raises: ValueError for other suffixes, sizes or times, or a graph without events; ImportError
-    without an OpenCV that writes the format; OSError if the file cannot be written.
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".svg", ".gif", ".mp4"):
-        raise ValueError(f"a film can be saved as .svg, .gif or .mp4, but not as {str(path)!r}")
-    if not 0.5 <= seconds <= 600:
-        raise ValueError(f"seconds must be from 0.5 to 600, but is {seconds!r}")
-    if not (160 <= width <= 4096 and 120 <= height <= 4096):
-        raise ValueError(f"a film is from 160 x 120 to 4096 x 4096 pixels, not {width} x {height}")
-    check_output(path)
-    film = film_of(drawing.graph, drawing.title, drawing.depth, width / height)
-    if suffix == ".svg":
-        from tensorgrad.draw.film_svg import svg_film
-
-        return write_file(path, svg_film(film, seconds, width, height).encode())
-    from tensorgrad.draw.film_raster import gif_film, mp4_film
-
-    make = gif_film if suffix == ".gif" else mp4_film
-    return write_file(path, make(film, seconds, width, height))
 
 
 def film_of(graph: Graph, title: str | None, depth: int | None, ratio: float) -> Film:

@@ -1,6 +1,9 @@
-"""Films as GIF and MP4: frames that OpenCV draws, twice as large, and then reduces."""
+"""Films as GIF, MP4 and WebM: frames that OpenCV draws, twice as large, and then reduces."""
 
+import contextlib
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ from tensorgrad.draw.film_layout import CARD
 from tensorgrad.draw.film_svg import BASE_LINES, COLOURS, FILLS, SIZES, TRAVEL, WIRES
 
 FINE = 2  # pixels drawn for each of the film
-RATE = 25.0  # frames a second of an MP4
+RATE = 25.0  # frames a second of a video
+# MPEG-4 Part 2 for players and slides, VP8 for browsers: the wheels of OpenCV have no H.264.
+CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 SHORTEST_FRAME = 0.06  # seconds of a frame of a GIF in which something moves
 MOVING = {0.2: 0.2, 0.45: 0.2, 1.0: 0.6}  # how far such frames are, and their parts of a moment
 CORNERS = 24  # points of a curve
@@ -41,17 +46,19 @@ def gif_film(film: Film, seconds: float, width: int, height: int) -> bytes:
     return encoded_gif(frames, times)
 
 
-def mp4_film(film: Film, seconds: float, width: int, height: int) -> bytes:
-    """Return a film as MP4, in MPEG-4 Part 2, which players and slides show, but not browsers.
+def video_film(film: Film, seconds: float, width: int, height: int, suffix: str) -> bytes:
+    """Return a film as .mp4, which players and slides show, or as .webm, which browsers show.
 
     Raises: ImportError without OpenCV; RuntimeError if it writes no video here.
     """
     cv2 = _opencv()
-    width, height = width // 2 * 2, height // 2 * 2  # as the format has it
+    width, height = width // 2 * 2, height // 2 * 2  # as the formats have it
+    codec = cv2.VideoWriter_fourcc(*CODECS[suffix])
     painter = Painter(film, width, height)
 
     def write(name: str) -> bool:
-        video = cv2.VideoWriter(name, cv2.VideoWriter_fourcc(*"mp4v"), RATE, (width, height))
+        with quiet_stderr():  # it says that WebM has no tag for VP8, and then writes it
+            video = cv2.VideoWriter(name, codec, RATE, (width, height))
         if not video.isOpened():
             return False
         for k, phase in moments_at(film, seconds, RATE):
@@ -59,7 +66,24 @@ def mp4_film(film: Film, seconds: float, width: int, height: int) -> bytes:
         video.release()
         return True
 
-    return _file_of(".mp4", write)
+    return _file_of(suffix, write)
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Drop what C code writes to the error output."""
+    with open(os.devnull, "wb") as nowhere:
+        try:
+            before = os.dup(2)
+        except OSError:  # the process has none
+            yield
+            return
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def _opencv() -> Any:
@@ -99,7 +123,7 @@ class Painter:
         self.face = face and face("sans")
         self.scale, self.at = self.unit * film.scale, (0.0, 0.0)
         self.fits: dict[Any, str] = {}
-        self.still: tuple[Any, np.ndarray] | None = None  # the last picture, but for what moves
+        self.still: tuple[Any, np.ndarray] | None = None  # the last picture, except for what moves
 
     def frame(self, k: int, phase: float) -> np.ndarray:
         """Paint a moment, of which this part is over.

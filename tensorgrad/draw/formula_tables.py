@@ -97,6 +97,8 @@ PROSE_FORMULAS = {  # what has no short formula
                      "(g · gain − mean(g · gain) − x̂ · mean(g · gain · x̂)) / std, means over the last axis", "Σ g · x̂",   "Σ g"),
     "attention":    ("p v with the weights p = softmax(q kᵀ / √d), in each head",
                      "s k / √d with s = p · (g vᵀ − Σ p · g vᵀ)",   "sᵀ q / √d with s = p · (g vᵀ − Σ p · g vᵀ)",   "pᵀ g"),
+    "self_attention": ("p v with the weights p = softmax(q kᵀ / √d), in each head; q, k and v lie side by side",
+                     "s k / √d, sᵀ q / √d and pᵀ g side by side, with s = p · (g vᵀ − Σ p · g vᵀ)"),
     "standardize":  ("(x − mean) / std",                  "(g − mean(g) − out · mean(g · out)) / std"),
     "shift_scale":  ("(x − mean) · scale + bias",         "g · scale",   "−scale · Σ g", "Σ g · (x − mean)",   "Σ g"),
     "vector_norm":  ("the norm of x",                     "g · the slope of the norm at x, 0 at the origin"),
@@ -115,7 +117,7 @@ PROSE_FORMULAS = {  # what has no short formula
     "marked":       ("part, of vectors or of values that are repeated",   "g",   "1 if part is used"),
     "in_basis":     ("a matrix in the basis of the vectors",  "g",   "0; if the result depends on the basis, an error"),
     "unbounded":    ("x where it is finite, else its limit",  "g where x is finite"),
-    "substitute":   ("NumPy's result, which is x but for rounding",   "g"),
+    "substitute":   ("NumPy's result, which is x except for rounding",   "g"),
     "sort":         ("x in ascending order",              "g in the original order of x"),
 }
 # fmt: on

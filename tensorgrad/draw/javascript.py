@@ -14,11 +14,12 @@ ARRAY_OPERATORS: dict[type, str] = {
 # The functions that a formula can call, by the names that NumPy or this notation gives them.
 ARRAY_FUNCTIONS = frozenset(
     """
-    abs added arccos arccosh arcsin arcsinh arctan arctan2 arctanh average cbrt chosen concatenate
-    conj copysign cos cosh cumsum einsum erf exp exp2 expm1 floor floor_divide fmax fmin fmod
-    heaviside hypot isfinite isnan largest log log10 log1p log2 log_softmax logaddexp logaddexp2
-    logsumexp maximum minimum moveaxis onehot ones real remainder reshape sign sin sinh smallest
-    softmax sqrt swapaxes tan tanh total transpose tril triu trunc where
+    abs added arccos arccosh arcsin arcsinh arctan arctan2 arctanh assigned average cbrt chosen
+    concatenate conj copysign cos cosh cumsum einsum erf exp exp2 expm1 fitted flip floor
+    floor_divide fmax fmin fmod folded heaviside hypot inv isfinite isnan largest log log10 log1p
+    log2 log_softmax logaddexp logaddexp2 logsumexp maximum minimum moveaxis onehot ones others
+    product real remainder reshape roll sign sin sinh smallest softmax solve sorted sqrt swapaxes
+    tan tanh total transpose tril triu trunc unsorted where windows
     """.split()  # noqa: SIM905
 )
 NAMED_NUMBERS = {"π": "Math.PI", "inf": "Infinity"}
@@ -109,9 +110,10 @@ class JavaScriptWriter:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name == "astype":  # all numbers are float64 here
             return self.write(node.args[0])
-        if name not in ARRAY_FUNCTIONS or node.keywords:
+        if name not in ARRAY_FUNCTIONS or any(word.arg != "axis" for word in node.keywords):
             raise Untranslatable(f"{name or 'a method'} has no JavaScript here")
-        return f"np.{name}({', '.join(map(self.write, node.args))})"
+        given = [*node.args, *(word.value for word in node.keywords)]  # the axis comes last
+        return f"np.{name}({', '.join(map(self.write, given))})"
 
     def _attribute(self, node: ast.Attribute) -> str:
         if node.attr != "mT":

@@ -78,6 +78,7 @@ class Event:
     grad: Stats | None = None  # leaf: its .grad
     value: Stats | None = None  # update: its new values
     numbers: np.ndarray | None = None  # seed: the gradient that backward started from, if small
+    inner: bool = False  # seed: of a pass that a rule runs, as a checkpoint's does
 
 
 @dataclass(slots=True, eq=False)

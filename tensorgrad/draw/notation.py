@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tensorgrad.draw.arrangements import ARRANGEMENTS
 from tensorgrad.draw.calls import CallShapes, Prose, Shape, Stable, reduced, repeated_axes
+from tensorgrad.draw.layers import LAYERS
 from tensorgrad.draw.reductions import (
     Lines,
     cross_entropy_lines,
@@ -12,7 +13,9 @@ from tensorgrad.draw.reductions import (
     max_lines,
     mean_lines,
     min_lines,
+    norm_lines,
     ones_text,
+    prod_lines,
     softmax_lines,
     std_lines,
     sum_lines,
@@ -145,6 +148,8 @@ NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
         ("std", std_lines, (*REDUCE, "ddof")),
         ("max", max_lines, REDUCE),
         ("min", min_lines, REDUCE),
+        ("prod", prod_lines, REDUCE),
+        ("vector_norm", norm_lines, (*REDUCE, "ord")),
         ("softmax", softmax_lines, ("axis",)),
         ("log_softmax", log_softmax_lines, ("axis",)),
         ("logsumexp", logsumexp_lines, REDUCE),
@@ -157,5 +162,6 @@ NOTATION: dict[str, Callable[[CallShapes], Lines]] = {
         ("sinc", _sinc_lines, ("n",)),
         ("bessel", _bessel_lines, ("n",)),
         *ARRANGEMENTS,
+        *LAYERS,
     ]
 }

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from tensorgrad.draw.calls import CallShapes, Prose, Shape, Stable, reduced
+from tensorgrad.draw.formula_tables import PROSE_FORMULAS
 
 Lines = Sequence[str | None] | None  # the formula, then the gradient of each operand
 
@@ -80,6 +81,21 @@ def max_lines(call: CallShapes) -> Lines:
 
 def min_lines(call: CallShapes) -> Lines:
     return extreme_lines(call, "smallest", "smallest")
+
+
+def norm_lines(call: CallShapes) -> Lines:
+    if call.complex or call.keyword("ord", 2) != 2:
+        return None
+    axes = call.axes(call.shapes[0])
+    g, out = _kept("g", axes, call), _kept("out", axes, call)
+    return [f"sqrt({reduced('Σ', 'x ^ 2', axes, call.shapes[0])})", f"{g} · x / {out}"]
+
+
+def prod_lines(call: CallShapes) -> Lines:
+    axes = call.axes(call.shapes[0])
+    words = PROSE_FORMULAS["prod"]
+    computed = f"product(x, {axes})", f"{_kept('g', axes, call)} · others(x, {axes})"
+    return [Prose(word, text) for word, text in zip(words, computed)]
 
 
 def softmax_lines(call: CallShapes) -> Lines:

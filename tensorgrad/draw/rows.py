@@ -1,21 +1,17 @@
 """Rows of a still picture: a long graph is broken like a line of text, so that it fits a slide."""
 
 import itertools
-import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tensorgrad.draw.fold import Item, View
 from tensorgrad.draw.model import Vertex
 from tensorgrad.engine.state import ScopePath
 
-ASPECT = 16 / 9
-LETTER_WIDTH, BESIDE_LABEL, NODE_HEIGHT = (
-    6.2,
-    45,
-    70,
-)  # points: a letter, the space around a label, a node
-INSIDE_MODULE = 10  # edges that cross between two rows, rather than that a module is cut
+SLIDE = 960, 540  # points of a slide of 16:9
+LETTER_WIDTH, BESIDE_LABEL = 6.2, 45  # points: a letter, the space around a label
+NODE_HEIGHT, BETWEEN_ROWS = 56, 40
+MOST_ROWS = 8
 
 
 def picture_rows(view: View, label: Callable[[Vertex], str]) -> dict[Item, int]:
@@ -25,11 +21,19 @@ def picture_rows(view: View, label: Callable[[Vertex], str]) -> dict[Item, int]:
     for item, rank in ranks.items():
         text = label(item) if isinstance(item, Vertex) else item.title
         length[rank] = max(length[rank], BESIDE_LABEL + LETTER_WIDTH * len(text))
-    high = NODE_HEIGHT * max(Counter(ranks.values()).values(), default=1)
-    count = round(math.sqrt(sum(length) / high / ASPECT))
-    cuts = _cuts(view, ranks, list(itertools.accumulate(length)), count)
+    ends, many = list(itertools.accumulate(length)), Counter(ranks.values())
+    ways = [_cuts(view, ranks, ends, count) for count in range(1, MOST_ROWS + 1)]
+    cuts = max(ways, key=lambda cuts: _slide_scale(length, many, cuts))
     in_order = sorted(ranks, key=ranks.__getitem__)
     return {item: sum(ranks[item] >= cut for cut in cuts) for item in in_order}
+
+
+def _slide_scale(length: list[float], many: Mapping[int, int], cuts: list[int]) -> float:
+    """Return the scale, at most 1, at which rows that begin at these ranks fit a slide."""
+    rows = [range(a, b) for a, b in itertools.pairwise([0, *cuts, len(length)])]
+    wide = max(sum(length[rank] for rank in row) for row in rows)
+    high = sum(BETWEEN_ROWS + NODE_HEIGHT * max(many[rank] for rank in row) for row in rows)
+    return min(1.0, SLIDE[0] / max(wide, 1.0), SLIDE[1] / high)
 
 
 def first_of_rows(row: dict[Item, int]) -> list[tuple[Item, Item]]:
@@ -57,20 +61,29 @@ def _ranks(view: View) -> dict[Item, int]:
 
 
 def _cuts(view: View, ranks: dict[Item, int], ends: list[float], count: int) -> list[int]:
-    """Return the first ranks of the rows but the first: near even parts, outside of modules."""
+    """Return the first ranks of the rows but the first: near even parts, where few edges cross."""
     crossing: Counter[int] = Counter()
     for edge in view.edges:
         crossing.update(range(ranks[edge.tail] + 1, ranks[edge.head] + 1))
-    spans: dict[ScopePath, list[int]] = {}
-    for item, rank in ranks.items():
-        for part in () if item.scope is None else item.scope.path:
-            spans.setdefault(part, []).append(rank)
-    for found in spans.values():
-        crossing.update(dict.fromkeys(range(min(found) + 1, max(found) + 1), INSIDE_MODULE))
+    starts = _row_starts(ranks)
     cuts = []
     for k in range(1, count):
         aim = k * ends[-1] / count
-        far = {rank: abs(ends[rank - 1] - aim) for rank in range(1, len(ends))}
+        far = {rank: abs(ends[rank - 1] - aim) for rank in starts}
         near = [(crossing[r], d, r) for r, d in far.items() if d <= 0.3 * ends[-1] / count]
         cuts += [min(near)[2]] if near else []
-    return cuts
+    return sorted({*cuts})
+
+
+def _row_starts(ranks: dict[Item, int]) -> list[int]:
+    """Return the ranks at which a row can begin: outside of modules."""
+    inside: set[int] = set()
+    spans: dict[ScopePath, list[int]] = {}
+    first: dict[int, Item] = {}
+    for item, rank in ranks.items():
+        first.setdefault(rank, item)
+        for part in () if item.scope is None else item.scope.path:
+            spans.setdefault(part, []).append(rank)
+    for found in spans.values():
+        inside.update(range(min(found) + 1, max(found) + 1))
+    return [r for r, item in first.items() if r and r not in inside and item.scope is None]

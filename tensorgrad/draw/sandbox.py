@@ -14,6 +14,7 @@ from tensorgrad.draw.javascript import Untranslatable, javascript, operands_read
 from tensorgrad.draw.model import MOST_NUMBERS, Graph, Vertex
 
 MOST_RESULTS = 50_000  # numbers that are computed at each change
+MOST_CALLS = 2_000  # operations, so that the page of a large graph opens at once
 FormulaRow = tuple[tuple[str, ...], tuple[str | None, ...]]  # the operands' names, and the formulas
 
 
@@ -40,6 +41,8 @@ def sandbox(graph: Graph, ids: Mapping[Vertex, str]) -> dict[str, Any]:
 
 
 def _check_events(graph: Graph) -> None:
+    if all(vertex.op is None for vertex in graph.vertices):
+        raise NoSandbox("there is no operation")
     if not graph.events:
         raise NoSandbox("it was drawn without a trace, so it has no values")
     if any(event.type == "forward" and event.vertex.value is None for event in graph.events):
@@ -55,6 +58,11 @@ def _check_amounts(vertices: Iterable[Vertex]) -> None:
     inputs = [v for v in vertices if v.op is None]
     _check_count("its inputs and constants", inputs, MOST_NUMBERS)
     _check_count("its results", [v for v in vertices if v.op is not None], MOST_RESULTS)
+    calls = sum(v.op is not None for v in vertices)
+    if calls > MOST_CALLS:
+        raise NoSandbox(
+            f"it has {calls:,} operations, and the sandbox takes at most {MOST_CALLS:,}"
+        )
     for vertex in vertices:
         if vertex.dtype.kind not in "fbiu":
             raise NoSandbox(
@@ -84,16 +92,18 @@ def _formula_row(vertex: Vertex, used: set[int], rows: dict[FormulaRow, int]) ->
     for operand in vertex.inputs:
         if (source := operand.source) and source.op is None and source.numbers is None:
             raise NoSandbox(f"the numbers of {source.name or source.kind} are not known")
-    if vertex.unrecorded:
-        raise NoSandbox(
-            f"{op.name} reads a result of {vertex.unrecorded}, which changes with the inputs, but "
-            "is not part of the graph"
-        )
     names = tuple(slot_name(op, slot) for slot in range(len(vertex.inputs)))
     whole, *parts = computations(vertex)
     formulas: list[str | None] = [_computable(vertex, whole, names)]
     for slot, part in enumerate(parts):
         formulas.append(_computable(vertex, part, names) if slot in used else None)
+    read = {slot for text in formulas if text for slot in operands_read(text, names)}
+    sources = [vertex.inputs[slot].source for slot in read]
+    if vertex.unrecorded and any(s is None or s.kind == "constant" for s in sources):
+        raise NoSandbox(
+            f"{op.name} reads a result of {vertex.unrecorded}, which changes with the inputs, but "
+            "is not part of the graph"
+        )
     return rows.setdefault((names, tuple(formulas)), len(rows))
 
 

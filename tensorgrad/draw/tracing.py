@@ -112,6 +112,7 @@ class Trace(Drawable, Observer):
             if not self._seeding:
                 self._arrivals.begin()
             event = Event("seed", vertex, 0, numbers=small_copy(g) if self.values else None)
+            event.inner = self._arrivals.nested
         else:
             self._complete(vertex, node)
             vertex.backward_seconds = (vertex.backward_seconds or 0.0) + seconds
@@ -233,7 +234,8 @@ class Trace(Drawable, Observer):
         else:
             recorded = list(vertices.values())
             used = {operand.source for v in recorded for operand in v.inputs}
-            seeded = dict.fromkeys(event.vertex for event in events if event.type == "seed")
+            seeds = [event for event in events if event.type == "seed" and not event.inner]
+            seeded = dict.fromkeys(event.vertex for event in seeds)
             roots = list(seeded) or [v for v in recorded if v.op is not None and v not in used]
         graph = assembled(recorded, roots)
         drawn = set(graph.vertices)

@@ -52,7 +52,7 @@ def unwrap(x: Any) -> Any:
 
 
 def unwrap_constants(x: Any) -> Any:
-    """Replace each tensor in x by its array, in tuples and lists too, but for those recorded."""
+    """Replace each tensor in x by its array, in tuples and lists too, except recorded ones."""
     if type(x) is np.ndarray:
         return x
     if isinstance(x, TensorBase):

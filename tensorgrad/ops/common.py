@@ -185,7 +185,7 @@ def numpys(function: Function, *args: Any, **kwargs: Any) -> Any:
 
 @primitive
 def substitute(x: Any, value: Any) -> Any:
-    """Return the value, whose gradient goes to x: an expression that equals it but for rounding and infinities."""
+    """Return the value, whose gradient goes to x: an expression that equals it except for rounding and infinities."""
     return value
 
 

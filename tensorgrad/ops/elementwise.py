@@ -33,9 +33,9 @@ def quotient(g, d):
         if any(type(x) not in STAND_INS and np.all(x) for x in (g, d)):
             return g / d
         if not is_plain(g, d):
-            return g / np.where((g == 0) & (d == 0), 1, d)
+            return g / _divisor(g, d)
     if getattr(d, "ndim", 0) == 0:
-        return g / d if d else g / np.where((g == 0) & (d == 0), 1, d)
+        return g / d if d else g / _divisor(g, d)
     return safe_ratio(g, d)
 
 

@@ -7,8 +7,8 @@ import functools
 
 import numpy as np
 
-from tensorgrad.ops.common import as_array, as_inexact, create, numpys, values
-from tensorgrad.rules import composite
+from tensorgrad.ops.common import as_array, check, create, numpys, values
+from tensorgrad.rules import composite, rule
 
 
 def like_numpy(function):
@@ -137,24 +137,19 @@ def _poly(seq_of_zeros):
     return p
 
 
-@like_numpy(np.roots)
-def _roots(p):
-    """Return the eigenvalues of the companion matrix; trailing zeros of p are roots at 0."""
-    p = as_inexact(_coefficients(p))
-    found = np.flatnonzero(values(p))
-    if not found.size:
-        return np.array([])
-    at_zero = p.shape[0] - 1 - int(found[-1])
-    p = p[int(found[0]) : int(found[-1]) + 1]
-    n = p.shape[0] - 1
-    if n < 1:
-        return np.zeros(at_zero)
-    top = np.reshape(-p[1:] / p[0], (1, n))
-    companion = np.concatenate([top, create(np.eye, p, n - 1, n, dtype=p.dtype)])
-    roots = np.linalg.eigvals(companion)
-    if p.dtype.kind != "c" and not np.any(values(roots).imag):
-        roots = np.real(roots)
-    return np.append(roots, create(np.zeros, roots, at_zero, roots.dtype)) if at_zero else roots
+def _roots(g, out, p):
+    """-g rᵏ / p'(r) for the coefficient of xᵏ, because p(r) = 0."""
+    # p'(r) is a product over the other roots: of computed roots, sums of gradients then cancel.
+    distances = np.expand_dims(out, 1) - out
+    same = np.equal(distances, 0)
+    check(np.all(np.count_nonzero(same, axis=1) == 1), np.linalg.LinAlgError, MULTIPLE)
+    slope = np.prod(np.where(same, 1, distances), axis=1) * p[np.argmax(np.not_equal(p, 0))]
+    powers = np.vander(out, p.shape[0]).astype(out.dtype)  # np.vander makes float64
+    return np.matmul(-g / slope, powers)
+
+
+MULTIPLE = "a multiple root of a polynomial has no gradient: it moves infinitely fast"
+rule(np.roots, _roots)
 
 
 @like_numpy(np.polyfit)

@@ -142,7 +142,7 @@ def gelu_of_piece(x, out, slope, t):
         out += c
         out *= t
     out *= slope
-    out -= x > 0  # 1 - Φ(-x), or Φ(x) itself, with all digits, but for the sign
+    out -= x > 0  # 1 - Φ(-x), or Φ(x) itself, with all digits, except for the sign
     np.abs(out, out=out)
     slope *= x
     slope *= 1 / math.sqrt(2 * math.pi)

@@ -1,5 +1,6 @@
 """TracedArray: the stand-in for an array while a program is made, whose calls are recorded."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,6 +49,11 @@ AS_NUMBER = (
     "a traced value is converted to Python's numbers, by {}; use NumPy's functions of it, or pass "
     "what it depends on with static_argnums"
 )
+AS_TEXT = (
+    "a traced value is shown as text, as by print or str(), which a program would not do; show "
+    "what the compiled function returns"
+)
+AS_KEY = "a traced number is hashed, as the key of a dict or a cache; use np.where of its values"
 
 
 class Untraceable(TypeError):
@@ -67,7 +73,6 @@ class TracedArray:
 
     __slots__ = ("__weakref__", "recorder", "value", "variable")
     takes_primitives = True
-    __hash__ = object.__hash__
 
     def __init__(self, recorder: Any, value: Any, variable: Var) -> None:
         self.recorder = recorder
@@ -78,6 +83,8 @@ class TracedArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        if self.variable.counted:
+            self.recorder.counts.read(self.variable)
         return self.variable.shape
 
     @property
@@ -90,7 +97,7 @@ class TracedArray:
 
     @property
     def size(self) -> int:
-        return int(np.size(self.value))
+        return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:
@@ -115,12 +122,18 @@ class TracedArray:
         return None if base is None else self.recorder.stand_ins.get(id(base), base)
 
     def __len__(self) -> int:
-        return len(self.value)
+        return len(self.value) if not self.shape else self.shape[0]
 
     def __iter__(self) -> Iterator["TracedArray"]:
         return (self[i] for i in range(len(self)))
 
+    def __hash__(self) -> int:
+        if not isinstance(self.value, np.ndarray):  # whose hash is that of its value
+            self.recorder.refuse(AS_KEY)
+        return object.__hash__(self)
+
     def __repr__(self) -> str:
+        self.recorder.refuse(AS_TEXT)
         return f"TracedArray(shape={self.shape}, dtype={self.dtype})"
 
     # NumPy's protocols

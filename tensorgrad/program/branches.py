@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from tensorgrad.program.arrays import stand_ins_in
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.steps import CallGroup, Step, Var, substituted_in, variables
 
@@ -92,6 +95,17 @@ class Branches:
             for x in ends
         )
         return alike and all(type(v) is Var and v not in self.parameters for v in made)
+
+
+def unshared(result: Any, given: Any) -> Any:
+    """Return a result with copies of the arrays in it that share memory with given stand-ins'."""
+    arrays = [x.value for x in stand_ins_in(given) if isinstance(x.value, np.ndarray)]
+
+    def copied(x: Any) -> Any:
+        shared = isinstance(x, np.ndarray) and any(np.may_share_memory(x, y) for y in arrays)
+        return x.copy("K") if shared else x
+
+    return substituted_in(result, copied)
 
 
 def flat(tree: Any) -> list[Any]:

@@ -9,13 +9,15 @@ from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
 from tensorgrad.program.comparison import Comparison, compared, merge
+from tensorgrad.program.counts import Counts
 from tensorgrad.program.guards import PLAIN_VALUES, Guard
-from tensorgrad.program.outside import Outside, watched
+from tensorgrad.program.outside import Outside
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.sizes import choices
 from tensorgrad.program.sources import BufferSource, GradSource, Source
 from tensorgrad.program.steps import substituted_in
 from tensorgrad.program.tracing import Result, Tracing
+from tensorgrad.program.watching import watched
 
 
 class Captured:
@@ -30,6 +32,7 @@ class Captured:
         self.tensors: dict[int, Any] = dict(self.outside.tensors)
         self.buffers = [BufferSource(*pair) for pair in self.outside.buffers]
         self.generators = [*self.outside.generators, *generators]
+        self.checked = False  # if steps check the numbers of elements that values choose
         self.choices = choices(leaves, self.shapes())  # of axes with other lengths, still to try
 
     def run(self) -> Tracing:
@@ -47,6 +50,9 @@ class Captured:
                 self.outside = Outside(self.f)  # also what the first run has made
                 self.tensors |= self.outside.tensors
                 continue
+            if self.counts_matter(trace):
+                self.checked = True
+                continue
             if self.with_sizes(trace, seen):
                 return trace
             again, others = self.once(self.leaves)
@@ -56,6 +62,19 @@ class Captured:
                 return trace
             self.tensors |= both
         raise Untraceable("each run of the function uses other tensors from outside")
+
+    def counts_matter(self, trace: Tracing) -> bool:
+        """Return True if the program is for the numbers of elements that values choose here."""
+        if self.checked or not trace.counts.found:
+            return False
+        if trace.counts.decide:
+            return True
+        try:
+            changed, _ = self.once(self.leaves, Counts(changed=True))
+            compared(trace, changed, Comparison([]))
+        except Exception:  # of the user's code, which wants these numbers
+            return True
+        return False
 
     def with_sizes(self, trace: Tracing, seen: dict[int, Any]) -> bool:
         """Return True if the function does the same with longer arguments, and note the sizes."""
@@ -93,7 +112,7 @@ class Captured:
         found = self.outside.guards
         if self.outside.has_grown() or not all(guard.holds() for guard in found):
             found = Outside(self.f).guards
-        return [guard for guard in found if guard.matters()]
+        return found
 
     def put_back(self, runs: Callable[[], Any]) -> Any:
         """Call a function, then put back what its runs change: generators, numbers, arrays."""
@@ -131,9 +150,12 @@ class Captured:
                 )
         return result
 
-    def once(self, leaves: list[Any]) -> tuple[Tracing, dict[int, Any]]:
+    def once(
+        self, leaves: list[Any], counts: Counts | None = None
+    ) -> tuple[Tracing, dict[int, Any]]:
         """Run the function on stand-ins; also return the tensors that are not known."""
         recorder = self.new_recorder()
+        recorder.counts = counts or Counts(self.checked)
         inputs = [recorder.stand_in(x * 1.0 if type(x) is float else x) for x in leaves]
         recorder.arguments = {x.variable for x in inputs}
         sources = self.sources()
@@ -158,7 +180,7 @@ class Captured:
                 result = traced.run(self.call, (inputs,))
                 return traced.run(results_of, (result, recorder, known))
 
-            results = watching([t for t, _ in sources], run)
+            results = refusing(recorder, lambda: watching([t for t, _ in sources], run))
             after = [(b, b.read()) for b in self.buffers]
             gradients = [
                 (t, None if t.grad is None else t.grad._value)
@@ -192,6 +214,7 @@ class Captured:
                 if any(t is leaf for leaf, _ in gradients)
             ],
             [*writes, *((b, recorder.variable_of(x)) for b, x in after if id(x) not in kept)],
+            recorder.counts,
         )
         recorder.forget()
         return trace, recorder.tensors
@@ -205,6 +228,23 @@ class Captured:
         values = [(t, Source(t)) for t in self.tensors.values()]
         leaves = [t for t in self.tensors.values() if t.node is not None and t.is_leaf]
         return values + [(t.grad, GradSource(t)) for t in leaves if t.grad is not None]
+
+
+def refusing(recorder: Recorder, function: Callable[[], Any]) -> Any:
+    """Return what a function returns.
+
+    Raises: the first refusal that it, or NumPy, has passed over or turned into another error.
+    """
+    try:
+        result = function()
+    except Exception as error:
+        refusal = recorder.refusals.hidden_by(error)
+        if refusal is not None:
+            raise refusal from error
+        raise
+    if recorder.refusals.found:
+        raise recorder.refusals.found[0]
+    return result
 
 
 def watching(tensors: list[Any], function: Callable[[], Any]) -> Any:

@@ -1,22 +1,29 @@
 """compile: a function that becomes a program at its first call, one for each kind of arguments."""
 
 import contextlib
+import copy
 import functools
+import sys
 import threading
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorgrad.engine.base import needs_grad
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Watched
+from tensorgrad.program.counts import OtherCount
 from tensorgrad.program.keys import SWITCH, hashable, kind_of
-from tensorgrad.program.outside import recorder_now
 from tensorgrad.program.program import Program
 from tensorgrad.program.runner import Runner
+from tensorgrad.program.watching import recorder_now
 
 MOST_PROGRAMS = 16  # programs that a function keeps
+COUNTS = (
+    "values choose another number of elements at each call, as in x[x > 0], and each number wants "
+    "a program of its own; write np.where(condition, a, b), which keeps the shape"
+)
 
 
 @contextlib.contextmanager
@@ -104,15 +111,31 @@ class Compiled:
                 f'"__dict__" to __slots__ of {kind}, or compile a function that takes its arrays'
             )
 
+    def __copy__(self) -> "Compiled":
+        return Compiled(self.f, tuple(self.static_argnums))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Compiled":
+        return Compiled(copy.deepcopy(self.f, memo), tuple(self.static_argnums))
+
     def __reduce__(self) -> Any:
-        """Leave the programs out of copies and files."""
-        return Compiled, (self.f, tuple(self.static_argnums))
+        """Leave the programs out of files and what goes to other processes.
+
+        pickle needs a function that is found by its name in a module; cloudpickle takes any.
+        """
+        f = self.f
+        if isinstance(f, types.MethodType):
+            return getattr, (f.__self__, f.__func__.__name__)
+        if isinstance(f, types.FunctionType) and found_by_name(f) is self:
+            return f.__qualname__
+        return Compiled, (f, tuple(self.static_argnums))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns."""
-        recent = self.recent
-        if recent is not None and not kwargs and recent.accepts(args) and recent.fits():
-            return recent(args, kwargs)
+        if (recent := self.fitting(args, kwargs)) is not None:
+            try:  # contextlib.suppress takes half a microsecond
+                return recent(args, kwargs)
+            except OtherCount:
+                pass
         if runs_eagerly(args, kwargs):
             return self.f(*args, **kwargs)
         try:
@@ -123,33 +146,58 @@ class Compiled:
                 warnings.warn(f"{self.name} runs eagerly: {error}", RuntimeWarning, stacklevel=2)
         return self.f(*args, **kwargs)
 
+    def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Runner | None:
+        """Return the program of the last call, if a short look tells that it is the one."""
+        recent = self.recent
+        if recent is not None and not kwargs and recent.accepts(args) and recent.fits():
+            return recent
+        return None
+
     def by_program(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, by its program in any case.
 
         Raises: Untraceable where a call would run eagerly, or there can be no program.
         """
+        if (recent := self.fitting(args, kwargs)) is not None:
+            with contextlib.suppress(OtherCount):
+                return recent(args, kwargs)
+        if SWITCH.off:
+            raise Watched("no_compile or TENSORGRAD_COMPILE=0 switches programs off", lambda: False)
         if self.watched is not None and self.watched.lasts():
             raise Watched(str(self.watched), self.watched.lasts)
-        try:
-            self.recent = runner = self.runner(args, kwargs)
-        except Watched as error:
-            self.watched = error
-            raise
-        return runner(args, kwargs)
+        tried: list[Runner] = []
+        while True:
+            try:
+                self.recent = runner = self.runner(args, kwargs, tried)
+            except Watched as error:
+                self.watched = error
+                raise
+            try:
+                return runner(args, kwargs)
+            except OtherCount:
+                tried.append(runner)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """Return the program for such arguments."""
-        return self.runner(args, kwargs).program
+        runner, others = self.runner(args, kwargs), []
+        while not runner.counts_fit(args, kwargs):
+            others.append(runner)
+            runner = self.runner(args, kwargs, others)
+        return runner.program
 
-    def runner(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Runner":
-        """Return the program for the arguments, made now if there is none."""
+    def runner(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], besides: Sequence[Runner] = ()
+    ) -> Runner:
+        """Return the program for the arguments, made now if there is none besides some."""
         if STATE.get().observer is not None:
             text = "detect_anomaly or trace watches every call, and a program makes none"
             raise Watched(text, lambda: False)
         key = self.key(args, kwargs)
         for runner in self.programs.get(key, ()):
-            if runner.fits():
+            if runner not in besides and runner.fits():
                 return runner
+        if len(besides) == MOST_PROGRAMS - 1:
+            raise Watched(COUNTS, lambda: True)
         with self.lock:
             runner = Runner(self, args, kwargs)
             kept = self.programs.setdefault(key, [])
@@ -190,6 +238,14 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.f!r}>"
+
+
+def found_by_name(f: types.FunctionType) -> Any:
+    """Return what a function's module has under its name; None if that is nothing."""
+    found: Any = sys.modules.get(f.__module__)
+    for part in f.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def runs_eagerly(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

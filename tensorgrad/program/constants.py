@@ -33,11 +33,11 @@ def has_dtype(x: Any, dtype: np.dtype[Any]) -> bool:
 class Constants:
     """The names of what a program takes from outside: arrays, and functions without source text."""
 
-    def __init__(self, known: dict[int, str], functions: Any = None) -> None:
+    def __init__(self, known: dict[int, str]) -> None:
         self.known = known  # the names of arrays and functions that the user's function has
         self.arrays: dict[int, tuple[str, np.ndarray]] = {}
         self.objects: dict[int, tuple[str, Any]] = {}
-        self.functions = functions
+        self.functions: Any = None  # the functions of the program, which set themselves here
         self.taken: Any = None
         self.warns = False
         self.generators: list[tuple[str, Any]] = []

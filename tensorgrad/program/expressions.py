@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.program import text
+from tensorgrad.program import counts, text
 from tensorgrad.program.constants import Constants, has_dtype
 from tensorgrad.program.sizes import ArgumentSize, SizedArray
 from tensorgrad.program.steps import Step, Var
@@ -117,6 +117,8 @@ class ExpressionWriter:
             return text.call(name, [self.expr_of(x) for x in args], {})
         if form == "check":
             return self.check(step.callee, *args)
+        if form == "shape":
+            return Expr(counts.statement(*(self.expr_of(x).text for x in args)))
         return self.call(step, args, kwargs)
 
     def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:

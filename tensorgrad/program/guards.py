@@ -1,16 +1,28 @@
 """Guards: the values from outside that a program is made for."""
 
-import types
+import array
+import operator
+import os
 from typing import Any
 
 import numpy as np
 
+BUFFERS = (np.ndarray, array.array, bytearray, memoryview)
 PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Return True for one object, and for equal plain values of one type."""
-    return a is b or (isinstance(a, PLAIN_VALUES) and type(a) is type(b) and bool(a == b))
+    """Return True for one object, and for equal plain values of one type, -0.0 apart from 0.0."""
+    if a is b or type(a) is not type(b) or not isinstance(a, PLAIN_VALUES):
+        return a is b
+    if isinstance(a, np.generic):
+        return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return bool(a == b) and (bool(a) or repr(a) == repr(b))
+
+
+def defined_by(f: Any) -> tuple[Any, ...]:
+    """Return the code and the defaults of a function."""
+    return f.__code__, f.__defaults__, f.__kwdefaults__
 
 
 class Guard:
@@ -38,10 +50,6 @@ class Guard:
         if not isinstance(self.value, PLAIN_VALUES) or self.holds():
             return False
         return self.value is not None or isinstance(self.now(), PLAIN_VALUES)
-
-    def matters(self) -> bool:
-        """Return True for what a program is made for; tensors are read at each call."""
-        return not isinstance(self.value, (types.ModuleType, types.BuiltinFunctionType, type))
 
     def put_back(self) -> None:
         """Put the value back."""
@@ -72,6 +80,72 @@ class AttributeGuard(Guard):
         setattr(self.where, self.key, self.value)
 
 
+class MemberGuard(Guard):
+    """What a class has under a name: a value, a method, a property."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: type, key: str) -> None:
+        super().__init__(vars(kind), key, vars(kind)[key])
+        self.kind = kind
+
+    def put_back(self) -> None:
+        """Put the value back."""
+        setattr(self.kind, self.key, self.value)
+
+    def __repr__(self) -> str:
+        return f"{self.kind.__name__}.{self.key} = {self.value!r}"
+
+
+class TypeGuard(Guard):
+    """The class of an object."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the class."""
+        return type(self.where)
+
+    def holds(self) -> bool:
+        """Return True if the object has the class that it had."""
+        return type(self.where) is self.value
+
+    def has_changed_value(self) -> bool:
+        """Return False, because a class is no plain value."""
+        return False
+
+
+class FunctionGuard(TypeGuard):
+    """The code and the defaults of a function."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the code and the defaults."""
+        return defined_by(self.where)
+
+    def holds(self) -> bool:
+        """Return True if all are the same objects as before."""
+        return all(map(operator.is_, self.now(), self.value))
+
+
+class EnvironmentGuard(TypeGuard):
+    """The variables of the environment."""
+
+    __slots__ = ()
+
+    def now(self) -> dict[str, str]:
+        """Return all of them."""
+        return dict(os.environ)
+
+    def holds(self) -> bool:
+        """Return True if all are as they were."""
+        return bool(os.environ == self.value)
+
+    def __repr__(self) -> str:
+        return "os.environ"
+
+
 class ContextGuard(AttributeGuard):
     """The value of a ContextVar."""
 
@@ -98,6 +172,7 @@ class ArrayGuard(Guard):
     def now(self) -> tuple[Any, bytes]:
         """Return the shape and the elements."""
         x = self.where
+        x = x if isinstance(x, BUFFERS) else np.asarray(x)
         return getattr(x, "shape", None), x.tobytes() if hasattr(x, "tobytes") else bytes(x)
 
     def holds(self) -> bool:
@@ -131,11 +206,15 @@ class ClassGuard(Guard):
 
 
 class SizeGuard(Guard):
-    """The number of items of a dict, list, set or deque."""
+    """The number of items of what is no container of values, such as the attributes of a class."""
 
     __slots__ = ()
 
-    def now(self) -> int:
+    def __init__(self, where: Any) -> None:
+        super().__init__(where, "", None)
+        self.value = self.now()
+
+    def now(self) -> Any:
         """Return the number of items."""
         return len(self.where)
 
@@ -146,3 +225,18 @@ class SizeGuard(Guard):
     def has_changed_value(self) -> bool:
         """Return False, because what is added outside is found by other means."""
         return False
+
+
+class OrderGuard(SizeGuard):
+    """The keys of a dict, or the items of what is compared as a whole, in their order."""
+
+    __slots__ = ()
+
+    def now(self) -> list[Any]:
+        """Return the keys or items."""
+        return self.where.ravel().tolist() if isinstance(self.where, np.ndarray) else [*self.where]
+
+    def holds(self) -> bool:
+        """Return True if all are as they were."""
+        now = self.now()
+        return len(now) == len(self.value) and all(map(is_same, now, self.value))

@@ -32,9 +32,19 @@ def hashable(x: Any) -> Any:
         return (slice, x.start, x.stop, x.step)
     if isinstance(x, dict):
         return (dict, *((key, hashable(value)) for key, value in x.items()))
+    if isinstance(x, (set, frozenset)):
+        return (type(x), frozenset(map(hashable, x)))
     if isinstance(x, np.ndarray):
         return (x.dtype, x.shape, x.tobytes())
-    hash(x)
+    if isinstance(x, (float, complex, np.generic)):
+        return (type(x), repr(x))  # which tells -0.0 and 0.0 apart
+    try:
+        hash(x)
+    except TypeError:
+        raise TypeError(
+            f"a static argument is compared with those of earlier calls, so it has to be hashable, "
+            f"but {type(x).__name__} is not; pass a tuple of what the function uses of it"
+        ) from None
     return (type(x), x)
 
 
@@ -80,11 +90,9 @@ def static_kind(x: Any) -> Any:
 
 
 def plan_of(args: tuple[Any, ...]) -> list[tuple[Any, Any, Any]] | None:
-    """Return what the arguments of a call are to be, if they are all arrays and floats."""
-    if not all(type(x) in (np.ndarray, float) for x in args):
+    """Return the kinds of the arguments, if each is an array, a float or None."""
+    if not all(type(x) in (np.ndarray, float, type(None)) for x in args):
         return None
     if not all(x.flags.forc for x in args if type(x) is np.ndarray):
         return None
-    return [
-        (float, None, None) if type(x) is float else (np.ndarray, x.dtype, x.shape) for x in args
-    ]
+    return [(type(x), getattr(x, "dtype", None), getattr(x, "shape", None)) for x in args]

@@ -1,7 +1,10 @@
 """Names and members: what the code of functions and classes names, and what is the user's."""
 
+import contextlib
+import dis
 import functools
 import gc
+import importlib.util
 import sys
 import types
 from collections import deque
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.program.guards import PLAIN_VALUES
+from tensorgrad.program.guards import PLAIN_VALUES, Guard, MemberGuard
 from tensorgrad.program.names import is_library
 
 CONTAINERS_OF_VALUES = (dict, list, set, deque)
@@ -66,6 +69,40 @@ def is_variable(kind: type, name: str, value: Any) -> bool:
     """Return True for a value of a class that may change, and is not computed at each look."""
     known = isinstance(value, VALUES_OF_CLASSES) and not name.startswith("__")
     return known and getattr(kind, name, None) is value
+
+
+def members_of(base: type) -> list[Guard]:
+    """Return guards of the methods and properties of a user's class, and of a layer's forward."""
+    if is_users(base.__module__):
+        names = [name for name, value in vars(base).items() if is_member(name, value)]
+    else:
+        names = ["forward"] if "forward" in vars(base) else []
+    return [MemberGuard(base, name) for name in names]
+
+
+def is_member(name: str, value: Any) -> bool:
+    """Return True for a method, a property or another descriptor that a class defines."""
+    return hasattr(type(value), "__get__") and name not in ("__dict__", "__weakref__")
+
+
+def modules_imported(f: types.FunctionType) -> list[types.ModuleType]:
+    """Return the modules that a function imports inside."""
+    names = modules_named(f.__code__, f.__globals__.get("__package__") or "")
+    return [sys.modules[name] for name in names if name in sys.modules]
+
+
+@functools.lru_cache(maxsize=1024)
+def modules_named(code: types.CodeType, package: str) -> tuple[str, ...]:
+    """Return the names of the modules in the import statements of a function."""
+    found, level = [], 0
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IMPORT_NAME":
+            dots = "." * level if package else ""
+            with contextlib.suppress(ImportError):  # as the function itself would raise
+                found.append(importlib.util.resolve_name(dots + instruction.argval, package))
+        elif isinstance(instruction.argval, int) and instruction.opname.startswith("LOAD_"):
+            level = instruction.argval
+    return tuple(found)
 
 
 def cached_results(x: Any) -> Iterator[Any]:

@@ -49,6 +49,14 @@ def attention_formula(
     return attention.side_by_side(np.matmul(weights, attention.heads_of(v, heads)))
 
 
+def self_attention_formula(
+    qkv: Any, mask: Any, dropped: Any, heads: int = 1, causal: bool = False
+) -> Any:
+    """Return the same of queries, keys and values that lie side by side."""
+    q, k, v = attention.thirds(qkv)
+    return attention_formula(q, k, v, mask, dropped, heads, causal)
+
+
 def rnn_formula(x: Any, h: Any, W: Any, R: Any, b: Any, mask: Any) -> Any:
     """Return the states after each step of a simple recurrence."""
     x, states = shown(x, mask), []
@@ -88,6 +96,7 @@ WITH_RESIDUALS: dict[Any, Callable[..., Any]] = {
     special.gelu_and_slope:         gelu_formula,
     normalization.layer_normalized: layer_norm_formula,
     attention.attended:             attention_formula,
+    attention.attended_thirds:      self_attention_formula,
     recurrent.rnn_run:              rnn_formula,
     recurrent.gru_run:              gru_formula,
     lstm.lstm_run:                  lstm_formula,
@@ -97,6 +106,7 @@ BODIES: dict[Any, Callable[..., Any]] = {
         (special.gelu,             gelu_formula),
         (normalization.layer_norm, layer_norm_formula),
         (attention.attention,      attention_formula),
+        (attention.self_attention, self_attention_formula),
         (recurrent.rnn,            rnn_formula),
         (recurrent.gru,            gru_formula),
         (lstm.lstm,                lstm_formula),

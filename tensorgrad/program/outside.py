@@ -3,7 +3,10 @@
 import array
 import contextvars
 import functools
+import inspect
+import os
 import types
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -11,16 +14,22 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.engine.state import STATE, Scope
-from tensorgrad.program.arrays import TracedArray
+from tensorgrad.engine.state import Scope
+from tensorgrad.operands import is_foreign
 from tensorgrad.program.guards import (
     PLAIN_VALUES,
     ArrayGuard,
     AttributeGuard,
     ClassGuard,
     ContextGuard,
+    EnvironmentGuard,
+    FunctionGuard,
     Guard,
+    MemberGuard,
+    OrderGuard,
     SizeGuard,
+    TypeGuard,
+    defined_by,
 )
 from tensorgrad.program.members import (
     CONTAINERS_OF_VALUES,
@@ -33,15 +42,18 @@ from tensorgrad.program.members import (
     has_slots,
     is_users,
     is_variable,
+    members_of,
+    modules_imported,
 )
 from tensorgrad.program.names import is_library
-from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.simplify import MOST_LOOKED_AT
+from tensorgrad.program.watching import is_stand_in
 
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
-BYTES = (array.array, bytearray)
-OTHERS = (*BYTES, contextvars.ContextVar, types.MappingProxyType, tuple, frozenset)
-SLOT = TensorBase.__dict__["_value"]
+BYTES = (array.array, bytearray, memoryview)
+OTHERS = (
+    *BYTES, contextvars.ContextVar, types.MappingProxyType, tuple, frozenset, weakref.ref,
+)  # fmt: skip
 MOST_OBJECTS = 20_000  # objects that are looked at
 
 
@@ -51,6 +63,7 @@ class Outside:
     def __init__(self, f: Any) -> None:
         self.tensors: dict[int, Any] = {}
         self.guards: list[Guard] = []
+        self.members: list[Guard] = []  # of what classes define, if it is used
         self.generators: list[Any] = []
         self.arrays: list[np.ndarray] = []
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
@@ -69,6 +82,9 @@ class Outside:
             if id(x) not in self.seen:
                 self.seen[id(x)] = x
                 stack.extend(self.visit(x))
+        self.guards += [guard for guard in self.members if self.is_used(guard.key)]
+        if "environ" in self.names_used or "getenv" in self.names_used:
+            self.guards.append(EnvironmentGuard(None, None, dict(os.environ)))
         compared = [x for x in self.arrays if self.is_compared(x)]
         self.compared = {id(x) for x in compared}
         self.guards += map(ArrayGuard, compared)
@@ -96,6 +112,8 @@ class Outside:
             yield x.__wrapped__
         elif isinstance(x, OTHERS):
             yield from self.other(x)
+        elif hasattr(type(x), "__array__"):
+            self.array_like(x)
         elif is_object(x) or has_slots(x):
             yield from self.object(x)
         elif isinstance(x, type):
@@ -105,10 +123,17 @@ class Outside:
         """Note a tensor, an array or a generator."""
         if isinstance(x, np.ndarray):
             self.arrays.append(x)
+            if x.dtype.hasobject:
+                self.guards.append(OrderGuard(x))
         elif not isinstance(x, TensorBase):
             self.generators.append(x)
         elif not isinstance(getattr(type(x), "node", None), property):  # a result without a graph
             self.tensors[id(x)] = x
+
+    def array_like(self, x: Any) -> None:
+        """Note what NumPy reads as an array, such as a Series."""
+        if not is_foreign(type(x)):
+            self.guards.append(ArrayGuard(x))
 
     def other(self, x: Any) -> Iterator[Any]:
         """Yield what is in a container of the standard library; note what is to be compared."""
@@ -117,10 +142,10 @@ class Outside:
         elif isinstance(x, contextvars.ContextVar):
             yield self.attribute(ContextGuard(x, x.name, x.get(None)))
         elif isinstance(x, types.MappingProxyType):
-            self.guards.append(SizeGuard(x, "", len(x)))
+            self.guards.append(OrderGuard(x))
             yield from (self.guarded(x, key, value) for key, value in x.items())
         else:
-            yield from x
+            yield from (x(),) if isinstance(x, weakref.ref) else x
 
     def is_compared(self, x: np.ndarray) -> bool:
         """Return True for a small array whose elements the trace may have computed with."""
@@ -132,7 +157,7 @@ class Outside:
     def container(self, x: Any) -> Iterator[Any]:
         """Yield the items of a container."""
         self.containers.append((x, x.copy()))
-        self.guards.append(SizeGuard(x, "", len(x)))
+        self.guards.append(SizeGuard(x) if isinstance(x, list) else OrderGuard(x))
         if id(x) in self.librarys:
             self.librarys |= {id(value) for value in values_of(x)}
         if isinstance(x, (set, deque)):
@@ -146,11 +171,14 @@ class Outside:
         yield from self.slots(x)
         if not hasattr(x, "__dict__"):
             return
-        buffers = getattr(x, "_buffers", ())
+        buffers = inspect.getattr_static(x, "_buffers", ())
         if is_library(type(x).__module__.partition(".")[0]):
             self.librarys |= {id(value) for value in vars(x).values()}
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
+        self.guards.append(SizeGuard(vars(x)))
+        if is_users(type(x).__module__):
+            self.guards.append(TypeGuard(x, None, type(x)))
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
@@ -173,13 +201,20 @@ class Outside:
     def of_class(self, kind: type) -> Iterator[Any]:
         """Yield the methods of a user's class and of its bases, and the values in them."""
         for base in kind.__mro__:
+            self.members += members_of(base)
             if is_users(base.__module__):
+                self.guards.append(SizeGuard(vars(base)))
                 for name, value in list(vars(base).items()):
                     function = function_of_member(value)
                     if function is not None:
                         yield function
                     elif is_variable(base, name, value):
-                        yield self.attribute(AttributeGuard(base, name, value))
+                        self.guards.append(MemberGuard(base, name))
+                        yield value
+
+    def is_used(self, name: str) -> bool:
+        """Return True for a member that the function may use, by its name or by an operator."""
+        return name in self.names_used or name == "forward" or name.startswith("__")
 
     def attribute(self, guard: Guard) -> Any:
         """Note a value that is to be compared at each call, and return it."""
@@ -242,9 +277,12 @@ class Outside:
                 yield value
                 yield from self.of_module(value, names)
             if users:
+                self.guards.append(FunctionGuard(f, None, defined_by(f)))
                 yield f.__defaults__
                 yield f.__kwdefaults__
                 yield from self.named(f.__globals__, names)
+                for module in modules_imported(f):
+                    yield from self.of_module(module, names)
                 yield from (self.guarded(vars(f), *item) for item in list(vars(f).items()))
 
     def named(
@@ -271,13 +309,6 @@ def values_of(container: Any) -> Any:
     return container.values() if isinstance(container, dict) else container
 
 
-def is_stand_in(x: Any) -> bool:
-    """Return True for a stand-in, and for a tensor that has one for its value."""
-    return type(x) is TracedArray or (
-        isinstance(x, TensorBase) and type(SLOT.__get__(x)) is TracedArray
-    )
-
-
 def is_object(x: Any) -> bool:
     """Return True for what has attributes that a function may use, such as a Module."""
     # Not a Scope, which has a cache of its own.
@@ -285,31 +316,3 @@ def is_object(x: Any) -> bool:
     if isinstance(x, known) or not hasattr(x, "__dict__"):
         return False
     return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
-
-
-def recorder_now() -> Recorder | None:
-    """Return the recorder that is making a program in this thread, or None."""
-    observer = STATE.get().observer
-    return observer if isinstance(observer, Recorder) else None
-
-
-@functools.cache
-def watched(kind: type) -> type:
-    """Return the class of tensors whose values are read as stand-ins while a program is made.
-
-    The class of a tensor is changed to it for that time, so that tensors elsewhere cost nothing.
-    """
-
-    def read(t: Any) -> Any:
-        value = SLOT.__get__(t)
-        recorder = None if type(value) is TracedArray else recorder_now()
-        return value if recorder is None else recorder.external(t, value)
-
-    def write(t: Any, value: Any) -> None:
-        recorder = recorder_now()
-        if recorder is None or id(t) not in recorder.outside:
-            SLOT.__set__(t, value)
-        else:
-            recorder.write(t, value)
-
-    return type(kind.__name__, (kind,), {"__slots__": (), "_value": property(read, write)})

@@ -32,6 +32,16 @@ class Program:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(args, kwargs)
 
+    def __copy__(self) -> "Program":
+        return self  # nothing in it changes
+
+    def __deepcopy__(self, _memo: Any) -> "Program":
+        return self
+
+    def __reduce__(self) -> Any:
+        """Let a copy in another process be made there, from the function and the arguments."""
+        return program_of, self._run.made_by
+
     @property
     def source(self) -> str:
         """The text. It runs without tensorgrad, if no note in it says otherwise."""
@@ -153,6 +163,12 @@ class Program:
         from tensorgrad.program.drawing import ProgramGraph
 
         return ProgramGraph(self._text, self.source).draw(**options)
+
+
+def program_of(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Program:
+    """Return the program of a compiled function for such arguments."""
+    program: Program = f.program(*args, **kwargs)
+    return program
 
 
 def free_axes_of(v: Var) -> tuple[int, ...]:

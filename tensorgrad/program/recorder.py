@@ -138,6 +138,7 @@ class Recorder(StepRecorder, Observer):
             return tree
         return substituted_in(tree, of)
 
-    def variable_of(self, x: TracedArray) -> Var:
-        """Return the variable of a value that leaves the function."""
+    def variable_of(self, x: Any) -> Var:
+        """Return the variable of a value that leaves the function, which may be a constant."""
+        x = x if type(x) is TracedArray else self.fixed_stand_in(x)
         return x.variable if x.variable.fixed is None else x.copy().variable

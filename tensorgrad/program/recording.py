@@ -12,8 +12,10 @@ from tensorgrad.engine.record import IMPURE
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.ops.common import check_step
 from tensorgrad.program.arrays import TracedArray, Untraceable, stand_ins_in
-from tensorgrad.program.branches import Branches, Unequal, Way, all_ways
-from tensorgrad.program.names import in_a_step, look_back, parameters_of, with_line
+from tensorgrad.program.branches import Branches, Unequal, Way, all_ways, unshared
+from tensorgrad.program.counts import Counts
+from tensorgrad.program.names import BETWEEN, look_back, parameters_of, with_line
+from tensorgrad.program.refusals import CALLBACK, INTO_NDARRAY, KEPT_OUTSIDE, TRUTH, Refusals
 from tensorgrad.program.steps import (
     RUN,
     CallGroup,
@@ -26,22 +28,6 @@ from tensorgrad.program.steps import (
 from tensorgrad.rules import Function
 
 BODY_OF_CHECK: Any = check_step.compute  # type: ignore[attr-defined]
-TRUTH = (
-    "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
-)
-CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
-KEPT_OUTSIDE = (
-    "the function keeps a traced value in a variable, a container or an attribute from outside, "
-    "which a program does not fill; return it instead"
-)
-STEP_INSIDE = (
-    "an optimizer's step is taken inside the compiled function; take it after the call, as in "
-    "loss = step(X, y); optimizer.step()"
-)
-INTO_NDARRAY = (
-    "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
-    "np.where or np.stack"
-)
 
 
 class StepRecorder:
@@ -60,6 +46,9 @@ class StepRecorder:
         self.arguments: set[Var] = set()
         self.forced: list[bool] | None = None  # decisions, while a function's ways are traced
         self.decisions: list[bool] = []
+        self.opaque: Any = None  # the function whose call is a step, because its own cannot be
+        self.counts = Counts()
+        self.refusals = Refusals()
 
     # Steps
 
@@ -82,12 +71,18 @@ class StepRecorder:
     ) -> Any:
         """Run one call with the arrays themselves, and write it down with their variables."""
         errors = self.check(written)
+        by_values = self.counts.before(form, callee, args, kwargs)
         values, keywords = substituted_in(args, value_of), substituted_in(kwargs, value_of)
         self.running = True
         try:
             result = RUN[form](callee, *values, **keywords)
+        except Exception as error:
+            self.refusals.raised(error)
+            raise
         finally:
             self.running = False
+        if callee is self.opaque:  # which may return its argument for some values only
+            result = unshared(result, (args, kwargs))
         step = Step(form, callee, substituted_in(args, stored), substituted_in(kwargs, stored))
         step.writes = tuple(x.variable for x in written)
         found = self.lifted(result, args, kwargs, step)
@@ -96,7 +91,7 @@ class StepRecorder:
             return found  # as astype does that has nothing to do
         self.placed(step)
         step.errors = None if errors == self.errors else errors
-        self.steps.append(step)
+        self.steps += [step, *self.counts.after(step, by_values)]
         return found
 
     def placed(self, step: Step) -> None:
@@ -151,7 +146,7 @@ class StepRecorder:
 
     def refuse(self, message: str) -> Untraceable:
         """Return the error about what cannot be part of a program, with the user's line."""
-        return Untraceable(with_line(STEP_INSIDE if in_a_step() else message, look_back()[2]))
+        return self.refusals.note(message)
 
     def refuse_kept(self, x: Any) -> Untraceable:
         """Return the error about a stand-in that is kept, with the line that made it."""
@@ -163,6 +158,8 @@ class StepRecorder:
 
     def of_shapes(self, function: Function, args: Any, kwargs: Any) -> Any:
         """Call a function of shapes and dtypes."""
+        for x in stand_ins_in((args, kwargs)):
+            self.counts.read(x.variable, BETWEEN)
         return function(*substituted_in(args, value_of), **substituted_in(kwargs, value_of))
 
     def primitive(self, function: Any, args: Any, kwargs: Any) -> Any:
@@ -178,7 +175,7 @@ class StepRecorder:
 
         If it decides by values, all ways through it are one step; if it asks for more, the call is.
         """
-        outer, start = self.group, len(self.steps)
+        outer, start, refused = self.group, len(self.steps), len(self.refusals.found)
         if outer is None:
             self.group = CallGroup(name, function, parameters_of(function, args))
         try:
@@ -187,6 +184,7 @@ class StepRecorder:
                     result = function(*given, **kwargs)
                 except Untraceable:
                     self.undo(start)
+                    self.refusals.forget(refused)
                     continue
                 if outer is None and self.group is not None:
                     self.group.results = list(variables(substituted_in(result, stored)))
@@ -196,6 +194,8 @@ class StepRecorder:
         if self.forced is None:
             with contextlib.suppress(Exception):  # of a way that the values at hand do not allow
                 return self.branched(name, function, args, kwargs)
+            self.refusals.forget(refused)
+        self.opaque = function
         return self.record("call", function, args, kwargs)
 
     def ways_to_give(self, args: Any) -> Iterator[Any]:
@@ -280,7 +280,11 @@ class StepRecorder:
 
     def check_step(self, holds: Any, error: Any, message: Any, *shown: Any) -> None:
         """Check a condition now, and write down that each run is to check it."""
-        BODY_OF_CHECK(*substituted_in((holds, error, message, *shown), value_of))
+        try:
+            BODY_OF_CHECK(*substituted_in((holds, error, message, *shown), value_of))
+        except Exception as raised:
+            self.refusals.raised(raised)
+            raise
         step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
         step.pure, step.group, step.place = False, self.group, look_back()[2]
         self.steps.append(step)

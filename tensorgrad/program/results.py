@@ -53,6 +53,12 @@ class WithoutGraph(Tensor):
     def grad(self) -> None:
         """None."""
 
+    def __copy__(self) -> Tensor:
+        return without_gradient(self._value)
+
+    def __deepcopy__(self, _memo: Any) -> Tensor:
+        return without_gradient(self._value.copy())
+
     def detach(self) -> Tensor:
         """Return the same value as a constant that shares the array."""
         return wrap(self._value)
@@ -74,13 +80,14 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     changes = bool(trace.gradients or trace.writes)
     if not changes and kinds <= {"array", "constant"}:
         return None
-    gradients = trace.gradients
-    writes = trace.writes
+    gradients, writes = trace.gradients, trace.writes
+    rewrap = rewrapping(trace.results)
+    several = type(trace.results) is tuple
 
     def finish(found: Any) -> Any:
         if changes:
-            *found, rest = found if type(trace.results) is tuple else (found[0], found[1])
-            found = tuple(found) if type(trace.results) is tuple else found[0]
+            *found, rest = found
+            found = found if several else found[0]
             values = iter(rest)
             with ACCUMULATING:
                 for leaf, v in gradients:
@@ -88,23 +95,25 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
                     leaf.node.ensure_extras().grad = g
             for source, _ in writes:
                 source.write(next(values))
-        return rewrapped(trace.results, found)
+        return rewrap(found)
 
     return finish
 
 
-def rewrapped(tree: Any, found: Any) -> Any:
-    """Return the results in the kinds that the function returned."""
+def rewrapping(tree: Any) -> Callable[[Any], Any]:
+    """Return what brings a program's results to the kinds that the function returned."""
     if type(tree) is Result:
         if tree.kind == "same" and type(tree.value) is not ArgumentSize:
-            return tree.value
+            return lambda _: tree.value
         if tree.kind in ("array", "constant", "same"):
-            return found
-        return wrap(found) if tree.kind == "tensor" else without_gradient(found)
+            return lambda found: found
+        return wrap if tree.kind == "tensor" else without_gradient
     if isinstance(tree, dict):
-        return {key: rewrapped(x, found[key]) for key, x in tree.items()}
-    items = [rewrapped(x, y) for x, y in zip(tree, found, strict=True)]
-    return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+        values = {key: rewrapping(x) for key, x in tree.items()}
+        return lambda found: {key: value(found[key]) for key, value in values.items()}
+    items, kind = [rewrapping(x) for x in tree], type(tree)
+    make = kind._make if hasattr(kind, "_fields") else kind
+    return lambda found: make([item(x) for item, x in zip(items, found, strict=True)])
 
 
 def same_bits(a: Any, b: Any) -> bool:

@@ -5,17 +5,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.engine.base import TensorBase, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.capture import Captured
+from tensorgrad.program.capture import Captured, generator_state, set_generator_state
+from tensorgrad.program.counts import OtherCount, is_of_count
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.guards import Guard
+from tensorgrad.program.guards import FunctionGuard, Guard, MemberGuard, SizeGuard
 from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.onnx_calls import Example
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
+from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import OF_RESULT, Var, hint, resolved
 from tensorgrad.program.tracing import results_in
 from tensorgrad.program.writing import Layout, Text, is_array
@@ -27,6 +31,8 @@ class Runner:
 
     def __init__(self, compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         f, static = compiled.f, compiled.static_argnums
+        # A program has its own copies, because what a caller holds may change.
+        args = tuple(tree_map(copy_of, x) if i in static else x for i, x in enumerate(args))
         layout = Layout(f, args, kwargs)
         shown = tuple(None if i in static else x for i, x in enumerate(args))
         leaves = leaves_of((shown, kwargs))
@@ -43,6 +49,7 @@ class Runner:
             return tuple(inputs), tree_map(of, kwargs)
 
         self.f, self.build = f, build
+        self.made_by = compiled, args, kwargs
         self.recording = STATE.get().recording
         self.plan = None if kwargs or static else plan_of(args)
         self.plain = not any(isinstance(x, TensorBase) for x in leaves)
@@ -51,7 +58,8 @@ class Runner:
         arrays = [array_of(x) for x in leaves if is_array(x)]
         generators = [x for _, x in layout.static]
         self.example = Example(self.run_eagerly, f, generators)
-        captured = Captured(self.run_eagerly, f, arrays, generators)
+        objects = [x for x in leaves_of((args, kwargs)) if not is_array(x)]
+        captured = Captured(self.run_eagerly, (f, *objects), arrays, generators)
         self.write(captured, layout, paths)
         while self.text.trace.lengths:
             if self.serves(captured, captured.choices[0]) and self.is_right(captured, arrays):
@@ -79,13 +87,23 @@ class Runner:
         self.program = Program(text, self)
         self.function, self.read, self.parameters = text.function, text.read, text.parameters
         self.name, self.text = text.main, text
-        guards = captured.guards()
-        self.guards = [guard for guard in guards if type(guard) is not Guard]
-        self.looked_up = [(g.where, g.key, g.value, g) for g in guards if type(g) is Guard]
+        self.take_guards(captured.guards())
         self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
         self.finish = wrapper_of(trace)
         self.written = [source for source, _ in trace.writes]
+        drawn_from = [*captured.generators, *(x.value for x in text.read if type(x) is Fixed)]
+        self.generators = drawn_from if trace.counts.checked else []
+
+    def take_guards(self, guards: list[Guard]) -> None:
+        """Sort guards by how they are compared, most without a call of a method."""
+        of_kind = {kind: [g for g in guards if type(g) is kind] for kind in set(map(type, guards))}
+        values = of_kind.pop(Guard, []) + of_kind.pop(MemberGuard, [])
+        self.looked_up = [(g.where, g.key, g.value, g) for g in values]
+        self.sizes = [(g.where, g.value) for g in of_kind.pop(SizeGuard, [])]
+        self.functions = [(g.where, *g.value) for g in of_kind.pop(FunctionGuard, [])]
+        self.guards = [g for some in of_kind.values() for g in some]
+        self.all_guards = guards
 
     def check(self, captured: Captured, arrays: list[Any]) -> None:
         """Compare the program with the function itself, to the bit.
@@ -136,12 +154,7 @@ class Runner:
 
     def fits(self) -> bool:
         """Return True if what the function uses from outside is as it was."""
-        try:  # most values are the same objects, which is seen without a call of each guard
-            for where, key, value, guard in self.looked_up:
-                now = where.cell_contents if key is None else where[key]
-                if now is not value and not guard.holds():
-                    return False
-        except (ValueError, KeyError, IndexError):  # it is no longer there
+        if not self.finds_the_same():
             return False
         for guard in self.guards:
             if not guard.holds():
@@ -151,16 +164,42 @@ class Runner:
                 return False
         return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
 
+    def finds_the_same(self) -> bool:
+        """Return True if values, sizes and functions from outside are the same."""
+        try:  # most values are the same objects, which is seen without a call of each guard
+            for where, key, value, guard in self.looked_up:
+                now = where.cell_contents if key is None else where[key]
+                if now is not value and not guard.holds():
+                    return False
+        except (ValueError, KeyError, IndexError):  # it is no longer there
+            return False
+        for where, size in self.sizes:
+            if len(where) != size:
+                return False
+        for f, code, defaults, keywords in self.functions:
+            if f.__code__ is not code or f.__defaults__ is not defaults:
+                return False
+            if f.__kwdefaults__ is not keywords:
+                return False
+        return True
+
     def first_changed(self) -> Guard | None:
         """Return a guard of what has changed outside, or None."""
-        guards = (*self.guards, *(guard for *_, guard in self.looked_up))
-        return next((guard for guard in guards if not guard.holds()), None)
+        return next((guard for guard in self.all_guards if not guard.holds()), None)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.call(self.function, args, kwargs)
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return what the program's function, or one in its place, computes."""
+        result = self.computed(function, args, kwargs)
+        return result if self.finish is None else self.finish(result)
+
+    def computed(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the arrays that the function computes, before they are put in their places.
+
+        Raises: OtherCount if values choose other numbers of elements; generators are put back.
+        """
         if not self.plain:
             args, kwargs = tree_map(array_of, (args, kwargs))
         if self.read:
@@ -169,12 +208,28 @@ class Runner:
                 kwargs = kwargs | dict(zip(self.parameters, outside))
             else:
                 args = (*args, *outside)
+        states = [(g, generator_state(g)) for g in self.generators]
         try:
-            result = function(*args, **kwargs) if kwargs else function(*args)
+            return function(*args, **kwargs) if kwargs else function(*args)
         except Exception as error:
+            if is_of_count(error):
+                for generator, state in states:
+                    set_generator_state(generator, state)
+                raise OtherCount(*error.args) from error
             self.text.note(error)
             raise
-        return result if self.finish is None else self.finish(result)
+
+    def counts_fit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Return True if values choose as many elements as at the trace."""
+        states = [(g, generator_state(g)) for g in self.generators]
+        try:
+            if self.text.trace.counts.checked:
+                self.computed(self.function, args, kwargs)
+        except OtherCount:
+            return False
+        for generator, state in states:
+            set_generator_state(generator, state)
+        return True
 
 
 def name_result(trace: Any, f: Any) -> None:
@@ -185,6 +240,11 @@ def name_result(trace: Any, f: Any) -> None:
     first = first and resolved(first)
     if first is not None and first.gradient_of is None and name.isidentifier() and name != taken:
         hint(first, name, OF_RESULT)
+
+
+def copy_of(x: Any) -> Any:
+    """Return a copy of an array; anything else as it is."""
+    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def array_of(x: Any) -> Any:

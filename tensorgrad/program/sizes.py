@@ -114,11 +114,14 @@ def count_of(a: int, b: int, lengths: list[Length]) -> Whole | None:
         times = a // first
         if times and a == times * first and b == times * second:
             return Whole(chosen, times)
-    for k, (first, second) in enumerate(lengths):
-        for times in TIMES:
-            if a - times * first == b - times * second:
-                return Whole((k,), times, a - times * first)
-    return None
+    # All lengths may grow alike from one run to the other: the nearest explains C - 1, not N - 3.
+    found = [
+        Whole((k,), times, a - times * first)
+        for k, (first, second) in enumerate(lengths)
+        for times in TIMES
+        if a - times * first == b - times * second
+    ]
+    return min(found, key=lambda whole: abs(whole.plus), default=None)
 
 
 def float_of(a: Any, b: Any, lengths: list[Length]) -> ArgumentSize:

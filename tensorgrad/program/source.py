@@ -9,7 +9,7 @@ from tensorgrad.program import text
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.expressions import ExpressionWriter, Pending
 from tensorgrad.program.simplify import uses_of
-from tensorgrad.program.steps import USERS, Step, Var, resolved
+from tensorgrad.program.steps import CHECKS, USERS, Step, Var, resolved
 from tensorgrad.program.text import Expr
 
 OPERATIONS = 6  # in one line
@@ -70,9 +70,9 @@ class LocalNames:
 class LineWriter(ExpressionWriter):
     """Turns steps into lines of one function."""
 
-    def __init__(self, constants: Constants, names: LocalNames, indent: int = 4) -> None:
+    def __init__(self, constants: Constants, names: LocalNames) -> None:
         super().__init__(constants)
-        self.names, self.width = names, text.WIDTH - indent
+        self.names, self.width = names, text.WIDTH - 4  # of the indent
         self.lines: list[Line] = []
         self.words: dict[Var, str] = {}  # for variables without a name
         self.uses: dict[Var, int] = {}
@@ -145,7 +145,7 @@ class LineWriter(ExpressionWriter):
             waiting = {v: self.pending[v] for v in step.reads() if v in self.pending}
             read = {v for x in step.reads() for v in self.read_by(x)}
             expr = self.expression(step)
-            longest = len(max(expr.text.split("\n"), key=len)) if step.form != "check" else 0
+            longest = len(max(expr.text.split("\n"), key=len)) if step.form not in CHECKS else 0
             if not waiting or longest + self.space_for(step) <= self.width:
                 break
             self.pending |= waiting
@@ -153,7 +153,7 @@ class LineWriter(ExpressionWriter):
                 del self.texts[v]
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].expr.text)))
         before = [x for p in waiting.values() if not p.step.backward for x in p.modules]
-        forward = not step.backward and step.form != "check"
+        forward = not step.backward and step.form not in CHECKS
         modules = [*before, module_of(step)] if forward else []
         places = [*(x for p in waiting.values() for x in p.places), step.place]
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):

@@ -44,6 +44,7 @@ RUN: dict[str, Callable[..., Any]] = {
     "call": lambda function, *args, **kwargs: function(*args, **kwargs),
 }
 
+CHECKS = ("check", "shape")  # the forms of steps that raise unless something holds
 
 NESTED = (tuple, list, dict, slice)
 CONTAINERS = set(NESTED)
@@ -53,8 +54,8 @@ class Var:
     """A variable of a program: an argument, or the result of a step."""
 
     __slots__ = (
-        "alias", "c_order", "compact", "dtype", "fixed", "free", "gradient_of", "hint", "name",
-        "root", "same", "scalar", "shape", "view", "weak",
+        "alias", "c_order", "compact", "counted", "dtype", "fixed", "free", "gradient_of", "hint",
+        "name", "root", "same", "scalar", "shape", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -69,6 +70,7 @@ class Var:
         self.alias: Var | None = None  # the variable whose very elements it shows, in their order
         self.same: Var | None = None  # the variable that this one is a copy of
         self.fixed: np.ndarray | None = None  # the array from outside, whose place this one takes
+        self.counted = False  # if its shape depends on values
         self.free: tuple[int | None, ...] = ()  # of each axis, the number of the length it has
         self.hint: Hint | None = None
         self.gradient_of: Var | None = None

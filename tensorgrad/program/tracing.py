@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tensorgrad.program.counts import Counts, without_repeated_checks
 from tensorgrad.program.repetitions import without_repetitions
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.sizes import Length
@@ -28,6 +29,7 @@ class Tracing:
     gradients: list[tuple[Any, Var | None]]  # the leaves whose .grad changed
     had_gradients: list[tuple[Any, bool]]  # the same leaves, and if they had one before
     writes: list[tuple[Any, Var]]  # a source that was written to, and the variable
+    counts: Counts
     outputs: list[Var] = field(init=False)  # the variables of results, gradients and writes
     lengths: list[Length] = field(default_factory=list)  # of the axes that may have others
 
@@ -36,7 +38,8 @@ class Tracing:
         outputs += [v for _, v in self.gradients if v is not None]
         outputs += [v for _, v in self.writes]
         given = {*self.inputs, *(v for _, v in self.externals)}
-        self.steps = without_repetitions(simplified(self.steps, outputs, given), outputs)
+        steps = without_repetitions(simplified(self.steps, outputs, given), outputs)
+        self.steps = without_repeated_checks(steps) if self.counts.checked else steps
         self.outputs = outputs
 
     def all_steps(self) -> Iterator[Step]:

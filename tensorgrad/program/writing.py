@@ -29,6 +29,8 @@ class Layout:
         self.name = getattr(f, "__name__", type(f).__name__.lower()).replace("<lambda>", "function")
         self.positional, self.variadic = parameter_names(f, len(args))
         self.keywords = list(kwargs)
+        self.positional = [unlike(name, self.keywords) for name in self.positional]
+        self.variadic = unlike(self.variadic, [*self.keywords, *self.positional])
         pairs = [*zip(self.positional, args, strict=False), *kwargs.items()]
         self.static = [(name, x) for name, x in pairs if hasattr(x, "bit_generator")]
         self.extra = len(args) > len(self.positional)  # arguments that *args takes
@@ -41,6 +43,13 @@ class Layout:
         roots += [(f"{self.variadic}[{i}]", f"{self.variadic}_{i}", x) for i, x in rest]
         roots += [(name, name, x) for name, x in kwargs.items()]
         return [pair for text, name, x in roots for pair in paths_in(x, text, name)]
+
+
+def unlike(name: str, taken: list[str]) -> str:
+    """Return a name, with underscores behind it if others have it."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def parameter_names(f: Any, n: int) -> tuple[list[str], str]:

@@ -44,7 +44,8 @@ def solve_ivp(
 
     If the solution depends on recorded tensors, `y` of the result is a Tensor; `events` and
     `dense_output` are refused then.
-    Raises: RuntimeError if the solver of an equation that is to be differentiated failed.
+    Raises: RuntimeError if the solver of an equation that is to be differentiated failed;
+    TypeError for events or dense output of such an equation.
 
     >>> import tensorgrad as tg
     >>> def at_one(k):
@@ -66,6 +67,8 @@ def solve_ivp(
             "with respect to the time of an event; pass t_eval, or find the time with "
             "tensorgrad.scipy.optimize.root"
         )
+    if not len(found.t):  # of t_eval=[], for which SciPy returns empty lists
+        return found
     settings = options | {"method": method}
     found.y = equation.solution(found.y, found.t, float(unwrap(t_span)[0]), settings, unsolved)
     return found

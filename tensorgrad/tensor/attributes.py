@@ -74,7 +74,10 @@ class Attributes(Interop):
 
     @property
     def flat(self) -> Self:
-        """All elements in a row, as a view."""
+        """All elements in a row, as a view.
+
+        Raises: TypeError if they do not lie in a row in memory.
+        """
         if not self.flags.c_contiguous:
             raise TypeError(
                 "the elements of this tensor do not lie in a row, so that .flat would be a copy "
@@ -86,6 +89,7 @@ class Attributes(Interop):
         """Return a view of the tensor, or of a constant's memory as numbers of another dtype.
 
         With a `type`, that of a class of arrays, it is an array of this class.
+        Raises: TypeError for another dtype of a recorded tensor, which would have no gradient.
         """
         if type is not None or (isclass(dtype) and issubclass(dtype, np.ndarray)):
             given = {"dtype": dtype, "type": type}

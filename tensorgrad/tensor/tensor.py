@@ -72,14 +72,15 @@ class Tensor(Attributes, Signatures, Words):
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = own_array(value, self._value.dtype, False)
-        if array.shape != self._value.shape:
+        before = self._value  # which is `value` after writing in place, as by `t.data -= step`
+        array = value if value is before else own_array(value, before.dtype, False)
+        if array.shape != before.shape:
             raise ValueError(
                 f".data has shape {self.shape}, and cannot be replaced by shape {array.shape}"
             )
         name = self.name if self.node is None else None  # a constant's is that of its array
         self._logits = None
-        if array is self._value:  # `t.data -= step` arrives here, after writing in place
+        if array is before:
             root = root_of(self)[0]
             for t in (self,) if root is self else (self, root):
                 if type(t._value) is np.ndarray:  # not a number, which cannot be written to
@@ -92,7 +93,7 @@ class Tensor(Attributes, Signatures, Words):
 
     @property
     def grad(self) -> "Tensor | None":
-        """The gradient that backward left here, a read-only value."""
+        """The gradient that backward left here, read-only; assign a Tensor or None to set it."""
         extras = self.node.extras if self.node is not None else None
         return None if extras is None else extras.grad
 
@@ -103,10 +104,11 @@ class Tensor(Attributes, Signatures, Words):
                 "a constant has no gradient; make the tensor with requires_grad=True"
             )
         if value is not None:
-            if not isinstance(value, Tensor) or value.shape != self.shape:
+            fits = isinstance(value, Tensor) and value.shape == self.shape
+            if not fits or value.dtype.kind == "c" != self.dtype.kind:
                 raise ValueError(
-                    f"the gradient of a tensor of shape {self.shape} is a Tensor of that shape, "
-                    f"not {value!r}"
+                    f"the gradient of a tensor of shape {self.shape} and dtype {self.dtype} is a "
+                    f"Tensor of that shape and kind, not {value!r}"
                 )
             if value.dtype != self.dtype:  # as after clipping by a factor of another dtype
                 value = np.astype(value, self.dtype)

@@ -21,7 +21,7 @@ class Elements(int):
 
 
 class Missing:
-    """A method of PyTorch that a tensor lacks: an AttributeError that says what to write."""
+    """A method of PyTorch or NumPy that a tensor lacks: its AttributeError says what to write."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,12 +29,12 @@ class Missing:
     def __get__(self, instance: Any, owner: type) -> Any:
         message = f"{owner.__name__!r} object has no attribute {self.name!r}"
         raise AttributeError(
-            f"{message}; write {TORCH_METHODS[self.name]}", name=self.name, obj=instance
+            f"{message}; write {ELSEWHERE[self.name]}", name=self.name, obj=instance
         )
 
 
 class Words:
-    """Base of Tensor that answers methods of PyTorch.
+    """Base of Tensor that answers methods of PyTorch, and those of ndarray that it lacks.
 
     Not by `__getattr__`, which would slow down every attribute of a tensor.
     """
@@ -42,7 +42,7 @@ class Words:
     __slots__ = ()
 
     def __dir__(self) -> list[str]:
-        return [name for name in object.__dir__(self) if name not in TORCH_METHODS]
+        return [name for name in object.__dir__(self) if name not in ELSEWHERE]
 
 
 def check_keywords(keywords: Iterable[str], method: str) -> None:
@@ -126,6 +126,19 @@ TORCH_METHODS = {  # method of PyTorch -> what to write
     "sub_":        "x -= y",
     "mul_":        "x *= y",
 }
+NUMPY_METHODS = {  # attribute of ndarray that has to do with its memory -> what to write
+    "base":     "x.data.base",
+    "byteswap": "x.data.byteswap()",
+    "ctypes":   "x.data.ctypes",
+    "dump":     "pickle.dump(x, file), or np.save(file, x)",
+    "dumps":    "pickle.dumps(x)",
+    "getfield": "x.data.getfield(dtype)",
+    "resize":   "x = np.resize(x, shape)",
+    "setfield": "x.data.setfield(value, dtype)",
+    "setflags": "x.data.setflags(write=False)",
+    "tofile":   "x.data.tofile(file)",
+}
+ELSEWHERE = TORCH_METHODS | NUMPY_METHODS
 # fmt: on
-for _method in TORCH_METHODS:
+for _method in ELSEWHERE:
     setattr(Words, _method, Missing(_method))

@@ -19,5 +19,10 @@ CASES = {
         call(r(1, 3, 4), r(1, 3, 4), r(1, 3, 4), None, None, 2, True),
         call(r(2, 2, 4), r(2, 3, 4), r(2, 3, 4), NONE, FACTORS, heads=2),
     ],
+    tg.self_attention: [
+        call(r(2, 3, 12), None, None, heads=2),
+        call(r(2, 3, 6), KEYS, None, 1, True),
+        call(r(2, 2, 12), NONE[..., :2], FACTORS[..., :2], heads=2),
+    ],
 }
 # fmt: on

@@ -16,7 +16,7 @@ CASES = {
     np.polyder: [call(r(4)), call(r(4), 2), call(r(1))],
     np.polyint: [call(r(3)), call(r(3), 2), call(r(3), 2, [1.0, 2.0]), call(r(2), k=3.0)],
     np.poly:    [call(r(3)), call(r(1)), call(np.array([[2.0, 0.5], [0.3, -1.0]])), call(c(2))],
-    np.roots:   [call(np.array([1.5, -0.5, -2.5, 0.3])), call(np.array([1.0, 0.2, 2.0])), call(np.array([2.0, -3.0]))],
+    np.roots:   [call(np.array([1.5, -0.5, -2.5, 0.3])), call(np.array([1.0, 0.2, 2.0])), call(np.array([2.0, -3.0])), call(np.array([1.0, -3.0, 0.0])), call(c(3))],
     np.polyfit: [call(X, r(5), 2), call(X + r(5) / 10, r(5), 1), call(X, r(5, 2), 1), call(X, r(5), 1, w=r(5, low=0.5)), call(X, r(5), 1, cov=True), call(X, r(5, 2), 1, cov="unscaled"), call(X, r(5), 1, full=True)],
 }
 # fmt: on

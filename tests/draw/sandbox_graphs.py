@@ -94,6 +94,29 @@ def recurrent(W, U, x):
     return h * h
 
 
+def ordered(x, y):
+    z = np.sort(x, axis=0) * np.flip(x) + np.roll(x, 1, axis=1) * np.prod(x, axis=1, keepdims=True)
+    z[0, 1:] = y[1:] * y[:2]
+    z[-1] = 2.0
+    return np.sum(z * z * np.arange(6.0).reshape(2, 3)) + np.sum(np.cumsum(x, axis=1) ** 2)
+
+
+def systems(A, B):
+    A = A + 4 * np.eye(3)
+    return np.sum(np.linalg.solve(A, B) ** 2) + np.sum(np.linalg.inv(A)[0]) + np.prod(B)
+
+
+def layers(x, W, b, gain):
+    h = tg.conv(x, W, b, stride=(1, 2), padding=1)
+    h = tg.batch_norm(h, gain, b, None) + tg.layer_norm(h, gain, b)
+    h = (
+        tg.max_pool(h, 2, 1)
+        + tg.average_pool(h, 2, 1, "valid")
+        + tg.standardize(h, (1, 2))[:, 1:, 1:]
+    )
+    return np.sum(h * h * np.stack([gain[k % 2] * k for k in range(8)]).reshape(2, 2, 2))
+
+
 POSITIVE = np.array([0.5, 1.5, 2.5])
 EXAMPLES = {
     "first graph": Example(expression, {"a": np.array(-4.0), "b": np.array(2.0)}, {}),
@@ -114,6 +137,13 @@ EXAMPLES = {
     "attention": Example(attention, {"Q": normal(3, 3), "K": normal(4, 3), "V": normal(4, 2)}, {}),
     "normalized": Example(normalized, {"x": normal(4, 3), "gain": normal(3)}, {}, passes=2),
     "arranged": Example(arranged, {"x": normal(6), "y": normal(3)}, {}),
+    "ordered": Example(ordered, {"x": normal(2, 3), "y": normal(3)}, {}),
+    "systems": Example(systems, {"A": normal(3, 3), "B": normal(3, 2)}, {}),
+    "layers": Example(
+        layers,
+        {"W": normal(2, 3, 2, 2), "b": normal(2), "gain": normal(2)},
+        {"x": normal(2, 2, 3, 2)},
+    ),
     "recurrent": Example(
         recurrent,
         {"W": normal(2, 3), "U": normal(3, 3)},

@@ -357,7 +357,9 @@ def test_a_long_picture_has_rows_and_fits_a_slide():
     width, height = map(
         int, re.search(rb'<svg width="(\d+)pt" height="(\d+)pt"', drawing.render("svg")).groups()
     )
-    assert min(960 / width, 540 / height) > 0.5  # of a slide of 13.3 × 7.5 inches
+    assert (
+        min(960 / width, 540 / height) > 0.75
+    )  # text of 8 to 9 points on a slide of 13.3 × 7.5 inches
     short = tg.draw(np.sum(network(1)(X)))
     assert "constraint=false" not in short.dot
 
@@ -665,6 +667,8 @@ def test_display_asks_for_a_page_or_a_still_picture():
     pytest.importorskip("graphviz")
     assert "image/svg+xml" in traced_step().draw(display="svg")._repr_mimebundle_()
     assert "text/html" in tg.draw(np.exp(leaf(2)), display="page")._repr_mimebundle_()
+    with pytest.raises(TypeError, match="title must be text, but is 5"):
+        tg.draw(tg.Tensor(1.0, requires_grad=True) * 2, title=5)
     with pytest.raises(ValueError, match='display must be "page", "svg" or None, but is \'png\''):
         tg.draw(np.exp(leaf(2)), display="png")
 
@@ -864,3 +868,17 @@ def test_the_formula_of_a_users_op_is_its_source():
         }
     finally:
         del RULES[double]
+
+
+def test_a_picture_tells_once_what_all_nodes_share_and_cuts_long_names():
+    x = leaf(2, name="x" * 300)
+    drawing = tg.draw(np.sum(x / 2.8284271247461903, keepdims=True)[None], title="long " * 40)
+    assert "all float64" in drawing.dot
+    assert f"<b>{'x' * 39}…</b>{small('(2,)')}" in labels(drawing)
+    assert "<b>sum</b>" in drawing.dot
+    assert "divide(·, 2.828)" in drawing.dot
+    assert "take(·, None)" in drawing.dot
+    assert "long<br/>long" in drawing.dot
+    mixed = tg.draw(tg.Tensor(np.ones(2, np.float32), requires_grad=True) * np.ones(2))
+    assert "(2,) float32" in mixed.dot
+    assert "(2,) float64" in mixed.dot

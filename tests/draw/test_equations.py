@@ -12,6 +12,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.draw.formula_tables import ELEMENTWISE_FORMULAS
+from tensorgrad.draw.layers import LAYERS
 from tensorgrad.draw.notation import NOTATION
 from tests import cases
 from tests.draw import page_fixtures as fixtures
@@ -23,6 +24,7 @@ IN_WORDS_OR_EQUAL = {
     ("copy", False), ("copy", True), ("positive", False), ("positive", True), ("fmax", False), ("fmin", False),
     ("imag", False), ("max", False), ("max", True), ("min", False), ("min", True), ("ndtr", True), ("unwrap", False), ("unwrap", True),
     ("assign", False), ("assign", True), ("bessel", False), ("bessel", True), ("sinc", False),
+    *itertools.product(("sort", "prod", *(name for name, *_ in LAYERS)), (False, True)),
 }  # fmt: skip
 SMALL = 16
 

@@ -246,17 +246,18 @@ def test_gif_is_read_as_it_was_written(kind):
             np.testing.assert_array_equal(np.array(opened.convert("RGB")), frame)
 
 
-@pytest.mark.parametrize("face", [True, False])
-def test_mp4_has_the_frames_of_its_time_and_shows_the_gradient_on_its_way(
-    tmp_path, monkeypatch, face
+@pytest.mark.parametrize(("suffix", "face"), [("mp4", True), ("mp4", False), ("webm", True)])
+def test_a_video_has_the_frames_of_its_time_and_shows_the_gradient_on_its_way(
+    tmp_path, monkeypatch, capfd, suffix, face
 ):
     cv2 = pytest.importorskip("cv2")
     if not face:
         monkeypatch.delattr(cv2, "FontFace", raising=False)
     try:
-        path = neuron().animate(tmp_path / "film.mp4", seconds=1.5, width=640, height=360)
+        path = neuron().animate(tmp_path / f"film.{suffix}", seconds=1.5, width=640, height=360)
     except RuntimeError as error:
         pytest.skip(str(error))
+    assert capfd.readouterr().err == ""
     video, frames = cv2.VideoCapture(str(path)), []
     while (read := video.read())[0]:
         frames.append(read[1])
@@ -276,8 +277,10 @@ def test_mp4_has_the_frames_of_its_time_and_shows_the_gradient_on_its_way(
 
 def test_errors_say_what_to_do(tmp_path, monkeypatch):
     drawing = neuron()
-    with pytest.raises(ValueError, match=r"as \.svg, \.gif or \.mp4, but not as .*film\.webm"):
-        drawing.animate(tmp_path / "film.webm")
+    with pytest.raises(
+        ValueError, match=r"as \.svg, \.gif, \.mp4 or \.webm, but not as .*film\.avi"
+    ):
+        drawing.animate(tmp_path / "film.avi")
     for seconds in (0, -1, 1e9, float("nan")):
         with pytest.raises(ValueError, match=r"seconds must be from 0\.5 to 600"):
             drawing.animate(tmp_path / "film.svg", seconds)
@@ -289,7 +292,7 @@ def test_errors_say_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="this graph has none; draw it from a trace"):
         tg.draw(y).animate(tmp_path / "film.svg")
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    for suffix in ("gif", "mp4"):
+    for suffix in ("gif", "mp4", "webm"):
         with pytest.raises(ImportError, match=r"OpenCV, which is not installed; run pip install"):
             drawing.animate(tmp_path / f"film.{suffix}")
     assert list(tmp_path.iterdir()) == []

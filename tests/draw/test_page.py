@@ -5,12 +5,13 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 import zlib
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nn
 import tensorgrad as tg
 from tensorgrad.draw.page import render
 from tests.draw import page_fixtures as fixtures
@@ -730,3 +731,68 @@ def test_screenshots(open_page, tmp_path, name, document, scene, theme):
     opened.page.screenshot(path=folder / f"viewer-{name}.png")
     assert opened.complaints == []
     assert (folder / f"viewer-{name}.png").stat().st_size > 20_000  # not an empty page
+
+
+# Graphs of little, and what must not be marked
+
+
+def test_a_graph_of_nothing_says_so(open_page):
+    with tg.trace() as t:
+        pass
+    opened = open_page(t.draw().document)
+    assert "no operation was recorded" in opened.page.locator("#error").inner_text()
+    assert "without a trace" not in opened.panel()
+    assert opened.complaints == []
+
+
+def test_a_graph_of_one_leaf_opens(open_page):
+    x = tg.Tensor(1.0, requires_grad=True, name="x")
+    with tg.trace() as t:
+        x.backward()
+    for document in (t.draw().document, tg.draw(x).document):
+        opened = open_page(document)
+        assert "Numbers cannot be changed here: there is no operation" in opened.panel()
+        assert opened.state()["troubles"] == []
+        assert opened.complaints == []
+
+
+def test_an_empty_array_and_the_variables_of_a_rule_are_no_problems(open_page):
+    @tg.custom_gradient
+    def doubled(x):
+        def pull(g):
+            inner = tg.Tensor(np.ones(3), requires_grad=True)
+            return 2 * g + 0 * tg.grad(lambda v: np.sum(v * v))(inner).data
+
+        return 2 * x, pull
+
+    x, empty = (tg.Tensor(np.ones(n), requires_grad=True, name="x") for n in (3, 0))
+    with tg.trace() as t:
+        (np.sum(tg.checkpoint(np.sin)(doubled(x))) + np.sum(empty * empty)).backward()
+    document = t.draw().document
+    assert [by_op(document, "add")] == document["roots"]
+    assert open_page(document).state()["troubles"] == []
+
+
+def test_numbers_at_row_breaks_stay_apart(open_page):
+    def loss(x, y, W, b):
+        return np.mean((np.tanh(x @ W + b) - y) ** 2)
+
+    f, shapes = tg.compile(tg.value_and_grad(loss)), ((4, 3), (4, 2), (3, 2), (2,))
+    opened = open_page(f.program(*map(np.ones, shapes)).draw().document)
+    marks = opened("app.scene.marks.flat()")
+    assert len(marks) > 8
+    for (x, y), (u, v) in combinations(marks, 2):
+        assert abs(x - u) > 20 or abs(y - v) > 17
+
+
+def test_operands_that_are_none_are_not_shown(open_page):
+    with tg.trace() as t:
+        np.sum(nn.LSTM(2, 3, rng=0)(np.ones((1, 4, 2), np.float32))[0]).backward()
+    opened = open_page(t.draw().document)
+    names = opened("app.graph.nodes.map((node) => nodeLabel(node).name)")
+    assert not any("None" in name for name in names)
+    with tg.trace() as t:
+        np.sum(tg.Tensor([1.0], requires_grad=True)[None]).backward()
+    assert "[None]" in open_page(t.draw().document)(
+        "app.graph.nodes.map((node) => nodeLabel(node).name)"
+    )

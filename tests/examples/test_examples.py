@@ -65,6 +65,9 @@ def test_the_main_job_leaves_all_that_it_promises(trained):
         "model.safetensors", "history.png", "predictions.png", "confusion.png", "graph.dot", "graph.html", "step.py",
         "predict.py", "predict.npz",
     }  # fmt: skip
+    # Each of them is checked before the training.
+    known = {fashion_mnist.MODEL, fashion_mnist.DASHBOARD, *fashion_mnist.FILES}
+    assert {p.name for p in trained.iterdir()} <= known
     for picture in ("history.png", "predictions.png", "confusion.png"):
         assert min(cv2.imread(str(trained / picture)).shape[:2]) > 300
     assert "softmax_cross_entropy" in (trained / "graph.dot").read_text()
@@ -309,15 +312,32 @@ def test_a_picture_of_one_colour_gets_a_clear_error(tmp_path):
     (["--learning-rate", "1e30"],         "lower the learning rate"),
     (["--resume", "{folder}"],            "Is a directory"),
     (["--resume", "{folder}/nothing"],    "No such file"),
-    (["--out", "{folder}/file"],          "File exists"),
+    (["--out", "{folder}/file"],          "cannot be made .*; name another one by --out: .*file"),
+    (["--out", "{folder}/with"],          "this is a folder; name a file in it: .*predictions.png"),
 ])  # fmt: skip
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_goes_wrong_is_told_without_a_traceback(arguments, message, garments, tmp_path):
     (tmp_path / "file").touch()
+    (tmp_path / "with" / "predictions.png").mkdir(parents=True)
     arguments = [a.format(folder=tmp_path) for a in arguments]
     common = ["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)]
     with pytest.raises(SystemExit, match=message):
         fashion_mnist.main([*common, *arguments])
+    assert not [*tmp_path.rglob("model.safetensors")]
+
+
+@pytest.mark.parametrize("example", [addition, forecast, names, vae])
+def test_the_options_and_their_defaults_are_listed(example, capsys):
+    with pytest.raises(SystemExit) as end:
+        example.main(["--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: python -m {example.__name__}" in text
+    assert "(default: 0)" in text  # of the seed
+    assert "None" not in text
+    with pytest.raises(SystemExit):
+        example.main(["--epochs", "0"])
+    assert "argument --epochs: must be at least 1, not 0" in capsys.readouterr().err
 
 
 def test_addition_learns_in_its_short_form(tmp_path, capsys):
@@ -590,6 +610,8 @@ def test_resume_says_what_it_ignores(undrawn, trained, garments, tmp_path, capsy
     resume = ["--resume", str(trained / "model.safetensors")]
     fashion_mnist.main([*common, *resume, "--hidden", "5", "--seed", "4", "--batch-size", "64"])
     assert "ignored: --hidden, --seed\n" in capsys.readouterr().out
+    fashion_mnist.main([*common, *resume, "--network", "cnn"])
+    assert "ignored: --network\n" in capsys.readouterr().out
     fashion_mnist.main([*common, *resume])
     assert "ignored" not in capsys.readouterr().out
 
@@ -630,6 +652,28 @@ def test_a_folder_that_is_full_is_found_before_the_training(garments, tmp_path, 
         fashion_mnist.main(["--data", str(garments[0]), "--out", str(tmp_path)])
     assert str(tmp_path) in stop.value.code
     assert ".space" not in stop.value.code
+
+
+def test_a_model_that_cannot_be_saved_leaves_its_checkpoint(
+    undrawn, garments, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError(28, "the file was not written: No space left on device")
+
+    monkeypatch.setattr(nn.ModelCheckpoint, "on_epoch_end", lambda _, run: write(run))
+    write = lambda run: (run.model.save(checkpoint), monkeypatch.setattr(nn.Model, "save", full))
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(SystemExit) as stop:
+        fashion_mnist.main(["--epochs", "1", "--data", str(garments[0]), "--out", str(tmp_path)])
+    assert f"the last checkpoint is in {checkpoint}; see --resume" in stop.value.code
+
+
+def test_the_home_folder_in_an_option(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for option in ("--out", "--data", "--resume"):
+        args = fashion_mnist.parser().parse_args(["train", f"{option}=~/x"])
+        assert getattr(args, option[2:]) == tmp_path / "x"
 
 
 def test_ctrl_c_while_pictures_are_drawn_ends_in_one_line(garments, tmp_path, monkeypatch, capsys):

@@ -231,11 +231,24 @@ def test_a_node_that_cannot_be_computed_is_named_whatever_the_error_is(file):
             network(tg.Tensor(np.ones((1, 4), np.float32)))
 
 
+def test_an_output_that_an_operator_does_not_have_is_named(tmp_path):
+    path = tmp_path / "net.onnx"
+    unused = written(path, [node("Relu", outputs=("y", "z"))])
+    assert nn.from_onnx(unused)(tg.Tensor(np.ones(2))).shape == (2,)
+    for nodes in (
+        [node("Relu", outputs=("a", "z")), node("Abs", inputs=("z",))],
+        [node("Relu", outputs=("a", "y"))],
+    ):
+        network = nn.from_onnx(written(path, nodes))
+        with pytest.raises(ValueError, match=r"net\.onnx: the node the_Relu has the output [zy], "):
+            network(tg.Tensor(np.ones(2)))
+
+
 def test_a_size_that_a_file_asks_for_has_a_limit(tmp_path):
     shape = onnx.numpy_helper.from_array(np.array([1 << 40, 1 << 10]), "s")
     for nodes in ([node("Expand", ("x", "s"))], [node("ConstantOfShape", ("s",))]):
         network = nn.from_onnx(written(tmp_path / "net.onnx", nodes, [shape]))
-        with pytest.raises(ValueError, match=r"net\.onnx: the node the_\w+: .* beyond the limit"):
+        with pytest.raises(ValueError, match=r"net\.onnx: the node the_\w+: .* the limit of"):
             network(tg.Tensor(np.ones((1, 1), np.float32)))
 
 

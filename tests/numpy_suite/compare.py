@@ -98,7 +98,7 @@ def compared_arrays(right, found):
 
 
 def close(right, found):
-    """Return True for arrays that are equal but for the last digits of the largest number."""
+    """Return True for arrays that are equal except for the last digits of the largest number."""
     if right.size > MANY:
         right, found = (x[(slice(9),) * x.ndim] for x in (right, found))
     if right.dtype.hasobject:

@@ -24,7 +24,6 @@ DECIDED = (
     np.polymul,
     np.polydiv,
     np.poly,
-    np.roots,
 )  # shape or dtype by value
 
 

@@ -424,3 +424,20 @@ def test_pinv_of_a_hermitian_matrix_reads_one_triangle(a):
     g = gradient(f, a)
     assert not np.any(np.triu(g, 1))
     tg.check_grads(f, a, rtol=1e-4, atol=1e-5)
+
+
+# Cross products
+
+
+def test_vectors_of_two_components_have_a_third_of_zero():
+    a, b = RNG.standard_normal((4, 2)), RNG.standard_normal((4, 3))
+    flat = np.concatenate([a, np.zeros((4, 1))], axis=1)
+    np.testing.assert_array_equal(np.cross(leaf(a), leaf(b)).data, np.cross(flat, b))
+    np.testing.assert_array_equal(np.cross(leaf(b), leaf(a)).data, np.cross(b, flat))
+    w = b[:, :2]
+    np.testing.assert_array_equal(
+        np.cross(leaf(a), leaf(w)).data, a[:, 0] * w[:, 1] - a[:, 1] * w[:, 0]
+    )
+    weights = np.random.default_rng(1).standard_normal((4, 3))
+    found = gradient(lambda t: np.sum(weights * np.cross(t, b)), a)
+    np.testing.assert_allclose(found, np.cross(b, weights)[:, :2], rtol=1e-12)

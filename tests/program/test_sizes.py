@@ -112,6 +112,12 @@ def test_what_wants_one_length_keeps_its_numbers(f):
     assert same(f(x), program(x))
 
 
+def test_a_size_follows_the_nearest_of_lengths_that_grow_alike():
+    source = tg.compile(lambda x: np.sum(x) * (x.shape[1] - 1)).program(np.ones((5, 3))).source
+    assert "x.shape[1] - 1" in source
+    assert "len(x)" not in source
+
+
 def test_sizes_of_a_module_are_not_mixed_up_with_the_batch():
     net = nn.Sequential(nn.Dense(8, 8, rng=0), nn.ReLU(), nn.Dense(8, 3, rng=1))
 

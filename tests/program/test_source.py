@@ -153,8 +153,42 @@ def test_a_rule_that_decides_by_values_has_both_ways_and_nothing_that_shapes_dec
         np.testing.assert_array_equal(program(x), f(x))
 
 
-# Rules with loops over blocks of the data, or with cases of a decomposition, are copied as they are.
-WHOLE = ("conv", "pool", "norm", "linalg", "special")
+# Gradients by a user's rule, which takes one way for positive numbers and another for others.
+# fmt: off
+BY_VALUES = {
+    "the argument itself": lambda g, x, positive: g if positive else g * 2,
+    "a view of it":        lambda g, x, positive: np.reshape(g, x.shape) if positive else g * 2,
+    "the other way round": lambda g, x, positive: g * 2 if positive else g,
+    "new arrays":          lambda g, x, positive: g * 3 if positive else g * 2,
+    "one of two steps":    lambda g, x, positive: np.exp(x) * g if positive else np.exp(x) * g - 1,
+    "an earlier step":     lambda g, x, positive: (y * 2 if positive else y) if (y := g * np.exp(x)) is not None else y,
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", BY_VALUES)
+@pytest.mark.parametrize("first", [1.0, -1.0])
+def test_a_users_rule_may_take_one_way_or_another(name, first):
+    p = tg.primitive(lambda x: x * 1)
+    tg.rule(p, lambda g, _out, x: BY_VALUES[name](g, x, np.all(x > 0)))
+    f = tg.grad(lambda x: np.sum(p(x) ** 2) + np.sum(x))
+    compiled = tg.compile(f)
+    for sign in (first, -first, first):
+        x = np.array([sign, 2.0])
+        np.testing.assert_array_equal(compiled(x), f(x))
+
+
+def test_a_users_rule_for_all_arguments_may_return_its_own():
+    p = tg.primitive(lambda x, y: x + y)
+    tg.rule_all(p, lambda g, _out, x, y: (g, g * y) if np.all(x > 0) else (g * 2, g))
+    f = tg.grad(lambda x, y: np.sum(p(x, y) ** 2), (0, 1))
+    compiled = tg.compile(f)
+    for x in (np.array([1.0, 2.0]), np.array([-1.0, 2.0])):
+        np.testing.assert_array_equal(compiled(x, x + 1), f(x, x + 1))
+
+
+# Rules with loops over blocks of the data or over steps, or with cases of a decomposition, are copied as they are.
+WHOLE = ("attention", "conv", "linalg", "lstm", "norm", "pool", "recurrent", "special")
 DECIDED = ("isinstance(", ".ndim", " is None", ".dtype.kind", "hasattr(", "plain_array(")
 
 

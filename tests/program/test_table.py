@@ -12,7 +12,7 @@ from tests.program.test_compile import same
 
 # Rows whose result has a shape, or a dtype, that depends on values, and decompositions by cases.
 REFUSED = {
-    "real_if_close", "piecewise", "trim_zeros", "histogram", "lstsq", "qr", "poly", "polymul", "roots",
+    "real_if_close", "piecewise", "trim_zeros", "histogram", "lstsq", "qr", "poly", "polymul",
 }  # fmt: skip
 
 

@@ -253,3 +253,13 @@ def test_the_integral_of_no_interval(samples):
     assert found.item() == scipy_integrate.trapezoid(y.data) == 0
     found.backward()
     np.testing.assert_array_equal(y.grad.data, np.zeros(samples))
+
+
+def test_no_times_give_the_empty_lists_of_scipy():
+    def solve(k, solve_ivp=integrate.solve_ivp):
+        return solve_ivp(lambda t, y, k: -k * y, (0, 1), [1.0], t_eval=[], args=(k,))
+
+    own = solve(2.0, scipy_integrate.solve_ivp)
+    for k in (2.0, tg.Tensor(2.0, requires_grad=True)):
+        found = solve(k)
+        assert (found.t, found.y, found.nfev) == (own.t, own.y, own.nfev)

@@ -96,5 +96,12 @@ def test_programs_are_kept_for_a_few_functions(monkeypatch):
 
 def test_calls_that_are_watched_are_recorded(monkeypatch):
     monkeypatch.setattr(rates, "EAGER_STEPS", 1)
+    monkeypatch.setattr(rates, "PROGRAMS", {})
+    gradient = tg.grad(lambda g: swung(g, 0.3, [1.0, 0.0], None))
     with tg.detect_anomaly():
-        tg.grad(lambda g: swung(g, 0.3, [1.0, 0.0], None))(9.8)
+        gradient(9.8)
+    (program,) = rates.PROGRAMS.values()
+    assert program.calls > 1
+    assert not program.compiled.programs
+    gradient(9.8)
+    assert program.compiled.programs

@@ -207,7 +207,7 @@ TORCH = {
     "log_ndtr": "log_ndtr", "expit": "expit", "logit": "logit", "xlogy": "xlogy", "xlog1py": "xlog1py", "entr": "entr", "i0": "i0", "i0e": "i0e",
     "i1": "i1", "i1e": "i1e", "expm1": "expm1", "exp2": "exp2", "log1p": "log1p",
 }
-JAX = ["betaln", "expi", "gammainc", "poch", "rel_entr"]
+JAX = ["betaln", "expi", "poch", "rel_entr"]
 # fmt: on
 
 
@@ -340,11 +340,9 @@ def test_jax_agrees(name):
     special = pytest.importorskip("jax.scipy.special")
     ours = getattr(sp, name)
     args = JAX_ARGUMENTS.get(ours.nin, (U,))
+    every = tuple(range(len(args)))
     with jax.enable_x64(True):
-        theirs = [
-            jax.grad(lambda *xs: getattr(special, name)(*xs).sum(), i)(*args)
-            for i in range(len(args))
-        ]
-    found = tg.grad(lambda *xs: np.sum(ours(*xs)), tuple(range(len(args))))(*args)
+        theirs = jax.grad(lambda *xs: getattr(special, name)(*xs).sum(), every)(*args)
+    found = tg.grad(lambda *xs: np.sum(ours(*xs)), every)(*args)
     for a, b in zip(found, theirs, strict=True):
         np.testing.assert_allclose(a, np.asarray(b), rtol=1e-8)

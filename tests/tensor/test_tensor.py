@@ -870,10 +870,14 @@ def test_grad_can_be_set_and_is_brought_to_the_tensors_dtype():
     assert x.grad.tolist() == [1, 2, 3]
     x.grad = None
     assert x.grad is None
-    with pytest.raises(ValueError, match=r"shape \(3,\) is a Tensor of that shape, not"):
+    with pytest.raises(
+        ValueError, match=r"shape \(3,\) and dtype float32 is a Tensor of that shape"
+    ):
         x.grad = Tensor(1.0)
-    with pytest.raises(ValueError, match="is a Tensor of that shape, not array"):
+    with pytest.raises(ValueError, match="is a Tensor of that shape and kind, not array"):
         x.grad = V
+    with pytest.raises(ValueError, match=r"dtype float32 is .* not Tensor\(.*dtype=complex128\)"):
+        x.grad = Tensor(V + 1j)
     with pytest.raises(RuntimeError, match="a constant has no gradient"):
         Tensor(V).grad = Tensor(V)
 

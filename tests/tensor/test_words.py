@@ -69,6 +69,17 @@ def test_methods_of_pytorch_say_what_to_write():
     assert "sum" in dir(X)
 
 
+def test_attributes_of_arrays_that_tensors_lack_say_what_to_write():
+    array, missing = X.data, {name for name in dir(X.data) if not hasattr(X, name)}
+    assert {name for name in missing if not name.startswith("_")} == words.NUMPY_METHODS.keys()
+    for name, remedy in words.NUMPY_METHODS.items():
+        assert hasattr(array, name)
+        with pytest.raises(AttributeError, match=f"'{name}'; write {re.escape(remedy)}$"):
+            getattr(X, name)
+        for path in re.findall(r"\b((?:np|pickle|x)\.[\w.]+)", remedy):
+            eval(path, {"np": np, "pickle": pickle, "x": X})  # it exists
+
+
 def test_a_shallow_copy_of_a_result_is_recorded():
     doubled = 2 * X
     copied = copy.copy(doubled)

@@ -12,6 +12,7 @@ function confusion() {
 
 function matrix(counts, of) {
   const names = counts.map((_, k) => data.classes?.[k] ?? String(k));
+  const upright = names.every((name) => name.length < 4);
   const sums = counts.map((row) => row.reduce((a, b) => a + b, 0));
   const total = sums.reduce((a, b) => a + b, 0);
   const right = counts.reduce((sum, row, k) => sum + row[k], 0);
@@ -24,7 +25,7 @@ function matrix(counts, of) {
     "table",
     { id: "matrix" },
     h("caption", {}, `${of}: ${written(right)} of ${written(total)} right (${share(right / (total || 1))}). Rows: the right class; columns: the predicted one.`),
-    h("thead", {}, h("tr", {}, h("td"), names.map((name) => h("th", { scope: "col", class: "name" }, name)))),
+    h("thead", {}, h("tr", {}, h("td"), names.map((name) => h("th", { scope: "col", class: upright ? null : "name", title: name }, name)))),
     h("tbody", {}, counts.map((row, i) => h("tr", {}, h("th", { scope: "row" }, names[i]), row.map((count, j) => cell(count, i, j))))),
   );
   return h("div", { class: "wide", role: "region", tabindex: 0, "aria-label": "Confusion matrix" }, table);

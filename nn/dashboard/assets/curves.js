@@ -1,6 +1,7 @@
 // The numbers of the whole training: tiles, curves, and the table of the epochs.
 
 const HIDDEN = ["step", "learning_rate", "time", "data_loss", "regularization_loss"];
+const FEW_EPOCHS = 60; // that are dots
 const title = (name) => name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
 
 function measured(name) {
@@ -23,11 +24,7 @@ function tiles() {
     const checked = at >= 0 ? data.epochs[`val_${name}`]?.[at] : null;
     items.push([title(name), written(value), checked === null || checked === undefined ? "" : `validation ${written(checked)}`]);
   }
-  const losses = data.epochs.val_loss ?? [];
-  if (known(losses).length) {
-    const best = losses.indexOf(Math.min(...known(losses)));
-    items.push(["Least validation loss", written(losses[best]), `epoch ${data.done - losses.length + best + 1}`]);
-  }
+  if (data.least) items.push(["Least validation loss", written(data.least[0]), `epoch ${written(data.least[1])}`]);
   $("tiles").replaceChildren(...items.map(([name, value, more]) => h("div", {}, h("dt", {}, name), h("dd", {}, value, h("small", {}, more)))));
 }
 
@@ -47,8 +44,9 @@ function curve(name) {
   const card = h("div", { class: "card" }, h("b", {}, title(name)));
   const p = plot(widthOf("curves"), 170, [0, last()], interval(seen, name.includes("loss") || isRate), `${title(name)} over the steps; last ${written(own.at(-1))}`);
   line(p, step.map((s, k) => [s, own[k] ?? null]), isRate ? "rate" : "train faint");
-  if (!isRate) line(p, at(epochs), "train", true);
-  if (known(checked).length) line(p, at(checked), "check", true);
+  const few = data.ends.length <= FEW_EPOCHS;
+  if (!isRate) line(p, at(epochs), "train", few);
+  if (known(checked).length) line(p, at(checked), "check", few);
   const now = record().step;
   marker(p, now);
   p.root.addEventListener("click", (event) => goNear(((event.offsetX - PAD.left) / (p.width - PAD.left - PAD.right)) * last()));
@@ -67,10 +65,10 @@ function curve(name) {
 
 function epochTable() {
   const names = Object.keys(data.epochs).filter((name) => known(data.epochs[name]).length);
-  const count = data.epochs.loss?.length ?? 0;
-  const rows = [...Array(count).keys()].reverse();
+  const rows = [...data.numbers.keys()].reverse();
+  $("epochs").closest(".wide").hidden = $("epochs-title").hidden = !rows.length;
   $("epochs").replaceChildren(
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "epoch"), names.map((name) => h("th", { scope: "col" }, name.replaceAll("_", " "))))),
-    h("tbody", {}, rows.map((k) => h("tr", {}, h("th", { scope: "row" }, written(data.done - count + k + 1)), names.map((name) => h("td", {}, written(data.epochs[name][k])))))),
+    h("tbody", {}, rows.map((k) => h("tr", {}, h("th", { scope: "row" }, written(data.numbers[k])), names.map((name) => h("td", {}, written(data.epochs[name][k])))))),
   );
 }

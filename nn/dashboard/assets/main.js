@@ -59,10 +59,8 @@ function readAddress() {
 function draw() {
   const dark = state.theme ? state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.theme = dark ? "dark" : "light";
-  const { step } = record();
-  const e = data.ends.findIndex((end) => end >= step);
-  const epoch = step === 0 ? "before the training" : e >= 0 ? `epoch ${data.done - data.ends.length + e + 1}` : `epoch ${data.done + 1}`;
-  $("place").textContent = `step ${written(step)}, ${epoch}`;
+  const { step, epoch } = record();
+  $("place").textContent = `step ${written(step)}, ${step ? `epoch ${written(epoch)}` : "before the training"}`;
   for (const element of document.querySelectorAll(".at")) element.textContent = `at step ${written(step)}`;
   Object.assign($("slider"), { max: records.length - 1, value: place() });
   $("slider").setAttribute("aria-valuetext", $("place").textContent);

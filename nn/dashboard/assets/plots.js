@@ -15,7 +15,7 @@ function ticks(low, high, count) {
 // Make an empty plot of a width and height in pixels, with functions that map numbers to places.
 function plot(width, height, [x0, x1], [y0, y1], label, { across = written } = {}) {
   if (!(x1 > x0)) x1 = x0 + 1;
-  if (!(y1 > y0)) [y0, y1] = [y0 - Math.abs(y0) * 0.1 - 1e-12, y1 + Math.abs(y1) * 0.1 + 1e-12];
+  if (!(y1 > y0)) [y0, y1] = y0 ? [y0 - Math.abs(y0) * 0.1, y1 + Math.abs(y1) * 0.1] : [0, 1];
   const x = (v) => PAD.left + ((v - x0) / (x1 - x0)) * (width - PAD.left - PAD.right);
   const y = (v) => height - PAD.bottom - ((v - y0) / (y1 - y0)) * (height - PAD.top - PAD.bottom);
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": label });

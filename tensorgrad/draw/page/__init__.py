@@ -3,13 +3,13 @@
 import base64
 import functools
 import gzip
-import hashlib
 import html
 from pathlib import Path
 from typing import Any
 
 from tensorgrad.draw.document import encoded
 from tensorgrad.draw.javascript import rules_table
+from tensorgrad.pages import fill_page, join_scripts, policy_hash
 
 HERE = Path(__file__).parent
 
@@ -39,8 +39,8 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
     """
     style, script, code = _page_source(_sandbox_rules(document))
     parts = {
-        "SCRIPT_HASHES": f"{_hash(LOADER)} {_hash(script)}",
-        "STYLE_HASH": _hash(style),
+        "SCRIPT_HASHES": f"{policy_hash(LOADER)} {policy_hash(script)}",
+        "STYLE_HASH": policy_hash(style),
         "<title>tensorgrad</title>": f"<title>{html.escape(document['title'])}</title>",
         "<!--STYLE-->": f"<style>{style}</style>",
         "<!--LOADER-->": f"<script>{LOADER}</script>",
@@ -48,11 +48,7 @@ def render(document: dict[str, Any], other: dict[str, Any] | None = None) -> str
         "<!--GRAPH-->": _data("graph", packed(encoded(document))),
         "<!--OTHER-->": "" if other is None else _data("other", packed(encoded(other))),
     }
-    text = (HERE / "index.html").read_text("utf-8")
-    for mark, content in parts.items():  # no content contains a later mark
-        text = text.replace(mark, content, 1)
-    # A name can contain a lone surrogate, but a file cannot.
-    return text.encode("utf-8", "replace").decode()
+    return fill_page(HERE / "index.html", parts).decode()
 
 
 def _sandbox_rules(document: dict[str, Any]) -> str:
@@ -65,12 +61,8 @@ def _sandbox_rules(document: dict[str, Any]) -> str:
 def _page_source(rules: str) -> tuple[str, str, str]:
     """Return the style, the script and the compressed script."""
     style = (HERE / "style.css").read_text("utf-8")
-    files = sorted(HERE.glob("*.js"), key=lambda file: (file.name == "main.js", file.name))
-    parts = [file.read_text("utf-8") for file in files]
-    if rules:
-        sandbox = sorted((HERE / "sandbox").glob("*.js"))
-        parts[-1:-1] = [*(file.read_text("utf-8") for file in sandbox), rules]
-    script = '"use strict";\n' + "\n".join(parts)
+    sandbox = sorted((HERE / "sandbox").glob("*.js")) if rules else []
+    script = join_scripts(HERE, *(file.read_text("utf-8") for file in sandbox), rules)
     return style, script, packed(script)
 
 
@@ -82,8 +74,3 @@ def packed(text: str) -> str:
 
 def _data(name: str, content: str) -> str:
     return f'<script type="text/plain" id="{name}">{content}</script>'
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

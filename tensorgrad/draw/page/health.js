@@ -33,15 +33,18 @@ function findTrouble(graph) {
   };
   const { nodes } = graph;
   const backwardRan = nodes.some((node) => node.grad);
-  const isLearned = (node) => node.kind === "parameter" || node.kind === "leaf";
-  const learned = nodes.flatMap((node, i) => (isLearned(node) ? [i] : []));
+  const uses = (i) => graph.consumers[i].map((use) => nodes[use.node]);
+  // A leaf that only the operations of a backward pass use is a variable of one of its rules.
+  const isInner = (i) => uses(i).length && uses(i).every((node) => node.in_backward);
+  const isLearned = ({ kind }, i) => kind === "parameter" || (kind === "leaf" && !isInner(i));
+  const learned = nodes.flatMap((node, i) => (isLearned(node, i) ? [i] : []));
   const largest = learned.reduce((most, i) => Math.max(most, size(nodes[i].grad) ?? 0), 0);
   nodes.forEach((node, i) => {
     markValue(graph, i, node, mark);
-    if (!isLearned(node)) return;
+    if (!isLearned(node, i)) return;
     const { grad } = node;
-    if ((backwardRan && !grad) || !graph.consumers[i].length) mark(i, "unused");
-    else if (grad && !isBad(grad)) {
+    if ((backwardRan && !grad) || !(uses(i).length || graph.isRoot.has(i))) mark(i, "unused");
+    else if (grad?.size && !isBad(grad)) {
       if (grad.zeros === grad.size) mark(i, "zero");
       else if (size(grad) < VANISHING * largest) mark(i, "vanishing");
       else if (size(grad) > EXPLODING) mark(i, "exploding");

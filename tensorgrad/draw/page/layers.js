@@ -20,8 +20,7 @@ function layered(vertices, edges, shape) {
   placeAlong(level, layers, vertices, shape);
   level.lanes = lanesOf(level, edges, chains);
   const paths = edges.map((edge, e) => pathOf(level, edge, chains[e]));
-  const lanes = [...level.lanes.values()].flatMap((lane) => [...lane.values()].sort((p, q) => p.rank - q.rank));
-  return { ...level, layers, paths, marks: lanes.flatMap(({ ends }) => (ends ? [ends] : [])) };
+  return { ...level, layers, paths, marks: [...level.lanes.values()].flatMap(laneMarks) };
 }
 
 function addVertex(level, du, dv, layer = 0) {

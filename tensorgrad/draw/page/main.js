@@ -74,6 +74,8 @@ function addTools() {
   }).observe($("stage"));
 }
 
+const NOTHING = "This graph is empty: no operation was recorded. Operations are recorded if an input has requires_grad=True.";
+
 function showError(text) {
   $("error").textContent = text;
   $("error").hidden = false;
@@ -85,6 +87,7 @@ function start() {
   } catch (error) {
     return showError(`This graph cannot be shown: ${error.message}`);
   }
+  if (!app.graph.nodes.length) showError(NOTHING);
   if (app.graph.doc.sandbox?.rows) startSandbox(app.graph);
   document.title = app.graph.doc.title;
   $("title").textContent = app.graph.doc.title;

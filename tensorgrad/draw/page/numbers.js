@@ -48,7 +48,8 @@ function secondsText(s) {
   return s < 1 ? `${short(s * 1e3, 3)} ms` : `${short(s, 3)} s`;
 }
 
-const counted = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const grouped = (n) => n.toLocaleString("en");
+const counted = (n, word) => `${grouped(n)} ${word}${n === 1 ? "" : "s"}`;
 
 // Describe a value in one line: its numbers if they are at most `most`, else mean ± standard deviation, and the number
 // of NaN and ∞.

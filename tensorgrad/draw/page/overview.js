@@ -34,23 +34,28 @@ function sandboxNote() {
   return reason ? section("Sandbox", h("p", { class: "kind" }, `Numbers cannot be changed here: ${reason}.`)) : null;
 }
 
+// Return a note about what the document lacks, if it lacks anything.
+function noteOfNone({ nodes, events }) {
+  if (events.length) return null;
+  const untraced = "Drawn without a trace: there are no events, times or source lines.";
+  return h("p", { class: "note" }, nodes.length ? untraced : NOTHING);
+}
+
 function overview() {
   const { graph } = app;
-  const count = (kind) => graph.nodes.reduce((n, node) => n + (node.kind === kind), 0);
+  const count = (kind) => grouped(graph.nodes.reduce((n, node) => n + (node.kind === kind), 0));
   const traced = graph.events.length;
   return [
     h("h2", {}, graph.doc.title || "Graph"),
     facts([
-      ["Operations", String(count("op"))],
-      ["Parameters", String(count("parameter"))],
-      ["Inputs", String(count("leaf"))],
-      ["Constants", String(count("constant"))],
-      ["Modules", String(graph.modules.length)],
-      ["Events", traced ? String(traced) : null],
+      ["Operations", count("op")],
+      ["Parameters", count("parameter")],
+      ["Inputs", count("leaf")],
+      ["Constants", count("constant")],
+      ["Modules", grouped(graph.modules.filter(({ repeat }) => !repeat).length)],
+      ["Events", traced ? grouped(traced) : null],
     ]),
-    traced
-      ? null
-      : h("p", { class: "note" }, "Drawn without a trace: there are no events, times or source lines."),
+    noteOfNone(graph),
     ...graph.doc.notes.map((note) => h("p", { class: "note" }, note)),
     section("Health", healthPanel()),
     sandboxNote(),

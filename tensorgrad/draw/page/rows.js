@@ -130,7 +130,7 @@ function shownAt(width, space, height, row, aspect) {
   return Math.min(aspect / length, 1 / across);
 }
 
-const MARK_STEP = 22; // between the marks of neighbouring lanes
+const MARK_STEP = 26; // between the marks of neighbouring lanes
 
 // Return the lanes between rows, by the row below and the vertex that an edge leaves: each source has its own, and the
 // turns lie inside each other, so that no two cross.
@@ -153,11 +153,23 @@ function lanesOf(level, edges, chains) {
     const count = leaving.length;
     leaving.forEach((from, rank) => {
       const share = count > 1 ? rank / (count - 1) : 0.5;
-      const spread = Math.min(30, 7 * (count - 1));
+      const spread = Math.min(24, 7 * (count - 1)); // so that a mark on the first stays clear of the row above
       lane.set(from, { rank, count, shift: (share - 0.5) * spread - ROW_GAP / 2, reach: 16 + 18 * share, ends: null });
     });
   }
   return lanes;
+}
+
+// Return the places of the marks at both ends of the lanes between two rows, each beside that of its neighbour.
+function laneMarks(lanes) {
+  const marked = [...lanes.values()].filter(({ ends }) => ends).sort((p, q) => p.rank - q.rank);
+  const left = Math.max(...marked.map(({ ends }) => ends.left));
+  const right = Math.min(...marked.map(({ ends }) => ends.right));
+  const step = Math.min(MARK_STEP, (right - left) / (2 * marked.length));
+  return marked.map(({ rank, ends: { between } }) => [
+    [right - step * rank, between],
+    [left + step * (rank + 0.5), between],
+  ]);
 }
 
 // Return an edge as cubic curves in a flat array: u, v, then two control points and an end per curve. Between rows it
@@ -181,8 +193,7 @@ function pathOf(level, edge, chain) {
       turn(path, right, between, lane ? lane.reach : 26);
       line(path, toU, between);
       turn(path, toU, toV, lane ? -lane.reach : -26);
-      if (lane?.count > 1)
-        lane.ends = [[right - MARK_STEP * lane.rank, between], [toU + MARK_STEP * (lane.rank + 0.5), between]];
+      if (lane?.count > 1) lane.ends = { left: Math.max(toU, lane.ends?.left ?? toU), right, between };
     }
     [l, last] = [toLayer, to];
   };

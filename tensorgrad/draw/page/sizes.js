@@ -47,7 +47,7 @@ function plainArguments(node) {
   const bracketed = (text, k) => (text.startsWith("−") && (k || node.op === "power") ? `(${text})` : text);
   if (texts.length === 2 && SYMBOLS[node.op]) return texts.map(bracketed).join(` ${SYMBOLS[node.op]} `);
   if (node.op === "take") return `[${texts[1].replace(/^\((.*?),?\)$/, "$1")}]`;
-  return texts.filter((text) => text !== "·").join(", ");
+  return texts.filter((text) => text !== "·" && text !== "None").join(", ");
 }
 
 // The shape of a result stands on the edges that leave it; that of anything else stands on the node.

@@ -7,7 +7,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
-from nn.dashboard import curves, records
+from nn.dashboard import callback, curves, records
 from tests.nn.dashboard.dashboards import VALIDATION, X, model, read, train, y
 
 # It changes nothing
@@ -138,6 +138,22 @@ def test_the_curves_are_those_of_the_history(tmp_path):
     np.testing.assert_allclose(data["epochs"]["loss"], made.history.epochs["loss"], rtol=1e-3)
     assert data["curves"]["step"] == list(range(1, 16))
     assert set(data["curves"]) >= {"loss", "accuracy", "learning_rate"}
+
+
+def test_many_epochs_are_shown_evenly_and_the_last_step_has_gradients(tmp_path, monkeypatch):
+    monkeypatch.setattr(callback, "EPOCHS_SHOWN", 5)
+    dashboard = nn.Dashboard(tmp_path / "run.html", every=7)
+    made = train(model(), dashboard, epochs=12, data=(X[:24], y[:24]))
+    data, found = read(tmp_path / "run.html")
+    assert (data["numbers"], data["ends"]) == ([1, 3, 6, 9, 12], [2, 6, 12, 18, 24])
+    losses = made.history.epochs["val_loss"]
+    np.testing.assert_allclose(
+        data["epochs"]["val_loss"], [losses[k - 1] for k in data["numbers"]], rtol=1e-3
+    )
+    assert data["least"] == [min(losses), 1 + int(np.argmin(losses))]
+    assert [r["epoch"] for r in found] == [(r["step"] + 1) // 2 for r in found]
+    assert found[-1]["step"] == 24
+    assert set(found[-1]["gradients"]) == set(found[-1]["values"])
 
 
 def test_a_second_training_goes_on_with_the_curves(tmp_path):

@@ -19,10 +19,10 @@ def test_batches_cover_the_samples_in_their_order():
     for order in (None, ORDER):
         batches = Batches(Batch(X, y), 6, float32)
         parts = [batches.batch(k, order) for k in range(batches.steps)]
-        assert [len(part) for part, _, _ in parts] == [6, 6, 6, 2]
+        assert [len(part.X) for part in parts] == [6, 6, 6, 2]
         index = y if order is None else order
-        np.testing.assert_array_equal(np.concatenate([part for part, _, _ in parts]), X[index])
-        np.testing.assert_array_equal(np.concatenate([part for _, part, _ in parts]), index)
+        np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), X[index])
+        np.testing.assert_array_equal(np.concatenate([part.y for part in parts]), index)
 
 
 def test_memory_is_reused_only_when_nobody_refers_to_it():
@@ -78,6 +78,7 @@ def test_mapped_files_are_read_by_batch(dtype, tmp_path):
     model.train(data[:2], labels[:2], print_every=0)
     tracemalloc.start()
     model.train(np.asarray(data), labels, batch_size=100, print_every=0)
+    model.train(data, labels, batch_size=100, print_every=0, validation_split=0.3)
     model.predict(data[1:])
     assert tracemalloc.get_traced_memory()[1] < data.size * 4 / 2  # half of a copy as float32
     tracemalloc.stop()
@@ -97,6 +98,20 @@ def test_masked_arrays_are_refused():
     masked = np.ma.masked_array(X, X > 50)
     with pytest.raises(TypeError, match=r"X is a masked array, whose mask .* X\.filled\(value\)"):
         inputs(masked, "X", float32)
+    numbers = np.ma.masked_array(np.ones((3, 1), np.float32), True)
+    layer = nn.Dense(3, 1)
+    optimizer = nn.SGD(layer.parameters(), momentum=0.9)
+    states = {"v": [numbers, np.zeros(1)]}
+    for function, words in [
+        (lambda: nn.MeanSquaredError()(np.ones((3, 1)), numbers), "an argument of the loss"),
+        (lambda: nn.MeanSquaredError()(numbers.data, numbers.data, numbers[:, 0]), "an argument"),
+        (lambda: nn.RegressionAccuracy().calculate(numbers, numbers.data), "of the metric"),
+        (lambda: layer.load_state_dict({"weights": numbers, "biases": [0]}), "weights"),
+        (lambda: optimizer.load_state_dict(optimizer.state_dict() | {"states": states}), "v"),
+    ]:
+        with pytest.raises(TypeError, match=f"{words}.* is a masked array, whose mask would be"):
+            function()
+    assert not np.array_equal(layer.weights.data, numbers.data)
 
 
 def test_errors_of_shapes_give_advice_that_fits():

@@ -517,6 +517,13 @@ def test_an_interrupted_download_is_completed(tmp_path, monkeypatch, cache):
     assert network.asked[4:] == [f"{datasets.URL}t10k-images-idx3-ubyte.gz"]
 
 
+def test_a_server_that_stops_answering_is_not_asked_again(monkeypatch):
+    network = Network(monkeypatch, requests.ReadTimeout("no bytes"))
+    with pytest.warns(SyntheticDataWarning, match="ReadTimeout: no bytes"):
+        fashion_mnist()
+    assert len(network.asked) == 1  # each time takes 10 seconds
+
+
 @pytest.mark.parametrize(
     "error",
     [ConnectionError("no route"), requests.ConnectionError("no route"), TimeoutError("no route"),

@@ -1,5 +1,7 @@
 """Sequences of different lengths: padded, masked, and on their way through a model, its loss and its metrics."""
 
+import runpy
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,10 @@ def test_padding_with_numbers_and_with_rows():
     assert x[0, :, 0].tolist() == [1, -1, -1, -1]
     np.testing.assert_array_equal(length_mask([1, 3], 4), mask)
     assert length_mask(np.array([0, 2]), 2).tolist() == [[False, False], [True, True]]
+    x, mask = pad([[], [3, 1]])  # the empty one has no dtype
+    assert (x.tolist(), x.dtype.kind) == ([[0, 0], [3, 1]], "i")
+    assert mask.tolist() == [[False, False], [True, True]]
+    assert np.isnan(pad([[1.0], [1.0, 2.0]], value=np.nan)[0][0, 1])
 
 
 def network():
@@ -96,6 +102,54 @@ def test_a_mask_of_inputs_alone_leaves_the_loss_as_it_is():
     np.testing.assert_allclose(model.predict({"x": x, "mask": mask})[1], single[0], rtol=1e-5)
 
 
+X3 = np.random.default_rng(0).standard_normal((3, 4, 6)).astype(np.float32)
+# fmt: off
+MODULES = {  # with the inputs beside a mask
+    "chain":    (network, pad(SEQUENCES)[0]),
+    "gru":      (lambda: nn.GRU(6, 4, rng=0), X3),  # whose second argument is a state
+    "block":    (lambda: nn.TransformerBlock(6, 2, rng=0), X3),
+    "residual": (lambda: nn.Residual(nn.MultiHeadAttention(6, 2, rng=0)), X3),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_model_of_masked_sequences_is_exported_drawn_and_summed_up(name, tmp_path):
+    make, x = MODULES[name]
+    mask = length_mask([4, 2, 3], 4)
+    module = make()
+    model = nn.Model(module)
+    model.finalize()
+    without = model.predict(x)
+    expected = model.predict({"mask": mask, "x": x})  # files are of the last data
+    assert not np.allclose(expected, without, atol=1e-3)
+    predict = runpy.run_path(str(model.export(tmp_path / "net.py")))["predict"]
+    np.testing.assert_allclose(predict(x, mask), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(predict(x[1:2], mask[1:2]), expected[1:2], rtol=1e-5, atol=1e-6)
+    # A file of the module takes its inputs in the dtype of its parameters, or in the given one.
+    path = tmp_path / "module.py"
+    module.eval().export(path, x.shape[1:], mask=(4,), dtype=x.dtype)
+    found = runpy.run_path(str(path))["predict"](x, mask)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    shape = ", ".join(["N", *map(str, expected.shape[1:])])
+    assert f"({shape})" in model.summary().splitlines()[1]
+    assert module.summary(x.shape[1:], mask=(4,), dtype=x.dtype) in model.summary()
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    session = onnxruntime.InferenceSession(model.export(tmp_path / "net.onnx"))
+    for n in (3, 1):
+        found = session.run(None, {"x": x[:n], "mask": mask[:n].astype(np.float32)})[0]
+        np.testing.assert_allclose(found, expected[:n], rtol=1e-4, atol=1e-5)
+
+
+def test_a_mask_is_drawn_by_its_name():
+    module, mask = nn.GRU(6, 4, rng=0), length_mask([4, 2, 3], 4)
+    model = nn.Model(module)
+    model.finalize()
+    assert model.draw({"x": X3, "mask": mask}).dot == module.draw(X3, mask=mask).dot
+    assert model.draw({"x": X3, "mask": mask}).dot != model.draw(X3).dot
+
+
 def test_losses_of_steps_are_means_over_those_that_count():
     rng = np.random.default_rng(0)
     mask = length_mask([2, 3], 3)
@@ -136,6 +190,10 @@ WRONG = [
     (ValueError, lambda: pad([[1, 2], [[1, 2]]]),          r"number 1 has shape \(1, 2\) and number 0 has \(2,\)"),
     (ValueError, lambda: pad([3, 4]),                      r"number 0 has shape \(\)"),
     (TypeError,  lambda: pad([["a"]]),                     "number 0 has dtype <U1"),
+    (ValueError, lambda: pad(SEQUENCES, value=0.5),        "value=0.5 is no number of int64, which the sequences have; convert them"),
+    (ValueError, lambda: pad(SEQUENCES, value=np.nan),     "value=nan is no number of int64"),
+    (ValueError, lambda: pad([np.ones(1, np.uint8)], 2, value=-1), "value=-1 is no number of uint8"),
+    (ValueError, lambda: length_mask([1], 2.5),            "n_steps must be an integer of at least 0, not 2.5"),
     (ValueError, lambda: length_mask([1, 5], 4),           "lengths go from 1 to 5, but there are 4 steps"),
     (ValueError, lambda: length_mask([-1, 4], 4),          "lengths go from -1 to 4"),
     (TypeError,  lambda: length_mask([1.0], 4),            "one integer for each sequence"),
@@ -146,6 +204,7 @@ WRONG = [
     (ValueError, lambda: model_of().train(pad(SEQUENCES)[0], pad(SEQUENCES)[0], class_weight=[1.0] * 5), "has one for each step; give class_weight= to the loss"),
     (ValueError, lambda: nn.Perplexity().calculate(np.ones((2, 3)), np.array([0, 3])), "classes 0 to 2, but they go from 0 to 3"),
     (ValueError, lambda: nn.Perplexity().calculate(np.ones((2, 3)), np.array([0])), "shapes are"),
+    (ValueError, lambda: nn.Perplexity().calculate(np.array([[-1.0, 2.0]]), np.array([0])), r"Perplexity\(\) takes probabilities, .* from -1 to 2; .* Perplexity\(from_logits=True\)"),
 ]
 # fmt: on
 

@@ -167,7 +167,7 @@ def test_a_function_of_ones_own_works_but_cannot_be_saved():
 
 
 @pytest.mark.parametrize(
-    "name", ["os.system", "numpy.load", "numpy.random", "tensorgrad.rules", "numpy.f2py.compile", "sin"]
+    "name", ["os.system", "numpy.load", "numpy.random", "tensorgrad.rules", "numpy.f2py.compile", "sin", "tensorgrad._import_module"]
 )  # fmt: skip
 def test_a_file_can_only_name_harmless_functions(name):
     with pytest.raises(ValueError, match="is not a function of tensorgrad or a ufunc of NumPy"):

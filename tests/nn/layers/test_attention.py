@@ -210,6 +210,38 @@ def test_scores_of_any_size_give_the_weights_of_double_precision(dtype, masked, 
     np.testing.assert_allclose(spoiled[0], exact[0], atol=bound)
 
 
+def test_one_product_of_x_or_three_products_find_the_same():
+    layer = nn.MultiHeadAttention(6, 2, rng=0, dtype=np.float64)
+    x = tg.Tensor(normal(2, 5, 6), requires_grad=True)
+    for settings in ({"mask": KEYS}, {"causal": True}):
+        found = []
+        for key in (None, x + 0):
+            x.zero_grad()
+            layer.zero_grad()
+            out, weights = layer(x, key, **settings, return_weights=True)
+            (np.sum(np.sin(out)) + np.sum(weights**2)).backward()
+            found.append([out, weights, x.grad, *(p.grad for p in layer.parameters())])
+        for one, three in zip(*found, strict=True):
+            np.testing.assert_allclose(one.data, three.data, atol=1e-13)
+
+
+def test_sequences_without_steps_pass():
+    layer, x = nn.MultiHeadAttention(6, 2, rng=0), tg.Tensor(normal(2, 3, 6), requires_grad=True)
+    out = layer(x, x.data[:, :0])  # nothing can be found where there is nothing
+    np.testing.assert_array_equal(out.data, np.broadcast_to(layer.output_biases.data, out.shape))
+    np.sum(out).backward()
+    assert not x.grad.data.any()
+    block = nn.Sequential(nn.PositionalEncoding(6), nn.TransformerBlock(6, 2, causal=True, rng=0))
+    assert block(x[:, :0]).shape == (2, 0, 6)
+    assert block(x[:0]).shape == (0, 3, 6)
+
+
+def test_integers_and_masks_of_numbers():
+    q, mask = np.arange(24).reshape(2, 3, 4) % 5, np.array([2.0, 0, 1])[None, None, None]
+    expected = tg.attention(q.astype(float), q.astype(float), q.astype(float), mask != 0, None)
+    np.testing.assert_array_equal(tg.attention(q, q, q, mask, None), expected)
+
+
 X = np.zeros((2, 5, 6), np.float32)
 # fmt: off
 WRONG = [
@@ -225,6 +257,8 @@ WRONG = [
     (ValueError, lambda: nn.MultiHeadAttention(6, 2)(X, mask=np.ones((2, 4))), r"takes a mask of shape \(2, 5\), \(2, 5, 5\) or \(2, 2, 5, 5\), True where .* got shape \(2, 4\)"),
     (ValueError, lambda: nn.TransformerBlock(6, 2)(X, mask=np.ones(5)), r"but got shape \(5,\)"),
     (ValueError, lambda: tg.attention(X, X, X, np.ones((2, 5)), None), r"a mask of shape \(2, 5\) does not fit scores .* of shape \(2, 1, 5, 5\)"),
+    (ValueError, lambda: tg.self_attention(X[..., :5], None, None), r"side by side, \(N, T, 3 D\), but got shape \(2, 5, 5\)"),
+    (ValueError, lambda: tg.self_attention(X, None, None, heads=3), r"attention of 3 heads .* got shapes \(2, 5, 2\)"),
     (ValueError, lambda: tg.layer_norm(X, np.ones(5), None),    r"features of shape \(2, 5, 6\) take a gain and a bias of shape \(6,\), not \(5,\)"),
 ]
 # fmt: on

@@ -55,6 +55,21 @@ def test_the_dtype_changes_the_precision_but_not_the_weights():
     np.testing.assert_allclose(a.weights.data, b.weights.data, rtol=1e-6)
 
 
+def test_a_shortcut_stays_in_the_dtype_of_its_module():
+    """As in a plain loop over data of float64."""
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    for block in (
+        nn.Residual(nn.Dense(3, 3, rng=0)),
+        nn.Residual(nn.Dense(3, 2, rng=0), shortcut=nn.Dense(3, 2, rng=1)),
+        nn.Sequential(nn.Residual(nn.Dense(3, 3, rng=0)), nn.Dense(3, 3, rng=0)),
+    ):
+        out = block(tg.Tensor(x))
+        assert out.dtype == np.float32
+        np.testing.assert_array_equal(out.data, block(tg.Tensor(x.astype(np.float32))).data)
+    assert nn.Residual(nn.Dense(3, 3, dtype=np.float64))(tg.Tensor(x)).dtype == np.float64
+    assert nn.Residual(nn.Dense(3, 3))(tg.Tensor(x, requires_grad=True)).dtype == np.float64
+
+
 # fmt: off
 WRONG = [
     (lambda: nn.Dense(0, 3),                          "n_inputs of Dense must be a positive integer, not 0"),

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 
 import numpy as np
 import pytest
@@ -176,6 +177,13 @@ def test_the_rate_is_reduced_on_a_plateau():
     np.testing.assert_allclose(rates, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("settings", [{"min_delta": 1e3}, {"mode": "max"}])
+def test_a_loss_that_falls_can_count_as_a_plateau(settings):
+    plateau = nn.ReduceOnPlateau("loss", 1, factor=0.5, **settings)
+    rates = train(model(nn.SGD(learning_rate=1e-3)), plateau, epochs=3).epochs["learning_rate"]
+    assert rates == [1e-3, 1e-3, 5e-4]
+
+
 def test_the_rates_of_groups_are_reduced():
     made = model()
     first, *rest = made.parameters()
@@ -324,6 +332,24 @@ def test_a_csv_has_a_row_for_each_epoch(tmp_path):
         np.testing.assert_array_equal(numbers, made.history.epochs[name])
     with pytest.raises(ValueError, match=r"log.csv has the columns .* write to another file"):
         train(made, nn.CSVLogger(path, append=True), epochs=1)
+
+
+def test_a_csv_that_cannot_be_written_is_found_before_the_training(tmp_path, monkeypatch):
+    made = model()
+    (tmp_path / "folder").mkdir()
+    paths = ["folder"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")  # which would wait for ever
+        paths.append("pipe")
+    for name in paths:
+        for append in (False, True):
+            with pytest.raises(OSError, match=f"this is a {name}"):
+                train(made, nn.CSVLogger(tmp_path / name, append=append), epochs=1)
+    assert made.optimizer.iterations == 0
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    train(made, nn.CSVLogger("~/log.csv"), epochs=1)
+    assert (tmp_path / "log.csv").exists()
 
 
 def test_a_log_on_a_full_disk_is_a_warning_and_the_training_goes_on(tmp_path, monkeypatch):

@@ -119,6 +119,14 @@ def test_what_cannot_be_written_is_found_before_the_training(tmp_path):
         nn.ModelCheckpoint(tmp_path / "m", 0)
 
 
+def test_a_missing_safetensors_is_found_before_the_training(tmp_path, monkeypatch):
+    made = model()
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(ImportError, match="safetensors, which is not installed"):
+        train(made, 1, nn.ModelCheckpoint(tmp_path / "m"))
+    assert made.optimizer.iterations == 0
+
+
 def test_a_full_disk_is_a_warning_and_the_training_goes_on(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -64,7 +64,8 @@ def test_several_inputs(pack):
     ):
         train(made, {"x": X, "kinds": kinds}, y)
     with pytest.raises(
-        TypeError, match=r"not fit the model: Pair takes 2 .*, and this is one array"
+        TypeError,
+        match=r"not fit the model: Pair takes 2 .*, and this is one array, .*: give a tuple",
     ):
         train(made, X, y)
     with pytest.raises(

@@ -71,8 +71,16 @@ def test_a_model_generates_in_evaluation_mode_and_stays_in_its_own():
     assert all(layer.training for layer in net)
 
 
+def nan_network():
+    net = nn.Sequential(nn.Embedding(3, 2, rng=0), nn.Dense(2, 3, rng=0))
+    net[1].weights.data *= np.nan
+    return net
+
+
 # fmt: off
 WRONG = [
+    (TypeError,  lambda: nn.generate(lambda x: x, [0], 1),                 r"takes an nn.Model or a module, not .*function.*; write a function f as nn.Function\(f\)"),
+    (ValueError, lambda: nn.generate(nan_network(), [0, 1], 1),            "Sequential returned NaN for the step after 2 integers"),
     (TypeError,  lambda: nn.generate(NextOf(), [0.0], 1),                  "starts from integers, but got list of dtype float64"),
     (ValueError, lambda: nn.generate(NextOf(), np.zeros((1, 1, 1), int), 1), r"not from shape \(1, 1, 1\)"),
     (ValueError, lambda: nn.generate(NextOf(), np.zeros((1, 0), int), 1),  r"not from shape \(1, 0\)"),

@@ -80,6 +80,16 @@ def test_what_switches_programs_off_for_a_time_is_said_in_the_summary():
     assert "train runs as a program" in train(compile=True)
 
 
+def test_a_model_runs_eagerly_where_programs_are_switched_off():
+    m = model()
+    with tg.no_compile():
+        m.train(X, Y, batch_size=4, print_every=0)
+        assert "train runs eagerly: no_compile or TENSORGRAD_COMPILE=0" in m.summary((6,))
+        m.train(X, Y, batch_size=4, print_every=0, compile=True)
+    m.train(X, Y, batch_size=4, print_every=0)
+    assert "train runs as a program" in m.summary((6,))
+
+
 def test_compile_is_one_of_three():
     with pytest.raises(ValueError, match="compile is \"auto\", True or False, not 'yes'"):
         model().train(X, Y, compile="yes")

@@ -183,11 +183,6 @@ const np = (() => {
     return array(shape, Float64Array.from(data.flat()));
   }
 
-  function cumsum(x) {
-    let sum = 0;
-    return array(x.shape, x.data.map((value) => (sum += value)));
-  }
-
   // Keep the elements of matrices for which a test of column minus row holds; a vector is every row of a matrix.
   const triangle = (test) => (x, k = 0) => {
     if (x.shape.length === 1) x = add(x, filled([x.shape[0], x.shape[0]], 0));
@@ -271,7 +266,7 @@ const np = (() => {
   const inverse = ["cos", "cosh", "sin", "sinh", "tan", "tanh"];
   return {
     array, broadcast, count, add, subtract, multiply, divide, exp, log, total, largest, logsumexp, softmax, onehot, chosen,
-    reshape, transpose, swapaxes, moveaxis, matmul, einsum, concatenate, cumsum, take, added,
+    reshape, positions, selected, transpose, swapaxes, moveaxis, matmul, einsum, concatenate, take, added,
     ...Object.fromEntries(plain.map((name) => [name, elementwise(Math[name])])),
     ...Object.fromEntries(inverse.map((name) => [`arc${name}`, elementwise(Math[`a${name}`])])),
     negative: elementwise((x) => -x),

@@ -1,0 +1,4 @@
+// Announce a text to screen readers.
+function announce(text) {
+  $("live").textContent = text;
+}

@@ -1,0 +1,149 @@
+"""Counts: lengths that depend on values, as of x[x > 0], and what of a program follows them."""
+
+import sys
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.program.arrays import TracedArray, stand_ins_in
+from tensorgrad.program.names import is_library
+from tensorgrad.program.simplify import MOST_LOOKED_AT
+from tensorgrad.program.steps import Step, Var
+
+# Functions that choose elements by the truth of their first argument.
+OF_TRUTH = {"nonzero", "flatnonzero", "argwhere", "where", "extract", "compress"}
+OF_VALUES = {
+    "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "union1d",
+    "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros",
+}  # fmt: skip
+# Functions with a length or a place among their arguments, which may be a stand-in.
+OF_LENGTHS = {
+    "repeat", "delete", "insert", "tile", "arange", "linspace", "logspace", "geomspace", "full",
+    "zeros", "ones", "empty", "eye", "identity", "tri", "broadcast_to", "reshape", "resize",
+    "split", "array_split", "pad", "vander", "histogram", "histogram_bin_edges", "indices",
+}  # fmt: skip
+READERS = ("tensorgrad.program", "tensorgrad.tensor")  # frames between a line and a shape it reads
+OTHER_SHAPE = "this program is for values that choose the shape "
+
+
+class OtherCount(ValueError):
+    """The error of a program in which an array has another length, by the values of arguments."""
+
+
+class Counts:
+    """What one trace does with arrays whose lengths depend on values.
+
+    With `changed`, masks choose another number of elements: a trace that stays the same serves all
+    numbers. With `checked`, a step checks each of these lengths.
+    """
+
+    def __init__(self, checked: bool = False, changed: bool = False) -> None:
+        self.checked, self.changed = checked, changed
+        self.found = False  # such an array
+        self.decide = False  # in a way that masks with another count may not show
+
+    def before(self, form: str, callee: Any, args: Any, kwargs: Any) -> bool:
+        """Return True if the shape of what a step gives depends on values."""
+        masks = chosen_by(form, callee, args, kwargs)
+        if masks is None:
+            return False
+        self.found = True
+        self.decide |= not masks
+        for mask in masks if self.changed else ():
+            mask.value = with_other_count(mask.value)
+        return True
+
+    def after(self, step: Step, by_values: bool) -> list[Step]:
+        """Note which results have a shape that depends on values, and return its checks."""
+        if by_values or any(v.counted and v.shape for v in step.reads()):
+            for v in step.made():
+                v.counted = bool(v.shape)
+        for v in step.made() if by_values else ():
+            v.alias = None  # other values choose other elements
+        if not by_values or not self.checked:
+            return []
+        shapes = {v.shape: v for v in step.made()}
+        return [check_of(v, step) for v in shapes.values()]
+
+    def read(self, v: Var, between: tuple[str, ...] = READERS) -> None:
+        """Note that a shape is read: a user's line may decide by it."""
+        if v.counted and not self.decide:
+            self.decide = is_in_users_line(between)
+
+
+def chosen_by(form: str, callee: Any, args: Any, kwargs: Any) -> tuple[Any, ...] | None:
+    """Return the masks by which a step chooses elements; () for other values, None for none."""
+    if form == "item":
+        return masks_of(args[1] if type(args[1]) is tuple else (args[1],))
+    if form not in ("call", "method"):
+        return None
+    name = callee if form == "method" else getattr(callee, "__name__", "")
+    if name in OF_TRUTH and (name != "where" or len(args) + len(kwargs) == 1):
+        return tuple(x for x in args[:1] if type(x) is TracedArray)
+    if name in OF_LENGTHS and has_stand_in((args[1:], kwargs)):
+        return ()
+    return () if name in OF_VALUES else None
+
+
+def masks_of(index: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Return the masks in an index; () if slices end by values, or a large mask may change."""
+    parts = [(x.start, x.stop, x.step) for x in index if type(x) is slice]
+    masks = [x for x in index if getattr(x, "dtype", None) == np.bool_]
+    large = any(type(x) is np.ndarray and x.nbytes > MOST_LOOKED_AT for x in masks)
+    if large or has_stand_in(parts):
+        return ()
+    return tuple(x for x in masks if type(x) is TracedArray) or None
+
+
+def has_stand_in(tree: Any) -> bool:
+    """Return True if a stand-in is in nested tuples, lists and dicts."""
+    return any(True for _ in stand_ins_in(tree))
+
+
+def with_other_count(x: Any) -> Any:
+    """Return a mask that chooses one element more or, if there is none, one less."""
+    if not isinstance(x, np.ndarray) or not x.size:
+        return x
+    found = x.copy()
+    k = int(np.argmin(found.astype(bool)))
+    found.flat[k] = not found.flat[k]
+    return found
+
+
+def is_in_users_line(between: tuple[str, ...]) -> bool:
+    """Return True if the user's code, behind frames of these modules, asks for what is read now."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(between):
+        frame = frame.f_back
+    return frame is not None and not is_library(frame.f_globals.get("__name__", ""))
+
+
+def check_of(v: Var, step: Step) -> Step:
+    """Return the step that checks the shape of what a step made."""
+    found = Step("shape", None, (v, v.shape), {})
+    found.pure, found.place = False, step.place
+    return found
+
+
+def statement(array: str, shape: str) -> str:
+    """Return the text that checks the shape of an array."""
+    return f'if {array}.shape != {shape}:\n    raise ValueError("{OTHER_SHAPE}{shape} here")'
+
+
+def is_of_count(error: Exception) -> bool:
+    """Return True for the error that such a check raises."""
+    return isinstance(error, ValueError) and str(error).startswith(OTHER_SHAPE)
+
+
+def without_repeated_checks(steps: list[Step]) -> list[Step]:
+    """Leave out checks of a shape that was checked before."""
+    checked: set[tuple[Any, ...]] = set()
+    found = []
+    for step in steps:
+        if step.form == "shape":
+            if step.args in checked:
+                continue
+            checked.add(step.args)
+        found.append(step)
+    return found

@@ -1,0 +1,66 @@
+"""Refusals: what cannot be part of a program, and what the user's code must not pass over."""
+
+import sys
+from types import FrameType
+
+from tensorgrad.program.arrays import Untraceable
+from tensorgrad.program.names import in_a_step, is_library, look_back, with_line
+
+TRUTH = (
+    "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
+)
+CALLBACK = "a function that NumPy calls back uses a traced value; write it without the callback"
+KEPT_OUTSIDE = (
+    "the function keeps a traced value in a variable, a container or an attribute from outside, "
+    "which a program does not fill; return it instead"
+)
+STEP_INSIDE = (
+    "an optimizer's step is taken inside the compiled function; take it after the call, as in "
+    "loss = step(X, y); optimizer.step()"
+)
+INTO_NDARRAY = (
+    "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
+    "np.where or np.stack"
+)
+GOES_ON = "the function goes on after "
+PASSED_OVER = (
+    f"{GOES_ON}{{}} was raised, which other values may not raise; a program cannot "
+    "decide by an error, so leave the `try` out of what is compiled"
+)
+
+
+class Refusals:
+    """The errors that were raised while a function was traced, in case that it passes over them."""
+
+    def __init__(self) -> None:
+        self.found: list[Untraceable] = []
+
+    def note(self, message: str) -> Untraceable:
+        """Return the error with this message, and keep it if a line of the user's has caused it."""
+        text = with_line(STEP_INSIDE if in_a_step() else message, look_back()[2])
+        error = Untraceable(text)
+        if is_users_line():
+            self.found.append(error)
+        return error
+
+    def raised(self, error: Exception) -> None:
+        """Keep that a call raised an error."""
+        text = PASSED_OVER.format(type(error).__name__)
+        self.found.append(Untraceable(with_line(text, look_back()[2])))
+
+    def hidden_by(self, error: Exception) -> Untraceable | None:
+        """Return the refusal that NumPy has turned into another error, or None."""
+        refused = (x for x in self.found if not str(x).startswith(GOES_ON))
+        return None if isinstance(error, Untraceable) else next(refused, None)
+
+    def forget(self, number: int) -> None:
+        """Forget all but the first of them, because the library tries something else."""
+        del self.found[number:]
+
+
+def is_users_line() -> bool:
+    """Return True if the nearest frame that is not of this library is the user's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("tensorgrad."):
+        frame = frame.f_back
+    return frame is not None and not is_library(frame.f_globals.get("__name__", ""))

@@ -1,0 +1,314 @@
+"""Programs follow what is defined anew at run time: methods, functions, classes, modules, order."""
+
+import collections
+import copy
+import functools
+import itertools
+import os
+import pickle
+import sys
+import types
+import weakref
+
+import numpy as np
+import pytest
+
+import nn
+import tensorgrad as tg
+
+
+class Scale:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+def twice(self, x):
+    return x * 2
+
+
+def thrice(self, x):
+    return x * 3
+
+
+def square(self, x):
+    return x**2
+
+
+def family():
+    """Return a class, one derived from it, and an object of that."""
+    base = type(
+        "Base", (), {"f": twice, "__call__": twice, "__mul__": twice, "__module__": "users"}
+    )
+    derived = type("Derived", (base,), {"__module__": "users"})
+    return base, derived, derived()
+
+
+def of_method():
+    base, derived, x = family()
+    changes = [
+        lambda: setattr(base, "f", thrice),
+        lambda: setattr(derived, "f", square),
+        lambda: setattr(x, "f", lambda y: y * 5),
+        lambda: delattr(x, "f"),
+        lambda: delattr(derived, "f"),
+    ]
+    return x.f and (lambda y: x.f(y)), changes
+
+
+def of_operators():
+    base, _, x = family()
+    changes = [lambda: setattr(base, "__call__", thrice), lambda: setattr(base, "__mul__", square)]
+    return (lambda y: x(y) * (x * y)), changes
+
+
+def of_kinds():
+    base = type("Base", (), {"__module__": "users"})
+    base.s, base.c, base.p = staticmethod(len), classmethod(twice), property(lambda self: 2.0)
+    x = base()
+    changes = [
+        lambda: setattr(base, "s", staticmethod(lambda y: 7)),
+        lambda: setattr(base, "c", classmethod(thrice)),
+        lambda: setattr(base, "p", property(lambda self: 3.0)),
+    ]
+    return (lambda y: x.s(y) * base.c(y) * x.p), changes
+
+
+def of_class():
+    x = family()[2]
+    other = type("Other", (), {"f": thrice, "__module__": "users"})
+    return (lambda y: x.f(y)), [lambda: setattr(x, "__class__", other)]
+
+
+def of_missing_attributes():
+    base, _, x = family()
+    changes = [lambda: setattr(base, "k", 2.0), lambda: setattr(x, "k", 3.0)]
+    return (lambda y: y * getattr(x, "k", 1.0)), changes
+
+
+def of_property_of_super():
+    base, derived, x = family()
+    derived.f = lambda self, y: base.f(self, y) * 2
+    return (lambda y: x.f(y)), [lambda: setattr(base, "f", square)]
+
+
+def of_function():
+    def f(y, a=1.0, *, b=1.0):
+        return y * a * b
+
+    def g(y, a=1.0, *, b=1.0):
+        return y * a + b * y**2
+
+    changes = [
+        lambda: setattr(f, "__code__", g.__code__),
+        lambda: setattr(f, "__defaults__", (2.0,)),
+        lambda: f.__kwdefaults__.update(b=3.0),
+        lambda: setattr(f, "__kwdefaults__", {"b": 4.0}),
+    ]
+    return (lambda y: f(y)), changes
+
+
+def of_globals():
+    space = {"np": np, "kind": np.float32, "best": max, "xp": np}
+    exec("def f(y): return y.astype(kind) * best(2, 3) * xp.pi", space)
+    space["__name__"] = "users"
+    changes = [
+        lambda: space.update(kind=np.float64),
+        lambda: space.update(best=min),
+        lambda: space.update(xp=types.SimpleNamespace(pi=3.0)),
+    ]
+    return space["f"], changes
+
+
+def of_imports():
+    module = types.ModuleType("users_module")
+    module.c, module.f = 2.0, lambda y: y * 2
+    sys.modules["users_module"] = module
+
+    def use(y):
+        import users_module
+        from users_module import f
+
+        return f(y) * users_module.c
+
+    return use, [lambda: setattr(module, "c", 3.0), lambda: setattr(module, "f", lambda y: y**2)]
+
+
+def of_layer():
+    net = nn.Sequential(nn.ReLU())
+    return (lambda y: net(y)), [lambda: setattr(net[0], "forward", lambda y: y * 5.0)]
+
+
+def of_environment():
+    def use(y):
+        return y * float(os.environ.get("TENSORGRAD_TEST_FACTOR", "1"))
+
+    return use, [
+        lambda: os.environ.update(TENSORGRAD_TEST_FACTOR="2"),
+        lambda: os.environ.pop("TENSORGRAD_TEST_FACTOR"),
+    ]
+
+
+def of_order():
+    names, some = {"a": 1.0, "b": 2.0}, collections.deque([1.0, 2.0])
+    few, ordered = {1.0, 2.0}, collections.OrderedDict(a=1.0, b=2.0)
+
+    def use(y):
+        return y * next(iter(names.values())) * some[0] * sum(few) * next(iter(ordered.values()))
+
+    changes = [
+        lambda: names.update(a=names.pop("a")),
+        lambda: some.rotate(1),
+        lambda: few.symmetric_difference_update({1.0, 5.0}),
+        lambda: ordered.move_to_end("a"),
+    ]
+    return use, changes
+
+
+def of_objects():
+    raw, objects = bytearray(b"ab"), np.array([2.0, None])
+    view, box = memoryview(raw), Scale(2.0)
+    of_box = weakref.ref(box)
+    changes = [
+        lambda: raw.__setitem__(0, 3),
+        lambda: objects.__setitem__(0, 3.0),
+        lambda: setattr(box, "factor", 3.0),
+    ]
+    return (lambda y: y * view[0] * objects[0] * of_box().factor), changes
+
+
+def of_signs():
+    box = types.SimpleNamespace(k=0.0)
+    return (lambda y: np.copysign(y, box.k) + y), [lambda: setattr(box, "k", -0.0)]
+
+
+KINDS = [
+    of_method, of_operators, of_kinds, of_class, of_missing_attributes, of_property_of_super,
+    of_function, of_globals, of_imports, of_layer, of_environment, of_order, of_objects, of_signs,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("derive", [lambda f: f, tg.value_and_grad])
+def test_what_is_defined_anew_is_used(kind, derive):
+    use, changes = kind()
+    eager = derive(lambda x: np.sum(use(x) ** 2))
+    compiled, x = tg.compile(eager), np.array([0.5, 1.5, 2.0])
+    results = []
+    for change in (lambda: None, *changes):
+        change()
+        results.append(repr(eager(x)))
+        assert repr(compiled(x)) == results[-1]
+        assert repr(compiled(x)) == results[-1]
+    changed = [a != b for a, b in itertools.pairwise(results)]
+    assert all(changed)  # each change shows, so this test could fail
+
+
+@pytest.mark.parametrize("static", [(), 1])
+def test_an_object_among_the_arguments_is_compared_too(static):
+    scale = Scale(2.0)
+    f = tg.compile(tg.grad(lambda x, g: np.sum(g(x))), static_argnums=static)
+    assert f(np.ones(2), scale).tolist() == [2, 2]
+    scale.factor = 3.0
+    assert f(np.ones(2), scale).tolist() == [3, 3]
+    assert f(np.ones(2), Scale(5.0)).tolist() == [5, 5]
+
+
+def test_static_arrays_numbers_and_sets_are_compared_by_their_values():
+    f = tg.compile(lambda x, n: x * np.sum(n), static_argnums=1)
+    large = np.ones(20_000)
+    assert f(np.ones(1), large) == 20_000
+    large[:] = 5
+    assert f(np.ones(1), np.ones(20_000)) == 20_000
+    assert f(np.ones(1), large) == 100_000
+    g = tg.compile(np.copysign, static_argnums=1)
+    assert [g(np.ones(1), 0.0)[0], g(np.ones(1), -0.0)[0]] == [1, -1]
+    h = tg.compile(lambda x, n: x * len(n), static_argnums=1)
+    assert [h(np.ones(1), {1})[0], h(np.ones(1), {1, 2})[0]] == [1, 2]
+    with pytest.raises(TypeError, match="bytearray is not; pass a tuple of what the function uses"):
+        h(np.ones(1), bytearray(b"a"))
+
+
+def test_keywords_with_the_names_of_other_parameters():
+    def f(x, /, *args, **names):
+        return x * sum(args) * sum(names.values())
+
+    compiled = tg.compile(f)
+    for y in (2.0, 3.0):
+        given = {"x": np.full(2, y), "args": np.ones(2)}
+        np.testing.assert_array_equal(compiled(np.ones(2), y, **given), f(np.ones(2), y, **given))
+    assert "def f(x_, *args_, x, args):" in compiled.program(np.ones(2), 2.0, **given).source
+
+
+def quadratic(x):
+    return np.sum(x**2)
+
+
+@tg.compile
+def by_decorator(x):
+    return np.sum(x**2)
+
+
+class WithMethod:
+    factor = 2.0
+
+    @tg.compile
+    def scaled(self, x):
+        return np.sum(x) * self.factor
+
+
+def test_compiled_functions_are_copied_and_pickled():
+    x = np.array([1.0, 2.0])
+    several = [
+        by_decorator,
+        tg.compile(quadratic),
+        tg.compile(functools.partial(quadratic)),
+        tg.compile(nn.Dense(2, 2, rng=0)),
+        WithMethod().scaled,
+    ]
+    for f in several:
+        for other in (copy.copy(f), copy.deepcopy(f), pickle.loads(pickle.dumps(f))):
+            assert np.array_equal(other(x[None]), f(x[None]))
+    assert pickle.loads(pickle.dumps(by_decorator)) is by_decorator
+
+
+def test_programs_are_copied_and_pickled():
+    x = np.array([1.0, 2.0])
+    program = tg.compile(quadratic).program(x)
+    for other in (copy.copy(program), copy.deepcopy(program), pickle.loads(pickle.dumps(program))):
+        assert other.source == program.source
+        assert np.array_equal(other(x), program(x))
+
+
+@pytest.mark.parametrize("f", [tg.compile(tg.value_and_grad(quadratic)), tg.compile(lambda x: x)])
+def test_functions_without_a_name_in_a_module_travel_by_cloudpickle(f):
+    cloudpickle = pytest.importorskip("cloudpickle")
+    x = np.ones(2)
+    for other in (pickle.loads(cloudpickle.dumps(f)), copy.deepcopy(f), f.program(x)):
+        assert repr(other(x)) == repr(f(x))
+
+
+def test_a_result_without_a_graph_is_copied():
+    result = tg.compile(nn.Dense(2, 2, rng=0))(np.ones((1, 2)))
+    for other in (copy.copy(result), copy.deepcopy(result)):
+        assert other.requires_grad
+        np.testing.assert_array_equal(other.data, result.data)
+
+
+def test_a_gradient_that_is_a_constant_arrives_at_its_leaf():
+    w, v = (tg.Tensor(np.ones(3, np.float32), requires_grad=True) for _ in range(2))
+
+    def step(x):
+        loss = np.sum(w * 2) + np.sum(v * x)
+        loss.backward()
+        return loss
+
+    found = []
+    for run in (tg.compile(step), step):
+        w.grad = v.grad = None
+        for x in (np.ones(3, np.float32), np.full(3, 2, np.float32)):
+            run(x)
+            found.append([w.grad.data.tolist(), v.grad.data.tolist(), w.grad.dtype])
+    assert found[:2] == found[2:]
