@@ -155,7 +155,7 @@ def test_an_optimizer_of_some_parameters_comes_back_with_those(tmp_path):
 
 def test_a_layer_can_be_added_to_a_loaded_model(folder):
     model = nn.Model.load(folder / "a.model")
-    model.add(nn.Softmax())
+    model.add(nn.Tanh())
     model.add(nn.Dense(3, 3))
     model.finalize()
     model.set(loss=nn.CategoricalCrossentropy(from_logits=True))
