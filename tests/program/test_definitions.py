@@ -180,8 +180,9 @@ def of_objects():
 
 
 def of_signs():
-    box = types.SimpleNamespace(k=0.0)
-    return (lambda y: np.copysign(y, box.k) + y), [lambda: setattr(box, "k", -0.0)]
+    box = types.SimpleNamespace(k=0.0, z=complex(-4, 0.0))
+    changes = [lambda: setattr(box, "k", -0.0), lambda: setattr(box, "z", complex(-4, -0.0))]
+    return (lambda y: np.copysign(y, box.k) + y * np.sqrt(box.z).imag), changes
 
 
 KINDS = [
@@ -229,6 +230,16 @@ def test_static_arrays_numbers_and_sets_are_compared_by_their_values():
     assert [h(np.ones(1), {1})[0], h(np.ones(1), {1, 2})[0]] == [1, 2]
     with pytest.raises(TypeError, match="bytearray is not; pass a tuple of what the function uses"):
         h(np.ones(1), bytearray(b"a"))
+
+
+class Metre(float):
+    def __repr__(self):
+        return f"{float(self):.1f} m"
+
+
+def test_a_static_number_is_known_by_its_value_not_by_its_text():
+    f = tg.compile(lambda x, n: x * n, static_argnums=1)
+    assert [f(np.ones(1), Metre(n))[0] for n in (1.01, 1.04)] == [1.01, 1.04]
 
 
 def test_keywords_with_the_names_of_other_parameters():
