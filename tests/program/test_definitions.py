@@ -232,6 +232,56 @@ def test_static_arrays_numbers_and_sets_are_compared_by_their_values():
         h(np.ones(1), bytearray(b"a"))
 
 
+Pair = collections.namedtuple("Pair", "first second")
+
+
+class Row(tuple):
+    pass
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: Pair(x * 2, x + 1),
+        lambda x: {"pair": Pair(x, [Pair(x * 2, x)])},
+        lambda x: Row([x * 2, x]),
+        lambda x: np.linalg.eigh(np.outer(x, x)),
+    ],
+)
+def test_results_in_subclasses_of_tuple_keep_their_class(f):
+    x = np.ones(2)
+    expected, found = f(x), tg.compile(f)(x)
+    assert type(found) is type(expected)
+    assert repr(found) == repr(expected)
+
+
+weight = 2.0  # as the parameters and variables of functions below are called
+
+
+@tg.impure
+def weighted(x, weight):
+    return x * weight
+
+
+@tg.impure
+def summed(x):
+    total = 0.0
+    for weight in (1.0, 3.0):
+        total = total + x * weight
+    return total + sum(x * weight for weight in (5.0, 7.0))
+
+
+@tg.impure
+def with_global(x):
+    return x * weight
+
+
+def test_parameters_and_variables_of_a_copied_function_hide_globals_of_their_name():
+    f = tg.compile(lambda x, y: weighted(x, y) + summed(x) * with_global(x))
+    for y in (2.0, 5.0):  # the first is the value of the global one
+        assert f(np.full(2, 3.0), y).tolist() == [3 * y + 48 * 6] * 2
+
+
 class Metre(float):
     def __repr__(self):
         return f"{float(self):.1f} m"
