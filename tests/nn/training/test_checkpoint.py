@@ -193,7 +193,7 @@ def assert_equals_uninterrupted(path: Path) -> None:
 
 
 def test_a_place_for_the_epoch_in_the_path_is_refused():
-    with pytest.raises(ValueError, match=r"one file, .* model\.save\(f.model-\{run\.epoch\}"):
+    with pytest.raises(ValueError, match=r"one file, .*run\.model\.save\(f.model-\{run\.epoch\}"):
         nn.ModelCheckpoint("runs/m-{epoch:02d}.safetensors")
 
 
