@@ -155,6 +155,15 @@ def test_its_links_lead_somewhere(path):
                 assert (path.parent / target).exists(), target
 
 
+@every_notebook
+def test_a_heading_is_a_line_of_its_own(path):
+    for text in texts_of(path):
+        for heading, after in re.findall(r"^(#+ .*)\n?(.*)", text, re.MULTILINE):
+            assert len(heading) <= 60, heading  # else it has run into its paragraph
+            assert not heading.endswith("."), heading
+            assert not after, heading
+
+
 @pytest.mark.parametrize("path", PATH, ids=lambda path: path.stem)
 def test_it_links_back_and_forth_and_has_exercises(path):
     i = PATH.index(path)
