@@ -16,10 +16,12 @@ OF_TRUTH = {"nonzero", "flatnonzero", "argwhere", "where", "extract", "compress"
 OF_VALUES = {
     "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "union1d",
     "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros", "ix_", "roots", "eig",
-    "eigvals",
+    "eigvals", "sqrtm", "logm",
 }  # fmt: skip
 # Functions whose results are real or complex by values -> what of them a step checks.
-OF_DTYPE = {"roots": ("shape", "dtype"), "eig": ("dtype",), "eigvals": ("dtype",)}
+OF_DTYPE = {"roots": ("shape", "dtype")} | dict.fromkeys(
+    ("eig", "eigvals", "sqrtm", "logm"), ("dtype",)
+)
 # Functions with a length or a place among their arguments, which may be a stand-in.
 OF_LENGTHS = {
     "repeat", "delete", "insert", "tile", "arange", "linspace", "logspace", "geomspace", "full",
@@ -35,7 +37,7 @@ class OtherCount(ValueError):
 
 
 class Counts:
-    """What one trace does with arrays whose lengths depend on values.
+    """What one trace does with arrays whose lengths or dtypes depend on values.
 
     With `changed`, masks choose another number of elements: a trace that stays the same serves all
     numbers. With `checked`, a step checks each of these lengths.
@@ -48,6 +50,8 @@ class Counts:
 
     def before(self, form: str, callee: Any, args: Any, kwargs: Any) -> bool:
         """Return True if the shape or the dtype of what a step gives depends on values."""
+        if called_name(form, callee) == "squeeze":  # which drops an axis of length 1
+            self.decide |= any(x.variable.counted for x in stand_ins_in(args))
         masks = chosen_by(form, callee, args, kwargs)
         if masks is None:
             return False
