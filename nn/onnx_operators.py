@@ -32,7 +32,7 @@ ONNX_OPERATORS: dict[str, Callable[..., Any]] = {
     "LayerNormalization": layers.layer_normalization, "LeakyRelu": lambda x, alpha=0.01: tg.leaky_relu(x, slope=alpha),
     "Less": np.less, "LessOrEqual": np.less_equal, "Log": np.log, "LogSoftmax": f.over_last(tg.log_softmax),
     "MatMul": np.matmul, "Max": f.chained(np.maximum), "MaxPool": layers.pooling(tg.max_pool),
-    "Mean": lambda *x: f.chained(np.add)(*x) / len(x), "Min": f.chained(np.minimum), "Mod": f.modulo,
+    "Mean": lambda *x: f.chained(np.add)(*x) / len(x), "Min": f.chained(np.minimum), "Mish": lambda x: x * np.tanh(tg.softplus(x)), "Mod": f.modulo,
     "Mul": np.multiply, "Neg": np.negative, "Not": np.logical_not, "OneHot": f.one_hot, "Or": np.logical_or,
     "PRelu": lambda x, slope: np.where(np.greater(x, 0), x, slope * x), "Pad": f.padded_by,
     "Pow": lambda x, y: (x ** y).astype(x.dtype), "RMSNormalization": layers.rms_normalization,
@@ -56,6 +56,7 @@ ONNX_OPERATORS |= {
 LEARNING: dict[str, Callable[..., Any]] = {  # of the domain ai.onnx.ml
     "ArrayFeatureExtractor": layers.extract_features, "LinearClassifier": layers.linear_classification,
     "LinearRegressor": layers.linear_regression, "Normalizer": layers.normalize, "Scaler": layers.scale,
+    "ZipMap": lambda scores, **_: scores,  # as an array in the order of the classes, not as dicts
 }
 # fmt: on
 NEEDS_OPSET = {"Softmax", "LogSoftmax"}

@@ -27,6 +27,7 @@ TYPED = {
 }
 # fmt: on
 MOST_NODES = 100_000
+FACTOR_OPERATORS = {"Div", "Mul", "Pow", "Sqrt"}
 TIES = 2  # arrays that may lie in the same place of a file, such as those of tied weights
 
 
@@ -131,17 +132,26 @@ def network_of(files: ExternalFiles, model: Any, chosen: list[str], max_bytes: i
     if graph.sparse_initializer:
         raise UnreadableError("sparse initializers are not known")
     inputs = [i.name for i in graph.input if i.name not in {a.name for a in graph.initializer}]
-    operations = []
-    for node in nodes:
-        if node.op_type == "Constant":
-            arrays[node.output[0]] = constant_of(node, files)
-        else:
-            operations.append(operation_of(node, opset, files))
-    check_order(operations, {*inputs, *arrays}, outputs)
     entries = {
         p.key: names_in(p) for p in model.metadata_props if p.key in ("parameters", "frozen")
     }
+    constants = {n.output[0]: constant_of(n, files) for n in nodes if n.op_type == "Constant"}
+    arrays |= constants
+    operations = [operation_of(n, opset, files) for n in nodes if n.op_type != "Constant"]
+    check_order(operations, {*inputs, *arrays}, outputs)
+    if "parameters" not in entries:  # a file of another program, whose formulas have constants
+        entries["frozen"] = [*constants, *factors_of(operations, arrays)]
     return OnnxNetwork(files.path, operations, arrays, inputs, outputs, entries, max_bytes)
+
+
+def factors_of(operations: list[Operation], arrays: dict[str, np.ndarray]) -> list[str]:
+    """List the single numbers that only multiply, divide or are powers.
+
+    Exporters write the constants of formulas, such as the scale of attention, as they write
+    parameters.
+    """
+    uses = {name for op in operations if op.op not in FACTOR_OPERATORS for name in op.inputs}
+    return [name for name, array in arrays.items() if array.size == 1 and name not in uses]
 
 
 def names_in(entry: Any) -> list[str]:
@@ -167,8 +177,14 @@ def outputs_of_graph(graph: Any, chosen: list[str]) -> list[str]:
     missing = [name for name in chosen if name not in names]
     if missing:
         raise UnreadableError(f"there is no output {missing[0]!r}; it has {', '.join(names)}")
-    floats = [o.name for o in graph.output if o.type.tensor_type.elem_type in (1, 10, 11)]
+    floats = [o.name for o in graph.output if {1, 10, 11} & set(numbers_in(o.type))]
     return chosen or floats or names
+
+
+def numbers_in(kind: Any) -> tuple[int, int]:
+    """Return the numbers of the dtypes of a tensor, and of the dicts that ZipMap makes; or 0."""
+    entries = kind.sequence_type.elem_type.map_type.value_type
+    return kind.tensor_type.elem_type, entries.tensor_type.elem_type
 
 
 def needed_nodes(graph: Any, outputs: list[str]) -> list[Any]:

@@ -9,6 +9,7 @@ import tensorgrad as tg
 
 RESET_FIRST = (1, 0, 2)  # of the gates z, r, n
 CELL_THIRD = (0, 2, 3, 1)  # of the gates i, o, f, g
+ACTIVATIONS = {1: ["tanh"], 3: ["sigmoid", "tanh"], 4: ["sigmoid", "tanh", "tanh"]}  # by gates
 
 
 def regrouped(W: Any, order: tuple[int, ...]) -> Any:
@@ -43,7 +44,7 @@ def recurrence(states: Callable[..., Any], gates: int) -> Callable[..., Any]:
         linear_before_reset: int = 1 - (gates == 3), **others: Any,
     ) -> tuple[Any, ...]:  # fmt: skip
         H = R.shape[2]
-        check_plain(lengths, peepholes, linear_before_reset, gates, others)
+        check_plain(lengths, peepholes, linear_before_reset, (len(R), gates), others)
         if B is None:
             B = np.zeros((len(R), 2 * gates * H), R.dtype)
         zeros = np.zeros((len(R), x.shape[1], H), R.dtype)
@@ -64,16 +65,23 @@ def recurrence(states: Callable[..., Any], gates: int) -> Callable[..., Any]:
 
 
 def check_plain(
-    lengths: Any, peepholes: Any, reset: int, gates: int, others: dict[str, Any]
+    lengths: Any, peepholes: Any, reset: int, n: tuple[int, int], others: dict[str, Any]
 ) -> None:
-    """Raise ValueError for settings of a recurrent operator that are not known."""
-    usual = {"Sigmoid", "Tanh"}
-    extra = [name for name, value in others.items() if name != "activations" or set(value) - usual]
+    """Raise ValueError for settings of a recurrent operator that are not known.
+
+    `n` is the number of its directions and of its gates.
+    """
+    directions, gates = n
+    usual = {"activations": ACTIVATIONS[gates] * directions, "input_forget": 0, "layout": 0}
+    given = {**others}
+    if "activations" in given:
+        given["activations"] = [name.decode().lower() for name in given["activations"]]
+    extra = [name for name, value in given.items() if value != usual.get(name)]
     if lengths is not None:
         extra.append("sequence_lens")
     if peepholes is not None:
         extra.append("P")
     if gates == 3 and not reset:
         extra.append("linear_before_reset=0")
-    if any(name not in ("layout",) or others[name] for name in extra):
+    if extra:
         raise ValueError(f"{', '.join(extra)} of a recurrent operator is not known")

@@ -15,9 +15,10 @@ from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSqu
 from nn.optim import Optimizer
 from nn.training.model import Model
 from nn.training.monitor import EarlyStopping
+from nn.training.weighting import split_samples
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -91,18 +92,23 @@ class _Estimator(BaseEstimator):
         stopping = EarlyStopping(
             monitor, self.patience, min_delta=self.min_delta, restore_best=self.early_stopping
         )
-        fraction = self.validation_fraction if self.early_stopping else 0.0
+        fraction = self.validation_fraction
         if self.early_stopping and not (isinstance(fraction, NUMBER) and 0 < fraction < 1):
             raise ValueError(f"validation_fraction must be above 0 and below 1, not {fraction!r}")
-        if weights is not None:  # a factor of all weights changes nothing
-            weights = weights / np.mean(weights)
+        # A factor of all weights changes nothing.
+        data = (X, y) if weights is None else (X, y, weights / np.mean(weights))
+        held = None
+        if self.early_stopping:
+            classes = y.ravel() if is_classifier(self) else None
+            parts = split_samples(len(X), fraction, classes)
+            data, held = (tuple(a[part] for a in data) for part in parts)
         self.model_.train(
-            X,
-            y,
+            data[0],
+            data[1],
             epochs=epochs,
-            batch_size=min(self.batch_size, len(X)),
-            sample_weight=weights,
-            validation_split=fraction,
+            batch_size=min(self.batch_size, len(data[0])),
+            sample_weight=None if weights is None else data[2],
+            validation_data=held,
             callbacks=[stopping] if epochs > 1 else [],
             print_every=self.verbose,
         )
@@ -128,7 +134,7 @@ class Classifier(ClassifierMixin, _Estimator):
     "adamw", "sgd", "rmsprop", "adagrad", "muon", or a function that makes one; `learning_rate` may
     be one of nn.schedules. Training ends after `epochs`, or when the loss has not fallen by
     `min_delta` for `patience` epochs: that of the training or, with `early_stopping`, that of a
-    fraction of the samples, whose best parameters are then restored.
+    fraction of the samples of each class, whose best parameters are then restored.
     """
 
     def _loss(self) -> Loss:

@@ -54,6 +54,9 @@ def _setting(owner: str, name: str, value: Any) -> Any:
         return value
     allowed, words = BOUNDS.get(name, (lambda _: True, "a number"))
     if not isinstance(value, NUMBER) or not allowed(value):
+        if not isinstance(value, NUMBER) and name in BOUNDS:
+            words = f"a number, {words}"
+            words += ", or a function of the step" * (name == "learning_rate")
         raise ValueError(f"{owner} was given {name}={value!r}, but {name} must be {words}")
     return float(value)
 

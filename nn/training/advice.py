@@ -84,9 +84,11 @@ def _of_layers(module: Module) -> list[str]:
 
 
 def _last(module: Module) -> Module:
-    """Return the last layer of a Sequential, or the module itself."""
+    """Return the last layer of a Sequential that changes its outputs, or the module itself."""
     while isinstance(module, Sequential) and len(module):
-        module = module[-1]
+        *_, before, module = None, *module
+        if isinstance(module, Linear | ReLU) and isinstance(before, Softmax | Sigmoid):
+            module = before  # the probabilities pass unchanged
     return module
 
 

@@ -121,11 +121,15 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
 def _check_hooks(callback: Any) -> None:
     """Check that a training can call the methods of a callback.
 
-    Raises: TypeError if one has another name than a hook, which would never be called, or takes
-    more than the Run.
+    Raises: TypeError if one has another name than a hook and no other method uses it, so that it
+    would never be called, or if a hook takes more than the Run.
     """
     kind = type(callback).__name__
-    for name in (name for name in dir(type(callback)) if name.startswith("on_")):
+    methods = [n for n in dir(type(callback)) if callable(getattr(type(callback), n, None))]
+    used = _names_in([getattr(type(callback), n) for n in methods])
+    for name in (name for name in methods if name.startswith("on_")):
+        if name not in HOOKS and name in used:
+            continue
         if name not in HOOKS:
             close = difflib.get_close_matches(name, HOOKS, 1)
             remedy = f"write {close[0]}" if close else f"a training calls {', '.join(HOOKS)}"
@@ -138,6 +142,14 @@ def _check_hooks(callback: Any) -> None:
                 f"{kind}.{name} is called with the Run alone, but takes {signature}; write def "
                 f"{name}(self, run), where run.epoch is the epoch and run.logs has its numbers"
             ) from error
+
+
+def _names_in(functions: Sequence[Any]) -> set[str]:
+    """Return the names of attributes and globals in functions, and in those inside of them."""
+    codes = [f.__code__ for f in functions if inspect.isfunction(f)]
+    for code in codes:
+        codes += [c for c in code.co_consts if inspect.iscode(c)]
+    return {name for code in codes for name in code.co_names}
 
 
 def call_hook(callbacks: Sequence[Callback], hook: str, run: Run) -> None:

@@ -1,6 +1,7 @@
 """ModelCheckpoint: a callback that saves the model during its training."""
 
 import os
+import re
 import warnings
 
 import numpy as np
@@ -20,8 +21,9 @@ class ModelCheckpoint(Callback):
     that the file holds the last good one. If the file cannot be written, there is a warning, and
     the training goes on.
 
-    Raises: ValueError if `every` is not a number of steps; OSError before the training if the file
-    cannot be written; TypeError or ImportError before it if the model cannot be saved.
+    Raises: ValueError if `every` is not a number of steps, or the path has a place for the epoch;
+    OSError before the training if the file cannot be written; TypeError or ImportError before it if
+    the model cannot be saved.
     """
 
     acts_last = True
@@ -29,6 +31,13 @@ class ModelCheckpoint(Callback):
 
     def __init__(self, path: str | os.PathLike[str], every: int | None = None) -> None:
         self.path = os.fspath(path)
+        if re.search(r"\{(epoch|step)\b", self.path):
+            raise ValueError(
+                f"the path {self.path!r} has a place for a number, but the checkpoint is one file, "
+                "which is replaced; for a file of each epoch write a callback with "
+                "on_epoch_end(self, run), which calls "
+                'run.model.save(f"model-{run.epoch}.safetensors")'
+            )
         self.every = None if every is None else count(every, "every")
         self.saved = ""  # the place in the training that the file is of
 

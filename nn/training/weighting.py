@@ -81,12 +81,15 @@ def _table(class_weight: Any, classes: np.ndarray) -> dict[int, float]:
     return dict(class_weight)
 
 
-def split_samples(N: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+def split_samples(
+    N: int, fraction: float, classes: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Split the numbers of N samples into those of the training and a random part for validation.
 
     The same N is always split in the same way, so that a training that goes on does not learn from
-    the samples of its validation.
-    Shapes: -> (N - n,), (n,).
+    the samples of its validation. With `classes`, each class has the same share in both parts, as
+    far as its number of samples allows.
+    Shapes: classes (N,) -> (N - n,), (n,).
     Raises: ValueError if the fraction leaves no sample on one side.
     """
     if not isinstance(fraction, NUMBER) or not 0 < fraction < 1:
@@ -98,7 +101,11 @@ def split_samples(N: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
             "for the validation; both need some"
         )
     order = np.random.default_rng(N).permutation(N)
-    return np.sort(order[n:]), np.sort(order[:n])
+    held = np.arange(N) < n
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
+        held = np.diff(np.arange(N + 1) * n // N) > 0  # at equal distances
+    return np.sort(order[~held]), np.sort(order[held])
 
 
 def samples_of(data: Batch, index: np.ndarray) -> Batch:

@@ -138,12 +138,12 @@ def test_networks_of_scikit_learn(tmp_path):
     ]
     for model in models:
         classifier = hasattr(model, "predict_proba")
-        options = {"zipmap": False} if classifier else None
-        made = skl2onnx.to_onnx(model, x[:1], options=options)
-        (tmp_path / "s.onnx").write_bytes(made.SerializeToString())
-        found = nn.from_onnx(tmp_path / "s.onnx")(tg.Tensor(x)).data
-        expected = model.predict_proba(x) if classifier else model.predict(x).reshape(-1, 1)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+        for options in [None] + [{"zipmap": False}] * classifier:
+            made = skl2onnx.to_onnx(model, x[:1], options=options)
+            (tmp_path / "s.onnx").write_bytes(made.SerializeToString())
+            found = nn.from_onnx(tmp_path / "s.onnx")(tg.Tensor(x)).data
+            expected = model.predict_proba(x) if classifier else model.predict(x).reshape(-1, 1)
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def written(path, nodes, arrays=(), outputs=("y",), inputs=("x",), domain="", opset=18, kind=1):
@@ -159,6 +159,57 @@ def written(path, nodes, arrays=(), outputs=("y",), inputs=("x",), domain="", op
 
 def node(op, inputs=("x",), outputs=("y",), **attributes):
     return helper.make_node(op, list(inputs), list(outputs), name=f"the_{op}", **attributes)
+
+
+@pytest.mark.parametrize(("op", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_recurrent_operators_with_the_usual_settings_written_out(op, gates, tmp_path):
+    """PyTorch's exporters write them; others change the result, and are refused."""
+    from onnx.numpy_helper import from_array
+
+    names = ["Tanh"] if gates == 1 else ["Sigmoid", "Tanh", "Tanh"][: 2 + (gates == 4)]
+    arrays = [drawn(2, gates * 3, 4), drawn(2, gates * 3, 3)]
+    stored = [from_array(a, name) for a, name in zip(arrays, "WR")]
+    how = {"hidden_size": 3, "direction": "bidirectional"}
+    how |= {"linear_before_reset": 1} if gates == 3 else {}
+    usual = {"activations": names * 2, "layout": 0} | ({"input_forget": 0} if gates == 4 else {})
+    path, x = tmp_path / "net.onnx", drawn(5, 2, 4)
+    found = []
+    for settings in ({}, usual):
+        nodes = [node(op, ("x", "W", "R"), **how, **settings)]
+        found.append(nn.from_onnx(written(path, nodes, stored))(tg.Tensor(x)).data)
+        runtime = pytest.importorskip("onnxruntime").InferenceSession(str(path))
+        (expected,) = runtime.run(None, {"x": x})
+        np.testing.assert_allclose(found[-1], expected, rtol=1e-4, atol=1e-5)
+    others = {"activations": ["Relu", *names[1:]] * 2}, {"clip": 0.1}, {"layout": 1}
+    for settings in (*others, *[{"input_forget": 1}] * (gates == 4)):
+        (name,) = settings
+        hostile = nn.from_onnx(
+            written(path, [node(op, ("x", "W", "R"), **how, **settings)], stored)
+        )
+        with pytest.raises(ValueError, match=f"{name} of a recurrent operator is not known"):
+            hostile(tg.Tensor(x))
+
+
+def test_constants_of_formulas_do_not_learn(tmp_path):
+    """As the scale of attention; a bias or a slope of one number is a parameter."""
+    from onnx.numpy_helper import from_array
+
+    arrays = {"scale": [0.5], "b": [0.1], "slope": [0.2], "vector": [2.0, 3.0]}
+    stored = [from_array(np.array(a, np.float32), name) for name, a in arrays.items()]
+    table = from_array(np.array([1.0, 2.0], np.float32), "table")
+    nodes = [
+        node("Constant", (), ("c",), value=table),
+        node("Mul", ("x", "scale"), ("y0",)),
+        node("Add", ("y0", "b"), ("y1",)),
+        node("PRelu", ("y1", "slope"), ("y2",)),
+        node("Mul", ("y2", "vector"), ("y3",)),
+        node("Add", ("y3", "c"), ("y",)),
+    ]
+    read = nn.from_onnx(written(tmp_path / "net.onnx", nodes, stored))
+    learns = {name for name, p in read.state_dict().items() if read.tensors[name].requires_grad}
+    assert learns == {"b", "slope", "vector"}
+    assert {*read.tensors} == {*learns, "scale", "c"}
+    np.testing.assert_allclose(read(tg.Tensor([[1.0, -1.0]])).data, [[2.2, 1.76]], rtol=1e-6)
 
 
 def test_what_cannot_be_read_is_named(tmp_path):

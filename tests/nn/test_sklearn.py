@@ -123,6 +123,26 @@ def test_early_stopping():
     assert made.loss_curve_ == made.model_.history.epochs["loss"]
 
 
+def test_early_stopping_holds_back_samples_of_each_class(monkeypatch):
+    held, train = [], nn.Model.train
+
+    def noted(model, *data, **options):
+        held.append((data, options["sample_weight"], options["validation_data"]))
+        return train(model, *data, **options)
+
+    monkeypatch.setattr(nn.Model, "train", noted)
+    y = np.repeat([0, 1, 2], [100, 30, 20])
+    made = Classifier(**QUICK | {"epochs": 2}, early_stopping=True, validation_fraction=0.1)
+    made.fit(IRIS, y, sample_weight=1.0 + y)
+    ((X, targets), weights, (X_val, targets_val, weights_val)) = held[0]
+    assert np.bincount(targets).tolist() == [90, 27, 18]
+    assert np.bincount(targets_val).tolist() == [10, 3, 2]
+    np.testing.assert_allclose(weights / weights[0], 1.0 + targets)
+    np.testing.assert_allclose(weights_val / weights[0], 1.0 + targets_val)
+    rows = np.sort(np.concatenate([X, X_val]), axis=0)
+    np.testing.assert_array_equal(rows, np.sort(IRIS.astype(rows.dtype), axis=0))
+
+
 def test_partial_fit():
     made = Classifier(**QUICK)
     with pytest.raises(ValueError, match="first call of partial_fit needs classes"):

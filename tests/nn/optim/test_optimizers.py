@@ -452,11 +452,16 @@ def test_parameters_that_cannot_be_optimized(parameters, error, words):
     ("kind", "settings", "words"),
     [
         (SGD, {"learning_rate": -1}, "learning_rate=-1, but learning_rate must be at least 0"),
+        (
+            SGD,
+            {"learning_rate": "a"},
+            "'a', but learning_rate must be a number, at least 0, or a func",
+        ),
         (SGD, {"momentum": 1}, "momentum=1, but momentum must be at least 0 and below 1"),
         (Adam, {"beta_2": 1.5}, "beta_2=1.5"),
         (Adam, {"decay": float("nan")}, "decay=nan"),
         (Adagrad, {"epsilon": 0}, "epsilon=0, but epsilon must be above 0"),
-        (RMSprop, {"rho": "0.9"}, "rho='0.9'"),
+        (RMSprop, {"rho": "0.9"}, "rho='0.9', but rho must be a number, at least 0 and below 1$"),
         (SGD, {"nesterov": True}, r"nesterov=True without a momentum, .* SGD\(momentum=0.9, nes"),
         (SGD, {"momentum": 0.9, "nesterov": "yes"}, "nesterov='yes', but it must be True or False"),
         (AdamW, {"weight_decay": -0.1}, "weight_decay=-0.1, but weight_decay must be at least 0"),

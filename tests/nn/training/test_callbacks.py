@@ -470,6 +470,25 @@ def test_methods_that_a_training_cannot_call_are_refused_before_it(callback, wor
     assert not made.history.steps["loss"]
 
 
+class Improvement(nn.Callback):
+    on_gpu = False
+
+    def __init__(self):
+        self.losses = []
+
+    def on_epoch_end(self, run):
+        self.on_improvement(run.logs["loss"], epoch=run.epoch)
+
+    def on_improvement(self, loss, *, epoch):
+        self.losses.append((epoch, loss))
+
+
+def test_a_callback_may_call_its_own_methods():
+    callback = Improvement()
+    history = train(model(), callback)
+    assert callback.losses == [*enumerate(history.epochs["loss"], 1)]
+
+
 def test_another_optimizer_in_a_training():
     class Other(nn.Callback):
         def on_epoch_end(self, run):

@@ -192,6 +192,11 @@ def assert_equals_uninterrupted(path: Path) -> None:
         assert loaded.history.epochs[name] == whole.history.epochs[name]
 
 
+def test_a_place_for_the_epoch_in_the_path_is_refused():
+    with pytest.raises(ValueError, match=r"one file, .*run\.model\.save\(f.model-\{run\.epoch\}"):
+        nn.ModelCheckpoint("runs/m-{epoch:02d}.safetensors")
+
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
 
 

@@ -468,6 +468,17 @@ def test_settings_that_cannot_learn_are_told(module, loss, rate, words):
         made.finalize()
 
 
+@pytest.mark.parametrize("last", [nn.Linear(), nn.ReLU()], ids=["Linear", "ReLU"])
+def test_layers_that_let_probabilities_pass_are_no_mistake(last):
+    made = nn.Model(nn.Sequential(nn.Dense(4, 3), nn.Softmax(), last))
+    made.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.SGD())
+    with warnings.catch_warnings(action="error"):
+        made.finalize()
+    made.module.layers.pop(1)
+    with pytest.warns(nn.LearningWarning, match=f"ends with a {type(last).__name__}, but"):
+        made.finalize()
+
+
 def test_the_first_step_tells_them_too():
     made = nn.Model(SETTINGS[1][0])
     made.set(loss=nn.CategoricalCrossentropy(), optimizer=nn.SGD(learning_rate=0.1))
