@@ -1,13 +1,11 @@
 """Counts: lengths, and some dtypes, that depend on values, and what of a program follows them."""
 
-import sys
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.program.arrays import TracedArray, stand_ins_in
-from tensorgrad.program.names import is_library
+from tensorgrad.program.names import is_users_line
 from tensorgrad.program.simplify import MOST_LOOKED_AT
 from tensorgrad.program.steps import Step, Var
 
@@ -75,7 +73,7 @@ class Counts:
     def read(self, v: Var, between: tuple[str, ...] = READERS) -> None:
         """Note that a shape is read: a user's line may decide by it."""
         if v.counted and not self.decide:
-            self.decide = is_in_users_line(between)
+            self.decide = is_users_line(between)
 
 
 def chosen_by(form: str, callee: Any, args: Any, kwargs: Any) -> tuple[Any, ...] | None:
@@ -120,14 +118,6 @@ def with_other_count(x: Any) -> Any:
     k = int(np.argmin(found.astype(bool)))
     found.flat[k] = not found.flat[k]
     return found
-
-
-def is_in_users_line(between: tuple[str, ...]) -> bool:
-    """Return True if the user's code, behind frames of these modules, asks for what is read now."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(between):
-        frame = frame.f_back
-    return frame is not None and not is_library(frame.f_globals.get("__name__", ""))
 
 
 def checks_of(step: Step) -> list[Step]:
