@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured, argument_text
+from nn.config import Configured, argument_text, check_unmasked
 from nn.module import Module
 from nn.words import LOSS
 
@@ -120,10 +120,11 @@ class Loss(Configured):
 def as_data(x: Any) -> Any:
     """Return data as an array; tensors, and arrays of other kinds than NumPy's, as they are.
 
-    Raises: TypeError for a tensor that requires a gradient, which would be lost.
+    Raises: TypeError for a tensor that requires a gradient, or a masked array, which would be lost.
     """
     if type(x) is np.ndarray:
         return x
+    check_unmasked(x, "an argument of the loss")
     followed = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)
     return x if followed and not getattr(x, "requires_grad", False) else np.asarray(x)
 

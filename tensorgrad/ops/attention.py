@@ -84,9 +84,9 @@ def attention_weights(
     if mask is None:
         e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
         return e / np.sum(e, axis=-1, keepdims=True)
-    # The inner `where` prevents an overflow, whose gradient would be 0 times infinity.
-    least = np.min(scores, axis=-1, keepdims=True)
-    shifted = scores - np.max(np.where(mask, scores, least), axis=-1, keepdims=True)
+    # The inner `where`s prevent infinities and NaN in gradients, of which 0 times is NaN again.
+    top = np.max(np.where(mask, scores, -np.inf), axis=-1, keepdims=True)
+    shifted = scores - np.where(np.equal(top, -np.inf), 0, top)
     e = np.where(mask, np.exp(np.where(mask, shifted, 0)), 0)
     total = np.sum(e, axis=-1, keepdims=True)
     return e / np.where(np.greater(total, 0), total, 1)
@@ -101,10 +101,11 @@ def blocks_of(n, size):
 def softmax_in_place(scores, mask):
     """Replace scores by their softmax along the axis before the last, 0 where the mask is False.
 
-    Without a maximum in each column, which takes as long as the exponentials, if no score is far from 0; sums are
-    products, which take a sixth of their time, and the mask multiplies, which takes a third of that of an assignment.
+    Without a maximum in each column, which takes as long as the exponentials, if no score is so far from 0 that a sum
+    may overflow; sums are products, which take a sixth of their time, and the mask multiplies, which takes a third of that of an assignment.
     """
-    far = math.log(np.finfo(scores.dtype).max) / 4
+    steps = scores.shape[-2]
+    far = (math.log(np.finfo(scores.dtype).max) - math.log(max(steps, 1))) / 4
     if not (-far <= np.min(scores, initial=0) and np.max(scores, initial=0) <= far):  # or NaN
         shift_down(scores, mask)
     np.exp(scores, out=scores)

@@ -1,12 +1,12 @@
 """Copied source text: the definitions of functions, rewritten for arrays."""
 
 import ast
-import builtins
 import copy
 import functools
 import inspect
 import io
 import linecache
+import symtable
 import textwrap
 import tokenize
 from typing import Any
@@ -77,12 +77,15 @@ def lambdas_in(file: str) -> list[ast.Lambda]:
 
 
 def used_names(node: ast.AST) -> set[str]:
-    """Return the names that are read in a piece of syntax."""
-    return {
-        n.id
-        for n in ast.walk(node)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and not hasattr(builtins, n.id)
-    }
+    """Return the global names that a piece of syntax reads: not its parameters and variables."""
+    whole = symtable.symtable(ast.unparse(node), "copied", "exec")
+    tables, found = [whole], set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        read = (s for s in table.get_symbols() if s.is_referenced())
+        found |= {s.get_name() for s in read if s.is_global() or table is whole}
+    return found
 
 
 class Renamed(ast.NodeTransformer):

@@ -1,4 +1,4 @@
-"""Counts: lengths that depend on values, as of x[x > 0], and what of a program follows them."""
+"""Counts: lengths, and some dtypes, that depend on values, and what of a program follows them."""
 
 import sys
 from types import FrameType
@@ -15,8 +15,11 @@ from tensorgrad.program.steps import Step, Var
 OF_TRUTH = {"nonzero", "flatnonzero", "argwhere", "where", "extract", "compress"}
 OF_VALUES = {
     "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "union1d",
-    "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros",
+    "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros", "ix_", "roots", "eig",
+    "eigvals",
 }  # fmt: skip
+# Functions whose results are real or complex by values -> what of them a step checks.
+OF_DTYPE = {"roots": ("shape", "dtype"), "eig": ("dtype",), "eigvals": ("dtype",)}
 # Functions with a length or a place among their arguments, which may be a stand-in.
 OF_LENGTHS = {
     "repeat", "delete", "insert", "tile", "arange", "linspace", "logspace", "geomspace", "full",
@@ -24,11 +27,11 @@ OF_LENGTHS = {
     "split", "array_split", "pad", "vander", "histogram", "histogram_bin_edges", "indices",
 }  # fmt: skip
 READERS = ("tensorgrad.program", "tensorgrad.tensor")  # frames between a line and a shape it reads
-OTHER_SHAPE = "this program is for values that choose the shape "
+OTHER_VALUES = "this program is for values that choose the "
 
 
 class OtherCount(ValueError):
-    """The error of a program in which an array has another length, by the values of arguments."""
+    """The error of a program in which values choose another length or dtype of an array."""
 
 
 class Counts:
@@ -44,7 +47,7 @@ class Counts:
         self.decide = False  # in a way that masks with another count may not show
 
     def before(self, form: str, callee: Any, args: Any, kwargs: Any) -> bool:
-        """Return True if the shape of what a step gives depends on values."""
+        """Return True if the shape or the dtype of what a step gives depends on values."""
         masks = chosen_by(form, callee, args, kwargs)
         if masks is None:
             return False
@@ -63,8 +66,7 @@ class Counts:
             v.alias = None  # other values choose other elements
         if not by_values or not self.checked:
             return []
-        shapes = {v.shape: v for v in step.made()}
-        return [check_of(v, step) for v in shapes.values()]
+        return checks_of(step)
 
     def read(self, v: Var, between: tuple[str, ...] = READERS) -> None:
         """Note that a shape is read: a user's line may decide by it."""
@@ -78,12 +80,17 @@ def chosen_by(form: str, callee: Any, args: Any, kwargs: Any) -> tuple[Any, ...]
         return masks_of(args[1] if type(args[1]) is tuple else (args[1],))
     if form not in ("call", "method"):
         return None
-    name = callee if form == "method" else getattr(callee, "__name__", "")
+    name = called_name(form, callee)
     if name in OF_TRUTH and (name != "where" or len(args) + len(kwargs) == 1):
         return tuple(x for x in args[:1] if type(x) is TracedArray)
     if name in OF_LENGTHS and has_stand_in((args[1:], kwargs)):
         return ()
     return () if name in OF_VALUES else None
+
+
+def called_name(form: str, callee: Any) -> str:
+    """Return the name of the function or method that a step calls."""
+    return str(callee if form == "method" else getattr(callee, "__name__", ""))
 
 
 def masks_of(index: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -119,29 +126,40 @@ def is_in_users_line(between: tuple[str, ...]) -> bool:
     return frame is not None and not is_library(frame.f_globals.get("__name__", ""))
 
 
-def check_of(v: Var, step: Step) -> Step:
-    """Return the step that checks the shape of what a step made."""
-    found = Step("shape", None, (v, v.shape), {})
+def checks_of(step: Step) -> list[Step]:
+    """Return the steps that check the shapes or dtypes of what a step made."""
+    attributes = OF_DTYPE.get(called_name(step.form, step.callee), ("shape",))
+    chosen = {
+        (a, v.shape if a == "shape" else v.dtype.name): v for v in step.made() for a in attributes
+    }
+    return [check_of(v, step, *pair) for pair, v in chosen.items()]
+
+
+def check_of(v: Var, step: Step, attribute: str, value: Any) -> Step:
+    """Return the step that checks the shape or the dtype of what a step made."""
+    found = Step("values", attribute, (v, value), {})
     found.pure, found.place = False, step.place
     return found
 
 
-def statement(array: str, shape: str) -> str:
-    """Return the text that checks the shape of an array."""
-    return f'if {array}.shape != {shape}:\n    raise ValueError("{OTHER_SHAPE}{shape} here")'
+def statement(attribute: str, array: str, value: str) -> str:
+    """Return the text that checks the shape or the dtype of an array."""
+    shown = value.strip("'\"")
+    error = f'raise ValueError("{OTHER_VALUES}{attribute} {shown} here")'
+    return f"if {array}.{attribute} != {value}:\n    {error}"
 
 
 def is_of_count(error: Exception) -> bool:
     """Return True for the error that such a check raises."""
-    return isinstance(error, ValueError) and str(error).startswith(OTHER_SHAPE)
+    return isinstance(error, ValueError) and str(error).startswith(OTHER_VALUES)
 
 
 def without_repeated_checks(steps: list[Step]) -> list[Step]:
-    """Leave out checks of a shape that was checked before."""
+    """Leave out checks of a shape or dtype that was checked before."""
     checked: set[tuple[Any, ...]] = set()
     found = []
     for step in steps:
-        if step.form == "shape":
+        if step.form == "values":
             if step.args in checked:
                 continue
             checked.add(step.args)

@@ -117,8 +117,8 @@ class ExpressionWriter:
             return text.call(name, [self.expr_of(x) for x in args], {})
         if form == "check":
             return self.check(step.callee, *args)
-        if form == "shape":
-            return Expr(counts.statement(*(self.expr_of(x).text for x in args)))
+        if form == "values":
+            return Expr(counts.statement(step.callee, *(self.expr_of(x).text for x in args)))
         return self.call(step, args, kwargs)
 
     def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:

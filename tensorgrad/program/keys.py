@@ -37,7 +37,8 @@ def hashable(x: Any) -> Any:
     if isinstance(x, np.ndarray):
         return (x.dtype, x.shape, x.tobytes())
     if isinstance(x, (float, complex, np.generic)):
-        return (type(x), repr(x))  # which tells -0.0 and 0.0 apart
+        value = np.asarray(x)
+        return (type(x), value.dtype, value.tobytes())  # which tells -0.0 and 0.0 apart
     try:
         hash(x)
     except TypeError:

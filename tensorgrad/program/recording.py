@@ -81,7 +81,8 @@ class StepRecorder:
             raise
         finally:
             self.running = False
-        if callee is self.opaque:  # which may return its argument for some values only
+        if form == "call" and callee is self.opaque:
+            # It may return its argument for some values only.
             result = unshared(result, (args, kwargs))
         step = Step(form, callee, substituted_in(args, stored), substituted_in(kwargs, stored))
         step.writes = tuple(x.variable for x in written)

@@ -78,7 +78,7 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
     """Return what makes of a program's result that of the function; None if it is the same."""
     kinds = {r.kind for r in results_in(trace.results)}
     changes = bool(trace.gradients or trace.writes)
-    if not changes and kinds <= {"array", "constant"}:
+    if not changes and kinds <= {"array", "constant"} and in_plain_containers(trace.results):
         return None
     gradients, writes = trace.gradients, trace.writes
     rewrap = rewrapping(trace.results)
@@ -98,6 +98,14 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
         return rewrap(found)
 
     return finish
+
+
+def in_plain_containers(tree: Any) -> bool:
+    """Return True if results are in tuples, lists and dicts, without an instance of a subclass."""
+    if type(tree) is Result:
+        return True
+    items = tree.values() if isinstance(tree, dict) else tree
+    return type(tree) in (tuple, list, dict) and all(map(in_plain_containers, items))
 
 
 def rewrapping(tree: Any) -> Callable[[Any], Any]:

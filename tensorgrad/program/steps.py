@@ -44,7 +44,7 @@ RUN: dict[str, Callable[..., Any]] = {
     "call": lambda function, *args, **kwargs: function(*args, **kwargs),
 }
 
-CHECKS = ("check", "shape")  # the forms of steps that raise unless something holds
+CHECKS = ("check", "values")  # the forms of steps that raise unless something holds
 
 NESTED = (tuple, list, dict, slice)
 CONTAINERS = set(NESTED)

@@ -106,12 +106,13 @@ def number(x: Any) -> Expr:
     if isinstance(x, complex):
         parts = x.real, x.imag
         if all(math.isfinite(p) and (p or math.copysign(1, p) > 0) for p in parts):
-            return Expr(repr(x))  # whose sum has no place for the sign of a zero
+            return Expr(complex.__repr__(x))  # whose sum has no place for the sign of a zero
         return Expr(f"complex({', '.join(number(p).text for p in parts)})")
     if isinstance(x, float) and not math.isfinite(x):
         return Expr("np.nan") if x != x else Expr("np.inf") if x > 0 else Expr("-np.inf", SIGN)
-    # Because the text of an IntEnum shows its name.
-    text = int.__repr__(x) if isinstance(x, int) and type(x) is not bool else repr(x)
+    # Because a subclass may show something else, such as an IntEnum its name.
+    kind = bool if type(x) is bool else int if isinstance(x, int) else float
+    text = kind.__repr__(x)
     return Expr(text, SIGN if text.startswith("-") else ATOM)
 
 

@@ -1,4 +1,4 @@
-"""Programs whose arrays get their lengths by values, as x[x > 0], value and derivatives."""
+"""Programs whose arrays get lengths or dtypes by values, as x[x > 0], value and derivatives."""
 
 import warnings
 
@@ -30,6 +30,10 @@ CASES = {
     "reshape": lambda x: np.sum(np.reshape(x[x > 0], (1, -1)) ** 2),
     "sum with a mean": lambda x: np.sum(np.cumsum(x[x > 0])) + np.mean(x[x > 0]),
     "written": lambda x: np.mean(set_where(x * 1, x > 0, np.mean(x[x > 0]))),
+    "open mesh": lambda x: np.sum(x[:, None] * (x[:, None] * x)[np.ix_(x < 9, x > 0)]),
+    "roots": lambda x: np.sum(np.abs(np.roots(x))),
+    "eigenvalues": lambda x: np.sum(np.abs(np.linalg.eigvals(off_diagonal(x)) - 1)),
+    "eigenvectors": lambda x: np.sum(np.abs(np.linalg.eig(off_diagonal(x))[1]) ** 3),
     "sum": lambda x: np.sum(x[x > 0] ** 2),
     "sum of exponentials": lambda x: np.log(np.sum(np.exp(x[x > 0]))),
 }
@@ -42,6 +46,11 @@ ARRAYS = [
 def set_where(x, mask, value):
     x[mask] = value
     return x
+
+
+def off_diagonal(x):
+    """Return a matrix with real eigenvalues if x[0] and x[1] have one sign, else complex ones."""
+    return np.reshape(np.stack([x[0] * 0, x[1], x[0], x[0] * 0]), (2, 2))
 
 
 def with_direction(f):
@@ -81,6 +90,13 @@ def test_what_follows_the_number_is_checked_in_the_text():
     exec(f.program(x).source, namespace)
     with pytest.raises(ValueError, match=r"for values that choose the shape \(2,\) here"):
         namespace[f.program(x)._text.main](other)
+
+
+def test_a_dtype_that_values_choose_is_checked_in_the_text():
+    source = tg.compile(lambda x: np.abs(np.roots(x))).program(np.array([1.0, 2, 5])).source
+    assert "roots.shape != (len(x) - 1,):" in source
+    assert 'roots.dtype != "complex128":' in source
+    assert "choose the dtype complex128 here" in source
 
 
 def test_a_generator_that_a_program_has_drawn_from_is_put_back():

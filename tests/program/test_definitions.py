@@ -180,8 +180,9 @@ def of_objects():
 
 
 def of_signs():
-    box = types.SimpleNamespace(k=0.0)
-    return (lambda y: np.copysign(y, box.k) + y), [lambda: setattr(box, "k", -0.0)]
+    box = types.SimpleNamespace(k=0.0, z=complex(-4, 0.0))
+    changes = [lambda: setattr(box, "k", -0.0), lambda: setattr(box, "z", complex(-4, -0.0))]
+    return (lambda y: np.copysign(y, box.k) + y * np.sqrt(box.z).imag), changes
 
 
 KINDS = [
@@ -229,6 +230,66 @@ def test_static_arrays_numbers_and_sets_are_compared_by_their_values():
     assert [h(np.ones(1), {1})[0], h(np.ones(1), {1, 2})[0]] == [1, 2]
     with pytest.raises(TypeError, match="bytearray is not; pass a tuple of what the function uses"):
         h(np.ones(1), bytearray(b"a"))
+
+
+Pair = collections.namedtuple("Pair", "first second")
+
+
+class Row(tuple):
+    pass
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: Pair(x * 2, x + 1),
+        lambda x: {"pair": Pair(x, [Pair(x * 2, x)])},
+        lambda x: Row([x * 2, x]),
+        lambda x: np.linalg.eigh(np.outer(x, x)),
+    ],
+)
+def test_results_in_subclasses_of_tuple_keep_their_class(f):
+    x = np.ones(2)
+    expected, found = f(x), tg.compile(f)(x)
+    assert type(found) is type(expected)
+    assert repr(found) == repr(expected)
+
+
+weight = 2.0  # as the parameters and variables of functions below are called
+
+
+@tg.impure
+def weighted(x, weight):
+    return x * weight
+
+
+@tg.impure
+def summed(x):
+    total = 0.0
+    for weight in (1.0, 3.0):
+        total = total + x * weight
+    return total + sum(x * weight for weight in (5.0, 7.0))
+
+
+@tg.impure
+def with_global(x):
+    return x * weight
+
+
+def test_parameters_and_variables_of_a_copied_function_hide_globals_of_their_name():
+    f = tg.compile(lambda x, y: weighted(x, y) + summed(x) * with_global(x))
+    for y in (2.0, 5.0):  # the first is the value of the global one
+        assert f(np.full(2, 3.0), y).tolist() == [3 * y + 48 * 6] * 2
+
+
+class Metre(float):
+    def __repr__(self):
+        return f"{float(self):.1f} m"
+
+
+def test_a_static_number_is_known_by_its_value_not_by_its_text():
+    f = tg.compile(lambda x, n: x * n, static_argnums=1)
+    assert [f(np.ones(1), Metre(n))[0] for n in (1.01, 1.04)] == [1.01, 1.04]
 
 
 def test_keywords_with_the_names_of_other_parameters():

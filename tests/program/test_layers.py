@@ -147,3 +147,19 @@ def test_a_frozen_layer_and_a_mode_are_obeyed():
     evaluated = step(ROWS)
     assert evaluated.item() == np.sum(net(ROWS).data ** 2)
     net.layers[0].freeze() if hasattr(net, "layers") else None
+
+
+@pytest.mark.parametrize("loss", [nn.MeanSquaredError, nn.Hinge])
+def test_a_loss_that_is_made_in_the_function(loss):
+    z, y = drawn(5, 1), np.array([[1.0], [-1.0], [1.0], [1.0], [-1.0]])
+    step = tg.compile(lambda z, y: loss()(z, y))
+    assert same(step(z, y), loss()(z, y))
+    with pytest.raises(ValueError, match=rf"{loss.__name__}\(\) is NaN"):
+        step(z * np.nan, y)
+
+
+def test_a_loss_whose_settings_change_is_refused():
+    rates = iter(np.linspace(0.1, 0.2, 9))
+    step = tg.compile(lambda z, y: nn.CategoricalCrossentropy(label_smoothing=next(rates))(z, y))
+    with pytest.raises(TypeError, match="two runs of the function"):
+        step(np.full((4, 2), 0.5), np.zeros(4, int))

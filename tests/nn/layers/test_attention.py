@@ -210,6 +210,26 @@ def test_scores_of_any_size_give_the_weights_of_double_precision(dtype, masked, 
     np.testing.assert_allclose(spoiled[0], exact[0], atol=bound)
 
 
+def test_sums_over_many_steps_do_not_overflow():
+    q, k = np.full((1, 1, 4), 1.1, np.float16), np.full((1, 6000, 4), 1.1, np.float16)
+    found = tg.attention(q, k, np.ones_like(k), None, None)
+    np.testing.assert_allclose(found, 1, rtol=2e-3)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_keys_that_the_mask_hides_may_be_anything(value):
+    q = np.random.default_rng(0).standard_normal((1, 3, 4))
+    k, mask = q.copy(), np.ones((1, 1, 3, 3), bool)
+    mask[..., 2] = False
+    k[0, 2] = value
+    with np.errstate(invalid="ignore"):  # of infinity times numbers of both signs
+        found, weights = tg.attention(q, k, q, mask, None), tg.attention_weights(q, k, mask)
+    expected = tg.attention_weights(q, q[:, :2])
+    np.testing.assert_allclose(weights[..., :2], expected, rtol=1e-12)
+    np.testing.assert_allclose(found, tg.attention(q, q[:, :2], q[:, :2], None, None), rtol=1e-12)
+    assert not np.any(weights[..., 2])
+
+
 def test_one_product_of_x_or_three_products_find_the_same():
     layer = nn.MultiHeadAttention(6, 2, rng=0, dtype=np.float64)
     x = tg.Tensor(normal(2, 5, 6), requires_grad=True)
