@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import NUMBER
 from nn.estimator_parts import Network, estimator_network, estimator_optimizer
 from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from nn.optim import Optimizer
@@ -92,15 +91,14 @@ class _Estimator(BaseEstimator):
         stopping = EarlyStopping(
             monitor, self.patience, min_delta=self.min_delta, restore_best=self.early_stopping
         )
-        fraction = self.validation_fraction
-        if self.early_stopping and not (isinstance(fraction, NUMBER) and 0 < fraction < 1):
-            raise ValueError(f"validation_fraction must be above 0 and below 1, not {fraction!r}")
         if weights is not None:  # a factor of all weights changes nothing
             weights = weights / np.mean(weights)
         held = None
         if self.early_stopping:
             classes = y.ravel() if is_classifier(self) else None
-            rest, part = split_samples(len(X), fraction, classes)
+            rest, part = split_samples(
+                len(X), self.validation_fraction, "validation_fraction", classes
+            )
             held = X[part], y[part], None if weights is None else weights[part]
             X, y, weights = X[rest], y[rest], None if weights is None else weights[rest]
         self.model_.train(
