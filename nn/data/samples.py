@@ -23,12 +23,9 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
     except ValueError as error:
         raise ValueError(f"{name} is not one array of numbers: {error}{list_hint(data)}") from error
     if array.dtype.kind not in "biuf":
-        remedy = "give all samples the same shape and convert their values to numbers"
-        if hasattr(data, "toarray"):
-            remedy = f"write {name}.toarray() for a sparse matrix"
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
-            f"{array.dtype}; {remedy}"
+            f"{array.dtype}; {_remedy(data, array, name)}"
         )
     if array.ndim == 0 or not array.size:
         raise ValueError(
@@ -60,6 +57,15 @@ def converted(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def by_batch(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
     """Return True if an array is converted by batch, because all at once would need more memory."""
     return array.dtype.itemsize < dtype.itemsize or _is_mapped(array)
+
+
+def _remedy(data: Any, array: np.ndarray, name: str) -> str:
+    """Return what to write in place of data that are not numbers."""
+    if hasattr(data, "toarray"):
+        return f"write {name}.toarray() for a sparse matrix"
+    if array.ndim == 1 and array.size and isinstance(array[0], str):
+        return f"write names, {name} = np.unique({name}, return_inverse=True) for names of classes"
+    return "give all samples the same shape and convert their values to numbers"
 
 
 def list_hint(data: Any) -> str:

@@ -49,9 +49,12 @@ def check_rows(y: Any, y_pred: tg.Tensor) -> Any:
     Raises: ValueError if the shapes differ or a row holds no probabilities.
     """
     if y.shape != y_pred.shape:
+        is_column = y.shape == (*y_pred.shape[:-1], 1)
+        remedy = "; write y[..., 0]" if is_column else ""
         raise ValueError(
             f"predictions of shape {y_pred.shape} need targets of shape {y_pred.shape[:-1]}, class "
-            f"indices, or {y_pred.shape}, one-hot rows, but the targets have shape {y.shape}"
+            f"indices, or {y_pred.shape}, one-hot rows, but the targets have shape "
+            f"{y.shape}{remedy}"
         )
     y = y.astype(y_pred.dtype, copy=False)
     sums = y.sum(axis=-1)

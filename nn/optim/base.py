@@ -218,13 +218,14 @@ class Optimizer(Configured):
     ) -> None:
         """Change part of the weights `w` and states in place, with their gradient `g`.
 
-        A subclass defines it. It may write to `scratch`, but must not write to `g`.
+        A subclass defines it, with `self.current_learning_rate` as the rate of this step. It may
+        write to `scratch`, but must not write to `g`.
 
         Shapes: all (n,); if the class is `whole`, that of the parameter.
         Raises: NotImplementedError if the subclass does not define it.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} needs a method update(w, g, scratch, *states)"
+            f"{type(self).__name__} needs a method update(self, w, g, scratch, *states)"
         )
 
     def zero_grad(self) -> None:

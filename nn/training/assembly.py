@@ -24,6 +24,11 @@ from nn.training.evaluation import in_evaluation_mode
 from nn.training.train_state import TrainState
 from nn.words import MODEL, WithWords
 
+PART_BASES = {
+    "loss": "an nn.losses.Loss",
+    "optimizer": "an nn.Optimizer",
+    "accuracy": "an nn.metrics.Accuracy",
+}
 PART_EXAMPLES = {  # in errors about what is none
     "loss": "nn.CategoricalCrossentropy()",
     "optimizer": "nn.Adam()",
@@ -88,9 +93,8 @@ class Assembly(TrainState, WithWords):
             if part is None:
                 continue
             if not isinstance(part, kinds[name]):
-                kind = kinds[name].__name__
                 raise TypeError(
-                    f"{name} must be an nn.{kind}, such as {PART_EXAMPLES[name]}, but got "
+                    f"{name} must be {PART_BASES[name]}, such as {PART_EXAMPLES[name]}, but got "
                     f"{argument_text(part)}"
                 )
             setattr(self, name, part)

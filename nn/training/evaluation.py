@@ -238,9 +238,11 @@ def validate_inputs(
     def check() -> None:
         try:
             check_by(EVALUATION_BATCH)
-        except (TypeError, ValueError):
-            check_by(len(batches.y))  # so that the error has the shapes of all the data
-            raise
+            return
+        except (TypeError, ValueError) as error:
+            of_a_batch = error
+        check_by(len(batches.y))  # so that the error has the shapes of all the data
+        raise of_a_batch
 
     def check_by(size: int) -> None:
         with tg.no_grad():

@@ -72,7 +72,8 @@ class History:
     def __repr__(self) -> str:
         table = self._epochs
         last = dict(zip(table.names, table.rows[-1])) if table.rows else {}
-        figures = ", ".join(f"{name} {x:.4g}" for name, x in last.items() if name != "time")
+        measured = ((name, x) for name, x in last.items() if name != "time" and not math.isnan(x))
+        figures = ", ".join(f"{name} {x:.4g}" for name, x in measured)
         count = f"{len(self)} epochs, {len(self._steps.rows)} steps"
         return f"History({count}{figures and ': '}{figures})"
 

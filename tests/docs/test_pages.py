@@ -48,6 +48,7 @@ RUN_ELSEWHERE = {
 def run_blocks(page, **names):
     """Run the Python blocks of a page, in order, and compare what they print; return their number."""
     blocks = PYTHON.findall(page.read_text(encoding="utf-8"))
+    names.setdefault("__name__", f"page_{page.stem}")  # else its classes seem to be built-in ones
     for text, expected in blocks:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):

@@ -81,6 +81,8 @@ IDIOMS = {  # what the book, Keras and PyTorch write -> words of the answer
     "nn.Activation_ReLU()": "write nn.ReLU$",
     "nn.Optimizer_Adam()": "write nn.Adam$",
     "nn.Loss_CategoricalCrossentropy()": "write nn.CategoricalCrossentropy$",
+    "nn.datasets.spiral_data(100, 3)": "write nn.datasets.spiral$",
+    "nn.datasets.mnist()": "no attribute 'mnist'$",
     "nn.Accuracy_Categorical()": "write nn.CategoricalAccuracy$",
     "nn.CrossEntropyLoss()": "from_logits=True",
     "nn.Adam(lr=0.1)": "learning_rate=",

@@ -424,6 +424,15 @@ def test_an_optimizer_of_ones_own():
 # Errors
 
 
+def test_an_optimizer_without_an_update():
+    class Incomplete(Optimizer):
+        pass
+
+    message = r"Incomplete needs a method update\(self, w, g, scratch, \*states\)"
+    with pytest.raises(NotImplementedError, match=message):
+        follow(Incomplete([leaf(np.zeros(2))], learning_rate=0.1), [np.ones(2)])
+
+
 def test_step_before_backward():
     for optimizer in (SGD(), SGD([leaf(np.zeros(2))])):
         with pytest.raises(

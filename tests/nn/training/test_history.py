@@ -34,6 +34,8 @@ def test_columns():
     assert math.isnan(h.epochs["val_loss"][0])
     assert h.epochs["val_loss"][1] == 1.2
     assert repr(h).startswith("History(2 epochs, 6 steps: loss 1.5, data_loss 1, ")
+    assert "val_loss 1.2" in repr(h)
+    assert "val_loss" not in repr(history(1))  # NaN, because there was no validation
     assert (len(h), len(nn.History())) == (2, 0)
     assert repr(nn.History()) == "History(0 epochs, 0 steps)"
 
