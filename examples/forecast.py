@@ -11,7 +11,7 @@ import numpy as np
 
 import nn
 import tensorgrad as tg
-from examples.options import common_options, parse, positive
+from examples.options import at_least, common_options, parse, positive
 from examples.pictures import save_figure
 from examples.terminal import run
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PAST, AHEAD = 48, 12  # hours that are seen, and hours that are forecast
 DAY, WEEK = 24, 168
+LEAST_HOURS = 1000  # of which the last fifth has a stretch to draw
 QUANTILES = np.array([0.05, 0.5, 0.95], np.float32)
 OUT = Path("runs/forecast")
 
@@ -122,7 +123,7 @@ def forecast_figure(x: np.ndarray, start: int, found: np.ndarray) -> "Figure":
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, compare on the last fifth of the series, and draw a forecast."""
     options = common_options(epochs=30, out=OUT) | {
-        "--hours": {"type": positive, "default": 8000, "help": "length of the series"},
+        "--hours": {"type": at_least(LEAST_HOURS), "default": 8000, "help": "length of the series"},
         "--neurons": {"type": positive, "default": 48, "help": "neurons of the GRU"},
     }
     args = parse("forecast", __doc__, options, argv)

@@ -10,11 +10,18 @@ OUT, SYNTHETIC_OUT = Path("runs/fashion_mnist"), Path("runs/synthetic")
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 
 
-def positive(text: str) -> int:
-    """Parse an integer of at least 1."""
-    if (n := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {n}")
-    return n
+def at_least(least: int) -> Callable[[str], int]:
+    """Return the function that parses an integer of at least this size."""
+
+    def integer(text: str) -> int:
+        if (n := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, not {n}")
+        return n
+
+    return integer
+
+
+positive, seed = at_least(1), at_least(0)
 
 
 def expanded(text: str) -> Path:
@@ -26,7 +33,7 @@ def common_options(epochs: int, out: Path | None = None) -> Options:
     """Return the options that most programs have, with the defaults of one of them."""
     options: Options = {
         "--epochs": dict(type=positive, default=epochs, help="passes through the data"),
-        "--seed": dict(type=int, default=0, help="seed of all random numbers"),
+        "--seed": dict(type=seed, default=0, help="seed of all random numbers"),
     }
     if out is not None:
         options["--out"] = dict(type=expanded, default=out, help="folder for the results")
@@ -54,7 +61,7 @@ TRAIN: Options = {
     "--decay":         dict(type=float, default=1e-3, help="the decaying learning rate at a step is rate / (1 + decay * step)"),
     "--dropout":       dict(type=float, default=0.0, help="fraction of units dropped after each hidden layer"),
     "--l2":            dict(type=float, default=0.0, help="L2 regularization of the hidden weights"),
-    "--seed":          dict(type=int, default=0, help="seed of the weights, dropout and the order of samples"),
+    "--seed":          dict(type=seed, default=0, help="seed of the weights, dropout and the order of samples"),
     "--checkpoint-every": dict(type=positive, metavar="STEPS", help=f"steps between two files {CHECKPOINT} in --out, from which --resume goes on after a crash; one epoch"),
     "--distributed":   dict(action="store_true", help="train in all processes of mpirun, each with its share of every batch"),
     "--resume":        dict(type=expanded, help="saved model to continue from, with its own settings"),

@@ -9,7 +9,7 @@ import tensorgrad as tg
 
 RESET_FIRST = (1, 0, 2)  # of the gates z, r, n
 CELL_THIRD = (0, 2, 3, 1)  # of the gates i, o, f, g
-CELL_ACTIVATIONS = {1: ["tanh"], 3: ["sigmoid", "tanh"], 4: ["sigmoid", "tanh", "tanh"]}  # by gates
+GATE_ACTIVATIONS = {1: ["tanh"], 3: ["sigmoid", "tanh"], 4: ["sigmoid", "tanh", "tanh"]}  # by gates
 
 
 def regrouped(W: Any, order: tuple[int, ...]) -> Any:
@@ -72,7 +72,7 @@ def check_plain(
     `n` is the number of its directions and of its gates.
     """
     directions, gates = n
-    usual = {"activations": CELL_ACTIVATIONS[gates] * directions, "input_forget": 0, "layout": 0}
+    usual = {"activations": GATE_ACTIVATIONS[gates] * directions, "input_forget": 0, "layout": 0}
     given = {**others}
     if "activations" in given:
         given["activations"] = [name.decode().lower() for name in given["activations"]]

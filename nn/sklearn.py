@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import NUMBER
 from nn.estimator_parts import Network, estimator_network, estimator_optimizer
 from nn.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from nn.optim import Optimizer
@@ -92,22 +91,22 @@ class _Estimator(BaseEstimator):
         stopping = EarlyStopping(
             monitor, self.patience, min_delta=self.min_delta, restore_best=self.early_stopping
         )
-        fraction = self.validation_fraction
-        if self.early_stopping and not (isinstance(fraction, NUMBER) and 0 < fraction < 1):
-            raise ValueError(f"validation_fraction must be above 0 and below 1, not {fraction!r}")
-        # A factor of all weights changes nothing.
-        data = (X, y) if weights is None else (X, y, weights / np.mean(weights))
+        if weights is not None:  # a factor of all weights changes nothing
+            weights = weights / np.mean(weights)
         held = None
         if self.early_stopping:
             classes = y.ravel() if is_classifier(self) else None
-            parts = split_samples(len(X), fraction, classes)
-            data, held = (tuple(a[part] for a in data) for part in parts)
+            rest, part = split_samples(
+                len(X), self.validation_fraction, "validation_fraction", classes
+            )
+            held = X[part], y[part], None if weights is None else weights[part]
+            X, y, weights = X[rest], y[rest], None if weights is None else weights[rest]
         self.model_.train(
-            data[0],
-            data[1],
+            X,
+            y,
             epochs=epochs,
-            batch_size=min(self.batch_size, len(data[0])),
-            sample_weight=None if weights is None else data[2],
+            batch_size=min(self.batch_size, len(X)),
+            sample_weight=weights,
             validation_data=held,
             callbacks=[stopping] if epochs > 1 else [],
             print_every=self.verbose,

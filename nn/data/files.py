@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nn.config import count
 from nn.data.pictures import MAX_PIXELS, decode_image, import_cv2
 from tensorgrad.files import read_file
 
@@ -93,8 +94,13 @@ def image_folder(
     files, and links out of the folder, are left out, with one warning.
     Shapes: -> X (N, height, width) uint8, with a last axis of 3 (RGB) unless gray; y (N,) int64.
     Raises: NotADirectoryError if `path` is not a folder; ValueError if there is no class folder, if
-    one has no picture, or if a picture has more than `max_pixels` pixels.
+    one has no picture, or if a picture has more than `max_pixels` pixels; TypeError or
+    ValueError if `size` is no pair of lengths.
     """
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise TypeError(f"size must be a pair (height, width), such as (28, 28), not {size!r}")
+    for length in size:
+        count(length, "size")
     path = Path(path).expanduser()
     if not path.is_dir():
         raise NotADirectoryError(

@@ -94,8 +94,8 @@ class Precision(ClassMetric):
 
     `average` is "macro", the mean over the classes that occur; "weighted", the same mean with the
     number of samples of each class as its weight; "micro", all samples together; or "binary", which
-    takes predictions above `threshold` as 1 and gives the precision of class 1. A
-    class that is never predicted has precision 0.
+    takes predictions above `threshold` as 1 and gives the precision of class 1.
+    A class that is never predicted has precision 0.
 
     Raises: ValueError if the average has another name or the threshold is not a number.
     """
@@ -114,8 +114,8 @@ class Recall(ClassMetric):
 
     `average` is "macro", the mean over the classes that occur; "weighted", the same mean with the
     number of samples of each class as its weight; "micro", all samples together; or "binary", which
-    takes predictions above `threshold` as 1 and gives the recall of class 1. A
-    class without samples has recall 0.
+    takes predictions above `threshold` as 1 and gives the recall of class 1.
+    A class without samples has recall 0.
 
     Raises: ValueError if the average has another name or the threshold is not a number.
     """

@@ -126,7 +126,7 @@ def _check_hooks(callback: Any) -> None:
     """
     kind = type(callback).__name__
     methods = [n for n in dir(type(callback)) if callable(getattr(type(callback), n, None))]
-    used = _names_read_by([getattr(type(callback), n) for n in methods])
+    used = _used_names([getattr(type(callback), n) for n in methods])
     for name in (name for name in methods if name.startswith("on_")):
         if name not in HOOKS and name in used:
             continue
@@ -144,7 +144,7 @@ def _check_hooks(callback: Any) -> None:
             ) from error
 
 
-def _names_read_by(functions: Sequence[Any]) -> set[str]:
+def _used_names(functions: Sequence[Any]) -> set[str]:
     """Return the names of attributes and globals in functions, and in those inside of them."""
     codes = [f.__code__ for f in functions if inspect.isfunction(f)]
     for code in codes:

@@ -42,8 +42,8 @@ class Model(Assembly):
 
     `add` the layers and `finalize`, or give a module; `set` a loss, an optimizer, an accuracy and
     metrics; `train`. The first axis of data counts samples. A module of several inputs takes a
-    tuple or, by the names of its arguments, a dict of arrays. An input "mask" (N, T), as of
-    `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
+    tuple or, by the names of its arguments, a dict of arrays. An entry "mask" (N, T) of a dict, as
+    of `nn.data.pad`, reaches the loss and the metrics too, where there is a target for each step.
     Data of any real dtype is converted to that of the parameters, except integers of at least 32
     bits, which the module gets as they are.
     `history` and the optimizer continue from one `train` to the next.

@@ -82,22 +82,22 @@ def _table(class_weight: Any, classes: np.ndarray) -> dict[int, float]:
 
 
 def split_samples(
-    N: int, fraction: float, classes: np.ndarray | None = None
+    N: int, fraction: float, name: str = "validation_split", classes: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split the numbers of N samples into those of the training and a random part for validation.
 
     The same N is always split in the same way, so that a training that goes on does not learn from
     the samples of its validation. With `classes`, each class has the same share in both parts, as
-    far as its number of samples allows.
+    far as its number of samples allows. Errors have the name of the fraction.
     Shapes: classes (N,) -> (N - n,), (n,).
     Raises: ValueError if the fraction leaves no sample on one side.
     """
     if not isinstance(fraction, NUMBER) or not 0 < fraction < 1:
-        raise ValueError(f"validation_split must be above 0 and below 1, not {fraction!r}")
+        raise ValueError(f"{name} must be above 0 and below 1, not {fraction!r}")
     n = round(N * fraction)
     if not 0 < n < N:
         raise ValueError(
-            f"validation_split={fraction} of {N} samples leaves {N - n} for the training and {n} "
+            f"{name}={fraction} of {N} samples leaves {N - n} for the training and {n} "
             "for the validation; both need some"
         )
     order = np.random.default_rng(N).permutation(N)

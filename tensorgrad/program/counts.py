@@ -1,13 +1,11 @@
 """Counts: lengths, and some dtypes, that depend on values, and what of a program follows them."""
 
-import sys
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.program.arrays import TracedArray, stand_ins_in
-from tensorgrad.program.names import is_library
+from tensorgrad.program.names import is_users_line
 from tensorgrad.program.simplify import MOST_LOOKED_AT
 from tensorgrad.program.steps import Step, Var
 
@@ -16,10 +14,12 @@ OF_TRUTH = {"nonzero", "flatnonzero", "argwhere", "where", "extract", "compress"
 OF_VALUES = {
     "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "union1d",
     "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros", "ix_", "roots", "eig",
-    "eigvals",
+    "eigvals", "sqrtm", "logm",
 }  # fmt: skip
 # Functions whose results are real or complex by values -> what of them a step checks.
-OF_DTYPE = {"roots": ("shape", "dtype"), "eig": ("dtype",), "eigvals": ("dtype",)}
+OF_DTYPE = {"roots": ("shape", "dtype")} | dict.fromkeys(
+    ("eig", "eigvals", "sqrtm", "logm"), ("dtype",)
+)
 # Functions with a length or a place among their arguments, which may be a stand-in.
 OF_LENGTHS = {
     "repeat", "delete", "insert", "tile", "arange", "linspace", "logspace", "geomspace", "full",
@@ -35,7 +35,7 @@ class OtherCount(ValueError):
 
 
 class Counts:
-    """What one trace does with arrays whose lengths depend on values.
+    """What one trace does with arrays whose lengths or dtypes depend on values.
 
     With `changed`, masks choose another number of elements: a trace that stays the same serves all
     numbers. With `checked`, a step checks each of these lengths.
@@ -48,6 +48,8 @@ class Counts:
 
     def before(self, form: str, callee: Any, args: Any, kwargs: Any) -> bool:
         """Return True if the shape or the dtype of what a step gives depends on values."""
+        if called_name(form, callee) == "squeeze":  # which drops an axis of length 1
+            self.decide |= any(x.variable.counted for x in stand_ins_in(args))
         masks = chosen_by(form, callee, args, kwargs)
         if masks is None:
             return False
@@ -71,7 +73,7 @@ class Counts:
     def read(self, v: Var, between: tuple[str, ...] = READERS) -> None:
         """Note that a shape is read: a user's line may decide by it."""
         if v.counted and not self.decide:
-            self.decide = is_in_users_line(between)
+            self.decide = is_users_line(between)
 
 
 def chosen_by(form: str, callee: Any, args: Any, kwargs: Any) -> tuple[Any, ...] | None:
@@ -116,14 +118,6 @@ def with_other_count(x: Any) -> Any:
     k = int(np.argmin(found.astype(bool)))
     found.flat[k] = not found.flat[k]
     return found
-
-
-def is_in_users_line(between: tuple[str, ...]) -> bool:
-    """Return True if the user's code, behind frames of these modules, asks for what is read now."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(between):
-        frame = frame.f_back
-    return frame is not None and not is_library(frame.f_globals.get("__name__", ""))
 
 
 def checks_of(step: Step) -> list[Step]:

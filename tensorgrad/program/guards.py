@@ -232,7 +232,12 @@ class SizeGuard(Guard):
 class OrderGuard(SizeGuard):
     """The keys of a dict, or the items of what is compared as a whole, in their order."""
 
-    __slots__ = ()
+    __slots__ = ("texts",)
+
+    def __init__(self, where: Any) -> None:
+        super().__init__(where)
+        # Texts are equal only if they are the same, and lists of them compare ten times faster.
+        self.texts = isinstance(where, dict) and all(type(x) is str for x in self.value)
 
     def now(self) -> list[Any]:
         """Return the keys or items."""
@@ -241,7 +246,6 @@ class OrderGuard(SizeGuard):
     def holds(self) -> bool:
         """Return True if all are as they were."""
         now = self.now()
-        if len(now) != len(self.value):
-            return False
-        # Mostly the same objects, which the first pass finds without a call for each.
-        return all(map(operator.is_, now, self.value)) or all(map(is_same, now, self.value))
+        if self.texts:
+            return bool(now == self.value)
+        return len(now) == len(self.value) and all(map(is_same, now, self.value))

@@ -54,6 +54,14 @@ def is_library(module: str) -> bool:
     return module.partition(".")[0] in LIBRARIES
 
 
+def is_users_line(between: tuple[str, ...]) -> bool:
+    """Return True if the nearest frame that is not of modules that begin so is the user's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(between):
+        frame = frame.f_back
+    return frame is not None and not is_library(frame.f_globals.get("__name__", ""))
+
+
 def look_back() -> tuple[str | None, int, tuple[str, int] | None]:
     """Return the variable that takes the result of the running call, its rank, and the user's line.
 

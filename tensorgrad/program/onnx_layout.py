@@ -29,16 +29,15 @@ def fold_transposed_arrays(g: OnnxGraph) -> None:
         if node.op == "Transpose" and node.inputs[0] in g.arrays:
             source, perm = node.inputs[0], tuple(node.attributes["perm"])
             readers = sum(n.inputs.count(source) for n in g.nodes)
-            key = (source, perm)
-            if key not in done:
+            result = done.get((source, perm))
+            if result is None:
                 array = np.ascontiguousarray(g.arrays[source].transpose(perm))
-                if readers == 1:
-                    g.arrays[source] = array
-                    done[key] = source
+                if readers == 1 and source not in done.values():
+                    g.arrays[source], result = array, source
                 else:
-                    done[key] = g.array(f"{source}_transposed", array)
+                    result = done[source, perm] = g.array(f"{source}_transposed", array)
             g.nodes.remove(node)
-            renamed(g, node.outputs[0], done[key])
+            renamed(g, node.outputs[0], result)
 
 
 def renamed(g: OnnxGraph, old: str, new: str) -> None:

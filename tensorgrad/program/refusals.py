@@ -1,10 +1,7 @@
 """Refusals: what cannot be part of a program, and what the user's code must not pass over."""
 
-import sys
-from types import FrameType
-
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.names import in_a_step, is_library, look_back, with_line
+from tensorgrad.program.names import in_a_step, is_users_line, look_back, with_line
 
 TRUTH = (
     "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
@@ -39,7 +36,7 @@ class Refusals:
         """Return the error with this message, and keep it if a line of the user's has caused it."""
         text = with_line(STEP_INSIDE if in_a_step() else message, look_back()[2])
         error = Untraceable(text)
-        if is_users_line():
+        if is_users_line(("tensorgrad.",)):
             self.found.append(error)
         return error
 
@@ -56,11 +53,3 @@ class Refusals:
     def forget(self, number: int) -> None:
         """Forget all but the first of them, because the library tries something else."""
         del self.found[number:]
-
-
-def is_users_line() -> bool:
-    """Return True if the nearest frame that is not of this library is the user's."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("tensorgrad."):
-        frame = frame.f_back
-    return frame is not None and not is_library(frame.f_globals.get("__name__", ""))

@@ -82,7 +82,7 @@ def wrapper_of(trace: Tracing) -> Callable[[Any], Any] | None:
         return None
     gradients, writes = trace.gradients, trace.writes
     rewrap = rewrapping(trace.results)
-    several = type(trace.results) is tuple
+    several = type(trace.results) is tuple and len(trace.results) > 0
 
     def finish(found: Any) -> Any:
         if changes:

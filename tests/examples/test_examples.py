@@ -335,9 +335,14 @@ def test_the_options_and_their_defaults_are_listed(example, capsys):
     assert f"usage: python -m {example.__name__}" in text
     assert "(default: 0)" in text  # of the seed
     assert "None" not in text
-    with pytest.raises(SystemExit):
-        example.main(["--epochs", "0"])
-    assert "argument --epochs: must be at least 1, not 0" in capsys.readouterr().err
+    wrong = [("--epochs", "0", 1), ("--seed", "-1", 0)] + [("--hours", "50", 1000)] * (
+        example is forecast
+    )
+    for option, value, least in wrong:
+        with pytest.raises(SystemExit):
+            example.main([option, value])
+        error = capsys.readouterr().err
+        assert f"argument {option}: must be at least {least}, not {value}" in error
 
 
 def test_addition_learns_in_its_short_form(tmp_path, capsys):

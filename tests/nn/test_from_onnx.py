@@ -34,6 +34,21 @@ def test_layers_come_back_with_their_gradients(name, tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["Conv1D", "Conv2D", "Conv2DTranspose", "RNN", "GRU", "LSTM"])
+def test_layers_that_were_read_are_written_again(name, tmp_path):
+    """Their files hold arrays transposed, which are then transposed again."""
+    runtime = pytest.importorskip("onnxruntime")
+    make, x = LAYERS[name]
+    layer = make().eval()
+    layer.export(tmp_path / "x.onnx", x.shape[1:])
+    read = nn.from_onnx(tmp_path / "x.onnx").eval()
+    read.export(tmp_path / "again.onnx", x.shape[1:])
+    session = runtime.InferenceSession(str(tmp_path / "again.onnx"))
+    x = drawn(3, *x.shape[1:]).astype(np.float32)
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(found, layer(tg.Tensor(x)).data, rtol=1e-4, atol=1e-5)
+
+
 def small():
     return nn.Sequential(
         nn.Dense(4, 8, rng=0), nn.BatchNorm(8), nn.ReLU(), nn.Dense(8, 3, rng=1)

@@ -166,6 +166,7 @@ ERRORS = [  # settings, a call of an estimator, the error and its words
     ({"network": "relu"}, lambda c: c.fit(IRIS, NAMES), ValueError, "not 'relu'"),
     ({"network": print}, lambda c: c.fit(IRIS, NAMES), TypeError,  "network must return an nn.Module, not a value of <class 'NoneType'>"),
     ({"network": wide},  lambda c: c.fit(IRIS, TWO),   ValueError, r"return a module with 1 outputs .* gave shape \(1, 2\) for one sample"),
+    ({"early_stopping": True, "validation_fraction": 0.001}, lambda c: c.fit(IRIS, NAMES), ValueError, "validation_fraction=0.001 of 150 samples leaves 150"),
     ({"early_stopping": True, "validation_fraction": 2.0}, lambda c: c.fit(IRIS, NAMES), ValueError, "validation_fraction must be above 0 and below 1, not 2.0"),
     ({}, lambda c: c.fit(IRIS, NAMES, -np.ones(150)),  ValueError, "Negative values"),
     ({}, lambda c: c.fit(IRIS, NAMES, np.zeros(150)),  ValueError, "at least one non-zero"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+import tensorgrad.scipy.linalg
 
 # Functions whose results depend on how many elements are chosen, not only on which.
 CASES = {
@@ -34,6 +35,8 @@ CASES = {
     "roots": lambda x: np.sum(np.abs(np.roots(x))),
     "eigenvalues": lambda x: np.sum(np.abs(np.linalg.eigvals(off_diagonal(x)) - 1)),
     "eigenvectors": lambda x: np.sum(np.abs(np.linalg.eig(off_diagonal(x))[1]) ** 3),
+    "squeeze": lambda x: np.sum(np.squeeze(x[x > 0]) * x[:, None] ** 2),
+    "root of a matrix": lambda x: np.sum(np.abs(tensorgrad.scipy.linalg.sqrtm(off_diagonal(x)))),
     "sum": lambda x: np.sum(x[x > 0] ** 2),
     "sum of exponentials": lambda x: np.log(np.sum(np.exp(x[x > 0]))),
 }

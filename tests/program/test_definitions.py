@@ -375,6 +375,20 @@ def test_a_gradient_that_is_a_constant_arrives_at_its_leaf():
     assert found[:2] == found[2:]
 
 
+@pytest.mark.parametrize("nothing", [(), [], {}, None])
+def test_a_step_may_return_nothing(nothing):
+    w = tg.Tensor(np.ones(2), requires_grad=True)
+
+    def step(x):
+        np.sum(w * x).backward()
+        return nothing
+
+    compiled = tg.compile(step)
+    for n in (1.0, 2.0):
+        assert compiled(np.full(2, 3.0)) == nothing
+        assert w.grad.tolist() == [3 * n] * 2
+
+
 class AnswersAll:
     """An object that any attribute is asked of in vain."""
 

@@ -244,6 +244,12 @@ def test_image_folder_keeps_the_aspect_and_pads_with_black(tmp_path):
     assert (tall[:, 11:17] == 100).all()
 
 
+@pytest.mark.parametrize("size", [28, (28,), (28, 0), (28.5, 28), "ab"])
+def test_image_folder_takes_a_pair_of_lengths(size, tmp_path):
+    with pytest.raises((TypeError, ValueError), match="size must be"):
+        image_folder(tmp_path, size=size)
+
+
 def test_image_folder_gives_colours_as_rgb(tmp_path):
     red = np.zeros((28, 28, 3), np.uint8)
     red[..., 2] = 255  # OpenCV writes blue, green, red
