@@ -15,11 +15,6 @@ from nn.layers.parts import WithBiases, check_input, floating
 from nn.module import Module
 from nn.seeding import generator
 
-ADDITIVE_MASK = (
-    "{!r} takes a mask of True or 1 where a step may be looked at, and False or 0 elsewhere, but "
-    "got {}; of a mask that is added to the scores, give mask == 0"
-)
-
 
 @register
 class MultiHeadAttention(WithBiases):
@@ -118,7 +113,7 @@ class MultiHeadAttention(WithBiases):
     def _mask(self, mask: Any, lengths: tuple[int, int, int]) -> Any:
         """Return a mask as booleans that fit the scores (N, heads, T, S), or None.
 
-        Raises: ValueError if it has another shape, or numbers besides 0 and 1.
+        Raises: ValueError if it has another shape, or negative numbers.
         """
         if mask is None:
             return None
@@ -129,9 +124,12 @@ class MultiHeadAttention(WithBiases):
                 f"{self!r} takes a mask of shape {shapes[0]}, {shapes[1]} or {shapes[2]}, True "
                 f"where a step may be looked at, but got shape {np.shape(mask)}"
             )
-        if not (hasattr(mask, "dtype") and mask.dtype.kind == "b"):
-            holds = np.all(np.equal(mask, 0) | np.equal(mask, 1))
-            tg.check(holds, ValueError, ADDITIVE_MASK, self, np.min(mask))
+        if isinstance(mask, np.ndarray) and mask.dtype.kind == "f" and np.any(mask < 0):
+            raise ValueError(
+                f"{self!r} takes a mask of True or 1 where a step may be looked at, and False or 0 "
+                f"elsewhere, but got {np.min(mask)}; of a mask that is added to the scores, give "
+                "mask == 0"
+            )
         mask = np.not_equal(mask, 0)
         return mask[:, None, None] if mask.ndim == 2 else mask[:, None] if mask.ndim == 3 else mask
 
