@@ -172,21 +172,24 @@ def test_it_follows_a_training_and_stays_where_the_reader_is(tmp_path, show, run
     replace(path, pages[2])
     opened = show(path, "#step=4&layer=2", width=390)
     assert "in training" in opened.text("#status")
-    opened.page.evaluate("scrollTo(0, 700)")
+
+    def wait_for(condition):  # evaluate fails where the page loads itself again meanwhile
+        opened.page.wait_for_function(f"() => window.dashboard && ({condition})")
+
+    wait_for("scrollTo(0, 700) || true")
     opened.page.locator("#forward").focus()
     replace(path, pages[4])
-    opened.page.wait_for_function("() => window.dashboard && dashboard.data.done === 5")
-    assert opened.page.evaluate("dashboard.records[dashboard.place()].step") == 4
+    wait_for("dashboard.data.done === 5")
+    wait_for("dashboard.records[dashboard.place()].step === 4")
     assert opened.text("#chosen").startswith("2 ReLU")
-    assert opened.page.evaluate("scrollY") == 700
-    assert opened.page.evaluate("document.activeElement.id") == "forward"
+    wait_for("scrollY === 700 && document.activeElement.id === 'forward'")
     opened.page.locator("#pause").click()
     opened.page.evaluate("window.same = true")
     replace(path, end)
     opened.page.wait_for_timeout(1200)
     assert opened.page.evaluate("window.same")
     opened.page.locator("#pause").click()
-    opened.page.wait_for_function("() => window.dashboard && dashboard.data.status === 'finished'")
+    wait_for("dashboard.data.status === 'finished'")
     opened.page.evaluate("window.same = true")
     opened.page.wait_for_timeout(800)
     assert opened.page.evaluate("window.same")  # it does not load itself again after the end
