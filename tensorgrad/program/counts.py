@@ -35,7 +35,7 @@ class OtherCount(ValueError):
 
 
 class Counts:
-    """What one trace does with arrays whose lengths or dtypes depend on values.
+    """Observations of one trace about arrays whose lengths or dtypes depend on values.
 
     With `changed`, masks choose another number of elements: a trace that stays the same serves all
     numbers. With `checked`, a step checks each of these lengths.

@@ -83,7 +83,7 @@ class AttributeGuard(Guard):
 
 
 class MemberGuard(Guard):
-    """What a class has under a name: a value, a method, a property."""
+    """A member of a class: a value, a method, a property."""
 
     __slots__ = ("kind",)
 

@@ -206,7 +206,7 @@ def test_recurrent_operators_with_the_usual_settings_written_out(op, gates, tmp_
 
 
 def test_constants_of_formulas_do_not_learn(tmp_path):
-    """As the scale of attention; a bias or a slope of one number is a parameter."""
+    """The scale of attention is one; a bias or a slope of one number is a parameter."""
     from onnx.numpy_helper import from_array
 
     arrays = {"scale": [0.5], "b": [0.1], "slope": [0.2], "vector": [2.0, 3.0]}

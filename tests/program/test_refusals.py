@@ -1,4 +1,4 @@
-"""What a function passes over, shows as text or hashes would be decided once: it is refused."""
+"""Refusals of traced values that a function passes over, shows as text or hashes."""
 
 import contextlib
 import functools

@@ -56,7 +56,7 @@ def test_the_dtype_changes_the_precision_but_not_the_weights():
 
 
 def test_a_shortcut_stays_in_the_dtype_of_its_module():
-    """As in a plain loop over data of float64."""
+    """Data of float64 in a plain loop are an example."""
     x = np.random.default_rng(0).normal(size=(4, 3))
     for block in (
         nn.Residual(nn.Dense(3, 3, rng=0)),
