@@ -101,9 +101,15 @@ class Batch(NamedTuple):
 
         Shapes: index (n,) -> X (n, ...), y (n, ...), weights (n,).
         """
-        X = each(lambda array: array[index], self.X)
+        return self.targets_of(index)._replace(X=each(lambda array: array[index], self.X))
+
+    def targets_of(self, index: slice | np.ndarray) -> "Batch":
+        """Return the targets and weights of some of the samples, beside all inputs.
+
+        Shapes: index (n,).
+        """
         given = (None if a is None else a[index] for a in (self.weights, self.class_weights))
-        return Batch(X, self.y[index], *given)
+        return Batch(self.X, self.y[index], *given)
 
 
 def each(function: Callable[[Any], Any], X: Any) -> Any:

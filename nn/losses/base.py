@@ -12,6 +12,10 @@ from nn.config import Configured, argument_text, check_unmasked
 from nn.module import Module
 from nn.words import LOSS
 
+WEIGHTED_FORWARD = (
+    "forward(self, y_pred, y, sample_weight=None), for example with nn.losses.weighted_mean"
+)
+
 
 class Loss(Configured):
     """Base of losses, each the mean over a batch.
@@ -66,7 +70,7 @@ class Loss(Configured):
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
         if sample_weight is None and mask is None:
             return (self.targets(y_pred, y),)
-        self._check_takes_weights()
+        check_takes_weights(self, "forward", WEIGHTED_FORWARD)
         weights: Any = None
         if sample_weight is not None:
             weights = check_sample_weight(sample_weight, y_pred.shape[0], y_pred.dtype)
@@ -106,15 +110,14 @@ class Loss(Configured):
         """
         return module.regularization_loss()
 
-    def _check_takes_weights(self) -> None:
-        """Raise TypeError if the loss has a forward without weights."""
-        if "sample_weight" not in inspect.signature(self.forward).parameters:
-            name = type(self).__name__
-            raise TypeError(
-                f"{name} was given sample_weight, but its forward takes none; define "
-                "forward(self, y_pred, y, sample_weight=None), for example with "
-                "nn.losses.weighted_mean"
-            )
+
+def check_takes_weights(part: Any, method: str, definition: str) -> None:
+    """Raise TypeError if a method of a loss or metric has no parameter for weights of samples."""
+    if "sample_weight" not in inspect.signature(getattr(part, method)).parameters:
+        raise TypeError(
+            f"{type(part).__name__} was given sample_weight, but its {method} takes none; define "
+            f"{definition}"
+        )
 
 
 def as_data(x: Any) -> Any:

@@ -1,6 +1,5 @@
 """Metric: the base of all metrics, each a function of sums over the samples."""
 
-import inspect
 import math
 import re
 from collections.abc import Mapping
@@ -10,8 +9,10 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import Configured, check_unmasked
-from nn.losses.base import check_sample_weight, of_samples
+from nn.losses.base import check_sample_weight, check_takes_weights, of_samples
 from nn.words import METRIC
+
+WEIGHTED_STATISTICS = "statistics(self, y_pred, y, sample_weight=None), which may ignore them"
 
 
 class Mean:
@@ -136,20 +137,12 @@ class Metric(Configured):
         if sample_weight is None:
             statistics = self.statistics(y_pred, y)
         else:
-            self._check_takes_weights()
+            check_takes_weights(self, "statistics", WEIGHTED_STATISTICS)
             weights = check_sample_weight(sample_weight, len(array(y)), np.float64)
             statistics = self.statistics(y_pred, y, weights)
         if not array(y_pred).size:
             raise ValueError(self._no_predictions())
         return statistics
-
-    def _check_takes_weights(self) -> None:
-        """Raise TypeError if `statistics` has no parameter for weights."""
-        if "sample_weight" not in inspect.signature(self.statistics).parameters:
-            raise TypeError(
-                f"{type(self).__name__} was given sample_weight, but its statistics takes none; "
-                "define statistics(self, y_pred, y, sample_weight=None), which may ignore them"
-            )
 
     def _no_predictions(self) -> str:
         return f"{self!r} has no result, because it was given no predictions"

@@ -34,7 +34,7 @@ from nn.training.plan import TrainPlan
 from nn.training.processes import Processes, check_processes
 from nn.training.programs import Compile, call_module, check_compile
 from nn.training.progress import check_print_every
-from nn.training.weighting import samples_of, split_samples, with_class_weights
+from nn.training.weighting import split_samples, with_class_weights
 
 
 class Model(Assembly):
@@ -266,7 +266,7 @@ class Model(Assembly):
         learned, held, rest = with_class_weights(data, weights[1]), None, None
         if fraction:
             rest, part = split_samples(len(data.y), fraction)
-            learned, data = samples_of(learned, rest), samples_of(data, part)
+            learned, data = learned.targets_of(rest), data.targets_of(part)
             held = checked_batches(self, data, EVALUATION_BATCH, names, part, learning=True)
         batches = checked_batches(self, learned, size, names, rest, learning=True)
         check_single_sample(self.module, batches)

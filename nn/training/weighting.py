@@ -106,12 +106,3 @@ def split_samples(
         order = order[np.argsort(classes[order], kind="stable")]
         held = np.diff(np.arange(N + 1) * n // N) > 0  # at equal distances
     return np.sort(order[~held]), np.sort(order[held])
-
-
-def samples_of(data: Batch, index: np.ndarray) -> Batch:
-    """Return the targets and weights of the samples with these numbers, beside all inputs.
-
-    Shapes: index (n,).
-    """
-    given = (None if a is None else a[index] for a in (data.weights, data.class_weights))
-    return Batch(data.X, data.y[index], *given)
