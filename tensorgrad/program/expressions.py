@@ -180,6 +180,7 @@ class ExpressionWriter:
                 return special
             function = self.constants.function(step.callee)
             if not function.startswith("np."):  # which may want a dtype as it is, not as a type
+                args, kwargs = self.constants.kept(function, args, kwargs)
                 given = [self.as_given(x) for x in args]
                 return text.call(function, given, {k: self.as_given(x) for k, x in kwargs.items()})
             return text.call(function, [self.expr_of(x) for x in args], shown)

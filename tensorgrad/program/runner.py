@@ -13,6 +13,7 @@ from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured, generator_state, set_generator_state
 from tensorgrad.program.counts import OtherCount, is_of_count
 from tensorgrad.program.expressions import NoArgument
+from tensorgrad.program.functions import NotCut
 from tensorgrad.program.guards import FunctionGuard, Guard, MemberGuard, SizeGuard
 from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.onnx_calls import Example
@@ -60,11 +61,19 @@ class Runner:
         self.example = Example(self.run_eagerly, f, generators)
         objects = [x for x in leaves_of((args, kwargs)) if not is_array(x)]
         captured = Captured(self.run_eagerly, (f, *objects), arrays, generators)
+        self.cuts = True  # copied functions, as long as that gives the same bits
         self.write(captured, layout, paths)
         while self.text.trace.lengths:
             if self.serves(captured, captured.choices[0]) and self.is_right(captured, arrays):
                 return
-            captured.choices.pop(0)
+            if self.text.is_cut:
+                self.cuts = False
+            else:
+                captured.choices.pop(0)
+                self.cuts = True
+            self.write(captured, layout, paths)
+        if self.text.is_cut and not self.is_right(captured, arrays):
+            self.cuts = False
             self.write(captured, layout, paths)
         self.check(captured, arrays)
 
@@ -79,7 +88,11 @@ class Runner:
         name_result(trace, self.f)
         self.known = captured.outside.names
         try:
-            text = Text(trace, layout, paths, self.known, captured.outside.owned)
+            text = Text(trace, layout, paths, self.known, captured.outside.owned, self.cuts)
+        except NotCut:
+            self.cuts = False
+            self.write(captured, layout, paths)
+            return
         except NoArgument:  # in a function above, which is not given what has the length
             captured.choices.pop(0)
             self.write(captured, layout, paths)

@@ -97,6 +97,7 @@ class Text:
         paths: list[tuple[str, str]],
         known: dict[int, str],
         owned: dict[int, str],
+        cuts: bool = True,
     ) -> None:
         self.trace, self.layout = trace, layout
         self.outputs = outputs = trace.outputs
@@ -113,6 +114,8 @@ class Text:
         writer.inline_results = len(outputs) == 1
         writer.arguments = trace.inputs
         self.name_arguments(writer, paths, known, owned, {v for s in steps for v in s.reads()})
+        if cuts:
+            self.functions.prepare(steps, bool(trace.lengths))
         writer.write(steps, outputs)
         for name, generator in self.constants.generators:
             self.parameters.append(name)
@@ -123,6 +126,11 @@ class Text:
         self.lines = [*writer.lines, last]
         self.header = self.signature()
         self.function = self.compiled()
+
+    @property
+    def is_cut(self) -> bool:
+        """True if copied functions are cut to what the program needs."""
+        return self.functions.short is not None
 
     def name_arguments(
         self, writer: LineWriter, paths: Any, known: Any, owned: Any, used: set[Var]

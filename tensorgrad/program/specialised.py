@@ -1,0 +1,142 @@
+"""Copied functions as a program needs them: what its calls decide has been decided."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.program.cutting import Cut
+from tensorgrad.program.effects import Effects
+from tensorgrad.program.facts import ANY, Arr, Integer, fact_of, is_fixed, made
+from tensorgrad.program.flow import Definition, Flow
+from tensorgrad.program.signatures import parameters
+from tensorgrad.program.sizes import ArgumentSize, SizedArray
+from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.trimming import Trimming
+
+
+class CopiedCall(NamedTuple):
+    """A call of a copied function in the program: the facts about its arguments.
+
+    Without arguments, it may be called with anything.
+    """
+
+    name: str
+    args: list[Any] | None
+    kwargs: dict[str, Any]
+
+
+class Specialised(NamedTuple):
+    """The functions and classes that are still needed, and the parameters that went."""
+
+    nodes: dict[str, ast.FunctionDef | ast.ClassDef]
+    parameters: dict[str, list[str]]  # of each function, before
+    dropped: dict[str, set[str]]
+
+    def kept(self, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Return the arguments of a call whose parameters are left."""
+        dropped = self.dropped[name]
+        names = self.parameters[name][: len(args)]
+        names += names[-1:] * (len(args) - len(names))  # those that *args takes
+        rest = tuple(x for x, p in zip(args, names, strict=True) if p not in dropped)
+        return rest, {k: x for k, x in kwargs.items() if k not in dropped}
+
+
+def specialised(
+    definitions: dict[str, Definition], names: dict[str, Any], calls: list[CopiedCall]
+) -> Specialised:
+    """Return functions without what these calls decide.
+
+    Raises: NotUnderstood if they cannot be followed.
+    """
+    flow = Flow(definitions, names)
+    flow.run(calls)
+    effects = Effects(flow)
+    before = {name: parameters(node) for name, node in flow.functions.items()}
+    nodes = {name: node for name, node in flow.functions.items() if flow.contexts[name]}
+    for name in set(nodes) - flow.opaque:
+        cut(nodes[name], Cut(flow, effects, flow.local[name]))
+    roots = {call.name for call in calls}
+    trimming = Trimming(flow, effects, nodes, roots)
+    needed = needed_by(roots, definitions, nodes)
+    found: dict[str, Any] = {}
+    for name in definitions:
+        if name in needed:
+            node: Any = definitions[name].node
+            found[name] = node if name in nodes else cut_class(name, node, nodes)
+    return Specialised(found, before, trimming.dropped)
+
+
+def cut(node: ast.FunctionDef, change: Cut) -> None:
+    """Cut the body of a function, behind its docstring."""
+    doc = node.body[:1] if ast.get_docstring(node) is not None else []
+    node.body = doc + change.body(node.body[len(doc) :])
+
+
+def cut_class(name: str, node: Any, nodes: dict[str, Any]) -> ast.ClassDef:
+    """Return a class with the methods that are called."""
+    node.body = [
+        x for x in node.body if not isinstance(x, ast.FunctionDef) or f"{name}.{x.name}" in nodes
+    ] or [ast.Pass()]
+    return node
+
+
+def needed_by(roots: set[str], definitions: Any, nodes: Any) -> set[str]:
+    """Return the names of all functions and classes that these use."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        node = definitions[name].node
+        if isinstance(node, ast.ClassDef):
+            node = cut_class(name, node, nodes)
+        read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        waiting += [x for x in read if x in definitions]
+    return found
+
+
+def fact_about(x: Any, follows: bool) -> Any:
+    """Return the fact about an argument of a call; sizes that follow the batch are not known."""
+    if type(x) is Var:
+        return fact_about_variable(x, follows)
+    if type(x) is ArgumentSize:
+        whole = x.form == "count" and type(x.like) is int
+        return Integer(("size", x.whole), 1) if whole else ANY
+    if type(x) is SizedArray:
+        return Arr(x.like.dtype, tuple(n if isinstance(n, int) else Integer() for n in x.shape))
+    if type(x) is tuple:
+        return made(fact_about(item, follows) for item in x)
+    if isinstance(x, (np.ndarray, np.generic)) or is_fixed(x):
+        return fact_of(x)
+    return ANY
+
+
+def fact_about_variable(v: Var, follows: bool) -> Any:
+    """Return the fact about a variable: its dtype, and the axes that are always as long."""
+    if v.weak:
+        return ANY
+    kind = "generic" if v.scalar else "array"
+    if v.counted:
+        return Arr(v.dtype, (Integer(None, 0),) * len(v.shape), kind)
+    free = v.free if follows else (None,) * len(v.shape)
+    if len(free) != len(v.shape):  # the comparison has not met it
+        return Arr(v.dtype, (Integer(None, 1),) * len(v.shape), kind)
+    shape = tuple(
+        n if k is None else Integer(None if k < 0 else ("length", k), 1)
+        for n, k in zip(v.shape, free, strict=True)
+    )
+    return Arr(v.dtype, shape, kind)
+
+
+def with_branches(steps: list[Step]) -> Iterator[Step]:
+    """Yield steps, and those of the branches among them."""
+    for step in steps:
+        if step.form == "branch":
+            for branch in step.callee.root.walk():
+                yield from with_branches(branch.steps)
+        else:
+            yield step
