@@ -6,6 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.program.combined_facts import (
+    joined_arrays,
+    matrix_product,
+    result_type,
+    stacked_arrays,
+)
 from tensorgrad.program.facts import ANY, Arr, Integer, Known, item_facts, low_of, made
 from tensorgrad.program.size_facts import (
     asked_shape,
@@ -27,9 +33,9 @@ def probe(x: Any) -> Any:
 
     Raises: LookupError if it is not known.
     """
-    if type(x) is Arr and x.dtype is not None and x.kind and x.dtype.kind in "biufc":
+    if type(x) is Arr and x.dtype is not None and x.dtype.kind in "biufc":
         one = np.ones(1, x.dtype)
-        return one if x.kind == "array" else one[0]
+        return one[0] if x.kind == "generic" else one
     if type(x) is Known and isinstance(x.value, (bool, int, float, complex, np.generic)):
         return x.value
     if type(x) is Integer:
@@ -172,6 +178,8 @@ def of_reduction(args: Any, kwargs: Facts, function: Any) -> Any:
             args[1] if len(args) == 2 else kwargs.get("axis", default_axis(function))
         )
         kept = known_value(kwargs.get("keepdims", Known(False)))
+        if axis is None and not kept:
+            return Arr(kind, (), "generic")
         full: Any = x.shape
         axes = range(len(full)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         along = {i % len(full) for i in axes}
@@ -188,20 +196,6 @@ def default_axis(function: Any) -> Known:
     return Known(0 if isinstance(function, types.BuiltinMethodType) else None)
 
 
-def matrix_product(args: Any, _kwargs: Facts) -> Any:
-    """Return the product of vectors and matrices, or of stacks of them."""
-    a, b = args[:2]
-    if type(a) is not Arr or type(b) is not Arr or a.dtype is None or b.dtype is None:
-        return ANY
-    kind = np.result_type(a.dtype, b.dtype)
-    if a.shape is None or b.shape is None or not a.shape or not b.shape:
-        return Arr(kind, None, "")
-    if max(len(a.shape), len(b.shape)) > 2:
-        return Arr(kind, None)
-    shape = (*a.shape[:-1], *b.shape[1:])
-    return Arr(kind, shape, "array" if shape else "generic")
-
-
 def triangle_fact(args: Any, kwargs: Facts) -> Any:
     kind = kwargs.get("dtype", Known(float))
     n = axis_of(args[0])
@@ -214,31 +208,10 @@ def of_one_dtype(args: Any, _kwargs: Facts) -> Any:
     return Arr(x.dtype, None) if type(x) is Arr and x.kind == "array" else ANY
 
 
-def joined_arrays(args: Any, _kwargs: Facts) -> Any:
-    """Return an array that is put together from several."""
-    items = item_facts(args[0])
-    if not items or not all(type(x) is Arr and x.dtype is not None for x in items):
-        return ANY
-    return Arr(np.result_type(*(x.dtype for x in items)), None)
-
-
 def chosen(args: Any, _kwargs: Facts) -> Any:
     """Return the elements of one array or another."""
     found = elementwise(lambda a, b, c: np.where(np.asarray(a, bool), b, c), args)
     return found._replace(kind="array" if found.shape else "") if type(found) is Arr else ANY
-
-
-def result_type(args: Any, _kwargs: Facts) -> Any:
-    """Return the dtype of a sum."""
-    found = []
-    for x in args:
-        if type(x) is Arr and x.dtype is not None:
-            found.append(x.dtype)
-        elif type(x) is Known and isinstance(x.value, (np.dtype, type, bool, int, float, complex)):
-            found.append(x.value)
-        else:
-            return ANY
-    return Known(np.result_type(*found))
 
 
 def rule_of(rule: Any, function: Any) -> Callable[[Any, Facts], Any]:
@@ -250,7 +223,7 @@ ARRAY_RULES: dict[Any, Callable[[Any, Facts], Any]] = {
     np.empty_like: created_like, np.zeros_like: created_like, np.ones_like: created_like,
     np.asarray: array_from, np.asanyarray: array_from, np.ascontiguousarray: contiguous,
     np.astype: cast_array, np.copy: copy_fact, np.reshape: reshaped, np.matmul: matrix_product,
-    np.dot: matrix_product, np.concatenate: joined_arrays, np.stack: joined_arrays,
+    np.dot: matrix_product, np.concatenate: joined_arrays, np.stack: stacked_arrays,
     np.where: chosen, np.result_type: result_type, np.tri: triangle_fact,
     np.broadcast_to: lambda args, _: Arr(getattr(args[0], "dtype", None), asked_shape(args[1])),
 }  # fmt: skip

@@ -24,7 +24,7 @@ from tensorgrad.program.facts import (
     truth,
     type_of,
 )
-from tensorgrad.program.joins import item_of
+from tensorgrad.program.joins import item_of, join
 
 # Functions without effects, which are called where all arguments are known.
 PURE = {
@@ -202,6 +202,21 @@ def size_fact(x: Any) -> Any:
     return array_facts.attribute(x, "size") if type(x) is Arr else ANY
 
 
+def reduce_fact(function: Any, x: Any, start: Any = None) -> Any:
+    """Return the fact about functools.reduce of a function of NumPy that works on each element."""
+    items = item_facts(x)
+    plain = type(function) is Known and isinstance(function.value, np.ufunc)
+    if not plain or items is None or not (items or start):
+        return ANY
+    parts = items if start is None else (start, *items)
+    return functools.reduce(lambda a, b: array_facts.of_call(function.value, (a, b), {}), parts)
+
+
+def first_of(x: Any, default: Any = None) -> Any:
+    item = item_of(x)
+    return item if default is None else join(item, default)
+
+
 def as_whole(x: Any) -> Any:
     return x if is_whole(x) else Integer() if type(x) is Arr else ANY
 
@@ -217,6 +232,7 @@ HANDLERS: dict[Any, Callable[..., Any]] = {
     reversed: backwards, max: largest, min: smallest, sum: total, math.prod: product_of_items,
     any: some, all: every, isinstance: is_instance, np.shape: shape_fact, np.ndim: axes_count,
     np.size: size_fact, int: as_whole, slice: as_slice, hasattr: has,
+    next: first_of, functools.reduce: reduce_fact,
     bool: lambda x: ANY if truth(x) is None else Known(truth(x)),
 }  # fmt: skip
 

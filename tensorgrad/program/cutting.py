@@ -5,29 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.effects import Effects
-from tensorgrad.program.facts import (
-    Arr,
-    BoundMethod,
-    Copied,
-    Known,
-    is_whole,
-    item_facts,
-    sequence_kind,
-)
-from tensorgrad.program.flow import Flow
-from tensorgrad.program.index_facts import is_slice
+from tensorgrad.program.facts import Copied, Integer, Known, is_whole, low_of, sequence_kind
+from tensorgrad.program.indexing import CutIndexes
 from tensorgrad.program.literals import short_literal
+from tensorgrad.program.syntax import is_copy, is_idle_cast, is_read, negation, without_idle_end
 
-FEW_ITEMS = 6  # items behind a star that are written out
 ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
 
-class Cut(ast.NodeTransformer):
+class Cut(CutIndexes):
     """Writes what is known into a function, and leaves out what is never reached."""
-
-    def __init__(self, flow: Flow, effects: Effects, local: set[str]) -> None:
-        self.flow, self.effects, self.local = flow, effects, local
 
     def visit(self, node: ast.AST) -> Any:
         """Write an expression whose value is known as this value."""
@@ -72,9 +59,11 @@ class Cut(ast.NodeTransformer):
         answer = self.answer(node.test)
         if answer is not None:
             return self.visit(node.body if answer else node.orelse)
+        quiet = self.effects.is_quiet_expression(node.test)
         self.generic_visit(node)
         node.test = without_idle_end(node.test)
-        return node
+        same = quiet and ast.dump(node.body) == ast.dump(node.orelse)
+        return node.body if same else node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         """Leave out what does not decide, and what is never asked for."""
@@ -92,21 +81,6 @@ class Cut(ast.NodeTransformer):
             return values[0]
         node.values = values
         return node
-
-    def visit_Starred(self, node: ast.Starred) -> Any:
-        items = item_facts(self.flow.facts.get(node.value))
-        if (
-            items is not None
-            and len(items) <= FEW_ITEMS
-            and self.effects.is_quiet_expression(node.value)
-        ):
-            parts = [short_literal(x.value, self.flow) if type(x) is Known else None for x in items]
-            if None not in parts:
-                return parts
-        self.generic_visit(node)
-        if isinstance(node.value, ast.GeneratorExp) and is_copy(node.value):
-            node.value = node.value.generators[0].iter
-        return list(node.value.elts) if isinstance(node.value, ast.Tuple) else node
 
     def visit_Tuple(self, node: ast.Tuple) -> Any:
         """Write `(*x,)` as x, where it is a tuple."""
@@ -127,45 +101,25 @@ class Cut(ast.NodeTransformer):
                 return self.visit(node.args[0])
         elif is_idle_cast(node, function, fact):
             return self.visit(node.func.value)  # type: ignore[attr-defined]
+        elif type(function) is Known and function.value is max and len(node.args) == 2:
+            facts = [self.flow.facts.get(x) for x in node.args]
+            low = low_of(facts[0]) if type(facts[0]) is Integer else None
+            if type(facts[1]) is Known and low is not None and facts[1].value <= low:
+                return self.visit(node.args[0])  # max(n, 1), where n is at least 1
         return self.generic_visit(node)
-
-    def visit_Subscript(self, node: ast.Subscript) -> Any:
-        """Write known slices as such, a whole axis as a colon, and no colons at the end."""
-        array, index = self.flow.facts.get(node.value), node.slice
-        parts = index.elts if isinstance(index, ast.Tuple) else [index]
-        facts = [self.flow.facts.get(x) for x in parts]
-        node.value = self.visit(node.value)
-        if type(array) is not Arr:
-            node.slice = self.visit(index)
-            return node
-        axes: Any = array.shape or ()
-        shown: list[ast.expr] = []
-        for i, (part, fact) in enumerate(zip(parts, facts, strict=True)):
-            if isinstance(part, ast.Starred) or not (is_slice(fact) or is_whole(fact)):
-                axes = ()  # from here on it is not known which axis a part is for
-            new = self.sliced(part, fact, axes[i] if i < len(axes) else None)
-            shown += new if isinstance(new, list) else [new]
-        if isinstance(index, ast.Tuple):
-            node.slice = without_colons(shown)
-        else:
-            node.slice = shown[0]
-        return node
-
-    def sliced(self, node: ast.expr, fact: Any, n: Any) -> Any:
-        """Return one part of an index."""
-        if type(fact) is not Known or not isinstance(fact.value, slice):
-            return self.visit(node)
-        x = fact.value
-        whole = isinstance(n, int) and range(*x.indices(n)) == range(n)
-        if whole or x == slice(None):
-            return ast.Slice()
-        parts = [x.start, x.stop, x.step]
-        if isinstance(node, ast.Slice) or not all(p is None or type(p) is int for p in parts):
-            return self.visit(node)
-        return ast.Slice(*(None if p is None else short_literal(p, self.flow) for p in parts))
 
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         return node
+
+    def visit_ListComp(self, node: ast.ListComp) -> Any:
+        """Write `[x for x in (a, *b)]` as `[a, *b]`."""
+        self.generic_visit(node)
+        items = node.generators[0].iter
+        return (
+            ast.List(items.elts, ast.Load())
+            if is_copy(node) and isinstance(items, ast.Tuple)
+            else node
+        )
 
     def visit_comprehension(self, node: ast.comprehension) -> Any:
         node.ifs = [x for x in node.ifs if self.answer(x) is not True]
@@ -198,6 +152,12 @@ class Cut(ast.NodeTransformer):
             and isinstance(node.value.value, (str, int))
         ):
             return ast.Constant(str(node.value.value))
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        self.generic_visit(node)
+        if all(isinstance(part, ast.Constant) for part in node.values):
+            return ast.Constant("".join(part.value for part in node.values))  # type: ignore[attr-defined]
         return node
 
     # Statements
@@ -254,61 +214,3 @@ class Cut(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         return node  # inside another, which nobody follows
-
-
-def without_colons(parts: list[ast.expr]) -> ast.expr:
-    """Return an index without the colons at its end."""
-    plain = not any(isinstance(x, (ast.Starred, ast.Constant)) and not is_int(x) for x in parts)
-    while plain and len(parts) > 1 and isinstance(parts[-1], ast.Slice) and is_colon(parts[-1]):
-        parts = parts[:-1]
-    return (
-        parts[0]
-        if len(parts) == 1 and not isinstance(parts[0], ast.Starred)
-        else ast.Tuple(parts, ast.Load())
-    )
-
-
-def is_idle_cast(node: ast.Call, function: Any, fact: Any) -> bool:
-    """Return True for `x.astype(dtype, copy=False)` of an array that has the dtype."""
-    if type(function) is not BoundMethod or function.name != "astype" or type(fact) is not Known:
-        return False
-    kept = [(k.arg, getattr(k.value, "value", None)) for k in node.keywords]
-    owner = function.owner
-    plain = kept == [("copy", False)] and getattr(owner, "kind", None) == "array"
-    return plain and owner.dtype == fact.value
-
-
-def is_int(x: ast.AST) -> bool:
-    return isinstance(x, ast.Constant) and type(x.value) is int
-
-
-def is_colon(x: ast.Slice) -> bool:
-    return x.lower is None and x.upper is None and x.step is None
-
-
-def without_idle_end(test: ast.expr) -> ast.expr:
-    """Return a test without a last part that never decides."""
-    if isinstance(test, ast.BoolOp):
-        idle = isinstance(test.op, ast.And)
-        while len(test.values) > 1 and getattr(test.values[-1], "value", None) is idle:
-            test.values.pop()
-        return test.values[0] if len(test.values) == 1 else test
-    return test
-
-
-def negation(test: ast.expr) -> ast.expr:
-    """Return the negation of a test."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return test.operand
-    return ast.UnaryOp(ast.Not(), test)
-
-
-def is_read(node: ast.expr) -> bool:
-    return isinstance(getattr(node, "ctx", None) or ast.Load(), ast.Load)
-
-
-def is_copy(node: ast.GeneratorExp) -> bool:
-    """Return True for `x for x in xs`."""
-    first = node.generators[0]
-    same = isinstance(node.elt, ast.Name) and isinstance(first.target, ast.Name)
-    return same and len(node.generators) == 1 and not first.ifs and node.elt.id == first.target.id  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import numpy as np
 from tensorgrad.program import array_facts, builtin_facts
 from tensorgrad.program.calls import is_numpys
 from tensorgrad.program.facts import BoundMethod, Copied, Known
-from tensorgrad.program.flow import Flow
+from tensorgrad.program.flow import Flow, is_plain_fact
 from tensorgrad.program.signatures import own_parts
 
 QUIET_METHODS = {
@@ -41,7 +41,9 @@ class Effects:
                     isinstance(part, (ast.Raise, ast.Assert)) and part in self.flow.reached
                     for part in ast.walk(node)
                 )
-                pure = self.flow.is_pure(name) and not raises
+                # It may change what is new in it, but not what it is given.
+                given = (x for c in self.flow.contexts[name] for x in c.given.values())
+                pure = self.flow.is_pure(name) and all(map(is_plain_fact, given)) and not raises
                 self.known[name] = pure or all(map(self.is_quiet_part, own_parts(node)))
         return self.known[name]
 
@@ -58,7 +60,9 @@ class Effects:
             return False
         if isinstance(part, ast.AugAssign):
             return self.flow.numbers.get(part, False)  # of which a new one is made
-        return self.is_quiet_call(part) if isinstance(part, ast.Call) else True
+        if not isinstance(part, ast.Call) or part not in flow.facts:  # which is never reached
+            return True
+        return self.is_quiet_call(part)
 
     def is_idle(self, node: ast.Expr) -> bool:
         """Return True for a statement without effects; NumPy's calls that stand alone have some."""
@@ -73,8 +77,10 @@ class Effects:
         function = self.flow.facts.get(node.func)
         if function is None:
             name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name == "slice":  # which was written for a known one
+                return True
             if name not in self.flow.values:
-                return node not in self.flow.facts and name == ""  # never reached
+                return False
             function = Copied(name)
         if any(k.arg == "out" for k in node.keywords):
             return False

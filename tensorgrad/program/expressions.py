@@ -168,6 +168,8 @@ class ExpressionWriter:
     def index_part(self, x: Any) -> str:
         if type(x) is slice:
             start, stop = ("" if k is None else self.expr_of(k).text for k in (x.start, x.stop))
+            if not all(map(text.SIMPLE.fullmatch, filter(None, (start, stop)))):
+                start, stop = start and f"{start} ", stop and f" {stop}"  # as formatters do
             return f"{start}:{stop}" + ("" if x.step is None else f":{self.expr_of(x.step).text}")
         return "..." if x is Ellipsis else self.expr_of(x).text
 

@@ -69,6 +69,12 @@ class Iter(NamedTuple):
     item: Any
 
 
+class OfType(NamedTuple):
+    """A value of which the type is known, such as one of several texts."""
+
+    kind: type
+
+
 class Copied(NamedTuple):
     """A function, or a class, whose text is copied."""
 
@@ -167,6 +173,8 @@ def type_of(x: Any) -> type | None:
         return type(x.value)
     if kind is Integer:
         return int
+    if kind is OfType:
+        return x.kind
     if kind is Seq:
         return x.kind
     if kind is Arr and x.kind == "array":

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import itertools
 import types
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,7 +11,17 @@ import numpy as np
 
 from tensorgrad.program import builtin_facts
 from tensorgrad.program.evaluation import CallScope, NotUnderstood
-from tensorgrad.program.facts import ANY, Copied, Iter, Known, Seq, fact_of, made, sequence_kind
+from tensorgrad.program.facts import (
+    ANY,
+    MOST_ITEMS,
+    Copied,
+    Iter,
+    Known,
+    Seq,
+    fact_of,
+    made,
+    sequence_kind,
+)
 from tensorgrad.program.joins import equal
 from tensorgrad.program.signatures import (
     bound_facts,
@@ -201,7 +212,8 @@ class Flow(Statements):
         try:
             found = function(*positional, **values)
             if isinstance(found, types.GeneratorType):
-                return Seq(map(self.deep, found))
+                items = list(itertools.islice(found, MOST_ITEMS + 1))
+                return Seq(map(self.deep, items)) if len(items) <= MOST_ITEMS else None
         except Exception:  # the program raises it too
             return ANY
         return self.deep(found)
@@ -237,7 +249,8 @@ class Flow(Statements):
                 member = getattr(self.names[part.value.id], part.attr, None)  # type: ignore[attr-defined]
                 return is_harmless_value(member) or isinstance(member, type)
             return isinstance(part.ctx, ast.Load)
-        return not isinstance(part, (ast.Lambda, ast.With, ast.Try, ast.Delete))
+        # A loop that does not end is none here either.
+        return not isinstance(part, (ast.Lambda, ast.With, ast.Try, ast.Delete, ast.While))
 
     # Statements
 

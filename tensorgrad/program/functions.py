@@ -18,15 +18,17 @@ from tensorgrad.program.copied import (
     OF_KINDS,
     Renamed,
     definition,
-    double_quoted,
     used_names,
 )
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.flow import Definition
+from tensorgrad.program.layout import broken_lines, laid_out
+from tensorgrad.program.literals import is_literal
 from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.specialised import (
     CopiedCall,
+    NotCut,
     Specialised,
     fact_about,
     specialised,
@@ -36,10 +38,6 @@ from tensorgrad.program.steps import Step, Var, resolved
 from tensorgrad.program.text import Expr
 
 FEW = 2  # lines of a block that stand in the program itself
-
-
-class NotCut(Exception):
-    """The error about copied functions that have to stay as they are."""
 
 
 class Functions:
@@ -55,6 +53,7 @@ class Functions:
         self.outside: dict[str, Any] = {"np": np}  # the global names in it
         self.lines: dict[str, str] = {}  # that import these
         self.short: Specialised | None = None
+        self.preparing = False
         constants.functions = self
 
     # Blocks of steps
@@ -92,7 +91,7 @@ class Functions:
             [
                 "",
                 *indented(without_comments(writer, 0)),
-                f"    return {returned}",
+                *broken_lines("    ", f"return {returned}"),
             ]
         )
         parameters = f"({', '.join(writer.texts[v].text for v in order)}):"
@@ -158,7 +157,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - AS_ARRAYS - OF_KINDS):
+        for used in sorted(used_names(node, function) - AS_ARRAYS - OF_KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -172,7 +171,9 @@ class Functions:
         body.name = name
         ast.fix_missing_locations(body)
         self.definitions[name] = Definition(body, function)
-        self.show(name, body)
+        self.texts[name] = ""
+        if not self.preparing:
+            self.show(name, body)
         if self.short is not None:
             raise NotCut("a function is found after the others were cut")
 
@@ -183,14 +184,17 @@ class Functions:
         Raises: NotCut if that is not possible.
         """
         calls: list[CopiedCall] = []
+        self.preparing = True
         for step in with_branches(steps):
             calls += self.calls_in(step, follows)
+        self.preparing = False
         if not calls:
             return
         try:
             self.short = specialised(self.definitions, self.outside, calls)
         except Exception as error:  # of a user's function, which does what nobody can follow
             raise NotCut from error
+        self.imports -= set(self.lines.values())
         for name in self.definitions:
             node = self.short.nodes.get(name)
             self.texts.pop(name)
@@ -198,7 +202,7 @@ class Functions:
                 self.show(name, node)
 
     def show(self, name: str, node: ast.AST) -> None:
-        self.texts[name] = double_quoted(ast.unparse(node))
+        self.texts[name] = laid_out(ast.unparse(node))
         used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
         self.imports |= {line for word, line in self.lines.items() if word in used}
 
@@ -257,13 +261,6 @@ class Functions:
         return None
 
 
-def is_literal(value: Any) -> bool:
-    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
-    if isinstance(value, (list, tuple)):
-        return all(map(is_literal, value))
-    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
-
-
 def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     """Return the lines of a branch, which ends with what it returns."""
     start, writer.width, space = len(writer.lines), text.WIDTH - margin, " " * margin
@@ -273,7 +270,7 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
         returned = ", ".join(writer.expr_of(x).text for x in flat(branch.result))
         return [
             *indented(without_comments(writer, start), margin),
-            f"{' ' * margin}return {returned}",
+            *broken_lines(space, f"return {returned}"),
         ]
     condition = writer.expr_of(branch.decision).text
     lines = [*indented(without_comments(writer, start), margin), f"{space}if {condition}:"]

@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from tensorgrad.program.signatures import own_parts
+from tensorgrad.program.signatures import is_generator, local_names, own_parts
 
 ONE_CALL, MANY_CALLS = 60, 30  # characters of an expression that is put in place of calls
 
@@ -14,7 +14,7 @@ def names_read(node: ast.AST) -> dict[str, int]:
     """Return how often each name is read."""
     found: dict[str, int] = {}
     for part in ast.walk(node):
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Load, ast.Del)):
             found[part.id] = found.get(part.id, 0) + 1
         elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
             found[part.target.id] = found.get(part.target.id, 0) + 1
@@ -29,10 +29,11 @@ def drop_components(trimming: Any, name: str) -> bool:
     node = trimming.nodes[name]
     if name in trimming.flow.fixed or "." in name:
         return False
-    given = tuples_of(node)
-    sites = list(trimming.sites(name))
-    taken = [place for other in trimming.nodes.values() for place in targets_of(other, set(sites))]
-    if not given or not sites or len(taken) != len(sites):
+    given, sites = tuples_of(node), trimming.sites(name)
+    if not given or not sites:
+        return False
+    taken = [place for other in trimming.callers(name) for place in targets_of(other, set(sites))]
+    if len(taken) != len(sites):
         return False
     n = len(given[0][1].elts)
     equal_values = all(len(t.elts) == n for _, t in given) and all(
@@ -112,26 +113,23 @@ def replace_in(holder: Any, old: ast.expr, new: ast.expr) -> None:
 def inline_short(trimming: Any, roots: set[str]) -> None:
     """Put the expression of short functions in place of their calls."""
     for name, node in trimming.nodes.items():
-        if "." in name or name in roots or name in trimming.flow.fixed:
+        if name in roots or name in trimming.flow.fixed:
             continue
         expression = only_expression(node)
-        sites = list(trimming.sites(name))
-        if expression is None or not sites:
+        calls = trimming.calls.get(name, [])
+        if expression is None or not calls:
             continue
-        longest = ONE_CALL if len(sites) == 1 else MANY_CALLS
+        longest = ONE_CALL if len(calls) == 1 else MANY_CALLS
         if len(ast.unparse(expression)) > longest:
             continue
-        places = [
-            (other, made)
-            for other in trimming.nodes.values()
-            for call in sites
-            if call in set(ast.walk(other))
-            for made in [inlined(node, expression, call, other, trimming.effects)]
-        ]
-        if all(made is not None for _, made in places) and len(places) == len(sites):
-            change = dict(zip(sites, (made for _, made in places), strict=True))
-            for other, _ in places:
+        change = {
+            call: inlined(node, expression, call, trimming.nodes[caller], trimming.effects)
+            for caller, call in calls
+        }
+        if None not in change.values():
+            for other in trimming.callers(name):
                 Replaced(change).visit(other)
+            trimming.look()
 
 
 def only_expression(node: ast.FunctionDef) -> ast.expr | None:
@@ -149,7 +147,8 @@ def inlined(
 ) -> ast.expr | None:
     """Return what stands for a call of a function; None if the call has to stay."""
     names = [x.arg for x in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-    given = dict(zip(names, call.args, strict=False))
+    owner = [call.func.value] if isinstance(call.func, ast.Attribute) else []  # of a method
+    given = dict(zip(names, [*owner, *call.args], strict=False))
     given |= {k.arg: k.value for k in call.keywords if k.arg is not None}
     if set(given) != set(names) or any(isinstance(x, ast.Starred) for x in call.args):
         return None
@@ -189,3 +188,50 @@ class Replaced(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         return self.change.get(node, node)
+
+
+# A last line that calls another function
+
+
+def merge_last_calls(trimming: Any, roots: set[str]) -> None:
+    """Put the body of a function in place of its only call, if that is the last line of another."""
+    for name, node in trimming.nodes.items():
+        calls = trimming.calls.get(name, [])
+        kept = "." in name or name in roots or name in trimming.flow.fixed
+        if kept or len(calls) != 1 or calls[0][0] == name or is_generator(node):
+            continue
+        caller, call = trimming.nodes[calls[0][0]], calls[0][1]
+        last = caller.body[-1] if caller.body else None
+        if isinstance(last, ast.Return) and last.value is call and node.body:
+            lines = merged_body(node, caller, call)
+            if lines is not None:
+                caller.body[-1:] = lines
+                trimming.look()
+
+
+def merged_body(node: ast.FunctionDef, caller: ast.FunctionDef, call: Any) -> Any:
+    """Return the statements of a function with the arguments of a call; None if names clash."""
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    names = [x.arg for x in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    given = dict(zip(names, call.args, strict=False))
+    given |= {k.arg: k.value for k in call.keywords if k.arg is not None}
+    simple = all(isinstance(x, (ast.Name, ast.Constant)) for x in given.values())
+    if node.args.vararg or set(given) != set(names) or not simple:
+        return None
+    own, callers = local_names(node), local_names(caller)
+    change = {p: x.id for p, x in given.items() if isinstance(x, ast.Name) and x.id != p}
+    outside = (set(names_read(node)) - own) & callers
+    hidden = (set(names_read(caller)) - callers) & own
+    if outside or hidden or set(change.values()) & own or len({*change.values()}) < len(change):
+        return None
+    before = [
+        ast.copy_location(ast.Assign([ast.Name(p, ast.Store())], x), call)
+        for p, x in given.items()
+        if isinstance(x, ast.Constant)
+    ]
+    if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+        return None
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            part.id = change.get(part.id, part.id)
+    return [*before, *body]

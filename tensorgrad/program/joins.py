@@ -12,6 +12,7 @@ from tensorgrad.program.facts import (
     Integer,
     Iter,
     Known,
+    OfType,
     Seq,
     is_whole,
     item_facts,
@@ -19,6 +20,7 @@ from tensorgrad.program.facts import (
     made,
     part_facts,
     sequence_kind,
+    type_of,
 )
 
 
@@ -83,6 +85,9 @@ def what_holds_of(facts: Any) -> Any:
     return ANY if found is None else found
 
 
+TYPES = (str, bool, float, complex, type)
+
+
 def join(a: Any, b: Any) -> Any:
     """Return what holds of two values."""
     if a is b or equal(a, b):
@@ -94,6 +99,10 @@ def join(a: Any, b: Any) -> Any:
         return join_arrays(a, b)
     if type(a) is Iter and type(b) is Iter:
         return Iter(join(a.item, b.item))
+    if type(a) is BoundMethod and type(b) is BoundMethod and a.name == b.name:
+        return BoundMethod(a.name, join(a.owner, b.owner))
+    if isinstance(type_of(a), type) and type_of(a) is type_of(b) in TYPES:
+        return OfType(type_of(a))  # type: ignore[arg-type]
     kinds = {sequence_kind(a), sequence_kind(b)}
     if len(kinds) == 1 and None not in kinds:
         first, second = part_facts(a), part_facts(b)

@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from tensorgrad.program import array_facts, size_facts
+from tensorgrad.program import array_facts, combined_facts, size_facts
 from tensorgrad.program.builtin_facts import LONGEST, pure_call
 from tensorgrad.program.facts import (
     ANY,
@@ -15,6 +15,7 @@ from tensorgrad.program.facts import (
     Integer,
     Iter,
     Known,
+    OfType,
     Seq,
     is_whole,
     item_facts,
@@ -52,7 +53,7 @@ def of_binary(name: str, a: Any, b: Any) -> Any:
         return of_sequences(name, a, b)
     if Arr in (type(a), type(b)):
         if name == "MatMult":
-            return array_facts.matrix_product((a, b), {})
+            return combined_facts.matrix_product((a, b), {})
         return array_facts.elementwise(function, (a, b))
     return ANY
 
@@ -126,7 +127,7 @@ def is_identical(a: Any, b: Any, wanted: bool) -> Any:
         return Known((a.value is b.value) is wanted)
     nothing = [x for x in (a, b) if type(x) is Known and x.value is None]
     other = b if nothing and a is nothing[0] else a
-    if nothing and type(other) in (Known, Arr, Seq, Integer, Copied, BoundMethod, Iter):
+    if nothing and type(other) in (Known, Arr, Seq, Integer, Copied, BoundMethod, Iter, OfType):
         both = type(other) is Known and other.value is None
         return Known(both is wanted)
     return ANY

@@ -44,7 +44,8 @@ class Parts(Evaluator):
             if items is None:
                 return ANY
             if isinstance(index, slice):
-                return made(items[index], sequence_kind(x), getattr(x, "site", None))
+                kind = list if sequence_kind(x) is list else tuple
+                return made(items[index], kind, getattr(x, "site", None))
             return items[index]
         except (IndexError, TypeError):
             return ANY
@@ -78,7 +79,7 @@ class Parts(Evaluator):
 
     def known_attribute(self, x: Known, name: str) -> Any:
         value = x.value
-        if isinstance(value, tuple) and name not in getattr(value, "_fields", ()):
+        if isinstance(value, (tuple, str)) and name not in getattr(value, "_fields", ()):
             return BoundMethod(name, x)
         plain = isinstance(value, (MODULE_TYPE, *builtin_facts.PLAIN_KINDS, np.ufunc))
         if not plain or not hasattr(value, name):

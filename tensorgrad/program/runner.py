@@ -13,7 +13,6 @@ from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured, generator_state, set_generator_state
 from tensorgrad.program.counts import OtherCount, is_of_count
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.functions import NotCut
 from tensorgrad.program.guards import FunctionGuard, Guard, MemberGuard, SizeGuard
 from tensorgrad.program.keys import SWITCH, plan_of
 from tensorgrad.program.onnx_calls import Example
@@ -21,6 +20,7 @@ from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
 from tensorgrad.program.sources import Fixed
+from tensorgrad.program.specialised import NotCut
 from tensorgrad.program.steps import OF_RESULT, Var, hint, resolved
 from tensorgrad.program.tracing import results_in
 from tensorgrad.program.writing import Layout, Text, is_array
@@ -64,7 +64,7 @@ class Runner:
         self.cuts = True  # copied functions, as long as that gives the same bits
         self.write(captured, layout, paths)
         while self.text.trace.lengths:
-            if self.serves(captured, captured.choices[0]) and self.is_right(captured, arrays):
+            if self.serves(captured, captured.choices[0]) and self.runs_right(captured, arrays):
                 return
             if self.text.is_cut:
                 self.cuts = False
@@ -72,7 +72,7 @@ class Runner:
                 captured.choices.pop(0)
                 self.cuts = True
             self.write(captured, layout, paths)
-        if self.text.is_cut and not self.is_right(captured, arrays):
+        if self.text.is_cut and not self.runs_right(captured, arrays):
             self.cuts = False
             self.write(captured, layout, paths)
         self.check(captured, arrays)
@@ -89,7 +89,9 @@ class Runner:
         self.known = captured.outside.names
         try:
             text = Text(trace, layout, paths, self.known, captured.outside.owned, self.cuts)
-        except NotCut:
+        except (NotCut, SyntaxError):
+            if not self.cuts:
+                raise
             self.cuts = False
             self.write(captured, layout, paths)
             return
@@ -144,12 +146,20 @@ class Runner:
         both = (self.run_eagerly, by_program)
         return same_bits(*(captured.put_back(partial(found, run)) for run in both))
 
+    def runs_right(self, captured: Captured, arrays: list[Any]) -> bool:
+        """Return True if the program runs, and gives the bits of the function itself."""
+        try:
+            return self.is_right(captured, arrays)
+        except Exception:  # the text then has its functions whole
+            return False
+
     def serves(self, captured: Captured, choice: Choice) -> bool:
         """Return True if the program is right also for lengths at which it was not traced."""
         try:
-            return self.is_right(captured, choice.changed(captured.leaves, choice.more_at_check))
+            changed = choice.changed(captured.leaves, choice.more_at_check)
         except Exception:  # the program is then made for one length
             return False
+        return self.runs_right(captured, changed)
 
     def accepts(self, args: tuple[Any, ...]) -> bool:
         """Return True if this is the program for the arguments, as far as a short look can tell."""

@@ -35,6 +35,12 @@ def parameters(node: ast.FunctionDef) -> list[str]:
     return [x.arg for x in (*a.posonlyargs, *a.args, *a.kwonlyargs)] + stars
 
 
+def positional(node: ast.FunctionDef) -> list[str]:
+    """Return the names of the parameters that are given by position, and that of *args."""
+    a = node.args
+    return [x.arg for x in (*a.posonlyargs, *a.args, *([a.vararg] if a.vararg else []))]
+
+
 def defaults(node: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
     """Yield the parameters with a default, and this."""
     a = node.args

@@ -10,10 +10,14 @@ from tensorgrad.program.cutting import Cut
 from tensorgrad.program.effects import Effects
 from tensorgrad.program.facts import ANY, Arr, Integer, fact_of, is_fixed, made
 from tensorgrad.program.flow import Definition, Flow
-from tensorgrad.program.signatures import parameters
+from tensorgrad.program.signatures import positional
 from tensorgrad.program.sizes import ArgumentSize, SizedArray
 from tensorgrad.program.steps import Step, Var
 from tensorgrad.program.trimming import Trimming
+
+
+class NotCut(Exception):
+    """The error about copied functions that have to stay as they are."""
 
 
 class CopiedCall(NamedTuple):
@@ -31,7 +35,7 @@ class Specialised(NamedTuple):
     """The functions and classes that are still needed, and the parameters that went."""
 
     nodes: dict[str, ast.FunctionDef | ast.ClassDef]
-    parameters: dict[str, list[str]]  # of each function, before
+    parameters: dict[str, list[str]]  # of each function before: those by position, and *args
     dropped: dict[str, set[str]]
 
     def kept(self, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -53,7 +57,7 @@ def specialised(
     flow = Flow(definitions, names)
     flow.run(calls)
     effects = Effects(flow)
-    before = {name: parameters(node) for name, node in flow.functions.items()}
+    before = {name: positional(node) for name, node in flow.functions.items()}
     nodes = {name: node for name, node in flow.functions.items() if flow.contexts[name]}
     for name in set(nodes) - flow.opaque:
         cut(nodes[name], Cut(flow, effects, flow.local[name]))
@@ -76,10 +80,23 @@ def cut(node: ast.FunctionDef, change: Cut) -> None:
 
 def cut_class(name: str, node: Any, nodes: dict[str, Any]) -> ast.ClassDef:
     """Return a class with the methods that are called."""
-    node.body = [
-        x for x in node.body if not isinstance(x, ast.FunctionDef) or f"{name}.{x.name}" in nodes
-    ] or [ast.Pass()]
-    return node
+    texts = [n for f, n in nodes.items() if not f.startswith(f"{name}.")]
+    methods = [n for f, n in nodes.items() if f.startswith(f"{name}.")]
+    while True:
+        read = {
+            p.attr
+            for n in (*texts, *methods)
+            for p in ast.walk(n)
+            if isinstance(p, ast.Attribute) and getattr(p.value, "id", "") != "np"
+        }
+        kept = [x for x in methods if x.name in read or x.name.startswith("__")]
+        if len(kept) == len(methods):
+            break
+        methods = kept
+    node.body = [x for x in node.body if not isinstance(x, ast.FunctionDef) or x in kept]
+    node.body = node.body or [ast.Pass()]
+    found: ast.ClassDef = node
+    return found
 
 
 def needed_by(roots: set[str], definitions: Any, nodes: Any) -> set[str]:
@@ -104,15 +121,24 @@ def fact_about(x: Any, follows: bool) -> Any:
     if type(x) is Var:
         return fact_about_variable(x, follows)
     if type(x) is ArgumentSize:
-        whole = x.form == "count" and type(x.like) is int
-        return Integer(("size", x.whole), 1) if whole else ANY
+        return fact_about_size(x)
     if type(x) is SizedArray:
-        return Arr(x.like.dtype, tuple(n if isinstance(n, int) else Integer() for n in x.shape))
+        axes = [n if isinstance(n, int) else fact_about_size(n) for n in x.shape]
+        return Arr(x.like.dtype, tuple(Integer(None, 0) if n is ANY else n for n in axes))
     if type(x) is tuple:
         return made(fact_about(item, follows) for item in x)
     if isinstance(x, (np.ndarray, np.generic)) or is_fixed(x):
         return fact_of(x)
     return ANY
+
+
+def fact_about_size(x: ArgumentSize) -> Any:
+    """Return the fact about a number that follows the lengths of the arguments."""
+    if x.form != "count" or not isinstance(x.like, int):
+        return ANY
+    lengths, times, plus = x.whole
+    alone = len(lengths) == 1 and times == 1 and not plus
+    return Integer(("length", *lengths) if alone else ("size", x.whole), 1 - (plus < 0))
 
 
 def fact_about_variable(v: Var, follows: bool) -> Any:

@@ -1,15 +1,15 @@
 """What nobody needs any more in cut functions: variables, parameters, checks, whole functions."""
 
 import ast
-import re
-from collections.abc import Iterator
 from typing import Any
 
+from tensorgrad.program.docstrings import shorten_docstring
 from tensorgrad.program.effects import Effects
-from tensorgrad.program.facts import Copied
+from tensorgrad.program.facts import BoundMethod, Copied
 from tensorgrad.program.flow import Flow
-from tensorgrad.program.inlining import drop_components, inline_short, names_read
+from tensorgrad.program.inlining import drop_components, inline_short, merge_last_calls, names_read
 from tensorgrad.program.signatures import bound_facts, parameters
+from tensorgrad.program.syntax import is_same_name, is_target, is_unnamed, walk_in_order
 
 Nodes = dict[str, ast.FunctionDef]
 
@@ -33,35 +33,57 @@ class Trim(ast.NodeTransformer):
             unread = not self.read.get(target.id) and self.effects.is_quiet_expression(value)
             same = isinstance(value, ast.Name) and value.id == target.id
             return self.gone() if unread or same else node
-        if isinstance(target, ast.Tuple) and all(isinstance(x, ast.Name) for x in target.elts):
+        if isinstance(target, ast.Tuple) and all(map(is_target, target.elts)):
             return self.unpacked(node, target, value)
         return node
 
+    def is_unread(self, target: ast.expr) -> bool:
+        """Return True if nobody reads the names of a target."""
+        return not any(self.read.get(x.id) for x in ast.walk(target) if isinstance(x, ast.Name))
+
     def unpacked(self, node: ast.Assign, target: ast.Tuple, value: ast.expr) -> Any:
         """Leave out what nobody reads of an assignment to several names."""
-        unread = [not self.read.get(x.id) for x in target.elts]  # type: ignore[attr-defined]
-        if all(unread) and self.effects.is_quiet_expression(value):
+        unread = [self.is_unread(x) for x in target.elts]
+        quiet = self.effects.is_quiet_expression
+        if all(unread) and quiet(value):
             return self.gone()
-        if not isinstance(value, ast.Tuple) or len(value.elts) != len(unread):
-            for x, idle in zip(target.elts, unread, strict=True):
-                if idle and x.id != "_":  # type: ignore[attr-defined]
-                    x.id, self.changed = "_", True  # type: ignore[attr-defined]
-            return node
+        stars = any(isinstance(x, ast.Starred) for x in target.elts)
+        if stars or not isinstance(value, ast.Tuple) or len(value.elts) != len(unread):
+            self.unnamed(target)
+            return self.one_length(node, target, value)
         pairs = [
             (x, y)
             for x, y, idle in zip(target.elts, value.elts, unread, strict=True)
-            if not (idle and self.effects.is_quiet_expression(y)) and not is_same_name(x, y)
+            if not (idle and quiet(y)) and not is_same_name(x, y)
         ]
+        for x, _ in pairs:
+            self.unnamed(x)
         if len(pairs) == len(unread) or not pairs:
             return node if pairs else self.gone()
         self.changed = True
-        node.targets = [
-            pairs[0][0] if len(pairs) == 1 else ast.Tuple([x for x, _ in pairs], ast.Store())
-        ]
-        node.value = (
-            pairs[0][1] if len(pairs) == 1 else ast.Tuple([y for _, y in pairs], ast.Load())
-        )
+        alone = len(pairs) == 1
+        node.targets = [pairs[0][0] if alone else ast.Tuple([x for x, _ in pairs], ast.Store())]
+        node.value = pairs[0][1] if alone else ast.Tuple([y for _, y in pairs], ast.Load())
         return node
+
+    def one_length(self, node: ast.Assign, target: ast.Tuple, value: ast.expr) -> ast.Assign:
+        """Write `n, _, _ = x.shape` as `n = len(x)`."""
+        used = [i for i, x in enumerate(target.elts) if getattr(x, "id", "") != "_"]
+        if len(used) != 1 or not isinstance(value, ast.Attribute) or value.attr != "shape":
+            return node
+        index = ast.Subscript(value, ast.Constant(used[0]), ast.Load())
+        first = ast.Call(ast.Name("len", ast.Load()), [value.value], [])
+        node.targets, node.value = [target.elts[used[0]]], index if used[0] else first
+        return node
+
+    def unnamed(self, target: ast.expr) -> None:
+        """Write `_` for what nobody reads in a tuple of names."""
+        for x in ast.walk(target) if isinstance(target, ast.Tuple) else ():
+            if isinstance(x, ast.Name) and not self.read.get(x.id) and x.id != "_":
+                x.id, self.changed = "_", True
+        for x in ast.walk(target):
+            if isinstance(x, ast.Tuple):
+                x.elts = [ast.Name("_", ast.Store()) if is_unnamed(y) else y for y in x.elts]
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         value = node.value
@@ -78,6 +100,7 @@ class Trim(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> Any:
         self.generic_visit(node)
+        self.unnamed(node.target)
         if not node.body and not node.orelse and self.effects.is_quiet_expression(node.iter):
             return self.gone()
         node.body = node.body or [ast.Pass()]
@@ -99,8 +122,16 @@ class Trim(ast.NodeTransformer):
         return node
 
 
-def is_same_name(a: ast.expr, b: ast.expr) -> bool:
-    return isinstance(a, ast.Name) and isinstance(b, ast.Name) and a.id == b.id
+class Alike(ast.NodeTransformer):
+    """Writes `x if c else x` as x."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        self.generic_visit(node)
+        same = ast.dump(node.body) == ast.dump(node.orelse)
+        return node.body if same and self.effects.is_quiet_expression(node.test) else node
 
 
 class Trimming:
@@ -111,9 +142,12 @@ class Trimming:
         self.dropped: dict[str, set[str]] = {name: set() for name in nodes}
         while self.once() or self.without_components(roots):
             pass
+        self.look()
+        merge_last_calls(self, roots)
         inline_short(self, roots)
         for node in nodes.values():
             without_aliases(node)
+            Alike(self.effects).visit(node)
         while self.once():
             pass
         for name, node in nodes.items():
@@ -122,12 +156,14 @@ class Trimming:
 
     def without_components(self, roots: set[str]) -> bool:
         """Leave out parts of results that nobody reads; return True if there were some."""
+        self.look()
         found = [drop_components(self, name) for name in self.nodes if name not in roots]
         return any(found)
 
     def once(self) -> bool:
         """Leave out what nobody needs now; return True if that changed something."""
         changed = False
+        self.look()
         for node in self.nodes.values():
             trim = Trim(self.effects, names_read(node), set())
             node.body = [y for x in node.body for y in as_list(trim.visit(x))]
@@ -142,7 +178,7 @@ class Trimming:
         """Leave out parameters that the function does not read, with their arguments."""
         read = names_read(node)
         unread = {p for p in parameters(node) if not read.get(p)}
-        sites = list(self.sites(name)) if unread else []
+        sites = self.sites(name) if unread else []
         unread = {p for p in unread if all(self.may_drop(p, node, call) for call in sites)}
         if node.args.vararg is not None and node.args.vararg.arg not in unread:
             unread -= {x.arg for x in node.args.args} if any(map(has_star, sites)) else set()
@@ -154,18 +190,30 @@ class Trimming:
         self.dropped[name] |= unread
         return True
 
-    def sites(self, name: str) -> Iterator[ast.Call]:
-        """Yield the calls of a function in the others."""
-        for other in self.nodes.values():
-            for part in ast.walk(other):
-                if isinstance(part, ast.Call) and self.calls_it(part, name):
-                    yield part
+    def look(self) -> None:
+        """Note where functions are called, and by which."""
+        self.calls: dict[str, list[tuple[str, ast.Call]]] = {}
+        for caller, node in self.nodes.items():
+            for part in ast.walk(node):
+                if isinstance(part, ast.Call) and (name := self.called(part)) is not None:
+                    self.calls.setdefault(name, []).append((caller, part))
 
-    def calls_it(self, node: ast.Call, name: str) -> bool:
-        if isinstance(node.func, ast.Name) and node.func.id == name:
-            return True
+    def called(self, node: ast.Call) -> str | None:
+        """Return the name of the copied function that is called."""
         fact = self.flow.facts.get(node.func)
-        return type(fact) is Copied and fact.name == name
+        if fact is None and isinstance(node.func, ast.Name) and node.func.id in self.nodes:
+            return node.func.id  # which was written for a known function
+        if type(fact) is BoundMethod:
+            return self.flow.method_of(fact.owner, fact.name)
+        return fact.name if type(fact) is Copied else None
+
+    def sites(self, name: str) -> list[ast.Call]:
+        """Return the calls of a function in the others."""
+        return [call for _, call in self.calls.get(name, ())]
+
+    def callers(self, name: str) -> list[ast.FunctionDef]:
+        """Return the functions that call one."""
+        return [self.nodes[f] for f in dict.fromkeys(f for f, _ in self.calls.get(name, ()))]
 
     def may_drop(self, parameter: str, node: ast.FunctionDef, call: ast.Call) -> bool:
         """Return True if an argument can be left out of a call."""
@@ -242,13 +290,6 @@ def without_aliases(node: ast.FunctionDef) -> None:
                 p.id = x if p.id == y else p.id
 
 
-def walk_in_order(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the parts of a piece of syntax in the order of its text."""
-    for part in ast.iter_child_nodes(node):
-        yield part
-        yield from walk_in_order(part)
-
-
 def end_shortly(body: list[ast.stmt]) -> None:
     """Leave out a last return of nothing, and a name for what is returned in the next line."""
     if body and isinstance(body[-1], ast.Return) and body[-1].value is None:
@@ -260,36 +301,3 @@ def end_shortly(body: list[ast.stmt]) -> None:
         return
     if is_same_name(before.targets[0], value):
         body[-2:] = [ast.Return(before.value)]
-
-
-# Docstrings
-
-
-def shorten_docstring(node: ast.FunctionDef, dropped: set[str]) -> None:
-    """Leave out of a docstring the errors that a function no longer raises, and lost parameters."""
-    doc = ast.get_docstring(node, clean=False)
-    if doc is None:
-        return
-    if not any(isinstance(part, ast.Raise) for part in ast.walk(node)):
-        doc = re.sub(
-            r"\n\s*Raises:.*?(?=\n\s*\n|\n\s*(?:Shapes|Units|Source):|$)", "", doc, flags=re.DOTALL
-        )
-    lines = doc.split("\n")
-    for name in dropped:
-        lines = without_sentences(lines, f"`{name}`")
-    doc = "\n".join(lines).rstrip()
-    if "\n" not in doc.strip():
-        doc = doc.strip()
-    elif not doc.endswith("\n"):
-        doc += "\n    "
-    node.body[0].value = ast.Constant(doc)  # type: ignore[attr-defined]
-
-
-def without_sentences(lines: list[str], name: str) -> list[str]:
-    """Leave out sentences below the first line that speak of a parameter."""
-    if len(lines) < 2 or name not in "\n".join(lines[1:]):
-        return lines
-    rest = "\n".join(lines[1:])
-    parts = re.split(r"(?<=\.)(?=\s)", rest)
-    kept = "".join(x for x in parts if name not in x)
-    return [lines[0], *kept.split("\n")]

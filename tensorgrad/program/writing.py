@@ -12,6 +12,7 @@ import numpy as np
 from tensorgrad.contexts import in_own_context
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
+from tensorgrad.program.layout import broken_lines
 from tensorgrad.program.names import with_line
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
@@ -165,7 +166,8 @@ class Text:
         returned = ", ".join(parts) + "," * (several and len(parts) == 1)
         if len(returned) + len("    return ") <= WIDTH or len(parts) == 1:
             return f"return {returned}"
-        return "\n".join(["return (", *(f"    {part}," for part in parts), ")"])
+        rows = [line for part in parts for line in broken_lines("    ", f"{part},", WIDTH - 4)]
+        return "\n".join(["return (", *rows, ")"])
 
     def signature(self) -> str:
         """Return the line, or lines, with the name and the parameters."""
@@ -236,8 +238,11 @@ class Text:
     def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
         """Return the whole text."""
         warns = ["import warnings"] if self.constants.warns else []
-        standard = sorted([*warns, *self.functions.imports])
-        head = ["\n".join([*standard, *([""] if standard else []), "import numpy as np"])]
+        given = [*warns, *self.functions.imports]
+        scipys = [line for line in given if "scipy" in line]
+        standard = sorted(set(given) - set(scipys), key=lambda line: (line[:5] == "from ", line))
+        above = [*standard, *([""] if standard else [])]
+        head = ["\n".join([*above, "import numpy as np", *scipys])]
         head += ["\n".join(constants)] if constants else []
         parts = ["\n\n".join(head), *self.functions.texts.values()]
         parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))
