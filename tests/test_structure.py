@@ -31,7 +31,7 @@ FILES = {
     "tensorgrad/program": [
         "sizes", "steps", "names", "arrays", "simplify", "counts", "branches", "traced_rules", "refusals", "recording", "recorder", "guards", "members", "watching", "outside", "sources", "repetitions", "tracing", "comparison",
         "capture",
-        "text", "layout", "constants", "expressions", "source", "copied", "facts", "joins", "size_facts", "index_facts", "combined_facts", "array_facts", "builtin_facts", "operator_facts", "evaluation", "parts", "comprehensions", "calls", "signatures", "statements", "flow", "effects", "syntax", "literals", "indexing", "cutting", "inlining", "docstrings", "trimming", "specialised",
+        "text", "layout", "constants", "expressions", "source", "copied", "facts", "joins", "size_facts", "index_facts", "combined_facts", "array_facts", "builtin_facts", "operator_facts", "syntax", "evaluation", "parts", "comprehensions", "calls", "signatures", "statements", "flow", "effects", "literals", "indexing", "cutting", "inlining", "docstrings", "trimming", "specialised",
         "functions", "writing", "drawing", "onnx_sizes", "onnx_formulas", "onnx_calls", "onnx_graph", "onnx_elementwise", "onnx_index", "onnx_shapes", "onnx_networks", "onnx_recurrent",
         "onnx_table", "onnx_layout", "onnx_export", "program", "results", "keys", "runner", "compiled", "__init__",
     ],

@@ -8,6 +8,7 @@ from tensorgrad.program.evaluation import OF_ARRAYS, CallScope, NotUnderstood
 from tensorgrad.program.facts import ANY, MUTABLE, Iter, Seq, item_facts
 from tensorgrad.program.joins import item_of
 from tensorgrad.program.parts import Parts
+from tensorgrad.program.syntax import walk_syntax
 
 
 class Comprehensions(Parts):
@@ -38,12 +39,12 @@ class Comprehensions(Parts):
 
     def inner(self, node: Any, scope: CallScope) -> CallScope:
         """Return the scope inside a comprehension."""
-        if any(isinstance(part, ast.NamedExpr) for part in ast.walk(node)):
+        if any(isinstance(part, ast.NamedExpr) for part in walk_syntax(node)):
             raise NotUnderstood("a comprehension assigns")
         targets = {
             part.id
             for g in node.generators
-            for part in ast.walk(g.target)
+            for part in walk_syntax(g.target)
             if isinstance(part, ast.Name)
         }
         return CallScope(scope.name, dict(scope.variables), scope.local | targets)

@@ -3,13 +3,15 @@
 import ast
 import re
 
+from tensorgrad.program.syntax import walk_syntax
+
 
 def shorten_docstring(node: ast.FunctionDef, dropped: set[str]) -> None:
     """Leave out of a docstring the errors that a function no longer raises, and lost parameters."""
     doc = ast.get_docstring(node, clean=False)
     if doc is None:
         return
-    if not any(isinstance(part, ast.Raise) for part in ast.walk(node)):
+    if not any(isinstance(part, ast.Raise) for part in walk_syntax(node)):
         doc = re.sub(
             r"\n\s*Raises:.*?(?=\n\s*\n|\n\s*(?:Shapes|Units|Source):|$)", "", doc, flags=re.DOTALL
         )

@@ -10,6 +10,7 @@ from tensorgrad.program.calls import is_numpys
 from tensorgrad.program.facts import BoundMethod, Copied, Known
 from tensorgrad.program.flow import Flow, is_plain_fact
 from tensorgrad.program.signatures import own_parts
+from tensorgrad.program.syntax import walk_syntax
 
 QUIET_METHODS = {
     *array_facts.ARRAY_METHODS, "transpose", "ravel", "view", "conj", "conjugate", "item", "tolist",
@@ -39,7 +40,7 @@ class Effects:
             elif name not in self.flow.fixed:
                 raises = any(
                     isinstance(part, (ast.Raise, ast.Assert)) and part in self.flow.reached
-                    for part in ast.walk(node)
+                    for part in walk_syntax(node)
                 )
                 # It may change what is new in it, but not what it is given.
                 given = (x for c in self.flow.contexts[name] for x in c.given.values())
@@ -97,7 +98,7 @@ class Effects:
         """Return True for an expression that may be left out."""
         return all(
             self.is_quiet_call(part) if isinstance(part, ast.Call) else not isinstance(part, ACTS)
-            for part in ast.walk(node)
+            for part in walk_syntax(node)
         )
 
 

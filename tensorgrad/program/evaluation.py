@@ -7,6 +7,7 @@ from typing import Any
 from tensorgrad.program import operator_facts
 from tensorgrad.program.facts import ANY, Copied, Known, Seq, item_facts, made, truth
 from tensorgrad.program.joins import equal, join, lost
+from tensorgrad.program.syntax import walk_syntax
 
 MOST_EVALUATED = 400_000  # expressions, in all
 OF_ARRAYS = {"shape", "dtype", "strides", "data"}  # attributes that change what an array is
@@ -175,7 +176,7 @@ class Evaluator:
         """Note that a function inside a function may use all it can reach, at any time."""
         for name in self.copied_names(node):
             self.called_with_anything(name)
-        for part in ast.walk(node):
+        for part in walk_syntax(node):
             if isinstance(part, ast.Name) and part.id in scope.local:
                 self.lose(scope.variables.get(part.id, ANY))
 

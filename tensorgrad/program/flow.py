@@ -32,6 +32,7 @@ from tensorgrad.program.signatures import (
     parameters,
 )
 from tensorgrad.program.statements import Statements, Variables
+from tensorgrad.program.syntax import walk_syntax
 
 MOST_CONTEXTS = 12  # of one function, that are told apart
 
@@ -68,6 +69,7 @@ class Flow(Statements):
             methods = [x for x in node.body if isinstance(x, ast.FunctionDef)]
             self.functions |= {f"{name}.{x.name}": x for x in methods}
         self.local = {name: local_names(node) for name, node in self.functions.items()}
+        self.generators = {name for name, node in self.functions.items() if is_generator(node)}
         self.opaque = {name for name, node in self.functions.items() if is_opaque(node)}
         self.pure: dict[str, bool] = {}
         self.start()
@@ -119,7 +121,7 @@ class Flow(Statements):
         return found if found in self.functions else None
 
     def copied_names(self, node: ast.AST) -> Iterator[str]:
-        for part in ast.walk(node):
+        for part in walk_syntax(node):
             if isinstance(part, ast.Name) and part.id in self.values:
                 yield part.id
 
@@ -184,7 +186,7 @@ class Flow(Statements):
 
     def result(self, name: str, scope: CallScope, ends: Variables) -> Any:
         """Return the fact about what a call returns."""
-        if is_generator(self.functions[name]):
+        if name in self.generators:
             return Iter(self.all_of(scope.yielded)) if scope.yielded else Iter(ANY)
         returned = scope.returned + ([Known(None)] if ends is not None else [])
         return self.all_of(returned) if returned else ANY
@@ -232,7 +234,7 @@ class Flow(Statements):
             self.pure[name] = (
                 name in self.values
                 and name not in self.opaque
-                and all(self.is_harmless(part, name) for part in ast.walk(node))
+                and all(self.is_harmless(part, name) for part in walk_syntax(node))
             )
         return self.pure[name]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tensorgrad.program.signatures import is_generator, local_names, own_parts
+from tensorgrad.program.syntax import walk_syntax
 
 ONE_CALL, MANY_CALLS = 60, 30  # characters of an expression that is put in place of calls
 
@@ -13,7 +14,7 @@ ONE_CALL, MANY_CALLS = 60, 30  # characters of an expression that is put in plac
 def names_read(node: ast.AST) -> dict[str, int]:
     """Return how often each name is read."""
     found: dict[str, int] = {}
-    for part in ast.walk(node):
+    for part in walk_syntax(node):
         if isinstance(part, ast.Name) and isinstance(part.ctx, (ast.Load, ast.Del)):
             found[part.id] = found.get(part.id, 0) + 1
         elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
@@ -79,7 +80,7 @@ def tuples_of(node: ast.FunctionDef) -> list[tuple[Any, ast.Tuple]]:
 def targets_of(node: ast.AST, sites: set[ast.Call]) -> Iterator[tuple[Any, str, ast.Tuple, Any]]:
     """Yield the tuples of names that take the results of these calls apart."""
     read = None
-    for part in ast.walk(node):
+    for part in walk_syntax(node):
         if isinstance(part, ast.For) and part.iter in sites:
             field, target = "target", part.target
         elif isinstance(part, ast.Assign) and part.value in sites and len(part.targets) == 1:
@@ -129,7 +130,7 @@ def inline_short(trimming: Any, roots: set[str]) -> None:
         if None not in change.values():
             for other in trimming.callers(name):
                 Replaced(change).visit(other)
-            trimming.look()
+            trimming.look({caller for caller, _ in calls})
 
 
 def only_expression(node: ast.FunctionDef) -> ast.expr | None:
@@ -139,7 +140,7 @@ def only_expression(node: ast.FunctionDef) -> ast.expr | None:
         return None
     inner = (ast.Lambda, ast.NamedExpr, ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
     found = body[0].value
-    return None if found is None or any(isinstance(x, inner) for x in ast.walk(found)) else found
+    return None if found is None or any(isinstance(x, inner) for x in walk_syntax(found)) else found
 
 
 def inlined(
@@ -154,9 +155,11 @@ def inlined(
         return None
     read = names_read(expression)
     assigned = {
-        x.id for x in ast.walk(other) if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Load)
+        x.id
+        for x in walk_syntax(other)
+        if isinstance(x, ast.Name) and not isinstance(x.ctx, ast.Load)
     }
-    assigned |= {x.arg for x in ast.walk(other) if isinstance(x, ast.arg)}
+    assigned |= {x.arg for x in walk_syntax(other) if isinstance(x, ast.arg)}
     if assigned & (set(read) - set(names)):
         return None  # a global name means something else there
     for name, value in given.items():
@@ -206,7 +209,7 @@ def merge_last_calls(trimming: Any, roots: set[str]) -> None:
             lines = merged_body(node, caller, call)
             if lines is not None:
                 caller.body[-1:] = lines
-                trimming.look()
+                trimming.look({calls[0][0]})
 
 
 def merged_body(node: ast.FunctionDef, caller: ast.FunctionDef, call: Any) -> Any:
@@ -229,9 +232,9 @@ def merged_body(node: ast.FunctionDef, caller: ast.FunctionDef, call: Any) -> An
         for p, x in given.items()
         if isinstance(x, ast.Constant)
     ]
-    if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+    if any(isinstance(part, ast.Lambda) for part in walk_syntax(node)):
         return None
-    for part in ast.walk(node):
+    for part in walk_syntax(node):
         if isinstance(part, ast.Name):
             part.id = change.get(part.id, part.id)
     return [*before, *body]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tensorgrad.program.facts import made
+from tensorgrad.program.syntax import walk_syntax
 
 OPAQUE = (
     ast.Global, ast.Nonlocal, ast.ClassDef, ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Match,
@@ -20,7 +21,7 @@ def local_names(node: ast.FunctionDef) -> set[str]:
 def assigned_in(node: ast.AST) -> set[str]:
     """Return the names that a piece of syntax assigns."""
     found = set()
-    for part in ast.walk(node):
+    for part in walk_syntax(node):
         if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
             found.add(part.id)
         elif isinstance(part, (ast.FunctionDef, ast.ClassDef, ast.ExceptHandler)) and part.name:
@@ -83,10 +84,10 @@ def own_parts(node: ast.AST) -> Iterator[ast.AST]:
 
 def is_opaque(node: ast.FunctionDef) -> bool:
     """Return True for functions with syntax that is not followed."""
-    statements = {id(x.value) for x in ast.walk(node) if isinstance(x, ast.Expr)}
+    statements = {id(x.value) for x in walk_syntax(node) if isinstance(x, ast.Expr)}
     return any(
         isinstance(part, OPAQUE)
         or (isinstance(part, (ast.Yield, ast.YieldFrom)) and id(part) not in statements)
         or (isinstance(part, ast.comprehension) and part.is_async)
-        for part in ast.walk(node)
+        for part in walk_syntax(node)
     )

@@ -13,6 +13,7 @@ from tensorgrad.program.flow import Definition, Flow
 from tensorgrad.program.signatures import positional
 from tensorgrad.program.sizes import ArgumentSize, SizedArray
 from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.syntax import walk_syntax
 from tensorgrad.program.trimming import Trimming
 
 
@@ -62,13 +63,13 @@ def specialised(
     for name in set(nodes) - flow.opaque:
         cut(nodes[name], Cut(flow, effects, flow.local[name]))
     roots = {call.name for call in calls}
+    needed = needed_by(roots, definitions)
+    for name in [x for x in nodes if x.partition(".")[0] not in needed]:
+        del nodes[name]
     trimming = Trimming(flow, effects, nodes, roots)
-    needed = needed_by(roots, definitions, nodes)
-    found: dict[str, Any] = {}
-    for name in definitions:
-        if name in needed:
-            node: Any = definitions[name].node
-            found[name] = node if name in nodes else cut_class(name, node, nodes)
+    cut_classes(definitions, nodes)
+    needed = needed_by(roots, definitions)
+    found = {name: d.node for name, d in definitions.items() if name in needed}
     return Specialised(found, before, trimming.dropped)
 
 
@@ -78,28 +79,30 @@ def cut(node: ast.FunctionDef, change: Cut) -> None:
     node.body = doc + change.body(node.body[len(doc) :])
 
 
-def cut_class(name: str, node: Any, nodes: dict[str, Any]) -> ast.ClassDef:
-    """Return a class with the methods that are called."""
-    texts = [n for f, n in nodes.items() if not f.startswith(f"{name}.")]
-    methods = [n for f, n in nodes.items() if f.startswith(f"{name}.")]
+def cut_classes(definitions: dict[str, Definition], nodes: dict[str, Any]) -> None:
+    """Leave methods out of classes that nobody calls."""
     while True:
         read = {
-            p.attr
-            for n in (*texts, *methods)
-            for p in ast.walk(n)
-            if isinstance(p, ast.Attribute) and getattr(p.value, "id", "") != "np"
+            part.attr
+            for node in nodes.values()
+            for part in walk_syntax(node)
+            if isinstance(part, ast.Attribute) and getattr(part.value, "id", "") != "np"
         }
-        kept = [x for x in methods if x.name in read or x.name.startswith("__")]
-        if len(kept) == len(methods):
+        idle = [x for x in nodes if "." in x and x.partition(".")[2] not in read]
+        idle = [x for x in idle if not x.partition(".")[2].startswith("__")]
+        for name in idle:
+            del nodes[name]
+        if not idle:
             break
-        methods = kept
-    node.body = [x for x in node.body if not isinstance(x, ast.FunctionDef) or x in kept]
-    node.body = node.body or [ast.Pass()]
-    found: ast.ClassDef = node
-    return found
+    for name, (node, _) in definitions.items():
+        if isinstance(node, ast.ClassDef):
+            kept = [f"{name}.{getattr(x, 'name', '')}" in nodes for x in node.body]
+            pairs = zip(node.body, kept, strict=True)
+            body = [x for x, keep in pairs if keep or not isinstance(x, ast.FunctionDef)]
+            node.body = body or [ast.Pass()]
 
 
-def needed_by(roots: set[str], definitions: Any, nodes: Any) -> set[str]:
+def needed_by(roots: set[str], definitions: Any) -> set[str]:
     """Return the names of all functions and classes that these use."""
     found: set[str] = set()
     waiting = list(roots)
@@ -109,9 +112,7 @@ def needed_by(roots: set[str], definitions: Any, nodes: Any) -> set[str]:
             continue
         found.add(name)
         node = definitions[name].node
-        if isinstance(node, ast.ClassDef):
-            node = cut_class(name, node, nodes)
-        read = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        read = {part.id for part in walk_syntax(node) if isinstance(part, ast.Name)}
         waiting += [x for x in read if x in definitions]
     return found
 

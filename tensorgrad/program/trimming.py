@@ -9,7 +9,13 @@ from tensorgrad.program.facts import BoundMethod, Copied
 from tensorgrad.program.flow import Flow
 from tensorgrad.program.inlining import drop_components, inline_short, merge_last_calls, names_read
 from tensorgrad.program.signatures import bound_facts, parameters
-from tensorgrad.program.syntax import is_same_name, is_target, is_unnamed, walk_in_order
+from tensorgrad.program.syntax import (
+    is_same_name,
+    is_target,
+    is_unnamed,
+    walk_in_order,
+    walk_syntax,
+)
 
 Nodes = dict[str, ast.FunctionDef]
 
@@ -39,7 +45,7 @@ class Trim(ast.NodeTransformer):
 
     def is_unread(self, target: ast.expr) -> bool:
         """Return True if nobody reads the names of a target."""
-        return not any(self.read.get(x.id) for x in ast.walk(target) if isinstance(x, ast.Name))
+        return not any(self.read.get(x.id) for x in walk_syntax(target) if isinstance(x, ast.Name))
 
     def unpacked(self, node: ast.Assign, target: ast.Tuple, value: ast.expr) -> Any:
         """Leave out what nobody reads of an assignment to several names."""
@@ -78,10 +84,10 @@ class Trim(ast.NodeTransformer):
 
     def unnamed(self, target: ast.expr) -> None:
         """Write `_` for what nobody reads in a tuple of names."""
-        for x in ast.walk(target) if isinstance(target, ast.Tuple) else ():
+        for x in walk_syntax(target) if isinstance(target, ast.Tuple) else ():
             if isinstance(x, ast.Name) and not self.read.get(x.id) and x.id != "_":
                 x.id, self.changed = "_", True
-        for x in ast.walk(target):
+        for x in walk_syntax(target):
             if isinstance(x, ast.Tuple):
                 x.elts = [ast.Name("_", ast.Store()) if is_unnamed(y) else y for y in x.elts]
 
@@ -140,6 +146,7 @@ class Trimming:
     def __init__(self, flow: Flow, effects: Effects, nodes: Nodes, roots: set[str]) -> None:
         self.flow, self.effects, self.nodes = flow, effects, nodes
         self.dropped: dict[str, set[str]] = {name: set() for name in nodes}
+        self.called_by: dict[str, list[tuple[str, ast.Call]]] = {}
         while self.once() or self.without_components(roots):
             pass
         self.look()
@@ -190,13 +197,18 @@ class Trimming:
         self.dropped[name] |= unread
         return True
 
-    def look(self) -> None:
-        """Note where functions are called, and by which."""
+    def look(self, changed: set[str] | None = None) -> None:
+        """Note where functions are called, and by which; of these functions only, if given."""
+        for caller in self.nodes if changed is None else changed:
+            self.called_by[caller] = [
+                (name, part)
+                for part in walk_syntax(self.nodes[caller])
+                if isinstance(part, ast.Call) and (name := self.called(part)) is not None
+            ]
         self.calls: dict[str, list[tuple[str, ast.Call]]] = {}
-        for caller, node in self.nodes.items():
-            for part in ast.walk(node):
-                if isinstance(part, ast.Call) and (name := self.called(part)) is not None:
-                    self.calls.setdefault(name, []).append((caller, part))
+        for caller, found in self.called_by.items():
+            for name, part in found:
+                self.calls.setdefault(name, []).append((caller, part))
 
     def called(self, node: ast.Call) -> str | None:
         """Return the name of the copied function that is called."""
