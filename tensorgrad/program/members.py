@@ -135,6 +135,14 @@ def members_of(base: type) -> list[Guard]:
     return [MemberGuard(base, name) for name in names]
 
 
+def names_of_libraries(kind: type) -> Iterator[str]:
+    """Yield the names of methods of a user's class that a base of a library's has too."""
+    users, others = set(), set()
+    for base in kind.__mro__:
+        (users if is_users_class(base) else others).update(vars(base))
+    return (name for name in users & others if not name.startswith("__"))
+
+
 def is_function_of(base: type, name: str) -> bool:
     """Return True if a class defines a function in Python under this name."""
     return isinstance(vars(base).get(name), types.FunctionType)

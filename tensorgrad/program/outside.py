@@ -47,9 +47,10 @@ from tensorgrad.program.members import (
     looked_up_names,
     members_of,
     modules_imported,
+    names_of_libraries,
 )
 from tensorgrad.program.names import is_library
-from tensorgrad.program.reached import Reached, is_object, values_of
+from tensorgrad.program.reached import Reached, is_iterator, is_object, values_of
 
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 BYTES = (array.array, bytearray, memoryview)
@@ -78,6 +79,7 @@ class Outside(Reached):
         self.guards += used.values()
         if "environ" in self.names_used or "getenv" in self.names_used:
             self.guards.append(EnvironmentGuard(None, None, dict(os.environ)))
+        self.iterators = [x for x in self.seen.values() if is_iterator(x) and self.is_named(x)]
         compared = [x for x in self.arrays if self.is_compared(x)]
         self.compared = {id(x) for x in compared}
         self.guards += map(ArrayGuard, compared)
@@ -157,7 +159,7 @@ class Outside(Reached):
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
-            if isinstance(value, np.ndarray):
+            if isinstance(value, np.ndarray) or is_iterator(value):
                 self.attributes[id(value)] = key
             if key not in buffers:
                 yield self.guarded(vars(x), key, value)
@@ -175,6 +177,9 @@ class Outside(Reached):
 
     def of_class(self, kind: type) -> Iterator[Any]:
         """Yield the methods of a user's class and of its bases, and the values in them."""
+        # A method that is there in a base too may be called by the library, as forward is.
+        for name in names_of_libraries(kind):
+            self.names_used.add(name)
         for base in kind.__mro__:
             self.members += members_of(base)
             if is_users_class(base):
