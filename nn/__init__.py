@@ -74,7 +74,7 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
-from nn.onnx_reader import from_onnx
+from nn.onnx.reader import from_onnx
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.seeding import manual_seed
 from nn.training.advice import LearningWarning

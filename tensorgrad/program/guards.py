@@ -82,6 +82,27 @@ class AttributeGuard(Guard):
         setattr(self.where, self.key, self.value)
 
 
+class AbsentGuard(Guard):
+    """A name that is not there, as that of a builtin among the globals, which could hide it."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the value that is there now, or None."""
+        return self.where.get(self.key)
+
+    def holds(self) -> bool:
+        """Return True if the name is still not there."""
+        return self.key not in self.where
+
+    def put_back(self) -> None:
+        """Take the name away."""
+        self.where.pop(self.key, None)
+
+    def __repr__(self) -> str:
+        return f"the missing {self.key}"
+
+
 class MemberGuard(Guard):
     """A member of a class: a value, a method, a property."""
 

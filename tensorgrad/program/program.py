@@ -129,7 +129,7 @@ class Program:
         """
         if Path(path).suffix == ".onnx":
             # Here, because few programs are exported, and it takes an eighth of the import.
-            from tensorgrad.program.onnx_export import onnx_bytes
+            from tensorgrad.program.onnx.export import onnx_bytes
 
             text, run = self._text, self._run
             data = onnx_bytes(

@@ -15,7 +15,7 @@ from tensorgrad.program.counts import OtherCount, is_of_count
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.guards import FunctionGuard, Guard, MemberGuard, SizeGuard
 from tensorgrad.program.keys import SWITCH, plan_of
-from tensorgrad.program.onnx_calls import Example
+from tensorgrad.program.onnx.calls import Example
 from tensorgrad.program.program import Program
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
