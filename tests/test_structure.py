@@ -29,7 +29,7 @@ FILES = {
     "tensorgrad/tensor": ["interop", "words", "attributes", "logits", "signatures", "tensor", "operators", "__init__"],
     "tensorgrad/transforms": ["trees", "call", "colouring", "functional", "custom", "__init__"],
     "tensorgrad/program": [
-        "sizes", "steps", "names", "arrays", "simplify", "counts", "branches", "traced_rules", "refusals", "recording", "recorder", "guards", "members", "watching", "reached", "outside", "sources", "repetitions", "tracing", "comparison",
+        "sizes", "steps", "names", "arrays", "simplify", "counts", "repetitions", "branches", "traced_rules", "refusals", "recording", "recorder", "guards", "members", "watching", "reached", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
         "functions", "writing", "drawing", "onnx", "program", "results", "keys", "runner", "compiled", "__init__",

@@ -190,7 +190,8 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     for step in branch.steps:
         writer.step(step)
     if branch.decision is None:
-        returned = ", ".join(writer.expr_of(x).text for x in flat(branch.result))
+        parts = [writer.expr_of(x).text for x in flat(branch.result)]
+        returned = text.listed(parts) if isinstance(branch.result, tuple) else ", ".join(parts)
         return [
             *indented(without_comments(writer, start), margin),
             f"{' ' * margin}return {returned}",
