@@ -89,11 +89,11 @@ from nn.training.monitor import EarlyStopping, ReduceOnPlateau
 if _typing.TYPE_CHECKING:  # imported by `__getattr__` when they are first used
     from nn.dashboard.callback import Dashboard
     from nn.interchange import from_torch, to_torch
-    from nn.onnx_reader import from_onnx
+    from nn.onnx.reader import from_onnx
 
 _HOMES = {  # the same for `__getattr__`
     "Dashboard": "nn.dashboard.callback",
-    "from_onnx": "nn.onnx_reader",
+    "from_onnx": "nn.onnx.reader",
     "from_torch": "nn.interchange",
     "to_torch": "nn.interchange",
 }

@@ -81,7 +81,7 @@ def test_type_checkers_and_the_first_use_find_the_same(package):
 
 
 def test_nn_loads_no_page_and_no_formats_of_others():
-    code = "import sys, nn; print([n for n in sys.modules if n in ('nn.dashboard', 'nn.onnx_network', 'html', 'numpy.fft')])"
+    code = "import sys, nn; print([n for n in sys.modules if n in ('nn.dashboard', 'nn.onnx.network', 'html', 'numpy.fft')])"
     assert run(code) == "[]"
     names = "from nn import *; import nn; print(Dashboard.__name__, to_torch.__name__, {*nn.__all__} <= {*dir(nn)})"
     assert run(names) == "Dashboard to_torch True"

@@ -10,16 +10,17 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.capture import Captured, generator_state, set_generator_state
+from tensorgrad.program.capture import Captured
 from tensorgrad.program.counts import OtherCount, is_of_count
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.guards import FunctionGuard, Guard, MemberGuard, SizeGuard
 from tensorgrad.program.keys import SWITCH, plan_of
-from tensorgrad.program.onnx_calls import Example
+from tensorgrad.program.onnx.calls import Example
 from tensorgrad.program.program import Program
+from tensorgrad.program.refusals import unmade
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
-from tensorgrad.program.sources import Fixed
+from tensorgrad.program.sources import Fixed, generator_state, set_generator_state
 from tensorgrad.program.steps import OF_RESULT, Var, hint, resolved
 from tensorgrad.program.tracing import results_in
 from tensorgrad.program.writing import Layout, Text, is_array
@@ -30,6 +31,26 @@ class Runner:
     """A program together with how its arguments are taken apart, and its results put together."""
 
     def __init__(self, compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Make the program.
+
+        Raises: the error of the function itself, if it raises one eagerly too; else Untraceable.
+        """
+        self.f = compiled.f
+        self.captured: Captured | None = None  # while the program is made
+        try:
+            self.make(compiled, args, kwargs)
+            self.captured = None
+            return
+        except Untraceable:
+            raise
+        except Exception as error:
+            failure = error
+        call = partial(self.f, *args, **kwargs)
+        call() if self.captured is None else self.captured.put_back(call)
+        raise unmade(failure) from failure
+
+    def make(self, compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Trace the function, and write the program for all lengths that it is right for."""
         f, static = compiled.f, compiled.static_argnums
         # A program has its own copies, because what a caller holds may change.
         args = tuple(tree_map(copy_of, x) if i in static else x for i, x in enumerate(args))
@@ -48,7 +69,7 @@ class Runner:
             inputs = [x if i in static else tree_map(of, x) for i, x in enumerate(args)]
             return tuple(inputs), tree_map(of, kwargs)
 
-        self.f, self.build = f, build
+        self.build = build
         self.made_by = compiled, args, kwargs
         self.recording = STATE.get().recording
         self.plan = None if kwargs or static else plan_of(args)
@@ -60,6 +81,7 @@ class Runner:
         self.example = Example(self.run_eagerly, f, generators)
         objects = [x for x in leaves_of((args, kwargs)) if not is_array(x)]
         captured = Captured(self.run_eagerly, (f, *objects), arrays, generators)
+        self.captured = captured
         self.write(captured, layout, paths)
         while self.text.trace.lengths:
             if self.serves(captured, captured.choices[0]) and self.is_right(captured, arrays):

@@ -10,8 +10,8 @@ from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable
 from tensorgrad.program.capture import Captured
-from tensorgrad.program.onnx_formulas import BODIES, WITH_RESIDUALS, WithoutResiduals
-from tensorgrad.program.onnx_sizes import Merging
+from tensorgrad.program.onnx.formulas import BODIES, WITH_RESIDUALS, WithoutResiduals
+from tensorgrad.program.onnx.sizes import Merging
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.steps import Var, substituted_in
 from tensorgrad.program.tracing import Tracing
