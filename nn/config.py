@@ -57,6 +57,13 @@ def check_unmasked(data: Any, name: str) -> None:
         )
 
 
+def names_remedy(array: Any, name: str) -> str:
+    """Return what to write in place of names of classes, "" if the array holds none."""
+    if array.ndim != 1 or not array.size or not isinstance(array[0], str):
+        return ""
+    return f"write names, {name} = np.unique({name}, return_inverse=True) for names of classes"
+
+
 def argument_text(value: Any) -> str:
     """Describe a wrong argument; for a class, show the call that was forgotten."""
     if isinstance(value, type):

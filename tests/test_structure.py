@@ -32,7 +32,7 @@ FILES = {
         "sizes", "steps", "names", "arrays", "simplify", "counts", "repetitions", "branches", "traced_rules", "refusals", "recording", "recorder", "guards", "members", "watching", "reached", "outside", "sources", "tracing", "comparison",
         "capture",
         "text", "constants", "expressions", "source", "copied",
-        "functions", "writing", "drawing", "onnx", "program", "results", "keys", "runner", "compiled", "__init__",
+        "functions", "writing", "drawing", "onnx", "program", "results", "keys", "comparing", "runner", "compiled", "__init__",
     ],
     "tensorgrad/program/onnx": [
         "sizes", "formulas", "calls", "graph", "elementwise", "index", "shapes", "networks", "recurrent", "table", "layout", "export", "__init__",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured, argument_text, check_unmasked
+from nn.config import Configured, argument_text, check_unmasked, names_remedy
 from nn.module import Module
 from nn.words import LOSS
 
@@ -63,9 +63,10 @@ class Loss(Configured):
         """
         y = as_data(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
+            remedy = names_remedy(y, "y")
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
-                f"numbers, but got {y_pred.dtype} and {y.dtype}"
+                f"numbers, but got {y_pred.dtype} and {y.dtype}{'; ' if remedy else ''}{remedy}"
             )
         if not y_pred.size:
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
@@ -175,9 +176,10 @@ def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     """
     array = as_data(weights)
     if array.shape != (N,):
+        remedy = "; write sample_weight.reshape(-1)" if array.size == N else ""
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "
-            f"shape {array.shape}"
+            f"shape {array.shape}{remedy}"
         )
     if array.dtype.kind not in "biuf":
         raise ValueError(weights_message(array))

@@ -172,7 +172,7 @@ def checked_inputs(module: Module, X: Any) -> Batch:
     """
     first = next(iter(X.values())) if isinstance(X, dict) and X else X
     first = first[0] if isinstance(first, tuple) and first else first
-    N = np.shape(first)[:1] or 1
+    N = len(first) if hasattr(first, "__len__") else 1
     data = pair(X, np.zeros(N, np.int8), parameter_dtype(module), ("X", "X"))
     first_output(module, data.X, "X")
     return data

@@ -64,6 +64,16 @@ class Guard:
         return f"{self.key or 'a variable of the closure'} = {self.value!r}"
 
 
+class InstanceGuard(Guard):
+    """An attribute of an object, which the object finds in its own dict."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any, key: str, value: Any) -> None:
+        super().__init__(vars(owner), key, value)
+        self.owner = owner
+
+
 class AttributeGuard(Guard):
     """A value that a class has, or an object in a slot."""
 

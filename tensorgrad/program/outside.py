@@ -24,6 +24,7 @@ from tensorgrad.program.guards import (
     ContextGuard,
     EnvironmentGuard,
     FunctionGuard,
+    InstanceGuard,
     MemberGuard,
     OrderGuard,
     SizeGuard,
@@ -162,7 +163,7 @@ class Outside(Reached):
             if isinstance(value, np.ndarray) or is_iterator(value):
                 self.attributes[id(value)] = key
             if key not in buffers:
-                yield self.guarded(vars(x), key, value)
+                yield self.named_guard(InstanceGuard(x, key, value))
         of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
         self.guards += [ClassGuard(x, key, value) for key, value in of_class]
         yield type(x)
@@ -234,7 +235,7 @@ class Outside(Reached):
 
     def globals(self, f: types.FunctionType) -> Iterator[Any]:
         """Yield the globals and builtins that a function names, and the modules that it imports."""
-        names, built_in = global_names(f.__code__), f.__builtins__
+        names, built_in = global_names(f.__code__), f.__builtins__  # type: ignore[attr-defined]
         yield from self.named(f.__globals__, names)
         if "globals" in names:
             self.guards.append(SizeGuard(f.__globals__))

@@ -93,10 +93,14 @@ class Reached:
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
-        self.guards.append(Guard(where, key, value))
-        if isinstance(key, str):
-            self.named_after(key, value, self.owned.get(id(where)))
-        return value
+        return self.named_guard(Guard(where, key, value))
+
+    def named_guard(self, guard: Guard) -> Any:
+        """Note a value that is to be compared at each call, and its name; return it."""
+        self.guards.append(guard)
+        if isinstance(guard.key, str):
+            self.named_after(guard.key, guard.value, self.owned.get(id(guard.where)))
+        return guard.value
 
     def named_after(self, key: str, value: Any, owner: str | None = None) -> None:
         """Note the name of a value."""
