@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import INSTALL_EXTRAS
+from nn.config import import_extra
 from tensorgrad.files import read_file, write_file
 
 File = str | os.PathLike[str]
@@ -181,12 +181,4 @@ def import_safetensors() -> ModuleType:
 
     Raises: ImportError if it is not installed.
     """
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "models are saved and loaded with safetensors, which is not installed; "
-            f"run {INSTALL_EXTRAS}"
-        ) from error
-    return safetensors
+    return import_extra("safetensors.numpy", "models are saved and loaded with safetensors")

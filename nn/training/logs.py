@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nn.config import import_extra
 from nn.training.callback import Callback, Run
 from tensorgrad.files import check_output
 
@@ -93,15 +94,10 @@ class TensorBoard(Callback):
 
         Raises: ImportError if tensorboardX is not installed.
         """
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise ImportError(
-                "files for TensorBoard are written with tensorboardX, which is not installed; run "
-                "pip install tensorboardX"
-            ) from error
+        purpose = "files for TensorBoard are written with tensorboardX"
+        writer = import_extra("tensorboardX", purpose, "pip install tensorboardX").SummaryWriter
         names = {"training", *("validation" for name in run.names if name.startswith("val_"))}
-        self._writers = {name: SummaryWriter(os.path.join(self.folder, name)) for name in names}
+        self._writers = {name: writer(os.path.join(self.folder, name)) for name in names}
 
     def on_epoch_end(self, run: Run) -> None:
         """Write the numbers of an epoch."""
