@@ -15,7 +15,7 @@ from nn.config import count
 from nn.onnx_limits import MAX_RESULTS
 from nn.onnx_network import OnnxNetwork, Operation
 from nn.onnx_operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
-from tensorgrad.files import read_file
+from tensorgrad.files import as_path, read_file
 
 # fmt: off
 DTYPES = {
@@ -43,7 +43,7 @@ def from_onnx(
     ImportError if onnx is not installed; OSError if there is no such file.
     """
     onnx, data, limit = imported_onnx(), read_file(path), count(max_bytes, "max_bytes")
-    file = Path(path).expanduser()
+    file = as_path(path)
     try:
         model = onnx.load_model_from_string(data)
         return network_of(ExternalFiles(file), model, list(outputs), limit)
