@@ -136,8 +136,8 @@ class Writer:
     def formula(self, vertex: Vertex) -> str | None:
         """Return the key of the formula of a call: its op's name, and a number from the second on.
 
-        Calls of one op have several, because sums over broadcast axes are part of them. A
-        call whose inputs backward has freed has none.
+        Calls of one op have several, because sums over broadcast axes are part of them. A call has
+        none if backward has freed its inputs.
         """
         if vertex.op is None or vertex.freed:
             return None

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.program.arrays import stand_ins_in
+from tensorgrad.program.repetitions import key_of
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.steps import CallGroup, Step, Var, substituted_in, variables
 
@@ -86,15 +87,8 @@ class Branches:
         return tuple(dict.fromkeys([*(v for v in self.group.names if v in read), *read]))
 
     def makes(self, outs: Any) -> bool:
-        """Return True if these are arrays that the function makes, on each way."""
-        made = outs if isinstance(outs, (tuple, list)) else [outs]
-        ends = [branch.result for branch in self.root.walk() if branch.decision is None]
-        several = (tuple, list)
-        alike = all(
-            isinstance(x, several) == isinstance(outs, several) and len(flat(x)) == len(made)
-            for x in ends
-        )
-        return alike and all(type(v) is Var and v not in self.parameters for v in made)
+        """Return True if these are arrays that the function makes."""
+        return all(type(v) is Var and v not in self.parameters for v in flat(outs))
 
 
 def unshared(result: Any, given: Any) -> Any:
@@ -135,20 +129,22 @@ def unify(steps: list[Step], way: Way, depth: int) -> None:
     if len(steps) != len(others):
         raise Unequal
     same: dict[Var, Var] = {}
-    for step, other in zip(steps, others, strict=True):
-        made, others_made = list(step.made()), list(other.made())
-        if step.form != other.form or len(made) != len(others_made):
-            raise Unequal
-        same |= dict(zip(others_made, made, strict=True))
 
     def change(x: Any) -> Any:
         return same.get(x, x) if type(x) is Var else x
 
-    for step in way.steps:
-        step.args, step.kwargs = (
-            substituted_in(step.args, change),
-            substituted_in(step.kwargs, change),
-        )
+    def replace(changed: list[Step]) -> None:
+        for step in changed:
+            step.args = substituted_in(step.args, change)
+            step.kwargs = substituted_in(step.kwargs, change)
+
+    for step, other in zip(steps, others, strict=True):
+        replace([other])
+        made, others_made = list(step.made()), list(other.made())
+        if key_of(step) != key_of(other) or len(made) != len(others_made):
+            raise Unequal  # each way has left out what only another one needs
+        same |= dict(zip(others_made, made, strict=True))
+    replace(way.steps)
     way.result = substituted_in(way.result, change)
 
 

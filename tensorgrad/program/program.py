@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.files import as_path, write_file
-from tensorgrad.program.constants import SMALL
+from tensorgrad.program.constants import is_small
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array
@@ -131,7 +131,7 @@ class Program:
         path = as_path(path)
         if path.suffix == ".onnx":
             # Here, because few programs are exported, and it takes an eighth of the import.
-            from tensorgrad.program.onnx_export import onnx_bytes
+            from tensorgrad.program.onnx.export import onnx_bytes
 
             text, run = self._text, self._run
             data = onnx_bytes(
@@ -141,7 +141,7 @@ class Program:
             write_file(path, data)
             return
         write_file(path, self.source.encode())
-        large = {name: x for name, x in self.constants.items() if x.size > SMALL}
+        large = {name: x for name, x in self.constants.items() if not is_small(x)}
         if large:
             arrays = io.BytesIO()
             np.savez(arrays, **large)
@@ -184,11 +184,11 @@ def constant_lines(text: Text) -> list[str]:
     """Return the definitions of the constants, and notes about what has no text."""
     lines = []
     for name, x in text.constants.arrays.values():
-        if x.size <= SMALL:
+        if is_small(x):
             lines.append(f"{name} = {defined_array(x)}")
         else:
             file = f'np.load(__file__.removesuffix(".py") + ".npz")["{name}"]'
-            lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
+            lines += [f"# {x.dtype}, {x.shape}; save() writes the file", f"{name} = {file}"]
     for name, x in text.constants.objects.values():
         known = name in (*text.layout.positional, *text.parameters)
         if not known and id(x) not in text.constants.only_in_checks:

@@ -81,13 +81,15 @@ class StepRecorder:
             raise
         finally:
             self.running = False
-        if form == "call" and callee is self.opaque:
-            # It may return its argument for some values only.
+        opaque = form == "call" and callee is self.opaque
+        if opaque:  # it may return its argument for some values only
             result = unshared(result, (args, kwargs))
         step = Step(form, callee, substituted_in(args, stored), substituted_in(kwargs, stored))
-        step.writes = tuple(x.variable for x in written)
+        step.writes = tuple(v for x in written for v in (x.variable, *x.variable.root.shares))
         found = self.lifted(result, args, kwargs, step)
         step.outs = substituted_in(found, stored)
+        for v in step.made() if opaque else ():
+            v.shares = tuple(x for x in step.reads() if not x.scalar)
         if not step.writes and (result is None or is_given(result, step)):
             return found  # as astype does that has nothing to do
         self.placed(step)
@@ -275,6 +277,7 @@ class StepRecorder:
             if hasattr(x, "bit_generator"):
                 state = copy.deepcopy(x.bit_generator.state)
                 self.generators.setdefault(id(x), (x, state))
+        self.opaque = function.compute
         found = self.record("call", function.compute, args, kwargs)
         self.steps[-1].pure = False
         return found

@@ -1,7 +1,7 @@
 """Refusals: what cannot be part of a program, and what the user's code must not pass over."""
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.names import in_a_step, is_users_line, look_back, with_line
+from tensorgrad.program.names import in_a_step, is_library, is_users_line, look_back, with_line
 
 TRUTH = (
     "the truth of a traced value is asked for, as by `if` or `and`; write np.where(condition, a, b)"
@@ -19,10 +19,26 @@ INTO_NDARRAY = (
     "a traced value is written into an ndarray; write into a tensor, as tg.Tensor(array), or use "
     "np.where or np.stack"
 )
+ITERATOR = (
+    "the function uses an iterator from outside, {!r}, which a program does not advance; pass what "
+    "it yields as an argument"
+)
+GROWS = (
+    "the function adds something to a container or a cache from outside at each call, which a "
+    "program does not do; return it instead"
+)
 GOES_ON = "the function goes on after "
 PASSED_OVER = (
     f"{GOES_ON}{{}} was raised, which other values may not raise; a program cannot "
     "decide by an error, so leave the `try` out of what is compiled"
+)
+OF_A_LINE = (
+    "a line raises {} for traced values, which it does not for arrays; use NumPy's functions "
+    "there, or leave the line out of what is compiled"
+)
+OF_THE_COMPILER = (
+    "no program could be written, because of {}, which is a mistake of the compiler; call the "
+    "function without compile"
 )
 
 
@@ -53,3 +69,16 @@ class Refusals:
     def forget(self, number: int) -> None:
         """Forget all but the first of them, because the library tries something else."""
         del self.found[number:]
+
+
+def unmade(error: Exception) -> Untraceable:
+    """Return the refusal for an error of a trace or a program that the function does not raise."""
+    frame, place = error.__traceback__, None
+    while frame is not None:
+        code, module = frame.tb_frame.f_code, frame.tb_frame.f_globals.get("__name__", "")
+        if not is_library(module) and not code.co_filename.startswith("<program "):
+            place = code.co_filename, frame.tb_lineno
+        frame = frame.tb_next
+    first = (str(error).splitlines() or [""])[0]
+    message = OF_THE_COMPILER if place is None else OF_A_LINE
+    return Untraceable(with_line(message.format(f"{type(error).__name__}: {first}"), place))

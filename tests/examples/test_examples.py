@@ -694,6 +694,19 @@ def test_ctrl_c_while_pictures_are_drawn_ends_in_one_line(garments, tmp_path, mo
     assert "Traceback" not in errors
 
 
+def test_ctrl_c_while_an_example_is_imported_ends_in_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")  # which all examples import
+    command = [sys.executable, "-m", "examples.fashion_mnist"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert (done.stdout, done.stderr) == ("", "interrupted\n")
+    (tmp_path / "numpy.py").write_text("raise ArithmeticError('of another kind')")
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "Traceback" in done.stderr
+    assert "ArithmeticError: of another kind" in done.stderr
+
+
 def test_synthetic_data_have_a_folder_of_their_own(
     undrawn, garments, tmp_path, monkeypatch, capsys
 ):

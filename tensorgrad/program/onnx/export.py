@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.onnx_calls import Calls, Example, batched, calls_of, refuse_changes
-from tensorgrad.program.onnx_graph import OnnxGraph
-from tensorgrad.program.onnx_layout import simplify_graph
-from tensorgrad.program.onnx_sizes import BatchSize, Dim
-from tensorgrad.program.onnx_table import ROWS, write_call
+from tensorgrad.program.onnx.calls import Calls, Example, batched, calls_of, refuse_changes
+from tensorgrad.program.onnx.graph import OnnxGraph
+from tensorgrad.program.onnx.layout import simplify_graph
+from tensorgrad.program.onnx.sizes import BatchSize, Dim
+from tensorgrad.program.onnx.table import ROWS, write_call
 from tensorgrad.program.steps import USERS, Var, resolved
 from tensorgrad.program.tracing import Result, Tracing, results_in
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.onnx_graph import OnnxGraph, OnnxNode
+from tensorgrad.program.onnx.graph import OnnxGraph, OnnxNode
 
 # Operators on each element, which may come before a transposition as well as behind it.
 ELEMENT_BY_ELEMENT = {

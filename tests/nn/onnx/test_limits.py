@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper  # noqa: E402
 
 import nn  # noqa: E402
 import tensorgrad as tg  # noqa: E402
-from nn import onnx_limits  # noqa: E402
+from nn.onnx import limits  # noqa: E402
 
 N = helper.make_node
 
@@ -112,13 +112,13 @@ def test_sizes_are_those_of_the_results(name, tmp_path, monkeypatch):
     """At least those, or memory could be used; and not much more, or good files were refused."""
     nodes, arrays, x = table(12, 4)[name]
     estimates = []
-    elements = onnx_limits.elements
+    elements = limits.elements
 
     def watched(op, given, attributes):
         estimates.append((elements(op, given, attributes), max((g.size for g in given), default=0)))
         return estimates[-1][0]
 
-    monkeypatch.setattr(onnx_limits, "elements", watched)
+    monkeypatch.setattr(limits, "elements", watched)
     out = network(tmp_path / "net.onnx", nodes, arrays)(tg.Tensor(x))
     largest, inputs = estimates[-1]
     assert largest >= out.size
@@ -145,7 +145,7 @@ def test_sizes_are_those_of_the_results(name, tmp_path, monkeypatch):
 )
 def test_sizes_of_usual_nodes_are_exact(op, shapes, attributes, size):
     arrays = [np.broadcast_to(np.float32(0), shape) for shape in shapes]
-    assert onnx_limits.elements(op, arrays, attributes) == size
+    assert limits.elements(op, arrays, attributes) == size
 
 
 def test_many_results_are_refused_together(tmp_path):

@@ -8,8 +8,8 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.module import Module
-from nn.onnx_limits import MAX_RESULTS, Held
-from nn.onnx_operators import FIXED_INPUTS
+from nn.onnx.limits import MAX_RESULTS, Held
+from nn.onnx.operators import FIXED_INPUTS
 
 # That the numbers of a file can cause, in functions which take them for right.
 FAILURES = (

@@ -10,12 +10,12 @@ from tensorgrad.engine.base import unwrap, wrap
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.program.arrays import TracedArray, Untraceable
 from tensorgrad.program.capture import Captured
-from tensorgrad.program.onnx_formulas import BODIES, WITH_RESIDUALS, WithoutResiduals
-from tensorgrad.program.onnx_sizes import Merging
+from tensorgrad.program.onnx.formulas import BODIES, WITH_RESIDUALS, WithoutResiduals
+from tensorgrad.program.onnx.sizes import Merging
 from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.steps import Var, substituted_in
 from tensorgrad.program.tracing import Tracing
-from tensorgrad.rules import COMPOSITE
+from tensorgrad.rules import COMPOSITE, load_tables
 
 BATCHES = (3, 5, 7)  # sizes at which a function is traced; two give a line, the third checks it
 RANDOM = (
@@ -47,7 +47,8 @@ class WholeCallRecorder(Recorder):
         self, form: str, callee: Any, args: Any, kwargs: Any = NO_KEYWORDS, written: Any = ()
     ) -> Any:
         """Record a call; one of a composite without a row as the calls that it is made of."""
-        function = COMPOSITE.get(callee) if form == "call" and not written else None
+        is_whole = form != "call" or written or not load_tables(callee)
+        function = None if is_whole else COMPOSITE.get(callee)
         if function is None or callee in self.whole or callee in self.expanding:
             return super().record(form, callee, args, kwargs, written)
         args, kwargs = substituted_in((args, dict(kwargs)), as_tensor)

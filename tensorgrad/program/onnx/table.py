@@ -22,11 +22,10 @@ from tensorgrad.ops import reduce as reductions
 from tensorgrad.ops import shape as shape_ops
 from tensorgrad.ops.arrange import pad_constant
 from tensorgrad.ops.linear import einsum
-from tensorgrad.program import onnx_index
-from tensorgrad.program import onnx_networks as networks
-from tensorgrad.program import onnx_shapes as shapes
 from tensorgrad.program.arrays import UFUNC_OF, UNARY_SYMBOLS, Untraceable
-from tensorgrad.program.onnx_elementwise import (
+from tensorgrad.program.onnx import index as indexing
+from tensorgrad.program.onnx import networks, shapes
+from tensorgrad.program.onnx.elementwise import (
     ELEMENTWISE_ROWS,
     Row,
     arithmetic,
@@ -35,9 +34,9 @@ from tensorgrad.program.onnx_elementwise import (
     write_std,
     write_var,
 )
-from tensorgrad.program.onnx_graph import OnnxGraph
-from tensorgrad.program.onnx_networks import alone
-from tensorgrad.program.onnx_recurrent import write_gru, write_lstm, write_rnn
+from tensorgrad.program.onnx.graph import OnnxGraph
+from tensorgrad.program.onnx.networks import alone
+from tensorgrad.program.onnx.recurrent import write_gru, write_lstm, write_rnn
 from tensorgrad.program.steps import Step, resolved, variables
 
 UFUNC_OF_SIGN = {symbol: ufunc for ufunc, symbol in UNARY_SYMBOLS.items()}
@@ -55,12 +54,12 @@ UPDATE = "x[index] += value"  # and the like, in place
 def write_update(g: OnnxGraph, symbol: str, x: Any, at: Any, value: Any) -> str:
     """Write a copy of x in which x[index] is changed by an operator."""
     dtype = np.dtype(g.dtype_of(x))
-    before = onnx_index.write_item(g, x, at)
+    before = indexing.write_item(g, x, at)
     op = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}.get(symbol)
     if op is None:
         raise Untraceable(f"x[index] {symbol}= value has no operator; write x[index] = ...")
     changed = g.node(op, before, g.value(value, dtype), dtype=dtype)
-    return onnx_index.write_assign(g, x, at, changed)
+    return indexing.write_assign(g, x, at, changed)
 
 
 # fmt: off
@@ -95,8 +94,8 @@ ROWS: dict[Any, Row] = ELEMENTWISE_ROWS | shapes.SHAPE_ROWS | {
         (elementwise.where,                shapes.write_where),
         (shape_ops.concatenate,            shapes.write_concatenate),
         (pad_constant,                     shapes.write_pad_constant),
-        (index.take,                       onnx_index.write_item),
-        (index.assign,                     onnx_index.write_assign),
+        (index.take,                       indexing.write_item),
+        (index.assign,                     indexing.write_assign),
         (UPDATE,                           write_update),
         (einsum,                           shapes.write_einsum),
         (reductions.var,                   write_var),

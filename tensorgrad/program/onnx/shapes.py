@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.onnx_elementwise import Row, reduced_axes
-from tensorgrad.program.onnx_graph import INT64, OnnxGraph
-from tensorgrad.program.onnx_index import END, write_sliced, write_take_along, write_take_along_axis
-from tensorgrad.program.onnx_sizes import BatchSize, Dim
+from tensorgrad.program.onnx.elementwise import Row, reduced_axes
+from tensorgrad.program.onnx.graph import INT64, OnnxGraph
+from tensorgrad.program.onnx.index import END, write_sliced, write_take_along, write_take_along_axis
+from tensorgrad.program.onnx.sizes import BatchSize, Dim
 
 
 def shaped(g: OnnxGraph, x: Any, shape: tuple[Dim, ...]) -> str:

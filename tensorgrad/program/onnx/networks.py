@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.ops.spatial import per_axis, windows_of
-from tensorgrad.program.onnx_elementwise import reduced_over
-from tensorgrad.program.onnx_graph import OnnxGraph
+from tensorgrad.program.onnx.elementwise import reduced_over
+from tensorgrad.program.onnx.graph import OnnxGraph
 
 
 def channels_first(n: int) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.onnx_functions import integers
-from nn.onnx_layers import padding_pairs
+from nn.onnx.functions import integers
+from nn.onnx.layers import padding_pairs
 
 Lengths = tuple[int, ...]
 MAX_RESULTS = 1 << 30  # of the results of one call

@@ -12,9 +12,9 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import count
-from nn.onnx_limits import MAX_RESULTS
-from nn.onnx_network import OnnxNetwork, Operation
-from nn.onnx_operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
+from nn.onnx.limits import MAX_RESULTS
+from nn.onnx.network import OnnxNetwork, Operation
+from nn.onnx.operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
 from tensorgrad.files import as_path, read_file
 
 # fmt: off
@@ -208,7 +208,7 @@ def operation_of(node: Any, opset: int, files: ExternalFiles) -> Operation:
         domain = f" of the domain {node.domain}" if node.domain else ""
         raise UnreadableError(
             f"the node {name} has the operator {node.op_type}{domain}, which has no function in "
-            "the table nn/onnx_operators.py; add one there, or export the network without it"
+            "the table nn/onnx/operators.py; add one there, or export the network without it"
         )
     attributes = {a.name: attribute_of(a, name, files) for a in node.attribute}
     if node.op_type in NEEDS_OPSET:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.onnx_graph import INT64, OnnxGraph
-from tensorgrad.program.onnx_sizes import BatchSize, Pattern
+from tensorgrad.program.onnx.graph import INT64, OnnxGraph
+from tensorgrad.program.onnx.sizes import BatchSize, Pattern
 from tensorgrad.program.steps import Var
 
 END = np.iinfo(np.int64).max

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.onnx_sizes import BatchSize, Dim, Pattern
+from tensorgrad.program.onnx.sizes import BatchSize, Dim, Pattern
 from tensorgrad.program.steps import Step, Var, resolved
 
 INT64 = np.dtype(np.int64)

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn import onnx_functions as f
-from nn import onnx_layers as layers
-from nn import onnx_sequences as sequences
+from nn.onnx import functions as f
+from nn.onnx import layers, sequences
 
 # Integers among the inputs decide about sizes, axes and places, and are no variables.
 # fmt: off

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.onnx_graph import OnnxGraph
+from tensorgrad.program.onnx.graph import OnnxGraph
 
 Row = Callable[..., Any]
 

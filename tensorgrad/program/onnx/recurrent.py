@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.onnx_graph import OnnxGraph
+from tensorgrad.program.onnx.graph import OnnxGraph
 
 UPDATE_FIRST = (1, 0, 2)  # z, r, n of the parts r, z, n
 OUTPUT_SECOND = (0, 3, 1, 2)  # i, o, f, g of the parts i, f, g, o
