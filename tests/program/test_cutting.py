@@ -13,11 +13,11 @@ import pytest
 import nn
 import tensorgrad as tg
 from tensorgrad.program.constants import Constants
-from tensorgrad.program.facts import ANY, Arr, Integer, Known
+from tensorgrad.program.cutting.facts import ANY, Arr, Integer, Known
+from tensorgrad.program.cutting.specialised import CopiedCall, specialised
 from tensorgrad.program.functions import Functions
 from tensorgrad.program.layout import laid_out
 from tensorgrad.program.source import LocalNames
-from tensorgrad.program.specialised import CopiedCall, specialised
 from tests.program.test_compile import drawn, same
 from tests.program.test_sizes import run_text
 
