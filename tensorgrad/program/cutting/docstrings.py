@@ -16,7 +16,7 @@ def shorten_docstring(node: ast.FunctionDef, dropped: set[str]) -> None:
             r"\n\s*Raises:.*?(?=\n\s*\n|\n\s*(?:Shapes|Units|Source):|$)", "", doc, flags=re.DOTALL
         )
     lines = doc.split("\n")
-    for name in dropped:
+    for name in sorted(dropped):
         lines = without_sentences(lines, f"`{name}`")
     doc = re.sub(r"\n\s*\n\s*\n", "\n\n", re.sub(r"[ \t]+\n", "\n", "\n".join(lines))).rstrip()
     if "\n" not in doc.strip():
@@ -27,7 +27,9 @@ def shorten_docstring(node: ast.FunctionDef, dropped: set[str]) -> None:
 
 
 def without_sentences(lines: list[str], name: str) -> list[str]:
-    """Leave out sentences below the first line that speak of a parameter."""
+    """Leave out sentences behind the first that speak of a parameter."""
+    first, *others = re.split(r"(?<=\.)(?=\s)", lines[0])
+    lines = ["".join([first, *(x for x in others if name not in x)]), *lines[1:]]
     if len(lines) < 2 or name not in "\n".join(lines[1:]):
         return lines
     rest = "\n".join(lines[1:])
