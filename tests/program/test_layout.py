@@ -42,3 +42,8 @@ def test_layout_is_that_of_ruff(tmp_path):
     command = ["ruff", "format", "--isolated", "--diff", "--line-length", "100", "lines.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_class_without_docstring_begins_at_once():
+    text = laid_out(ast.unparse(ast.parse("class A:\n    def f(self): pass")))
+    assert text == "class A:\n    def f(self):\n        pass"

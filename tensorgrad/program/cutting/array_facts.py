@@ -219,8 +219,9 @@ def rule_of(rule: Any, function: Any) -> Callable[[Any, Facts], Any]:
 
 
 ARRAY_RULES: dict[Any, Callable[[Any, Facts], Any]] = {
-    np.empty: created, np.zeros: created, np.ones: created, np.full: full_array,
-    np.empty_like: created_like, np.zeros_like: created_like, np.ones_like: created_like,
+    np.ndarray: created, np.empty: created, np.zeros: created, np.ones: created,
+    np.full: full_array, np.empty_like: created_like, np.zeros_like: created_like,
+    np.ones_like: created_like,
     np.asarray: array_from, np.asanyarray: array_from, np.ascontiguousarray: contiguous,
     np.astype: cast_array, np.copy: copy_fact, np.reshape: reshaped, np.matmul: matrix_product,
     np.dot: matrix_product, np.concatenate: joined_arrays, np.stack: stacked_arrays,
@@ -265,8 +266,20 @@ def of_method(name: str, x: Arr, args: Any, kwargs: Facts) -> Any:
     if name in ARRAY_METHODS and not (name == "copy" and args):
         return of_call(ARRAY_METHODS[name], (x, *args), kwargs)
     if name == "view" and len(args) == 1:
-        return Arr(asked_dtype(args[0]), None)
+        return viewed(x, asked_dtype(args[0]))
     return ANY
+
+
+def viewed(x: Arr, dtype: Any) -> Arr:
+    """Return an array whose memory is read as numbers of another dtype."""
+    if dtype is None or x.dtype is None or not x.shape:
+        return Arr(dtype, None)
+    *rest, last = x.shape
+    if dtype.itemsize == x.dtype.itemsize:
+        return Arr(dtype, x.shape)
+    if not isinstance(last, int) or not dtype.itemsize or last * x.dtype.itemsize % dtype.itemsize:
+        return Arr(dtype, None)
+    return Arr(dtype, (*rest, last * x.dtype.itemsize // dtype.itemsize))
 
 
 def attribute(x: Arr, name: str) -> Any:

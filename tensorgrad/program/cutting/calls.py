@@ -97,7 +97,7 @@ def is_numpys(function: Any) -> bool:
     if isinstance(getattr(function, "__self__", None), np.ufunc):
         return True
     if isinstance(function, type):
-        return issubclass(function, np.generic)
+        return issubclass(function, (np.generic, np.ndarray))
     return (getattr(function, "__module__", None) or "").partition(".")[0] == "numpy"
 
 

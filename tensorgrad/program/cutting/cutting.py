@@ -5,9 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.program.cutting.facts import Copied, Integer, Known, is_whole, low_of, sequence_kind
+from tensorgrad.program.cutting.facts import (
+    Copied,
+    Integer,
+    Known,
+    is_whole,
+    item_facts,
+    low_of,
+    sequence_kind,
+)
 from tensorgrad.program.cutting.indexing import CutIndexes
-from tensorgrad.program.cutting.literals import short_literal
+from tensorgrad.program.cutting.literals import has_slices, short_literal
 from tensorgrad.program.cutting.syntax import (
     is_copy,
     is_idle_cast,
@@ -16,6 +24,7 @@ from tensorgrad.program.cutting.syntax import (
     without_idle_end,
 )
 
+FEW_OF_LIST, LONGEST_ITEM = 4, 80  # items of a list that is written out, and their characters
 ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
 
@@ -39,7 +48,8 @@ class Cut(CutIndexes):
             return ast.Name(fact.name, ast.Load()) if fact.name not in self.local else None
         if type(fact) is not Known or not self.effects.is_quiet_expression(node):
             return None
-        most = len(ast.unparse(node)) if isinstance(fact.value, tuple) else 0
+        plain = isinstance(fact.value, tuple) and not has_slices(fact.value)
+        most = len(ast.unparse(node)) if plain else 0
         return short_literal(fact.value, self.flow, most)
 
     def stays(self, node: ast.expr, fact: Any) -> bool:
@@ -101,6 +111,9 @@ class Cut(CutIndexes):
     def visit_Call(self, node: ast.Call) -> Any:
         """Leave out conversions of what has the kind and the dtype already."""
         function = self.flow.facts.get(node.func)
+        if type(function) is Known and function.value is list and len(node.args) == 1:
+            found = self.short_list(node.args[0])
+            return self.generic_visit(node) if found is None else found
         fact = self.flow.facts.get(node.args[0]) if len(node.args) == 1 else None
         if type(function) is Known and function.value in (np.asarray, np.asanyarray):
             if not node.keywords and getattr(fact, "kind", None) == "array":
@@ -117,8 +130,20 @@ class Cut(CutIndexes):
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         return node
 
+    def short_list(self, node: ast.expr) -> ast.List | None:
+        """Return a list of the few items that something has, if they are known."""
+        items = item_facts(self.flow.facts.get(node)) or ()
+        known = all(type(x) is Known for x in items) and self.effects.is_quiet_expression(node)
+        if not known or not 0 < len(items) <= FEW_OF_LIST:
+            return None
+        parts = [short_literal(x.value, self.flow, LONGEST_ITEM) for x in items]
+        return None if None in parts else ast.List(parts, ast.Load())  # type: ignore[arg-type]
+
     def visit_ListComp(self, node: ast.ListComp) -> Any:
-        """Write `[x for x in (a, *b)]` as `[a, *b]`."""
+        """Write `[x for x in (a, *b)]` as `[a, *b]`, and few known items as they are."""
+        found = self.short_list(node)
+        if found is not None:
+            return found
         self.generic_visit(node)
         items = node.generators[0].iter
         return (

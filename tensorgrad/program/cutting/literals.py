@@ -11,6 +11,11 @@ from tensorgrad.program.cutting.flow import Flow
 LONGEST_TEXT, LONGEST_TUPLE, LONGEST_RECORD = 24, 32, 64  # of what is written out
 
 
+def has_slices(x: Any) -> bool:
+    """Return True for a tuple with slices in it."""
+    return isinstance(x, tuple) and any(isinstance(y, slice) or has_slices(y) for y in x)
+
+
 def short_literal(x: Any, flow: Flow, most: int = 0) -> ast.expr | None:
     """Return the expression of a known value; None if it is longer than `most`, or has none."""
     if isinstance(x, (tuple, str, int, float, type(None))) and not isinstance(x, np.generic):
@@ -35,7 +40,11 @@ def written(x: Any, flow: Flow, most: int = 0) -> ast.expr | None:
         parts: list[Any]
         kind = flow.classes.get(type(x))
         parts = [short_literal(item, flow, most) for item in x]
-        if None in parts or slice in map(type, x) or (hasattr(x, "_fields") and kind is None):
+        if (
+            None in parts
+            or (slice in map(type, x) and not most)
+            or (hasattr(x, "_fields") and kind is None)
+        ):
             return None
         found: Any = ast.Tuple(parts, ast.Load())
         if kind is not None:
