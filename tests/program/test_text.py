@@ -181,7 +181,7 @@ def test_a_step_may_return_its_argument_for_some_values(name, first):
 
 def test_parts_of_a_result_have_names_where_they_are_read():
     source = tg.compile(OF_STEPS["in a tuple"]).program(np.ones(2)).source
-    assert "    _, (_, (_,)), _, _, ((_, in_parts_2),) = in_parts(x)\n" in source
+    assert "    _, (_, (_,)), _, _, ((_, parts),) = in_parts(x)\n" in source
 
 
 METHODS = {
