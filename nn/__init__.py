@@ -82,6 +82,7 @@ from nn.training.finder import LearningRateFinder
 from nn.training.generation import generate
 from nn.training.health import GradientHealth, GradientWarning
 from nn.training.history import History
+from nn.training.interruptions import is_half_step
 from nn.training.logs import CSVLogger, TensorBoard
 from nn.training.model import Model
 from nn.training.monitor import EarlyStopping, ReduceOnPlateau
@@ -192,6 +193,7 @@ __all__ = [
     "from_torch",
     "generate",
     "init",
+    "is_half_step",
     "manual_seed",
     "register",
     "schedules",

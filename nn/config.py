@@ -5,6 +5,7 @@ import math
 import reprlib
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
+from types import ModuleType
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -23,6 +24,17 @@ KINDS: dict[str, type["Configured"]] = {}
 
 # Elements that the layers being built from a file may still have, and the largest size of one.
 ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("allowance", default=None)
+
+
+def import_extra(module: str, purpose: str, command: str = INSTALL_EXTRAS) -> ModuleType:
+    """Import a library that only some programs need, and return its package.
+
+    Raises: ImportError, with the purpose and the command that installs it, if it is missing.
+    """
+    try:
+        return __import__(module)
+    except ImportError as error:
+        raise ImportError(f"{purpose}, which is not installed; run {command}") from error
 
 
 def count(value: Any, name: str) -> int:

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 import json
 import math
 
@@ -199,6 +200,23 @@ def test_a_metric_of_ones_own():
     words = r"Largest was given sample_weight, but .* define statistics\(self, y_pred, y, sample_w"
     with pytest.raises(TypeError, match=words):
         metric.update(np.ones(1), np.ones(1), np.ones(1))
+
+
+def test_the_parameters_of_a_metric_are_looked_up_once(monkeypatch):
+    looked_up, signature = [], inspect.signature
+    monkeypatch.setattr(inspect, "signature", lambda f: looked_up.append(f) or signature(f))
+
+    class Own(nn.Metric):
+        def statistics(self, y_pred, y, sample_weight=None):
+            return np.sum(y_pred.data * sample_weight)
+
+        def value(self, statistics):
+            return float(statistics)
+
+    metric = Own()
+    for _ in range(5):
+        assert metric.update(tg.Tensor(np.ones(2)), np.ones(2), np.array([1.0, 3.0])) == 4
+    assert looked_up == [Own.statistics]
 
 
 def test_a_model_measures_the_top_k(tmp_path):
