@@ -14,7 +14,7 @@ from nn.config import count, import_extra
 from nn.onnx.limits import MAX_RESULTS
 from nn.onnx.network import OnnxNetwork, Operation
 from nn.onnx.operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
-from tensorgrad.files import read_file
+from tensorgrad.files import as_path, read_file
 
 # fmt: off
 DTYPES = {
@@ -43,7 +43,7 @@ def from_onnx(
     """
     onnx = import_extra("onnx", "ONNX files are read with the package onnx", "pip install onnx")
     data, limit = read_file(path), count(max_bytes, "max_bytes")
-    file = Path(path).expanduser()
+    file = as_path(path)
     try:
         model = onnx.load_model_from_string(data)
         return network_of(ExternalFiles(file), model, list(outputs), limit)

@@ -34,7 +34,7 @@ class CSVLogger(Callback):
     first_process_only = True
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
-        self.path = os.path.expanduser(path)
+        self.path = os.path.expanduser(os.fsdecode(path))
         self.append = append
 
     def on_train_begin(self, run: Run) -> None:
@@ -86,7 +86,7 @@ class TensorBoard(Callback):
     first_process_only = True
 
     def __init__(self, folder: str | os.PathLike[str] = "runs/tensorboard") -> None:
-        self.folder = os.path.expanduser(folder)
+        self.folder = os.path.expanduser(os.fsdecode(folder))
         self._writers: dict[str, Any] = {}
 
     def on_train_begin(self, run: Run) -> None:

@@ -1,6 +1,6 @@
 """Branches: a rule that decides by values, traced along each way that it can take."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -141,11 +141,21 @@ def unify(steps: list[Step], way: Way, depth: int) -> None:
     for step, other in zip(steps, others, strict=True):
         replace([other])
         made, others_made = list(step.made()), list(other.made())
-        if key_of(step) != key_of(other) or len(made) != len(others_made):
+        if not are_alike(step, other) or len(made) != len(others_made):
             raise Unequal  # each way has left out what only another one needs
         same |= dict(zip(others_made, made, strict=True))
     replace(way.steps)
     way.result = substituted_in(way.result, change)
+
+
+def are_alike(a: Step, b: Step) -> bool:
+    """Return True if two steps compute the same."""
+    return key_of(a, of_array=by_value) == key_of(b, of_array=by_value)
+
+
+def by_value(x: np.ndarray) -> Hashable:
+    """Return what is equal for arrays that each way makes anew."""
+    return x.dtype, x.shape, x.strides, x.tobytes()
 
 
 def all_ways(run: Callable[[list[bool]], Way]) -> list[Way]:

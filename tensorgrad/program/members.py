@@ -208,6 +208,13 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=1024)
+def may_catch(code: types.CodeType) -> bool:
+    """Return True if a function, or one inside it, has a `try` or a `with`."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return bool(code.co_exceptiontable) or any(map(may_catch, inner))
+
+
+@functools.lru_cache(maxsize=1024)
 def looked_up_names(code: types.CodeType) -> tuple[str, ...]:
     """Return the names that a function, and those inside it, look up in globals and builtins."""
     found = [x.argval for x in dis.get_instructions(code) if x.opname in LOOKED_UP]

@@ -46,6 +46,7 @@ from tensorgrad.program.members import (
     is_users_function,
     is_variable,
     looked_up_names,
+    may_catch,
     members_of,
     modules_imported,
     names_of_libraries,
@@ -210,6 +211,7 @@ class Outside(Reached):
             yield from self.closure(f)
             if is_users_function(f):
                 self.guards.append(FunctionGuard(f, None, defined_by(f)))
+                self.tries = self.tries or may_catch(f.__code__)
                 yield f.__defaults__
                 yield f.__kwdefaults__
                 yield from self.globals(f)

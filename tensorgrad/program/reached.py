@@ -36,6 +36,7 @@ class Reached:
         self.owners: dict[int, str] = {}  # the names of objects
         self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
         self.librarys: set[int] = set()  # arrays and containers that the library writes to
+        self.tries = False  # if a function may catch an error
         self.names_used = NamesUsed()
         self.attributes: dict[int, str] = {}  # the names of arrays and iterators of objects
 

@@ -119,7 +119,8 @@ class Runner:
         self.finish = wrapper_of(trace)
         self.written = [source for source, _ in trace.writes]
         drawn_from = [*captured.generators, *(x.value for x in text.read if type(x) is Fixed)]
-        self.generators = drawn_from if trace.counts.checked else []
+        self.tries = captured.outside.tries
+        self.generators = drawn_from if trace.counts.checked or self.tries else []
 
     def check(self, captured: Captured, arrays: list[Any]) -> None:
         """Compare the program with the function itself, to the bit.
@@ -173,8 +174,29 @@ class Runner:
         return next((guard for guard in self.guards if not guard.holds()), None)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = self.computed(self.function, args, kwargs)
-        return result if self.finish is None else self.finish(result)
+        try:
+            result = self.computed(self.function, args, kwargs)
+        except OtherCount:
+            raise
+        except Exception as error:
+            if not self.tries or self.captured is not None:
+                raise
+            failure = error
+        else:
+            return result if self.finish is None else self.finish(result)
+        return self.in_eager(failure, args, kwargs)
+
+    def in_eager(self, failure: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what the function itself does, which may catch the error of its program.
+
+        Raises: the error of the program, which has more to say, if the function raises the same.
+        """
+        try:
+            return self.f(*args, **kwargs)
+        except Exception as error:
+            if type(error) is not type(failure):
+                raise
+        raise failure
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return what the program's function, or one in its place, computes."""
@@ -197,9 +219,9 @@ class Runner:
         try:
             return function(*args, **kwargs) if kwargs else function(*args)
         except Exception as error:
+            for generator, state in states:
+                set_generator_state(generator, state)
             if is_of_count(error):
-                for generator, state in states:
-                    set_generator_state(generator, state)
                 raise OtherCount(*error.args) from error
             self.text.note(error)
             raise
