@@ -125,6 +125,9 @@ class Captured:
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
         try:
             result = runs()
+        except Untraceable:
+            self.changes(arrays)
+            raise
         finally:
             np.random.set_state(legacy)
             for generator, state in generators:
@@ -134,21 +137,29 @@ class Captured:
                     node.extras.grad = grad
             for source, value in values:
                 source.write(value)
+        changes = self.changes(arrays)
+        if changes:
+            raise Untraceable(f"the function {changes[0]}")
+        return result
+
+    def changes(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> list[str]:
+        """Put back what the function has changed outside, and return what it did, in words."""
+        found = []
         for guard in self.outside.guards:
             if guard.has_changed_value():
                 guard.put_back()
-                raise Untraceable(
-                    f"the function changes what it uses from outside, {guard!r}; pass it as an "
-                    "argument and return the new value"
+                found.append(
+                    f"changes what it uses from outside, {guard!r}; pass it as an argument and "
+                    "return the new value"
                 )
         for array, copy in arrays:
             if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
                 array[...] = copy
-                raise Untraceable(
-                    f"the function writes into an ndarray of shape {array.shape} from outside; "
-                    "make it a tensor, or pass it as an argument and return the new one"
+                found.append(
+                    f"writes into an ndarray of shape {array.shape} from outside; make it a "
+                    "tensor, or pass it as an argument and return the new one"
                 )
-        return result
+        return found
 
     def once(
         self, leaves: list[Any], counts: Counts | None = None
