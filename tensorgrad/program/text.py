@@ -163,22 +163,22 @@ def regular_array(x: np.ndarray) -> Expr | None:
     if x.size and (x == 1).all() and not has_negative_zero(x):
         return Expr(f"np.ones({shape}, {dtype(x.dtype)})")
     if x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, np.eye(len(x))):
-        return eye([number(len(x))], x.dtype)
+        return eye_text([number(len(x))], x.dtype)
     if x.dtype.kind not in NUMERIC or 0 in x.shape:
         return None
     if x.size > 6:
-        return full(Expr(shape), x.flat[0]) if is_repeated(x) else None
+        return full_text(Expr(shape), x.flat[0]) if is_repeated(x) else None
     items = nested(x.tolist())
     typed = "" if x.dtype in (np.float64, np.intp, np.bool_) else f", {dtype(x.dtype)}"
     return Expr(f"np.array({items}{typed})")
 
 
-def eye(lengths: list[Expr], kind: np.dtype[Any]) -> Expr:
+def eye_text(lengths: list[Expr], kind: np.dtype[Any]) -> Expr:
     """Return an identity matrix."""
     return call("np.eye", lengths, {} if kind == np.float64 else {"dtype": Expr(dtype(kind))})
 
 
-def full(shape: Expr, fill: np.generic) -> Expr:
+def full_text(shape: Expr, fill: np.generic) -> Expr:
     """Return an array that repeats a number."""
     plain = fill.dtype in (np.float64, np.intp, np.bool_)
     return call("np.full", [shape, number(fill.item()) if plain else typed_number(fill)], {})
@@ -211,7 +211,7 @@ def array_text(x: SizedArray, inner: Callable[[Any], Expr]) -> Expr:
     """Return an array that follows the lengths of arguments, as np.arange(len(x))."""
     kind = dtype(x.like.dtype)
     if x.kind == "eye":
-        return eye([inner(n) for n in dict.fromkeys(x.shape)], x.like.dtype)
+        return eye_text([inner(n) for n in dict.fromkeys(x.shape)], x.like.dtype)
     if x.kind == "rows":
         (axis,) = (i for i, n in enumerate(x.shape) if type(n) is ArgumentSize)
         return call("np.repeat", [inner(x.fill), inner(x.shape[axis])], {"axis": number(axis)})
