@@ -86,6 +86,16 @@ def test_what_is_computed_once_is_read_by_keywords_too():
     assert program.source.count("argsort(") == 1
 
 
+def test_what_is_written_before_both_is_no_hindrance():
+    def f(x):
+        y = tensor(x) * 1.5
+        y[0] = 3.0
+        return np.sum(np.exp(y)) * np.mean(np.exp(y))
+
+    program = assert_same(f, (drawn(4),), (drawn(4, seed=1),))
+    assert program.source.count("np.exp(") == 1
+
+
 def test_arrays_that_are_returned_are_the_callers_own():
     f = tg.compile(lambda x: (np.exp(x), np.exp(x), np.exp(x).T, np.exp(x)[:1]))
     found = f(np.ones((2, 3)))
