@@ -80,7 +80,7 @@ _LATER = {  # the same for `__getattr__`: all of them take longer than the rest,
     "transforms.custom": "checkpoint custom_gradient",
     "transforms.functional": "elementwise_grad grad hessian hvp jacobian jvp value_and_grad vjp",
 }
-_HOMES = {name: home for home, names in _LATER.items() for name in names.split()}
+_HOMES = {name: f"tensorgrad.{home}" for home, names in _LATER.items() for name in names.split()}
 
 __all__ = [
     "KinkWarning",
@@ -157,7 +157,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a name at its first use, or say what to write for one that torch or NumPy has."""
     if name in _HOMES:
-        value = globals()[name] = getattr(_import_module(f"{__name__}.{_HOMES[name]}"), name)
+        value = globals()[name] = getattr(_import_module(_HOMES[name]), name)
         return value
     raise AttributeError(_missing_name(name))
 

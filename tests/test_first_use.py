@@ -5,10 +5,12 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+import nn
 import tensorgrad
 from tensorgrad.ops import FIRST, REST
 from tests.test_structure import ROOT
@@ -49,11 +51,16 @@ LOADED = {
 }
 
 
+# Some environments disable bytecode files, so that every process would compile everything.
+BYTECODE = tempfile.TemporaryDirectory()
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT["PYTHONPYCACHEPREFIX"] = BYTECODE.name
+
+
 def run(code):
     """Run code in a new process, and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -63,22 +70,27 @@ def test_importing_loads_these_files_alone():
     loaded = run(code).split()
     ours = {name.removeprefix("tensorgrad.") for name in loaded if "tensorgrad." in name}
     assert ours == LOADED
-    assert not {
-        name for name in loaded if name.startswith("numpy")
-    }  # numpy.fft takes as long as four files
+    assert not {"numpy.fft", "numpy.random"} & {*loaded}  # which take as long as many files of ours
 
 
-def lazy_imports():
+def lazy_imports(package):
     """Return what type checkers are told of the names that are loaded later."""
-    tree = ast.parse((ROOT / "tensorgrad" / "__init__.py").read_text())
+    tree = ast.parse(Path(package.__file__).read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     return {alias.name: node.module for node in block.body for alias in node.names}
 
 
-def test_type_checkers_and_the_first_use_find_the_same():
-    homes = {name: f"tensorgrad.{home}" for name, home in tensorgrad._HOMES.items()}
-    assert homes == lazy_imports()
-    assert homes.keys() < set(tensorgrad.__all__)
+@pytest.mark.parametrize("package", [tensorgrad, nn])
+def test_type_checkers_and_the_first_use_find_the_same(package):
+    assert lazy_imports(package) == package._HOMES
+    assert package._HOMES.keys() < set(package.__all__)
+
+
+def test_nn_loads_no_page_and_no_formats_of_others():
+    code = "import sys, nn; print([n for n in sys.modules if n in ('nn.dashboard', 'nn.onnx.network', 'html', 'numpy.fft')])"
+    assert run(code) == "[]"
+    names = "from nn import *; import nn; print(Dashboard.__name__, to_torch.__name__, {*nn.__all__} <= {*dir(nn)})"
+    assert run(names) == "Dashboard to_torch True"
 
 
 def test_names_that_are_loaded_later_are_names_like_others():
@@ -99,7 +111,9 @@ def test_what_is_loaded_later_is_pickled_by_its_name(name):
 
 def test_every_family_of_functions_is_loaded_at_some_time():
     public = {
-        home.removeprefix("tensorgrad.ops.") for home in lazy_imports().values() if ".ops." in home
+        home.removeprefix("tensorgrad.ops.")
+        for home in lazy_imports(tensorgrad).values()
+        if ".ops." in home
     }
     helpers = {"__init__", "common", "repeated", "channels", "spatial", "spectral", "recurrence"}
     later = {*REST.split(), "fourier"}

@@ -5,17 +5,16 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import count
+from nn.config import count, import_extra
 from nn.onnx.limits import MAX_RESULTS
 from nn.onnx.network import OnnxNetwork, Operation
 from nn.onnx.operators import NEEDS_OPSET, NEEDS_OUTPUTS, function_of
-from tensorgrad.files import read_file
+from tensorgrad.files import as_path, read_file
 
 # fmt: off
 DTYPES = {
@@ -42,8 +41,9 @@ def from_onnx(
     Raises: ValueError, with the name of the file, if it is damaged or holds what cannot be read;
     ImportError if onnx is not installed; OSError if there is no such file.
     """
-    onnx, data, limit = imported_onnx(), read_file(path), count(max_bytes, "max_bytes")
-    file = Path(path).expanduser()
+    onnx = import_extra("onnx", "ONNX files are read with the package onnx", "pip install onnx")
+    data, limit = read_file(path), count(max_bytes, "max_bytes")
+    file = as_path(path)
     try:
         model = onnx.load_model_from_string(data)
         return network_of(ExternalFiles(file), model, list(outputs), limit)
@@ -97,21 +97,6 @@ class ExternalFiles:
         with open(file, "rb") as stream:
             stream.seek(offset)
             return stream.read(length)
-
-
-def imported_onnx() -> ModuleType:
-    """Import onnx, which only its files need.
-
-    Raises: ImportError if it is not installed.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(
-            "ONNX files are read with the package onnx, which is not installed; run "
-            "pip install onnx"
-        ) from error
-    return onnx
 
 
 def network_of(files: ExternalFiles, model: Any, chosen: list[str], max_bytes: int) -> OnnxNetwork:

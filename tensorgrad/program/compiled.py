@@ -149,7 +149,7 @@ class Compiled:
     def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Runner | None:
         """Return the program of the last call, if a short look tells that it is the one."""
         recent = self.recent
-        if recent is not None and not kwargs and recent.accepts(args) and recent.fits():
+        if recent is not None and not kwargs and recent.accepts(args):
             return recent
         return None
 

@@ -22,7 +22,7 @@ from tensorgrad.program.copied import (
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.simplify import occurrences
 from tensorgrad.program.source import Line, LineWriter, LocalNames
-from tensorgrad.program.steps import Step, Var, resolved
+from tensorgrad.program.steps import Step, Var, resolved, substituted_in
 from tensorgrad.program.text import Expr
 
 FEW = 2  # lines of a block that stand in the program itself
@@ -55,7 +55,7 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        writer = LineWriter(self.constants, LocalNames(self.objects_in(block)))
+        writer = LineWriter(self.constants, LocalNames(self.names_outside(block)))
         writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
             v.name = writer.names.new(known.get(v) or base_of(v))
@@ -88,7 +88,10 @@ class Functions:
 
     def branching(self, branches: Branches) -> str:
         """Return the name of a function with branches."""
-        writer = LineWriter(self.constants, LocalNames())
+        ways = list(branches.root.walk())
+        steps = [step for branch in ways for step in branch.steps]
+        outside = self.names_outside(steps, [branch.result for branch in ways])
+        writer = LineWriter(self.constants, LocalNames(outside))
         writer.inline_results, writer.users_names = True, False
         writer.arguments = given = list(branches.parameters)
         parts = [*given, *branches.parts(), *branches.made()]
@@ -106,12 +109,21 @@ class Functions:
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
 
-    def objects_in(self, block: list[Step]) -> list[str]:
-        """Return the names of functions without text, which a variable of the block would hide."""
-        for step in block:
+    def names_outside(self, steps: list[Step], results: Any = None) -> list[str]:
+        """Return the names of constants and functions, which a variable of the steps would hide."""
+
+        def named(x: Any) -> Any:
+            if isinstance(x, np.ndarray):
+                self.constants.array(x)
+            return x
+
+        for step in steps:
             if step.form == "call":
                 self.constants.function(step.callee)
-        return [name for name, _ in self.constants.objects.values()]
+            substituted_in((step.args, step.kwargs), named)
+        substituted_in(results, named)
+        constants = (*self.constants.objects.values(), *self.constants.arrays.values())
+        return [*self.texts, *(name for name, _ in constants)]
 
     def define(self, name: str, body: str) -> str:
         """Return the name of a function with this text, which is defined if it is new."""

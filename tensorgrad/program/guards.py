@@ -67,6 +67,16 @@ class Guard:
         return f"{self.key or 'a variable of the closure'} = {self.value!r}"
 
 
+class InstanceGuard(Guard):
+    """An attribute of an object, which the object finds in its own dict."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any, key: str, value: Any) -> None:
+        super().__init__(vars(owner), key, value)
+        self.owner = owner
+
+
 class AttributeGuard(Guard):
     """A value that a class has, or an object in a slot."""
 
@@ -168,6 +178,15 @@ class EnvironmentGuard(TypeGuard):
         """Return True if all are as they were."""
         return bool(os.environ == self.value)
 
+    def has_changed_value(self) -> bool:
+        """Return True if the function has changed them."""
+        return not self.holds()
+
+    def put_back(self) -> None:
+        """Set all as they were."""
+        os.environ.clear()
+        os.environ.update(self.value)
+
     def __repr__(self) -> str:
         return "os.environ"
 
@@ -206,8 +225,14 @@ class ArrayGuard(Guard):
         return self.now() == self.value
 
     def has_changed_value(self) -> bool:
-        """Return False, because what is written into arrays is found by other means."""
-        return False
+        """Return True for bytes that have changed; writes into arrays are found by other means."""
+        return not isinstance(self.where, np.ndarray) and not self.holds()
+
+    def put_back(self) -> None:
+        """Write the bytes again, if there are as many."""
+        x = self.where
+        if isinstance(x, BUFFERS) and memoryview(x).nbytes == len(self.value[1]):
+            memoryview(x).cast("B")[:] = self.value[1]
 
     def __repr__(self) -> str:
         return f"the elements of {self.where!r}"

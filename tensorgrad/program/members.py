@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.program.guards import PLAIN_VALUES, Guard, MemberGuard
+from tensorgrad.program.guards import PLAIN_VALUES, MemberGuard
 from tensorgrad.program.names import is_library
 
 CONTAINERS_OF_VALUES = (dict, list, set, deque)
@@ -126,13 +126,22 @@ def is_variable(name: str, value: Any) -> bool:
     return known and not name.startswith("__")
 
 
-def members_of(base: type) -> list[Guard]:
+def members_of(base: type) -> list[MemberGuard]:
     """Return guards of the methods and properties of a user's class, and of a layer's calls."""
     if is_users_class(base):
         names = [name for name, value in vars(base).items() if is_member(name, value)]
     else:
         names = [name for name in ("forward", "__call__") if is_function_of(base, name)]
     return [MemberGuard(base, name) for name in names]
+
+
+def names_of_libraries(kind: type) -> Iterator[str]:
+    """Yield the names of methods of a user's class that a base of a library's has too."""
+    users: set[str] = set()
+    others: set[str] = set()
+    for base in kind.__mro__:
+        (users if is_users_class(base) else others).update(vars(base))
+    return (name for name in users & others if not name.startswith("__"))
 
 
 def is_function_of(base: type, name: str) -> bool:
@@ -154,7 +163,8 @@ def modules_imported(f: types.FunctionType) -> list[str]:
 @functools.lru_cache(maxsize=1024)
 def modules_named(code: types.CodeType, package: str) -> tuple[str, ...]:
     """Return the names of the modules in the import statements of a function."""
-    found, level = [], 0
+    found: list[str] = []
+    level = 0
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
             found += modules_named(inner, package)
@@ -195,6 +205,13 @@ def global_names(code: types.CodeType) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys([*code.co_names, *texts, *(n for c in inner for n in global_names(c))])
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def may_catch(code: types.CodeType) -> bool:
+    """Return True if a function, or one inside it, has a `try` or a `with`."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return bool(code.co_exceptiontable) or any(map(may_catch, inner))
 
 
 @functools.lru_cache(maxsize=1024)

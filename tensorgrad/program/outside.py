@@ -24,6 +24,7 @@ from tensorgrad.program.guards import (
     ContextGuard,
     EnvironmentGuard,
     FunctionGuard,
+    InstanceGuard,
     MemberGuard,
     OrderGuard,
     SizeGuard,
@@ -45,11 +46,13 @@ from tensorgrad.program.members import (
     is_users_function,
     is_variable,
     looked_up_names,
+    may_catch,
     members_of,
     modules_imported,
+    names_of_libraries,
 )
 from tensorgrad.program.names import is_library
-from tensorgrad.program.reached import Reached, is_object, values_of
+from tensorgrad.program.reached import Reached, is_iterator, is_object, values_of
 
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 BYTES = (array.array, bytearray, memoryview)
@@ -78,6 +81,7 @@ class Outside(Reached):
         self.guards += used.values()
         if "environ" in self.names_used or "getenv" in self.names_used:
             self.guards.append(EnvironmentGuard(None, None, dict(os.environ)))
+        self.iterators = [x for x in self.seen.values() if is_iterator(x) and self.is_named(x)]
         compared = [x for x in self.arrays if self.is_compared(x)]
         self.compared = {id(x) for x in compared}
         self.guards += map(ArrayGuard, compared)
@@ -157,10 +161,10 @@ class Outside(Reached):
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
-            if isinstance(value, np.ndarray):
+            if isinstance(value, np.ndarray) or is_iterator(value):
                 self.attributes[id(value)] = key
             if key not in buffers:
-                yield self.guarded(vars(x), key, value)
+                yield self.named_guard(InstanceGuard(x, key, value))
         of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
         self.guards += [ClassGuard(x, key, value) for key, value in of_class]
         yield type(x)
@@ -175,6 +179,9 @@ class Outside(Reached):
 
     def of_class(self, kind: type) -> Iterator[Any]:
         """Yield the methods of a user's class and of its bases, and the values in them."""
+        # A method that is there in a base too may be called by the library, as forward is.
+        for name in names_of_libraries(kind):
+            self.names_used.add(name)
         for base in kind.__mro__:
             self.members += members_of(base)
             if is_users_class(base):
@@ -204,6 +211,7 @@ class Outside(Reached):
             yield from self.closure(f)
             if is_users_function(f):
                 self.guards.append(FunctionGuard(f, None, defined_by(f)))
+                self.tries = self.tries or may_catch(f.__code__)
                 yield f.__defaults__
                 yield f.__kwdefaults__
                 yield from self.globals(f)
@@ -229,7 +237,7 @@ class Outside(Reached):
 
     def globals(self, f: types.FunctionType) -> Iterator[Any]:
         """Yield the globals and builtins that a function names, and the modules that it imports."""
-        names, built_in = global_names(f.__code__), f.__builtins__
+        names, built_in = global_names(f.__code__), f.__builtins__  # type: ignore[attr-defined]
         yield from self.named(f.__globals__, names)
         if "globals" in names:
             self.guards.append(SizeGuard(f.__globals__))

@@ -1,6 +1,7 @@
 """Program: a function as text that imports NumPy only, and as a function that runs."""
 
 import html
+import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.files import write_file
+from tensorgrad.files import as_path, write_file
 from tensorgrad.program.constants import is_small
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
@@ -127,7 +128,8 @@ class Program:
         Raises: TypeError for a call that ONNX has no operator for; ImportError if onnx is not
         installed; OSError if the file cannot be written.
         """
-        if Path(path).suffix == ".onnx":
+        path = as_path(path)
+        if path.suffix == ".onnx":
             # Here, because few programs are exported, and it takes an eighth of the import.
             from tensorgrad.program.onnx.export import onnx_bytes
 
@@ -141,7 +143,9 @@ class Program:
         write_file(path, self.source.encode())
         large = {name: x for name, x in self.constants.items() if not is_small(x)}
         if large:
-            np.savez(Path(path).with_suffix(".npz"), **large)
+            arrays = io.BytesIO()
+            np.savez(arrays, **large)
+            write_file(path.with_suffix(".npz"), arrays.getvalue())
 
     def time(self, *args: Any, **kwargs: Any) -> str:
         """Run the lines with these arguments; return a table of the microseconds of each."""

@@ -1,5 +1,6 @@
 """What a function can reach: tensors to read at each call, and values to compare."""
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,19 +30,30 @@ class Reached:
         self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
         self.containers: list[tuple[Any, Any]] = []  # and copies of them
         self.caches: list[tuple[Any, int]] = []  # cached functions, with the number of results
+        self.iterators: list[Any] = []
         self.modules: list[Any] = []  # in attributes and containers
         self.names: dict[int, str] = {}  # of tensors, as the function knows them
         self.owners: dict[int, str] = {}  # the names of objects
         self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
         self.librarys: set[int] = set()  # arrays and containers that the library writes to
+        self.tries = False  # if a function may catch an error
         self.names_used = NamesUsed()
-        self.attributes: dict[int, str] = {}  # the names of arrays that objects hold
+        self.attributes: dict[int, str] = {}  # the names of arrays and iterators of objects
 
     def has_grown(self) -> bool:
         """Return True if there is more, as after the first look at a cached_property."""
         return any(len(now) != len(copy) for now, copy in self.containers) or any(
             cache.cache_info().currsize != size for cache, size in self.caches
         )
+
+    def undo(self) -> None:
+        """Put back what runs have changed: plain values and containers."""
+        for guard in self.guards:
+            if guard.has_changed_value():
+                guard.put_back()
+        for container, copy in self.containers:
+            if not all(map(operator.is_, contents_of(container), contents_of(copy))):
+                refill(container, copy)
 
     def value(self, x: Any) -> Iterator[Any]:
         """Note a tensor, an array or a generator; yield the objects in an array."""
@@ -64,6 +76,10 @@ class Reached:
         """Return True for a small array whose elements the trace may have computed with."""
         if id(x) in self.librarys or x.nbytes > MOST_LOOKED_AT or x.dtype.hasobject:
             return False
+        return self.is_named(x)
+
+    def is_named(self, x: Any) -> bool:
+        """Return False for what stands in an attribute that the function does not name."""
         attribute = self.attributes.get(id(x))
         return attribute is None or attribute in self.names_used
 
@@ -78,10 +94,14 @@ class Reached:
 
     def guarded(self, where: Any, key: Any, value: Any) -> Any:
         """Note a value that is to be compared at each call."""
-        self.guards.append(Guard(where, key, value))
-        if isinstance(key, str):
-            self.named_after(key, value, self.owned.get(id(where)))
-        return value
+        return self.named_guard(Guard(where, key, value))
+
+    def named_guard(self, guard: Guard) -> Any:
+        """Note a value that is to be compared at each call, and its name; return it."""
+        self.guards.append(guard)
+        if isinstance(guard.key, str):
+            self.named_after(guard.key, guard.value, self.owned.get(id(guard.where)))
+        return guard.value
 
     def named_after(self, key: str, value: Any, owner: str | None = None) -> None:
         """Note the name of a value."""
@@ -99,8 +119,7 @@ class Reached:
             held = [x for x in values_of(container) if is_stand_in(x)]
             if held:
                 found += held
-                container.clear()
-                (container.update if isinstance(container, (dict, set)) else container.extend)(copy)
+                refill(container, copy)
         for guard in self.guards:
             if not guard.holds() and is_stand_in(x := guard.now()):
                 found.append(x)
@@ -111,6 +130,26 @@ class Reached:
 def values_of(container: Any) -> Any:
     """Return the values in a dict or a list."""
     return container.values() if isinstance(container, dict) else container
+
+
+def contents_of(container: Any) -> Iterator[Any]:
+    """Yield the number of items, the keys, and the values of a container."""
+    yield len(container)
+    yield from container
+    if isinstance(container, dict):
+        yield from container.values()
+
+
+def refill(container: Any, copy: Any) -> None:
+    """Give a container the items of its copy."""
+    container.clear()
+    (container.update if isinstance(container, (dict, set)) else container.extend)(copy)
+
+
+def is_iterator(x: Any) -> bool:
+    """Return True for a generator and an iterator of Python's own, whose state nobody can read."""
+    module = getattr(type(x), "__module__", None)
+    return module in ("builtins", "itertools") and hasattr(type(x), "__next__")
 
 
 def is_object(x: Any) -> bool:

@@ -16,15 +16,7 @@ from tensorgrad.program.branches import Branches, Unequal, Way, all_ways, unshar
 from tensorgrad.program.counts import Counts
 from tensorgrad.program.names import BETWEEN, look_back, parameters_of, with_line
 from tensorgrad.program.refusals import CALLBACK, INTO_NDARRAY, KEPT_OUTSIDE, TRUTH, Refusals
-from tensorgrad.program.steps import (
-    RUN,
-    CallGroup,
-    Step,
-    Var,
-    hint,
-    substituted_in,
-    variables,
-)
+from tensorgrad.program.steps import RUN, CallGroup, Step, Var, hint, substituted_in, variables
 from tensorgrad.rules import Function
 
 BODY_OF_CHECK: Any = check_step.compute  # type: ignore[attr-defined]
@@ -77,7 +69,7 @@ class StepRecorder:
         try:
             result = RUN[form](callee, *values, **keywords)
         except Exception as error:
-            self.refusals.raised(error)
+            self.refusals.raised(error, form, callee, args)
             raise
         finally:
             self.running = False
@@ -118,6 +110,7 @@ class StepRecorder:
         errors = np.geterr()
         if errors != self.errors and "raise" in errors.values():
             raise self.refuse("a decision is made by np.errstate(... 'raise'); write np.where")
+        self.refusals.check_warnings()
         return errors
 
     def lifted(self, result: Any, args: Any, kwargs: Any, step: Step) -> Any:
@@ -287,7 +280,7 @@ class StepRecorder:
         try:
             BODY_OF_CHECK(*substituted_in((holds, error, message, *shown), value_of))
         except Exception as raised:
-            self.refusals.raised(raised)
+            self.refusals.raised(raised, "check", None, ())
             raise
         step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
         step.pure, step.group, step.place = False, self.group, look_back()[2]

@@ -46,7 +46,10 @@ class Tensor(Attributes, Signatures, Words):
         given = data._value if isinstance(data, Tensor) else data
         array = own_array(given, dtype, requires_grad)
         if array.dtype.kind not in "biufc":
-            raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
+            raise TypeError(
+                f"a Tensor holds numbers, but the data has dtype {array.dtype}; pass numbers, and "
+                "dtype=float for integers of more than 64 bits"
+            )
         if requires_grad:
             refuse_integers(array)
         self._value = array if array.ndim else array[()]

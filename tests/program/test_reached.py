@@ -425,7 +425,7 @@ def test_a_logger_is_not_looked_through():
 
     compiled = tg.compile(f)
     assert compiled(np.ones(3)) == 3
-    assert len(compiled.recent.all_guards) < 10
+    assert len(compiled.recent.guards) < 10
 
 
 def test_an_object_whose_attributes_raise_is_passed_over():

@@ -248,11 +248,14 @@ def test_the_example_of_the_readme():
     assert "    d_product = 2 * tanh * (1 - tanh * tanh)\n" in source
 
 
-def test_what_saves_the_text_saves_its_constants(tmp_path):
+def test_what_saves_the_text_saves_its_constants(tmp_path, monkeypatch):
     matrix = np.random.default_rng(0).standard_normal((30, 30))
     program = program_of(lambda x: matrix.T @ x, np.ones(30))
     assert list(program.constants) == ["matrix"]
-    program.save(tmp_path / "step.py")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    program.save("~/step.py")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.npz", "step.py"]
     code = "import numpy as np, step; print(step.function(np.ones(30)).tobytes().hex())"
     done = subprocess.run(
         ["python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
