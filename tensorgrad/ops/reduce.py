@@ -11,10 +11,10 @@ from tensorgrad.ops.common import (
     along_first_axis,
     as_array,
     as_inexact,
+    beside_mask,
     create,
     is_plain,
     values,
-    beside_mask,
 )
 from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
 
