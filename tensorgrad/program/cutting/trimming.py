@@ -210,7 +210,7 @@ class Trimming:
         """Note where functions are called, and by which; of these functions only, if given."""
         changed = set(self.nodes) if changed is None else changed
         self.stale |= changed
-        for caller in changed:
+        for caller in sorted(changed):
             self.called_by[caller] = [
                 (name, part)
                 for part in walk_syntax(self.nodes[caller])
