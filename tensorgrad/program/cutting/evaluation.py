@@ -251,7 +251,3 @@ class Evaluator:
     def of_Slice(self, node: ast.Slice, scope: CallScope) -> Any:
         parts = (node.lower, node.upper, node.step)
         return made((Known(None) if x is None else self.value(x, scope) for x in parts), slice)
-
-    # Comprehensions
-
-    # CallEvaluator
