@@ -89,5 +89,16 @@ def is_opaque(node: ast.FunctionDef) -> bool:
         isinstance(part, OPAQUE)
         or (isinstance(part, (ast.Yield, ast.YieldFrom)) and id(part) not in statements)
         or (isinstance(part, ast.comprehension) and part.is_async)
+        or keeps_a_generator(part)
         for part in walk_syntax(node)
     )
+
+
+def keeps_a_generator(node: ast.AST) -> bool:
+    """Return True if a generator expression may run later, when its variables have other values."""
+    if not any(isinstance(part, ast.GeneratorExp) for part in ast.iter_child_nodes(node)):
+        return False
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) for target in node.targets)
+    at_once = (ast.Call, ast.Starred, ast.YieldFrom, ast.Return, ast.comprehension)
+    return not isinstance(node, (*at_once, ast.Compare))
