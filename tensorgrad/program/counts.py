@@ -14,7 +14,7 @@ OF_TRUTH = {"nonzero", "flatnonzero", "argwhere", "where", "extract", "compress"
 OF_VALUES = {
     "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "union1d",
     "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros", "ix_", "roots", "eig",
-    "eigvals", "sqrtm", "logm",
+    "eigvals", "sqrtm", "logm", "lstsq",
 }  # fmt: skip
 # Functions whose results are real or complex by values -> what of them a step checks.
 OF_DTYPE = {"roots": ("shape", "dtype")} | dict.fromkeys(
