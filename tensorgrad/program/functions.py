@@ -233,6 +233,9 @@ class Functions:
 
     def from_outside(self, name: str, value: Any, line: str) -> str:
         """Return the name of what a line imports for copied functions."""
+        while name in self.outside and self.outside[name] is not value:  # math.sqrt and np.sqrt
+            name = self.names.new(name)
+        line = line if line.endswith(f" {name}") else f"{line} as {name}"
         self.outside[name], self.lines[name] = value, line
         return name
 

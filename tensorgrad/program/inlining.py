@@ -161,6 +161,8 @@ def inlined(
         return None  # a global name means something else there
     for name, value in given.items():
         simple = isinstance(value, (ast.Name, ast.Constant))
+        if not effects.is_quiet_expression(value):
+            return None  # it would happen at another time, or not at all
         if read.get(name, 0) != 1 and not (
             simple or (not read.get(name) and effects.is_quiet_expression(value))
         ):

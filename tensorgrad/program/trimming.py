@@ -78,7 +78,8 @@ class Trim(ast.NodeTransformer):
 
     def unnamed(self, target: ast.expr) -> None:
         """Write `_` for what nobody reads in a tuple of names."""
-        for x in ast.walk(target) if isinstance(target, ast.Tuple) else ():
+        named = isinstance(target, ast.Tuple) and not self.read.get("_")
+        for x in ast.walk(target) if named else ():
             if isinstance(x, ast.Name) and not self.read.get(x.id) and x.id != "_":
                 x.id, self.changed = "_", True
         for x in ast.walk(target):
@@ -121,6 +122,9 @@ class Trim(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         return node
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return node  # inside another, which nobody follows
+
 
 class Alike(ast.NodeTransformer):
     """Writes `x if c else x` as x."""
@@ -145,7 +149,7 @@ class Trimming:
         self.look()
         merge_last_calls(self, roots)
         inline_short(self, roots)
-        for node in nodes.values():
+        for node in self.followed():
             without_aliases(node)
             Alike(self.effects).visit(node)
         while self.once():
@@ -153,6 +157,10 @@ class Trimming:
         for name, node in nodes.items():
             node.body = node.body or [ast.Pass()]
             shorten_docstring(node, self.dropped[name])
+
+    def followed(self) -> list[ast.FunctionDef]:
+        """Return the functions whose statements are followed."""
+        return [node for name, node in self.nodes.items() if name not in self.flow.opaque]
 
     def without_components(self, roots: set[str]) -> bool:
         """Leave out parts of results that nobody reads; return True if there were some."""
@@ -164,7 +172,7 @@ class Trimming:
         """Leave out what nobody needs now; return True if that changed something."""
         changed = False
         self.look()
-        for node in self.nodes.values():
+        for node in self.followed():
             trim = Trim(self.effects, names_read(node), set())
             node.body = [y for x in node.body for y in as_list(trim.visit(x))]
             end_shortly(node.body)
@@ -272,7 +280,12 @@ def drop(args: ast.arguments, unread: set[str]) -> None:
 
 def without_aliases(node: ast.FunctionDef) -> None:
     """Read y as x behind `y = x`, if neither gets another value."""
+    inner = (ast.FunctionDef, ast.Lambda)  # with variables of their own
+    if any(isinstance(part, inner) for part in walk_in_order(node)):
+        return
     stored: dict[str, int] = dict.fromkeys(parameters(node), 1)
+    loops = [part for part in walk_in_order(node) if isinstance(part, (ast.For, ast.While))]
+    repeated = {id(part) for loop in loops for part in ast.walk(loop)}
     order = [part for part in walk_in_order(node) if isinstance(part, ast.Name)]
     for part in order:
         if not isinstance(part.ctx, ast.Load):
@@ -282,6 +295,8 @@ def without_aliases(node: ast.FunctionDef) -> None:
             continue
         target, x = assignment.targets[0], assignment.value.id
         if len(assignment.targets) > 1 or not isinstance(target, ast.Name):
+            continue
+        if id(assignment) in repeated:  # where x may have another value when y is read
             continue
         y = target.id
         before = order[: next(i for i, p in enumerate(order) if p is target)]
