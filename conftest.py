@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import tensorgrad.scipy
+from tensorgrad import *  # noqa: F403  # loads what is loaded at its first use
 from tensorgrad.rules import (
     COMPOSITE,
     LATER,
@@ -17,7 +18,7 @@ from tensorgrad.rules import (
     load_tables,
 )
 
-# Loaded in the middle of a test, tables of other libraries would be undone below.
+# Loaded in the middle of a test, tables would be undone below.
 for _library in list(LATER):
     with contextlib.suppress(ImportError):
         importlib.import_module(_library)

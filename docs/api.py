@@ -64,7 +64,7 @@ GROUPS = (
     Group("Programs", ("tensorgrad.program",)),
     Group("Checking", ("tensorgrad.debug",)),
     Group("Drawing", ("tensorgrad.draw",)),
-    Group("Modules", ("nn.module", "nn.config", "nn.seeding", "nn.interchange", "nn.onnx_reader")),
+    Group("Modules", ("nn.module", "nn.config", "nn.seeding", "nn.interchange", "nn.onnx.reader")),
     Group("Layers", ("nn.layers",), arrays=True),
     Group("Losses", ("nn.losses",), arrays=True),
     Group("Metrics", ("nn.metrics",), arrays=True),

@@ -3,6 +3,7 @@
 python -m docs.coverage generates it.
 """
 
+import importlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +12,20 @@ from typing import Any
 import numpy as np
 
 from docs.refusals import DIFFERENCES, REFUSALS
-from tensorgrad.rules import COMPOSITE, NONDIFFERENTIABLE, RULES, STATIC, UNSUPPORTED
+from tensorgrad.rules import (
+    COMPOSITE,
+    NONDIFFERENTIABLE,
+    RULES,
+    STATIC,
+    UNSUPPORTED,
+    load_tables,
+)
 
 Function = Callable[..., Any]
 
 PAGE = Path(__file__).with_name("coverage.md")
+importlib.import_module("numpy.fft")  # NumPy, too, loads it at its first use
+load_tables()
 METHODS = ("reduce", "accumulate", "outer", "at", "reduceat")
 LISTS = {
     "rule": RULES,

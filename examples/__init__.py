@@ -1,7 +1,9 @@
 """Programs that use the library as its users do; each runs as `python -m examples.NAME`."""
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import TracebackType
 
 # On PyPI, `tensorgrad` and `nn` are packages of other projects; ours are recognized by these files.
 FILES = {"tensorgrad": "tensor/tensor.py", "nn": "training/model.py"}
@@ -28,4 +30,16 @@ def check_packages() -> None:
             )
 
 
+def show_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an interruption in one line, and other errors with their traceback."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if sys.argv[0] == "-m":  # so it is while `python -m examples.NAME` imports; later `run` sees to it
+    sys.excepthook = show_error
 check_packages()  # before any example imports them

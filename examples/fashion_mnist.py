@@ -31,7 +31,6 @@ from examples.photo import read_photo
 from examples.pictures import input_figure, save_figure
 from examples.results import FILES, NAMES, draw_results, draw_step, write_predictor, write_step
 from examples.terminal import bar, run, silence
-from nn.training.interruptions import is_half_step
 from tensorgrad.files import check_output, write_file
 
 DASHBOARD = "run.html"
@@ -117,7 +116,7 @@ def fit(
             distributed=processes,
         )
     except (KeyboardInterrupt, BrokenPipeError) as error:
-        if not model.history.steps["loss"] or is_half_step(error):
+        if not model.history.steps["loss"] or nn.is_half_step(error):
             raise
         if isinstance(error, BrokenPipeError):  # the model is worth more than its output
             silence()

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from nn.data.pictures import FORMATS, decode_image, import_cv2
+from nn.data import decode_image
 from tensorgrad.files import read_file
 
 
@@ -15,7 +15,6 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     Raises: FileNotFoundError if there is no file; ValueError if it is not a picture, or has one
     colour only; ImportError if OpenCV is not installed.
     """
-    cv2 = import_cv2()
     try:
         picture = decode_image(read_file(path))
     except ValueError as error:
@@ -23,8 +22,10 @@ def read_photo(path: str | os.PathLike[str], size: int = 28) -> np.ndarray:
     if picture is None:
         raise ValueError(
             f"{path} is not a picture that OpenCV can read, of 8 or 16 bits a channel; give a "
-            f"{FORMATS} file"
+            "PNG, JPEG, WebP, GIF, BMP, TIFF or PNM file"
         )
+    import cv2  # which decode_image has found
+
     gray = on_black(picture.astype(np.float32))
     rows, columns = np.nonzero(gray > 25)  # a tenth of the full range, because paper is uneven
     if rows.size == 0:

@@ -110,5 +110,7 @@ def write_predictor(model: nn.Model, out: Path) -> None:
                 out / name, classes=NAMES, preprocessing=PREPROCESSING, reader=read_picture
             )
             print("wrote", path)
+            if name == "predict.py":
+                print("wrote", out / "predict.npz")
         except (ImportError, TypeError) as error:
             print(f"no {name}: {error}")

@@ -1,12 +1,10 @@
 """Neural networks on tensorgrad, in the vocabulary of the book *Neural Networks from Scratch*."""
 
-import importlib
-import types
+import typing as _typing
+from importlib import import_module as _import_module
 
 from nn import augment, data, datasets, distributed, init, schedules, words
 from nn.config import build, describe, register
-from nn.dashboard.callback import Dashboard
-from nn.interchange import from_torch, to_torch
 from nn.layers import (
     ELU,
     GELU,
@@ -74,7 +72,6 @@ from nn.metrics import (
     confusion_matrix,
 )
 from nn.module import Module
-from nn.onnx_reader import from_onnx
 from nn.optim import SGD, Adagrad, Adam, AdamW, Muon, Optimizer, RMSprop
 from nn.seeding import manual_seed
 from nn.training.advice import LearningWarning
@@ -85,9 +82,22 @@ from nn.training.finder import LearningRateFinder
 from nn.training.generation import generate
 from nn.training.health import GradientHealth, GradientWarning
 from nn.training.history import History
+from nn.training.interruptions import is_half_step
 from nn.training.logs import CSVLogger, TensorBoard
 from nn.training.model import Model
 from nn.training.monitor import EarlyStopping, ReduceOnPlateau
+
+if _typing.TYPE_CHECKING:  # imported by `__getattr__` when they are first used
+    from nn.dashboard.callback import Dashboard
+    from nn.interchange import from_torch, to_torch
+    from nn.onnx.reader import from_onnx
+
+_HOMES = {  # the same for `__getattr__`
+    "Dashboard": "nn.dashboard.callback",
+    "from_onnx": "nn.onnx.reader",
+    "from_torch": "nn.interchange",
+    "to_torch": "nn.interchange",
+}
 
 __all__ = [
     "ELU",
@@ -183,6 +193,7 @@ __all__ = [
     "from_torch",
     "generate",
     "init",
+    "is_half_step",
     "manual_seed",
     "register",
     "schedules",
@@ -190,10 +201,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> types.ModuleType:
-    """Import nn.sklearn when it is first used, or say what to write for a name of the book."""
+def __getattr__(name: str) -> object:
+    """Import a name, or nn.sklearn, at its first use, or say what to write for one of the book."""
     if name == "sklearn":
-        return importlib.import_module("nn.sklearn")
+        return _import_module("nn.sklearn")
+    if name in _HOMES:
+        value = globals()[name] = getattr(_import_module(_HOMES[name]), name)
+        return value
     remedy = words.BOOK.get(name) or words.TORCH.get(name)
     message = f"module 'nn' has no attribute {name!r}"
     raise AttributeError(f"{message}; write {remedy}" if remedy else message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import INSTALL_EXTRAS
+from nn.config import import_extra
 from tensorgrad.files import read_file, write_file
 
 File = str | os.PathLike[str]
@@ -24,6 +24,14 @@ MARK, CHECKSUM = "tensorgrad", "checksum"  # our entries in the metadata of the 
 VERSION = 2  # files of version 1 had no checksum
 HEADER_BYTES = 1 << 24  # of a header; JSON grows by 25 times when it is read
 DEPTH = 200  # of lists and objects inside each other
+BFLOAT16 = "BF16"  # as safetensors calls it
+OTHER_FORMATS = {  # what files of other formats begin with
+    b"PK\x03\x04": "a zip file, as torch.save and np.savez write",
+    b"\x80": "a pickle, as older torch.save writes",
+    b"\x93NUMPY": "a file of np.save",
+    b"\x89HDF": "an HDF5 file, as Keras writes",
+    b"\x1f\x8b": "a gzip file",
+}
 
 
 def write_parameters(path: File, parameters: Mapping[str, np.ndarray]) -> None:
@@ -76,14 +84,14 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         entries = _header_entries(data)
         # By name, because safetensors returns them in an order of its own each time.
-        arrays = dict(sorted(safe.numpy.load(data).items()))
+        arrays = dict(sorted(_loaded(safe, data).items()))
         text = entries.get(MARK, "{}")
         metadata = json.loads(text)
         _check_json(metadata)
     except Exception as error:  # whatever the decoders of JSON and of arrays stumble over
         raise ValueError(
             f"{path}, of {len(data)} bytes, is damaged or not a safetensors file that NumPy can "
-            f"hold ({error})"
+            f"hold ({error}){_format_hint(data)}"
         ) from error
     version = metadata.get("version", VERSION)
     if version not in (1, VERSION):
@@ -93,6 +101,45 @@ def read_archive(path: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         )
     _verify(path, arrays, entries, version if MARK in entries else None)
     return arrays, metadata
+
+
+def _format_hint(data: bytes) -> str:
+    """Say which other format the contents of a file have, and what to do; "" if it is unknown."""
+    found = next((name for begin, name in OTHER_FORMATS.items() if data.startswith(begin)), None)
+    if found is None:
+        return ""
+    return (
+        f"; it begins like {found}: read it with the library that wrote it, and give the arrays by "
+        "name to module.load_state_dict, or to nn.from_torch"
+    )
+
+
+def _loaded(safe: ModuleType, data: bytes) -> dict[str, np.ndarray]:
+    """Return the arrays of a file; those of bfloat16, which NumPy lacks, as float32.
+
+    Raises: ValueError for arrays of other dtypes that NumPy lacks; the errors of safetensors.
+    """
+    try:
+        return safe.numpy.load(data)
+    except KeyError:  # the name of a dtype
+        return {name: _from_entry(name, **entry) for name, entry in safe.deserialize(data)}
+
+
+def _from_entry(name: str, dtype: str, shape: list[int], data: bytes) -> np.ndarray:
+    """Make an array of what safetensors tells of it.
+
+    Raises: ValueError if NumPy lacks the dtype.
+    """
+    if dtype == BFLOAT16:  # the upper half of a float32
+        halves = np.frombuffer(data, "<u2").astype(np.uint32)
+        return (halves << 16).view(np.float32).reshape(shape)
+    kind, bits = dtype[0].lower(), "8" if dtype == "BOOL" else dtype[1:]
+    if kind not in "fiub" or not bits.isdigit():
+        raise ValueError(
+            f"{name} has the dtype {dtype}, which NumPy lacks; convert it to float32 where the "
+            "file was written"
+        )
+    return np.frombuffer(data, f"<{kind}{int(bits) // 8}").reshape(shape)
 
 
 def warn_of_values(path: Any, arrays: Mapping[str, np.ndarray]) -> None:
@@ -181,12 +228,4 @@ def import_safetensors() -> ModuleType:
 
     Raises: ImportError if it is not installed.
     """
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "models are saved and loaded with safetensors, which is not installed; "
-            f"run {INSTALL_EXTRAS}"
-        ) from error
-    return safetensors
+    return import_extra("safetensors.numpy", "models are saved and loaded with safetensors")

@@ -5,6 +5,7 @@ import math
 import reprlib
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
+from types import ModuleType
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -25,6 +26,17 @@ KINDS: dict[str, type["Configured"]] = {}
 ALLOWANCE: ContextVar[tuple[list[int], int] | None] = ContextVar("allowance", default=None)
 
 
+def import_extra(module: str, purpose: str, command: str = INSTALL_EXTRAS) -> ModuleType:
+    """Import a library that only some programs need, and return its package.
+
+    Raises: ImportError, with the purpose and the command that installs it, if it is missing.
+    """
+    try:
+        return __import__(module)
+    except ImportError as error:
+        raise ImportError(f"{purpose}, which is not installed; run {command}") from error
+
+
 def count(value: Any, name: str) -> int:
     """Return a number of things as an int, after checking it.
 
@@ -43,6 +55,13 @@ def check_unmasked(data: Any, name: str) -> None:
             f"{name} is a masked array, whose mask would be lost; replace the masked values with "
             f"{array}.filled(value), or leave those samples out"
         )
+
+
+def names_remedy(array: Any, name: str) -> str:
+    """Return what to write in place of names of classes, "" if the array holds none."""
+    if array.ndim != 1 or not array.size or not isinstance(array[0], str):
+        return ""
+    return f"write names, {name} = np.unique({name}, return_inverse=True) for names of classes"
 
 
 def argument_text(value: Any) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorgrad as tg
 from nn.standalone import StandaloneText, split_imports
 from nn.summary import first_input_shape
-from tensorgrad.files import check_output, write_file
+from tensorgrad.files import as_path, check_output, write_file
 
 EXAMPLES = 3  # samples that a network is traced with
 SAMPLES_AT_ONCE = 1024  # samples that a file computes at a time
@@ -70,7 +70,7 @@ def export(
     Raises: ValueError for another suffix, or a module in training mode; TypeError if it cannot be
     traced; OSError if the file cannot be written.
     """
-    path = Path(path).expanduser()
+    path = as_path(path)
     if path.suffix not in (".py", ".onnx"):
         raise ValueError(f"export writes a file .py or .onnx, by its name, not {str(path)!r}")
     check_output(path)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nn.config import INSTALL_EXTRAS
+from nn.config import import_extra
 from tensorgrad.files import write_file
 
 Target = str | os.PathLike[str] | None
@@ -17,14 +17,9 @@ def new_figure(path: Target, **settings: Any) -> Any:
     For a file, pyplot is not needed, nor the backend that MPLBACKEND names.
     Raises: ImportError if Matplotlib is not installed.
     """
-    try:
-        from matplotlib import figure
-    except ImportError as error:
-        raise ImportError(
-            f"curves are drawn with Matplotlib, which is not installed; run {INSTALL_EXTRAS}"
-        ) from error
+    matplotlib = import_extra("matplotlib.figure", "curves are drawn with Matplotlib")
     if path is not None:
-        return figure.Figure(**settings)
+        return matplotlib.figure.Figure(**settings)
     from matplotlib import pyplot as plt
 
     return plt.figure(**settings)

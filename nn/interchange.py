@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nn.config import import_extra
 from nn.module import Module
 
 COUNTER = "num_batches_tracked"  # of PyTorch's batch norms, which nothing here needs
@@ -26,12 +27,7 @@ def to_torch(module: Module, names: Mapping[str, str] | None = None) -> dict[str
     {"0": "fc1", "2": "fc2"}; without it the paths are the same.
     Raises: ImportError if PyTorch is not installed.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            "to_torch makes tensors of PyTorch, which is not installed; run pip install torch"
-        ) from error
+    torch = import_extra("torch", "to_torch makes tensors of PyTorch", "pip install torch")
     arrays, state = module.state_dict(), {}
     for ours, theirs, axes in _torch_arrays(module, names):
         array = arrays[ours] if axes is None else arrays[ours].transpose(axes)

@@ -11,8 +11,9 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
-__all__ = ["check_output", "read_file", "write_file"]
+__all__ = ["as_path", "check_output", "read_file", "write_file"]
 
 DAY = 86_400  # seconds
 
@@ -43,7 +44,17 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> Path:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)  # gone already if all went well
-    return Path(path).expanduser()
+    return as_path(path)
+
+
+def as_path(path: str | bytes | os.PathLike[Any]) -> Path:
+    """Return a path, in which ~ is the home folder.
+
+    Raises: TypeError if it is none, such as an open file.
+    """
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"a file is named by its path, such as 'folder/name', not by {path!r}")
+    return Path(os.fsdecode(path)).expanduser()
 
 
 def check_output(path: str | os.PathLike[str]) -> Path:
@@ -51,7 +62,7 @@ def check_output(path: str | os.PathLike[str]) -> Path:
 
     Raises: OSError if a file there cannot be written, or is no file.
     """
-    given = Path(path).expanduser()
+    given = as_path(path)
     final = Path(os.path.realpath(given))
     folder = final.parent
     if not folder.is_dir():
@@ -77,7 +88,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
     Raises: OSError if there is no such file.
     """
-    given = Path(path).expanduser()
+    given = as_path(path)
     if given.exists() and not given.is_file() and not given.is_dir():
         raise OSError(errno.EINVAL, f"this is {_kind(given)}, not a file", str(path))
     return given.read_bytes()

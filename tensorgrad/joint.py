@@ -4,7 +4,16 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from tensorgrad.rules import RULES, Function, Op, Residuals, SavedArguments, is_ours, owned_result
+from tensorgrad.rules import (
+    RULES,
+    Function,
+    Op,
+    Residuals,
+    SavedArguments,
+    is_ours,
+    load_tables,
+    owned_result,
+)
 
 
 class AllOp(Op):
@@ -64,6 +73,7 @@ def owned_each(gradients: Function) -> Function:
     """Return the rule with each of its results checked and copied, as `owned` does with one."""
     if is_ours(gradients):
         return gradients
+    load_tables()
 
     @functools.wraps(gradients)
     def call(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:

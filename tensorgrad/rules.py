@@ -34,7 +34,8 @@ COMPOSITE: dict[Function, Function] = {}  # differentiable, made of functions th
 NONDIFFERENTIABLE: set[Function] = set()  # the result comes from values, but carries no gradient
 STATIC: set[Function] = set()  # the result comes from shapes and dtypes alone, not from values
 UNSUPPORTED: dict[Function, str] = {}  # has no right gradient here: why, and what to use instead
-LATER: dict[str, str] = {}  # a library's module, and that which has the tables of its functions
+TABLES = (RULES, COMPOSITE, NONDIFFERENTIABLE, STATIC, UNSUPPORTED)
+LATER: dict[str, tuple[str, ...]] = {}  # a library's module, and those with its functions' tables
 
 
 class SavedArguments:
@@ -91,9 +92,7 @@ class Op:
 
         Raises: TypeError if they take different numbers of arguments.
         """
-        reads: list[SavedArguments | None] = [
-            None if r is None else SavedArguments(r) for r in rules
-        ]
+        reads = [r and SavedArguments(r) for r in rules]
         known = [r for r in reads if r]
         again = [SavedArguments(self.residuals, skip=0)] if self.residuals else []
         self.arity = len(known[0].args)
@@ -214,6 +213,7 @@ def owned(gradient: Function, i: int | None = None) -> Function:
     """Return the rule of argument `i` (None: given at the call), a user's with checks."""
     if is_ours(gradient):
         return gradient
+    load_tables()  # which would undo later what the user declares here
 
     @functools.wraps(gradient)
     def call(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
@@ -246,6 +246,8 @@ def composite(function: Function, implementation: Function | None = None) -> Any
     """
     if implementation is None:
         return functools.partial(composite, function)
+    if not is_ours(implementation):
+        load_tables()  # as in `owned`
     COMPOSITE[function] = implementation
     return implementation
 
@@ -269,16 +271,19 @@ def unsupported(reason: str, *functions: Function) -> None:
     UNSUPPORTED.update(dict.fromkeys(functions, reason))
 
 
-def load_tables() -> bool:
-    """Load the tables of the libraries that are imported by now; return True if there were any.
+def load_tables(function: Function | None = None) -> bool:
+    """Load the tables that wait for a library, if it is imported and none has the function yet.
 
-    A room registers its tables in LATER, so that `import tensorgrad` imports no other library.
+    Returns True if one has it now. A room registers its tables in LATER, so that `import
+    tensorgrad` is light and imports no other library. Another thread, or this one after Ctrl-C, may
+    find half a table, so each of its rows stands below all that it uses.
     """
-    ready = LATER.keys() & sys.modules.keys()
-    for library in ready:
-        importlib.import_module(LATER[library])
+    missing = not any(function in table for table in TABLES)
+    for library in LATER.keys() & sys.modules.keys() if missing else ():
+        for table in LATER.get(library, ()):
+            importlib.import_module(table)
         LATER.pop(library, None)  # not before, because another thread would not wait for it
-    return bool(ready)
+    return any(function in table for table in TABLES)
 
 
 def primitive(function: F) -> F:

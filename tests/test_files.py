@@ -1,5 +1,6 @@
 """Files: written as a whole or not at all, where the user named them, by every kind of path."""
 
+import io
 import os
 import stat
 import subprocess
@@ -30,6 +31,23 @@ def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert files.write_file("~/a", b"x") == tmp_path / "a"
     assert files.read_file("~/a") == b"x"
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path, os.DirEntry])
+def test_every_kind_of_path(kind, tmp_path):
+    path = tmp_path / "mine é"
+    path.write_bytes(b"before")
+    with os.scandir(tmp_path) as entries:
+        given = next(entries) if kind is os.DirEntry else kind(path)
+    assert files.write_file(given, b"after") == path
+    assert files.read_file(given) == path.read_bytes() == b"after"
+
+
+@pytest.mark.parametrize("wrong", [None, 3, io.BytesIO()], ids=["None", "a number", "a file"])
+def test_what_names_no_file(wrong):
+    for call in (files.read_file, files.check_output, lambda path: files.write_file(path, b"")):
+        with pytest.raises(TypeError, match="a file is named by its path, such as 'folder/name', "):
+            call(wrong)
 
 
 @pytest.mark.parametrize("name", ["open", "fsync", "replace"])

@@ -66,7 +66,7 @@ class Dashboard(Callback):
         title: str | None = None,
         refresh: float = 2.0,
     ) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
         if Path(self.path).suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"a dashboard is a page, named such as run.html, not {self.path!r}")
         if not (isinstance(refresh, NUMBER) and 0 <= refresh < 3600):

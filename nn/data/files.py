@@ -14,7 +14,7 @@ import numpy as np
 
 from nn.config import count
 from nn.data.pictures import MAX_PIXELS, decode_image, import_cv2
-from tensorgrad.files import read_file
+from tensorgrad.files import as_path, read_file
 
 MAX_BYTES = 1 << 30  # of an array in an IDX file
 
@@ -101,7 +101,7 @@ def image_folder(
         raise TypeError(f"size must be a pair (height, width), such as (28, 28), not {size!r}")
     for length in size:
         count(length, "size")
-    path = Path(path).expanduser()
+    path = as_path(path)
     if not path.is_dir():
         raise NotADirectoryError(
             f"image_folder needs a folder with one folder per class, but {path} "

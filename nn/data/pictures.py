@@ -7,13 +7,12 @@ from types import ModuleType
 
 import numpy as np
 
-from nn.config import INSTALL_EXTRAS
+from nn.config import import_extra
 
 MAX_PIXELS = 100_000_000  # of a picture; at 8 bytes a pixel, it then needs less than 1 GiB
 REDUCED_FROM = 4_000_000  # pixels; a larger picture is read at half, a quarter or an eighth
 MAX_SCANS = 200  # of a progressive JPEG file, each of which goes over the whole picture
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners use in files of 16 bits
-FORMATS = "PNG, JPEG, WebP, GIF, BMP, TIFF or PNM"
 
 
 def decode_image(
@@ -72,13 +71,7 @@ def import_cv2() -> ModuleType:
 
     Raises: ImportError if it is not installed.
     """
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError(
-            f"pictures are read and drawn with OpenCV, which is not installed; run {INSTALL_EXTRAS}"
-        ) from error
-    return cv2
+    return import_extra("cv2", "pictures are read and drawn with OpenCV")
 
 
 def _imdecode(data: bytes, flag: int) -> np.ndarray | None:

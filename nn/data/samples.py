@@ -1,12 +1,22 @@
 """Samples: data as arrays of finite numbers, in the dtype of the parameters."""
 
+import contextlib
 from contextvars import copy_context
 from typing import Any
 
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import check_unmasked
+from nn.config import check_unmasked, names_remedy
+
+OTHER_DATA = "give all samples the same shape and convert their values to numbers"
+MISSING_VALUES = "values are missing; fill them, or remove those samples"
+DATA_REMEDIES = {  # by the kind of a dtype
+    "c": "write np.stack([{0}.real, {0}.imag], axis=-1) for two real numbers in place of each",
+    "M": "write ({0} - {0}.min()) / np.timedelta64(1, 's') for the seconds since the first time",
+    "m": "write {0} / np.timedelta64(1, 's') for seconds",
+    "U": "write {0}.astype(float) if the texts are numbers",
+}
 
 
 def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
@@ -22,6 +32,9 @@ def samples(data: Any, name: str, dtype: np.dtype[Any]) -> np.ndarray:
         array = data.data if isinstance(data, tg.Tensor) else np.asarray(data)
     except ValueError as error:
         raise ValueError(f"{name} is not one array of numbers: {error}{list_hint(data)}") from error
+    if array.dtype.kind == "O":  # as of a table with columns of several dtypes
+        with contextlib.suppress(TypeError, ValueError):
+            array = np.asarray(array.tolist())
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} must be an array of real numbers, but it is {type(data).__name__} of dtype "
@@ -63,9 +76,14 @@ def _remedy(data: Any, array: np.ndarray, name: str) -> str:
     """Return what to write in place of data that are not numbers."""
     if hasattr(data, "toarray"):
         return f"write {name}.toarray() for a sparse matrix"
-    if array.ndim == 1 and array.size and isinstance(array[0], str):
-        return f"write names, {name} = np.unique({name}, return_inverse=True) for names of classes"
-    return "give all samples the same shape and convert their values to numbers"
+    if hasattr(data, "columns") and hasattr(data, "dtypes"):
+        kinds = zip(data.columns, data.dtypes, strict=True)
+        texts = [column for column, dtype in kinds if getattr(dtype, "kind", "O") not in "biuf"]
+        return f"its columns {texts} hold no numbers" if texts else MISSING_VALUES
+    if hasattr(data, "__next__"):
+        return f"write np.array(list({name})) for what an iterator yields"
+    remedy = DATA_REMEDIES.get(array.dtype.kind, OTHER_DATA).format(name)
+    return names_remedy(array, name) or remedy
 
 
 def list_hint(data: Any) -> str:

@@ -1,11 +1,12 @@
 """Dropout: noise during training, against overfitting."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
 from nn.config import NUMBER, Seed, register
+from nn.layers.parts import check_array
 from nn.module import Module
 from nn.seeding import generator
 
@@ -31,6 +32,8 @@ class Dropout(Module):
     Raises: ValueError if rate is not at least 0 and below 1.
     """
 
+    least_axes: ClassVar[int] = 0  # of an input
+
     def __init__(self, rate: float, *, rng: Seed = None) -> None:
         if not (isinstance(rate, NUMBER) and 0 <= rate < 1):
             raise ValueError(
@@ -44,7 +47,9 @@ class Dropout(Module):
         """Set a random fraction of the elements to 0, in training mode only.
 
         Shapes: x (...) -> (...).
+        Raises: TypeError if x is not an array of numbers; ValueError if it has too few axes.
         """
+        check_array(x, self, self.least_axes)
         if not self.training or self.rate == 0:
             return x
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32)
@@ -65,6 +70,8 @@ class SpatialDropout(Dropout):
     Raises: ValueError if rate is not at least 0 and below 1.
     Source: Tompson, Goroshin, Jain, LeCun and Bregler (2015), arXiv:1411.4280, section 3.2.
     """
+
+    least_axes = 2
 
     def _mask_shape(self, x: tg.Tensor) -> tuple[int, ...]:
         return (x.shape[0], *(1 for _ in x.shape[1:-1]), x.shape[-1])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Seed, count, register
+from nn.config import Seed, check_unmasked, count, register
 from nn.layers.init import Initializer, initialize
 from nn.module import Module
 from nn.seeding import generator
@@ -60,7 +60,8 @@ class Embedding(Module):
         Shapes: x (...) of integers -> (..., F).
         Raises: TypeError if x is not of integers; ValueError if one is not from 0 to n - 1.
         """
-        x = x if hasattr(x, "dtype") else np.asarray(x)
+        check_unmasked(x, f"the input of {self!r}")
+        x = x if hasattr(getattr(x, "dtype", None), "kind") else np.asarray(x)
         if x.dtype.kind not in "iu":
             raise TypeError(
                 f"{self!r} takes integers, but got an input of dtype {x.dtype}; if they are whole "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import KINDS, argument_text, count
+from nn.config import KINDS, argument_text, check_unmasked, count
 from nn.module import Module
 
 Sizes = int | Sequence[int]
@@ -107,16 +107,37 @@ def check_padding(padding: Any, n: int, kind: str) -> Any:
     )
 
 
+def check_array(x: Any, layer: Module, n_axes: int = 0) -> None:
+    """Check that the input of a layer is a Tensor or an array of numbers, of at least `n_axes`.
+
+    Raises: TypeError if it is neither, or a masked array; ValueError if it has fewer axes.
+    """
+    if not isinstance(x, tg.Tensor):
+        check_unmasked(x, f"the input of {layer!r}")
+        kind = getattr(getattr(x, "dtype", None), "kind", None)  # of an np.dtype
+        if kind is None:
+            raise TypeError(
+                f"{layer!r} takes a Tensor or an array, but got {type(x).__name__}: "
+                f"{reprlib.repr(x)}; write np.asarray(...) of it"
+            )
+        if kind not in "biufc":
+            raise TypeError(
+                f"{layer!r} takes numbers, but got an input of dtype {x.dtype}; if these are "
+                "numbers, write x.astype(np.float32)"
+            )
+    if len(x.shape) < n_axes:
+        raise ValueError(
+            f"{layer!r} takes inputs whose first axis counts samples, but got shape {x.shape}"
+        )
+
+
 def check_input(x: Any, layer: Module, n_axes: int | None, features: int) -> None:
     """Check that the input of a layer has its number of axes (None: any) and of features.
 
-    Raises: TypeError if x is not an array; ValueError if its shape does not fit.
+    Raises: TypeError if x is not an array of numbers; ValueError if its shape does not fit.
     """
-    shape = getattr(x, "shape", None)
-    if shape is None:
-        raise TypeError(
-            f"{layer!r} takes a Tensor or an array, but got {type(x).__name__}: {reprlib.repr(x)}"
-        )
+    check_array(x, layer)
+    shape = x.shape
     if shape[-1:] != (features,) or n_axes not in (None, len(shape)):
         axes = "" if n_axes is None else f"inputs of {n_axes} axes, with "
         raise ValueError(
@@ -126,7 +147,11 @@ def check_input(x: Any, layer: Module, n_axes: int | None, features: int) -> Non
 
 
 def check_ndim(x: Any, layer: Module, n_axes: int) -> None:
-    """Raise ValueError if the input of a layer does not have its number of axes."""
+    """Check that the input of a layer has its number of axes.
+
+    Raises: TypeError if x is not an array of numbers; ValueError if it has another number of axes.
+    """
+    check_array(x, layer)
     if np.ndim(x) != n_axes:
         raise ValueError(
             f"{layer!r} takes inputs of {n_axes} axes, samples first and channels last, but got an "

@@ -10,6 +10,7 @@ import numpy as np
 
 import tensorgrad as tg
 from nn.config import argument_text, register
+from nn.layers.parts import check_array
 from nn.module import Module
 
 
@@ -24,7 +25,9 @@ class Flatten(Module):
         """Reshape each sample to one row.
 
         Shapes: x (N, ...) -> (N, D).
+        Raises: TypeError if x is not an array of numbers; ValueError if it has no axis.
         """
+        check_array(x, self, 1)
         return np.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
 
@@ -50,8 +53,10 @@ class Reshape(Module):
         """Reshape each sample.
 
         Shapes: x (N, ...) -> (N, *shape).
-        Raises: ValueError if the samples have another number of elements.
+        Raises: TypeError if x is not an array of numbers; ValueError if the samples have another
+        number of elements.
         """
+        check_array(x, self, 1)
         size, fixed = math.prod(x.shape[1:]), math.prod(n for n in self.shape if n != -1)
         if size % fixed or (-1 not in self.shape and size != fixed):
             raise ValueError(

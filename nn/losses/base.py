@@ -1,14 +1,15 @@
 """Loss: the base of all losses, and the checks of their targets and weights."""
 
+import functools
 import inspect
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
-from nn.config import Configured, argument_text, check_unmasked
+from nn.config import Configured, argument_text, check_unmasked, names_remedy
 from nn.module import Module
 from nn.words import LOSS
 
@@ -62,9 +63,10 @@ class Loss(Configured):
         """
         y = as_data(y_true)
         if y_pred.dtype.kind != "f" or y.dtype.kind not in "biuf":
+            remedy = names_remedy(y, "y")
             raise TypeError(
                 f"{self!r} takes predictions of a floating-point dtype and targets that are real "
-                f"numbers, but got {y_pred.dtype} and {y.dtype}"
+                f"numbers, but got {y_pred.dtype} and {y.dtype}{'; ' if remedy else ''}{remedy}"
             )
         if not y_pred.size:
             raise ValueError(f"{self!r} got no samples: the predictions have shape {y_pred.shape}")
@@ -89,14 +91,14 @@ class Loss(Configured):
         Shapes: y_pred (N, ...), y_true as the loss requires, sample_weight (N,), mask (N, T) of
         predictions (N, T, ...) -> ().
         Raises: TypeError or ValueError if the arguments do not fit; ValueError if the loss is NaN;
-        TypeError if `forward` returns no Tensor of one number.
+        DefinitionError, a TypeError, if `forward` returns no Tensor of one number.
         """
         y_pred = y_pred if isinstance(y_pred, tg.Tensor) else tg.Tensor(y_pred)
         data = self.prepare(y_pred, y_true, sample_weight, mask)
         loss = self._scope.run(self.forward, (y_pred, *data))
         if not isinstance(loss, tg.Tensor) or loss.ndim:
             what = f"shape {loss.shape}" if isinstance(loss, tg.Tensor) else argument_text(loss)
-            raise TypeError(
+            raise DefinitionError(
                 f"{type(self).__name__}.forward must return one number, a Tensor that is computed "
                 f"from y_pred, such as np.mean((y_pred - y) ** 2), but returned {what}"
             )
@@ -111,10 +113,20 @@ class Loss(Configured):
         return module.regularization_loss()
 
 
+class DefinitionError(TypeError):
+    """A loss or metric that is not written as it is used, whatever the data are."""
+
+
+@functools.lru_cache
+def takes_weights(method: Callable[..., Any]) -> bool:
+    """Return True if a method has a parameter for weights; looked up once, not at each batch."""
+    return "sample_weight" in inspect.signature(method).parameters
+
+
 def check_takes_weights(part: Any, method: str, definition: str) -> None:
-    """Raise TypeError if a method of a loss or metric has no parameter for weights of samples."""
-    if "sample_weight" not in inspect.signature(getattr(part, method)).parameters:
-        raise TypeError(
+    """Raise DefinitionError if a method of a loss or metric has no parameter for weights."""
+    if not takes_weights(getattr(type(part), method)):
+        raise DefinitionError(
             f"{type(part).__name__} was given sample_weight, but its {method} takes none; define "
             f"{definition}"
         )
@@ -164,9 +176,10 @@ def check_sample_weight(weights: Any, N: int, dtype: Any) -> Any:
     """
     array = as_data(weights)
     if array.shape != (N,):
+        remedy = "; write sample_weight.reshape(-1)" if array.size == N else ""
         raise ValueError(
             f"sample_weight needs one number for each of the {N} samples, shape ({N},), but has "
-            f"shape {array.shape}"
+            f"shape {array.shape}{remedy}"
         )
     if array.dtype.kind not in "biuf":
         raise ValueError(weights_message(array))

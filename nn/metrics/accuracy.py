@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.config import NUMBER, count, register
-from nn.metrics.base import Metric, array, check_shapes, mean_of, spread
+from nn.config import NUMBER, count, names_remedy, register
+from nn.metrics.base import Metric, array, check_ordered, check_shapes, mean_of, spread
 
 
 class Accuracy(Metric):
@@ -64,6 +64,11 @@ class CategoricalAccuracy(Accuracy):
         y_pred, y = class_indices(y_pred, y, self, "CategoricalAccuracy(binary=True)")
         return y_pred == y
 
+    def _check_values(self, y_pred: np.ndarray, y: np.ndarray) -> None:
+        check_ordered(y_pred, self)
+        if not self.binary and y.dtype.kind != "f":  # whole numbers may be floats
+            check_indices(y, y_pred.shape[-1] if y_pred.ndim == y.ndim + 1 else None, self)
+
 
 @register
 class TopKAccuracy(Accuracy):
@@ -100,6 +105,9 @@ class TopKAccuracy(Accuracy):
         own = np.take_along_axis(y_pred, y, -1)
         behind = (y_pred < own) | ((y_pred == own) & (np.arange(C) >= y))
         return np.count_nonzero(~behind, axis=-1) < self.k
+
+    def _check_values(self, y_pred: np.ndarray, y: np.ndarray) -> None:
+        check_ordered(y_pred, self)
 
 
 @register
@@ -167,9 +175,10 @@ def check_indices(y: np.ndarray, C: int | None, metric: Metric | str) -> None:
     Raises: TypeError if they are not integers; ValueError if one is out of range.
     """
     if y.dtype.kind not in "iub":
+        remedy = names_remedy(y, "y") or "if they are whole numbers, write y.astype(int)"
         raise TypeError(
-            f"{metric} takes class indices that are integers, but they have dtype {y.dtype}; if "
-            "they are whole numbers, write y.astype(int)"
+            f"{metric} takes class indices that are integers, but they have dtype {y.dtype}; "
+            f"{remedy}"
         )
     if y.size and (y.min() < 0 or (C is not None and y.max() >= C)):
         classes = "numbered from 0" if C is None else f"0 to {C - 1}"

@@ -91,18 +91,20 @@ class Metric(Configured):
         """Return the metric of these predictions alone.
 
         Shapes: as for `statistics` -> a number, NaN if all weights are 0.
-        Raises: ValueError if there are no predictions, or the weights are unusable; TypeError if
-        the metric takes none.
+        Raises: ValueError if there are no predictions, some that should have an order are NaN, or
+        the weights are unusable; TypeError if the metric takes none.
         """
+        self._check_values(array(y_pred), array(y))
         return self.value(self.measured(y_pred, y, sample_weight))
 
     def update(self, y_pred: Any, y: Any, sample_weight: Any = None) -> float:
         """Add these predictions to the result, and return their own metric.
 
         Shapes: as for `statistics` -> a number, NaN if all weights are 0.
-        Raises: ValueError if there are no predictions, or the weights are unusable; TypeError if
-        the metric takes none.
+        Raises: ValueError if there are no predictions, some that should have an order are NaN, or
+        the weights are unusable; TypeError if the metric takes none.
         """
+        self._check_values(array(y_pred), array(y))
         return self.add(self.measured(y_pred, y, sample_weight))
 
     def add(self, statistics: np.ndarray) -> float:
@@ -144,6 +146,14 @@ class Metric(Configured):
             raise ValueError(self._no_predictions())
         return statistics
 
+    def _check_values(self, y_pred: np.ndarray, y: np.ndarray) -> None:
+        """Check values from which a wrong number would follow in silence; by default none does.
+
+        A training does without it, because its loss has checked the same values.
+        Shapes: as for `statistics`.
+        Raises: TypeError or ValueError if they are unusable.
+        """
+
     def _no_predictions(self) -> str:
         return f"{self!r} has no result, because it was given no predictions"
 
@@ -169,6 +179,18 @@ def spread(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
 def mean_of(total: float, weight: float) -> float:
     """Return the mean of a total of this weight, NaN if nothing counts."""
     return total / weight if weight else math.nan
+
+
+def check_ordered(y_pred: np.ndarray, metric: Metric | str) -> None:
+    """Check that predictions have an order, for a metric or a function of this name.
+
+    Raises: ValueError if some are NaN, which would count as the largest or as the smallest.
+    """
+    if y_pred.dtype.kind == "f" and (bad := np.isnan(y_pred)).any():
+        raise ValueError(
+            f"{metric} compares predictions with each other or with a number, but {bad.sum()} of "
+            f"{bad.size} are NaN; look for NaN in the data or in the parameters"
+        )
 
 
 def check_shapes(y_pred: np.ndarray, y: np.ndarray, metric: Metric | str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from nn.config import NUMBER, register
 from nn.losses.base import check_sample_weight
 from nn.metrics.accuracy import check_indices, class_indices
-from nn.metrics.base import Metric, array, check_shapes, spread
+from nn.metrics.base import Metric, array, check_ordered, check_shapes, spread
 
 AVERAGES = ("macro", "weighted", "micro", "binary")
 
@@ -55,6 +55,9 @@ class ClassMetric(Metric):
             return _count_pairs(y_pred > self.threshold, y > 0.5, 2, sample_weight)
         remedy = f'{type(self).__name__}("binary")'
         return _count_classes(y_pred, y, self, remedy, sample_weight)
+
+    def _check_values(self, y_pred: np.ndarray, y: np.ndarray) -> None:
+        check_ordered(y_pred, self)
 
     def combine(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the sum of two confusion matrices, of which one may have more classes.
@@ -154,11 +157,13 @@ def confusion_matrix(y_pred: Any, y: Any, sample_weight: Any = None) -> np.ndarr
     With weights, the samples are not counted, but their weights are summed.
     Shapes: y_pred (N, C) or (N,), y (N,) or (N, C), sample_weight (N,) -> (C, C); without rows,
     C - 1 is the largest class.
-    Raises: ValueError if the shapes do not fit; TypeError if classes are not integers.
+    Raises: ValueError if the shapes do not fit, or predictions are NaN; TypeError if classes are
+    not integers.
     """
     y_pred, y = array(y_pred), array(y)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, len(y), np.float64)
+    check_ordered(y_pred, "confusion_matrix")
     remedy = "(y_pred[:, 0] > 0.5).astype(int)"
     return _count_classes(y_pred, y, "confusion_matrix", remedy, sample_weight)
 

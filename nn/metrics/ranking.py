@@ -6,7 +6,7 @@ import numpy as np
 
 from nn.config import register
 from nn.metrics.accuracy import check_indices
-from nn.metrics.base import Metric, array, check_shapes, spread
+from nn.metrics.base import Metric, array, check_ordered, check_shapes, spread
 
 
 @register
@@ -41,6 +41,9 @@ class ROCAUC(Metric):
         scores, positive = scores.astype(np.float64).reshape(columns), (y > 0.5).reshape(columns)
         weights = spread(1.0 if sample_weight is None else sample_weight, positive.shape)
         return np.stack([scores, np.where(positive, weights, -weights)])
+
+    def _check_values(self, y_pred: np.ndarray, y: np.ndarray) -> None:
+        check_ordered(y_pred, self)
 
     def combine(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the samples of two groups together.

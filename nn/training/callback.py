@@ -104,7 +104,8 @@ def have_states(callbacks: Sequence[Callback]) -> bool:
 def check_callbacks(callbacks: Any) -> list[Callback]:
     """Return the callbacks as a list, in which those that act last are the last ones.
 
-    Raises: TypeError if one is no Callback, or has a method that a training cannot call.
+    Raises: TypeError if one is no Callback, or has a method that a training cannot call; ValueError
+    if one is there twice.
     """
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Sequence | None):
         raise TypeError(f"callbacks must be a list of callbacks, not {argument_text(callbacks)}")
@@ -115,6 +116,13 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
                 f"on_epoch_end(self, run), but got {argument_text(callback)}"
             )
         _check_hooks(callback)
+    given = [id(callback) for callback in callbacks or ()]
+    twice = next((c for c in callbacks or () if given.count(id(c)) > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"the same {type(twice).__name__} is in callbacks twice, and would count each epoch "
+            "twice; make another one, or leave one out"
+        )
     return sorted(callbacks or (), key=lambda callback: callback.acts_last)
 
 

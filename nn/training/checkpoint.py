@@ -30,7 +30,7 @@ class ModelCheckpoint(Callback):
     first_process_only = True
 
     def __init__(self, path: str | os.PathLike[str], every: int | None = None) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
         if re.search(r"\{(epoch|step)\b", self.path):
             raise ValueError(
                 f"the path {self.path!r} has a place for a number, but the checkpoint is one file, "

@@ -19,6 +19,7 @@ from nn.config import count
 from nn.data.batches import Batch, Batches, arrays_of, each, pair
 from nn.data.samples import converted
 from nn.data.streams import Stream
+from nn.losses.base import DefinitionError
 from nn.metrics import Mean
 from nn.module import Module
 from nn.optim.threads import BlasThreads
@@ -171,7 +172,7 @@ def checked_inputs(module: Module, X: Any) -> Batch:
     """
     first = next(iter(X.values())) if isinstance(X, dict) and X else X
     first = first[0] if isinstance(first, tuple) and first else first
-    N = np.shape(first)[:1] or 1
+    N = len(first) if hasattr(first, "__len__") else 1
     data = pair(X, np.zeros(N, np.int8), parameter_dtype(module), ("X", "X"))
     first_output(module, data.X, "X")
     return data
@@ -311,6 +312,8 @@ def _naming_errors(name: str, hint: Callable[[], str] = str) -> Iterator[None]:
     """Put the name of the data, and a hint, into errors that are raised inside."""
     try:
         yield
+    except DefinitionError:  # for which the data cannot help
+        raise
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name} does not fit the model: {hint()}{error}") from error

@@ -125,7 +125,10 @@ def _is_main_thread() -> bool:
 
 
 def is_half_step(error: BaseException) -> bool:
-    """Return True if the error stopped a training inside a step."""
+    """Return True if the error stopped a training inside a step, as a second Ctrl-C does.
+
+    The parameters may then be those of half a step; load a checkpoint in their place.
+    """
     return HALF_STEP in getattr(error, "__notes__", ())
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nn.config import import_extra
 from nn.training.callback import Callback, Run
 from tensorgrad.files import check_output
 
@@ -33,7 +34,7 @@ class CSVLogger(Callback):
     first_process_only = True
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
-        self.path = os.path.expanduser(path)
+        self.path = os.path.expanduser(os.fsdecode(path))
         self.append = append
 
     def on_train_begin(self, run: Run) -> None:
@@ -85,7 +86,7 @@ class TensorBoard(Callback):
     first_process_only = True
 
     def __init__(self, folder: str | os.PathLike[str] = "runs/tensorboard") -> None:
-        self.folder = os.path.expanduser(folder)
+        self.folder = os.path.expanduser(os.fsdecode(folder))
         self._writers: dict[str, Any] = {}
 
     def on_train_begin(self, run: Run) -> None:
@@ -93,15 +94,10 @@ class TensorBoard(Callback):
 
         Raises: ImportError if tensorboardX is not installed.
         """
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise ImportError(
-                "files for TensorBoard are written with tensorboardX, which is not installed; run "
-                "pip install tensorboardX"
-            ) from error
+        purpose = "files for TensorBoard are written with tensorboardX"
+        writer = import_extra("tensorboardX", purpose, "pip install tensorboardX").SummaryWriter
         names = {"training", *("validation" for name in run.names if name.startswith("val_"))}
-        self._writers = {name: SummaryWriter(os.path.join(self.folder, name)) for name in names}
+        self._writers = {name: writer(os.path.join(self.folder, name)) for name in names}
 
     def on_epoch_end(self, run: Run) -> None:
         """Write the numbers of an epoch."""

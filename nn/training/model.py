@@ -95,8 +95,9 @@ class Model(Assembly):
         `sample_weight` counts in the loss and in the metrics, `class_weight`, a dict or list of
         weights or "balanced", in the loss of the training alone. A step learns from `accumulate`
         batches together. `seed` determines the order of the samples; without it the order
-        continues from the last training. In each epoch, a line is printed every `print_every`
-        steps and at its end, and none for 0 or None. After Ctrl-C, the model and its `history` are
+        continues from the last training. In each epoch, a line is printed of its first step,
+        of every `print_every`-th after it and of the last one, and one of the epoch as a whole;
+        none for 0 or None. After Ctrl-C, the model and its `history` are
         those of the last complete step, and the next training completes the epoch first, unless its
         batches or `seed` differ.
         Without `seed`, its callbacks go on as well, as after a file that was saved in a training.

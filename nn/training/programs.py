@@ -53,10 +53,13 @@ class Programs:
         except tg.Untraceable as error:
             if mode is True:
                 raise
-            reasons = self.passing if isinstance(error, tg.Watched) else self.reasons
-            reasons[name] = str(error).splitlines()[0]
-            return function.f(*args)  # type: ignore[union-attr]
-        self.passing.pop(name, None)
+            refusal = error
+        else:
+            self.passing.pop(name, None)
+            return found
+        found = function.f(*args)  # type: ignore[union-attr]
+        reasons = self.passing if isinstance(refusal, tg.Watched) else self.reasons
+        reasons[name] = str(refusal).splitlines()[0]
         return found
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import math
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -92,18 +93,30 @@ class Progress:
     def print_figures(self, name: str, figures: Figures) -> None:
         """Print numbers behind a name, such as "step: 3, ", in a line that fits a terminal."""
         columns = 1 << 20
-        if sys.stdout is not None and sys.stdout.isatty():
+        if sys.stdout and not getattr(sys.stdout, "closed", False) and sys.stdout.isatty():
             columns = shutil.get_terminal_size().columns
         self.print(name + figures.within(columns - len(name)))
 
     def print(self, line: str) -> None:
-        """Print a line above the bar, unless silent."""
+        """Print a line above the bar, unless silent.
+
+        Where no more can be printed, as on a full disk or to a reader that has gone, the rest of
+        the epoch is silent, with a warning, because a training is worth more.
+        """
         if not self._every:
             return
-        if self._bar is None or self._bar.disable:
-            print(line)
-        else:
-            self._bar.write(line)
+        try:
+            if self._bar is None or self._bar.disable:
+                print(line)
+            else:
+                self._bar.write(line)
+        except (OSError, ValueError) as error:  # ValueError: the output was closed
+            self._every = 0
+            warnings.warn(
+                f"the lines of this training can no longer be printed ({error}), so it goes on "
+                "without them; print_every=0 prints none",
+                stacklevel=3,
+            )
 
     def step(self, step: int, samples: int, figures: Figures) -> None:
         """Update the bar after a step, and print each `print_every`-th step and the last one."""

@@ -136,9 +136,10 @@ class Writer:
     def formula(self, vertex: Vertex) -> str | None:
         """Return the key of the formula of a call: its op's name, and a number from the second on.
 
-        Calls of one op have several, because sums over broadcast axes are part of them.
+        Calls of one op have several, because sums over broadcast axes are part of them. A call has
+        none if backward has freed its inputs.
         """
-        if vertex.op is None:
+        if vertex.op is None or vertex.freed:
             return None
         written = formula(vertex)
         content = written["text"], *written["operands"], *written["rules"]

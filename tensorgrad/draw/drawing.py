@@ -18,7 +18,7 @@ from tensorgrad.draw.document import document, encoded
 from tensorgrad.draw.dot import dot
 from tensorgrad.draw.fold import View, view
 from tensorgrad.draw.model import Graph
-from tensorgrad.files import write_file
+from tensorgrad.files import as_path, write_file
 from tensorgrad.tensor.tensor import Tensor
 
 SHOW = ("name", "shape", "dtype", "value", "grad", "bytes", "source")
@@ -137,7 +137,7 @@ class Drawing:
         A page (.html) shows the differences from an earlier drawing given as `before`.
         Raises: ValueError for any other suffix; the errors of `render` for .svg, .png and .pdf.
         """
-        path = Path(path)
+        path = as_path(path)
         suffix = path.suffix.lower()
         if before is not None and suffix != ".html":
             raise ValueError(

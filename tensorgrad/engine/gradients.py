@@ -1,7 +1,7 @@
 """From tensors to their gradients: what surrounds the loop of backward."""
 
 import operator
-import threading
+from _thread import allocate_lock  # threading takes as long to import as three rooms of ours
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from tensorgrad.engine.node import Node, ShapeDtype
 from tensorgrad.engine.state import STATE, State
 from tensorgrad.operands import has_foreign, plain_array
 
-ACCUMULATING = threading.Lock()  # several threads may add to the .grad of one leaf
+ACCUMULATING = allocate_lock()  # several threads may add to the .grad of one leaf
 
 
 def gradients(

@@ -31,6 +31,7 @@ from tensorgrad.rules import (
     Op,
     Plan,
     is_ours,
+    load_tables,
 )
 
 # Constants too, but Tensors of a Tensor (or `like=` one): recorded values can be written into them.
@@ -81,6 +82,8 @@ def dispatch(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) 
             raise
     if function in STATIC:
         return function(*unwrap(args), **unwrap(kwargs))
+    if not (function in NONDIFFERENTIABLE or function in UNSUPPORTED) and load_tables(function):
+        return dispatch(function, args, kwargs)
     if function not in NONDIFFERENTIABLE and records((args, kwargs)):
         name = name_of(function)
         if function in UNSUPPORTED:

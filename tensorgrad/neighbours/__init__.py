@@ -4,7 +4,6 @@ einops gets a backend for tensors, and xarray an accessor: `array.tg.interp`.
 """
 
 import importlib
-import importlib.util
 import sys
 from types import ModuleType
 from typing import Any
@@ -32,9 +31,11 @@ class AfterImport:  # no subclass of MetaPathFinder, whose module takes longer t
         """Return the spec of the module with a loader that registers afterwards."""
         if name != self.name or self.is_searching:  # the search for the spec comes by here, too
             return None
+        from importlib.util import find_spec
+
         self.is_searching = True
         try:
-            spec = importlib.util.find_spec(name)
+            spec = find_spec(name)
         finally:
             self.is_searching = False
         if spec is not None and spec.loader is not None:

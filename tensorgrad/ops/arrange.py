@@ -148,28 +148,6 @@ def _insert(arr, obj, values, axis=None):
     return np.take(both, np.insert(np.arange(n), obj, n + np.arange(inserted)), axis)
 
 
-@composite(np.pad)
-@in_own_context
-def _pad(array, pad_width, mode="constant", **kwargs):
-    if callable(mode):
-        raise TypeError(
-            f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
-        )
-    widths = _widths(pad_width, array.ndim)
-    if mode in ("constant", "empty"):  # of which any values will do
-        return pad_constant(array, widths, **kwargs)
-    if not any(map(any, widths)):
-        return np.copy(array)
-    odd = kwargs.get("reflect_type") == "odd" and mode in ("reflect", "symmetric")
-    if mode in ("edge", "reflect", "symmetric", "wrap") and not odd:
-        return _along_axes(_picked, array, widths, mode, kwargs)
-    value = common.numpys(np.pad, array, widths, mode, **kwargs)
-    along = _extrapolated if odd else _joined
-    with np.errstate(all="ignore"):  # because NumPy has already warned
-        padded = _along_axes(along, common.as_inexact(array), widths, mode, kwargs)
-    return common.substituted(padded, value)
-
-
 def _along_axes(along, array, widths, mode, kwargs):
     """Pad one axis after another."""
     for axis, width in enumerate(widths):
@@ -226,3 +204,25 @@ def _joined(x, axis, width, mode, kwargs):
             shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
             ends.append(np.broadcast_to(value, shape))
     return np.concatenate([ends[0], x, ends[1]], axis)
+
+
+@composite(np.pad)
+@in_own_context
+def _pad(array, pad_width, mode="constant", **kwargs):
+    if callable(mode):
+        raise TypeError(
+            f"pad of tensors has no gradient in mode {mode!r}; use np.concatenate to put any values around a tensor"
+        )
+    widths = _widths(pad_width, array.ndim)
+    if mode in ("constant", "empty"):  # of which any values will do
+        return pad_constant(array, widths, **kwargs)
+    if not any(map(any, widths)):
+        return np.copy(array)
+    odd = kwargs.get("reflect_type") == "odd" and mode in ("reflect", "symmetric")
+    if mode in ("edge", "reflect", "symmetric", "wrap") and not odd:
+        return _along_axes(_picked, array, widths, mode, kwargs)
+    value = common.numpys(np.pad, array, widths, mode, **kwargs)
+    along = _extrapolated if odd else _joined
+    with np.errstate(all="ignore"):  # because NumPy has already warned
+        padded = _along_axes(along, common.as_inexact(array), widths, mode, kwargs)
+    return common.substituted(padded, value)

@@ -62,21 +62,6 @@ def _ediff1d(ary, to_end=None, to_begin=None):
     return np.concatenate([np.ravel(as_array(x, ary)) for x in ends if x is not None])
 
 
-@valued_by_numpy(np.gradient)
-def _gradient(f, *varargs, axis=None, edge_order=1):
-    """Central differences, weighted where distances vary; one-sided differences at the ends."""
-    f = as_inexact(f)
-    axes = axis_indices(axis, f.ndim)
-    spacings = list(varargs) or [1.0]
-    if len(spacings) == 1:
-        spacings *= len(axes)
-    results = tuple(
-        _slope(np.moveaxis(f, i, -1), h if np.ndim(h) == 0 else as_array(h), edge_order, i)
-        for i, h in zip(axes, spacings, strict=True)
-    )
-    return results[0] if len(results) == 1 else results
-
-
 def _slope(f, h, edge_order, axis):
     """The slopes along the last axis, which is then moved to its place."""
     if np.ndim(h) == 0:
@@ -110,6 +95,21 @@ def _boundary_slope(f, near, far):
         + (near + far) / (near * far) * f[1]
         - near / (far * (near + far)) * f[2]
     )
+
+
+@valued_by_numpy(np.gradient)
+def _gradient(f, *varargs, axis=None, edge_order=1):
+    """Central differences, weighted where distances vary; one-sided differences at the ends."""
+    f = as_inexact(f)
+    axes = axis_indices(axis, f.ndim)
+    spacings = list(varargs) or [1.0]
+    if len(spacings) == 1:
+        spacings *= len(axes)
+    results = tuple(
+        _slope(np.moveaxis(f, i, -1), h if np.ndim(h) == 0 else as_array(h), edge_order, i)
+        for i, h in zip(axes, spacings, strict=True)
+    )
+    return results[0] if len(results) == 1 else results
 
 
 @composite(np.trapezoid)
@@ -167,6 +167,20 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
     return np.where(np.greater(x, xp[-1]), fp[-1] if right is None else right, last)
 
 
+def _overlap(mode, n, m):
+    """Return the slice of the full convolution that a mode stands for."""
+    longer, shorter = max(n, m), min(n, m)
+    mode = dict(enumerate(("valid", "same", "full"))).get(mode, mode)
+    if mode == "full":
+        return slice(0, n + m - 1)
+    if mode == "same":
+        return slice((shorter - 1) // 2, (shorter - 1) // 2 + longer)
+    if mode == "valid":
+        return slice(shorter - 1, longer)
+    error = ValueError if isinstance(mode, (str, int)) else TypeError
+    raise error(f"the mode of a convolution is 'full', 'same' or 'valid', but got {mode!r}")
+
+
 @composite(np.convolve)
 def _convolve(a, v, mode="full"):
     a, v = (np.atleast_1d(x) for x in (a, v))
@@ -185,20 +199,6 @@ def _correlate(a, v, mode="valid"):
         part = slice(n + m - 1 - part.stop, n + m - 1 - part.start)
     v = v[::-1]
     return convolve_full(a, np.conj(v) if v.dtype.kind == "c" else v)[part]
-
-
-def _overlap(mode, n, m):
-    """Return the slice of the full convolution that a mode stands for."""
-    longer, shorter = max(n, m), min(n, m)
-    mode = dict(enumerate(("valid", "same", "full"))).get(mode, mode)
-    if mode == "full":
-        return slice(0, n + m - 1)
-    if mode == "same":
-        return slice((shorter - 1) // 2, (shorter - 1) // 2 + longer)
-    if mode == "valid":
-        return slice(shorter - 1, longer)
-    error = ValueError if isinstance(mode, (str, int)) else TypeError
-    raise error(f"the mode of a convolution is 'full', 'same' or 'valid', but got {mode!r}")
 
 
 @valued_by_numpy(np.linspace)

@@ -265,17 +265,6 @@ def _eigvals(a):
     return np.linalg.eig(a)[0]
 
 
-@composite(np.linalg.svd)
-def _svd_call(a, full_matrices=True, compute_uv=True, hermitian=False):
-    if hermitian:
-        return _svd_of_hermitian(a, compute_uv)
-    if not compute_uv:
-        full_matrices = False
-    packed = svd(a, full_matrices=full_matrices)
-    u, s, vh = unpack_marked(packed, svd_shapes(a, full_matrices), VECTORS, VALUES)
-    return SVDResult(u, np.real(s), vh) if compute_uv else np.real(s)
-
-
 def _svd_of_hermitian(a, compute_uv):
     """Order the eigenvalues by decreasing size, and move their signs to the right vectors."""
     w, v = np.linalg.eigh(a)
@@ -286,6 +275,17 @@ def _svd_of_hermitian(a, compute_uv):
     v = np.take_along_axis(v, order[..., None, :], axis=-1)
     sign = np.copysign(1.0, values(w)).astype(w.dtype)
     return SVDResult(v, w * sign, adjoint(v * sign[..., None, :]))
+
+
+@composite(np.linalg.svd)
+def _svd_call(a, full_matrices=True, compute_uv=True, hermitian=False):
+    if hermitian:
+        return _svd_of_hermitian(a, compute_uv)
+    if not compute_uv:
+        full_matrices = False
+    packed = svd(a, full_matrices=full_matrices)
+    u, s, vh = unpack_marked(packed, svd_shapes(a, full_matrices), VECTORS, VALUES)
+    return SVDResult(u, np.real(s), vh) if compute_uv else np.real(s)
 
 
 @composite(np.linalg.svdvals)

@@ -29,6 +29,13 @@ def _symmetric(transform):
     return gradient
 
 
+def axes_of(a, s, axes):
+    """Return the axes of a transform: all, or the last len(s) of them."""
+    if axes is not None:
+        return tuple(axes)
+    return tuple(range(-(a.ndim if s is None else len(s)), 0))
+
+
 def _symmetric_along(transform):
     """Return the rule of fftn or ifftn."""
 
@@ -69,13 +76,6 @@ rule(np.fft.ifftn, _symmetric_along(np.fft.ifftn))
 rule(np.fft.rfft,  _rfft)
 rule(np.fft.irfft, _irfft)
 # fmt: on
-
-
-def axes_of(a, s, axes):
-    """Return the axes of a transform: all, or the last len(s) of them."""
-    if axes is not None:
-        return tuple(axes)
-    return tuple(range(-(a.ndim if s is None else len(s)), 0))
 
 
 def lengths_of(a, s, axes):
@@ -171,4 +171,4 @@ def _ifftshift(x, axes=None):
     return np.roll(x, [-(x.shape[axis] // 2) for axis in axes], tuple(axes))
 
 
-nondifferentiable(np.fft.fftfreq, np.fft.rfftfreq)
+nondifferentiable(np.fft.fftfreq, np.fft.rfftfreq, np.fft.test)

@@ -29,7 +29,7 @@ DIFFERENTIABLE_UFUNCS = (
 OUTER_ONLY = (np.ldexp, np.divmod)  # which take or return integers, or return two arrays
 NONDIFFERENTIABLE_UFUNCS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
-    np.logical_xor, np.floor_divide, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift,
+    np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.right_shift,
     np.gcd, np.lcm,
 )
 FOLDED = (
@@ -202,6 +202,11 @@ for _ufunc in (np.fmax, np.fmin, np.logaddexp):
     composite(_ufunc.accumulate, _accumulate(_ufunc))
 for _ufunc in NONDIFFERENTIABLE_UFUNCS:
     nondifferentiable(_ufunc.outer, _ufunc.reduce, _ufunc.accumulate, _ufunc.reduceat)
+# The slope of a quotient's floor is 0, but a first or single element stays as it is.
+nondifferentiable(np.floor_divide.outer)
+composite(np.floor_divide.reduce, _reduce(np.floor_divide))
+composite(np.floor_divide.accumulate, _accumulate(np.floor_divide))
+composite(np.floor_divide.reduceat, _reduceat(np.floor_divide))
 
 # A dict, because a set would be in another order in each process.
 UFUNCS = dict.fromkeys(f for f in vars(np).values() if isinstance(f, np.ufunc))
@@ -210,7 +215,7 @@ unsupported(
     *(f.at for f in UFUNCS if f not in (np.add, np.subtract)),  # their `at` is an assignment
 )
 for _ufunc in UFUNCS:
-    if _ufunc in (*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS):
+    if _ufunc in (*DIFFERENTIABLE_UFUNCS, *NONDIFFERENTIABLE_UFUNCS, np.floor_divide):
         continue
     unsupported(
         "NumPy has this method only for functions of two arguments and one result of their type",

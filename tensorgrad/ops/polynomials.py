@@ -69,15 +69,15 @@ def _polysub(a1, a2):
     return np.polyadd(a1, -as_array(a2, a1))
 
 
-@like_numpy(np.polymul)
-def _polymul(a1, a2):
-    return np.convolve(_leading(_coefficients(a1)), _leading(_coefficients(a2)))
-
-
 def _leading(p):
     """Drop the leading zeros."""
     found = np.flatnonzero(values(p))
     return p[found[0] :] if found.size else create(np.zeros, p, 1, p.dtype)
+
+
+@like_numpy(np.polymul)
+def _polymul(a1, a2):
+    return np.convolve(_leading(_coefficients(a1)), _leading(_coefficients(a2)))
 
 
 def _remainder_size(u, v):
@@ -152,6 +152,15 @@ MULTIPLE = "a multiple root of a polynomial has no gradient: it moves infinitely
 rule(np.roots, _roots)
 
 
+def _covariance(left, scale, residuals, cov):
+    """Return (XᵀX)⁻¹, for the unscaled columns, times the variance of the residuals unless `cov` is "unscaled"."""
+    inverse = np.linalg.inv(np.dot(np.transpose(left), left)) / np.outer(scale, scale)
+    if cov == "unscaled":
+        return inverse
+    factor = residuals / (left.shape[0] - left.shape[1])
+    return (inverse if residuals.size == 1 else np.expand_dims(inverse, -1)) * factor
+
+
 @like_numpy(np.polyfit)
 def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     """Solve least squares over the scaled columns of a Vandermonde matrix, as NumPy does."""
@@ -171,12 +180,3 @@ def _polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     if full:
         return coefficients, residuals, rank, s, rcond
     return (coefficients, _covariance(left, scale, residuals, cov)) if cov else coefficients
-
-
-def _covariance(left, scale, residuals, cov):
-    """Return (XᵀX)⁻¹, for the unscaled columns, times the variance of the residuals unless `cov` is "unscaled"."""
-    inverse = np.linalg.inv(np.dot(np.transpose(left), left)) / np.outer(scale, scale)
-    if cov == "unscaled":
-        return inverse
-    factor = residuals / (left.shape[0] - left.shape[1])
-    return (inverse if residuals.size == 1 else np.expand_dims(inverse, -1)) * factor

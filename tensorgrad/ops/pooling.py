@@ -87,10 +87,14 @@ def max_pool(x: Array, size: Size, stride: Size | None = None, padding: Padding 
 
     `padding` is as in `conv`; it is never the maximum.
     Shapes: x (N, L₁, ..., Lₙ, C) -> (N, M₁, ..., Mₙ, C).
-    Raises: ValueError if a setting does not fit the axes, or the window is larger than the padded array.
+    Raises: ValueError if a setting does not fit the axes, or the window is larger than the padded array;
+    TypeError for complex numbers, which have no order.
     """
+    kind = x.dtype.kind
+    if kind not in "biuf":
+        raise TypeError(f"max_pool takes real numbers, but got an array of dtype {x.dtype}")
     pools = pools_of(x, size, stride, padding)
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    lowest = -np.inf if kind == "f" else np.iinfo(x.dtype).min if kind in "iu" else False
     out = create(np.empty, x, (len(x), *pools.windows.counts, x.shape[-1]), x.dtype)
     wide = pools.wide(create(np.ascontiguousarray, x, x))
     full = pools.tile(x)

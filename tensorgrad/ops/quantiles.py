@@ -1,5 +1,6 @@
 """Quantiles, percentiles and medians, with and without NaN."""
 
+import functools
 import math
 
 import numpy as np
@@ -174,8 +175,26 @@ def _declare_quantiles(name, whole, skip_nan):
         if as_array(value).dtype.kind == "O":  # Fractions, which a tensor does not hold
             value = np.astype(as_array(value), float)
         with np.errstate(all="ignore"):  # because NumPy has already warned
-            found = _quantile(a, q, axis, method, keepdims, skip_nan, weights)
+            if skip_nan and weights is None and q.ndim == 2 and _misplaces_axes():
+                found = _misplaced(as_array(a), q, axis, method, keepdims)
+            else:
+                found = _quantile(a, q, axis, method, keepdims, skip_nan, weights)
         return substituted(found, value)
+
+
+@functools.cache
+def _misplaces_axes():
+    """Return True if this NumPy's nanquantile, over several axes, puts the first axis of a 2-D q last."""
+    return np.nanquantile(np.zeros((3, 1, 1)), [[0.5] * 2], axis=(1, 2)).shape == (2, 3, 1)
+
+
+def _misplaced(a, q, axis, method, keepdims):
+    """The quantiles, their axes in the order in which NumPy returns them."""
+    axes = axis_indices(axis, a.ndim)
+    if not 1 < len(axes) < a.ndim:
+        return _quantile(a, q, axis, method, keepdims, True)
+    found = np.moveaxis(_quantile(a, q, axis, method, False, True), 0, -1)
+    return np.expand_dims(found, [i - a.ndim for i in axes]) if keepdims else found
 
 
 def _declare_median(name, skip_nan):

@@ -1,11 +1,12 @@
 """Branches: a rule that decides by values, traced along each way that it can take."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.program.arrays import stand_ins_in
+from tensorgrad.program.repetitions import key_of
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.steps import CallGroup, Step, Var, substituted_in, variables
 
@@ -86,15 +87,8 @@ class Branches:
         return tuple(dict.fromkeys([*(v for v in self.group.names if v in read), *read]))
 
     def makes(self, outs: Any) -> bool:
-        """Return True if these are arrays that the function makes, on each way."""
-        made = outs if isinstance(outs, (tuple, list)) else [outs]
-        ends = [branch.result for branch in self.root.walk() if branch.decision is None]
-        several = (tuple, list)
-        alike = all(
-            isinstance(x, several) == isinstance(outs, several) and len(flat(x)) == len(made)
-            for x in ends
-        )
-        return alike and all(type(v) is Var and v not in self.parameters for v in made)
+        """Return True if these are arrays that the function makes."""
+        return all(type(v) is Var and v not in self.parameters for v in flat(outs))
 
 
 def unshared(result: Any, given: Any) -> Any:
@@ -135,21 +129,33 @@ def unify(steps: list[Step], way: Way, depth: int) -> None:
     if len(steps) != len(others):
         raise Unequal
     same: dict[Var, Var] = {}
-    for step, other in zip(steps, others, strict=True):
-        made, others_made = list(step.made()), list(other.made())
-        if step.form != other.form or len(made) != len(others_made):
-            raise Unequal
-        same |= dict(zip(others_made, made, strict=True))
 
     def change(x: Any) -> Any:
         return same.get(x, x) if type(x) is Var else x
 
-    for step in way.steps:
-        step.args, step.kwargs = (
-            substituted_in(step.args, change),
-            substituted_in(step.kwargs, change),
-        )
+    def replace(changed: list[Step]) -> None:
+        for step in changed:
+            step.args = substituted_in(step.args, change)
+            step.kwargs = substituted_in(step.kwargs, change)
+
+    for step, other in zip(steps, others, strict=True):
+        replace([other])
+        made, others_made = list(step.made()), list(other.made())
+        if not are_alike(step, other) or len(made) != len(others_made):
+            raise Unequal  # each way has left out what only another one needs
+        same |= dict(zip(others_made, made, strict=True))
+    replace(way.steps)
     way.result = substituted_in(way.result, change)
+
+
+def are_alike(a: Step, b: Step) -> bool:
+    """Return True if two steps compute the same."""
+    return key_of(a, of_array=by_value) == key_of(b, of_array=by_value)
+
+
+def by_value(x: np.ndarray) -> Hashable:
+    """Return what is equal for arrays that each way makes anew."""
+    return x.dtype, x.shape, x.strides, x.tobytes()
 
 
 def all_ways(run: Callable[[list[bool]], Way]) -> list[Way]:
@@ -167,3 +173,9 @@ def all_ways(run: Callable[[list[bool]], Way]) -> list[Way]:
         if len(found) + len(waiting) > MOST_WAYS:
             raise Unequal
     return found
+
+
+def group_name(group: Any) -> str:
+    """Return the name of the function for a block."""
+    name = getattr(group.source, "__name__", "").strip("_")
+    return group.name if name == "<lambda>" or not name else name

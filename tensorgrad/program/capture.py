@@ -1,5 +1,6 @@
 """Capture: a function is run twice on stand-ins, and what both runs did alike becomes its steps."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,15 @@ from tensorgrad.program.counts import Counts
 from tensorgrad.program.guards import PLAIN_VALUES, Guard
 from tensorgrad.program.outside import Outside
 from tensorgrad.program.recorder import Recorder
+from tensorgrad.program.refusals import GROWS, ITERATOR
 from tensorgrad.program.sizes import choices
-from tensorgrad.program.sources import BufferSource, GradSource, Source
+from tensorgrad.program.sources import (
+    BufferSource,
+    GradSource,
+    Source,
+    generator_state,
+    set_generator_state,
+)
 from tensorgrad.program.steps import substituted_in
 from tensorgrad.program.tracing import Result, Tracing
 from tensorgrad.program.watching import watched
@@ -44,9 +52,15 @@ class Captured:
 
     def until_two_agree(self) -> Tracing:
         """Trace until two runs agree."""
+        if self.outside.iterators:
+            raise Untraceable(ITERATOR.format(self.outside.iterators[0]))
+        grown = False
         for attempt in range(5):
             trace, seen = self.once(self.leaves)
-            if attempt == 0 and self.outside.has_grown():
+            if grown and self.outside.has_grown():
+                raise Untraceable(GROWS)
+            grown = attempt == 0 and self.outside.has_grown()
+            if grown:
                 self.outside = Outside(self.f)  # also what the first run has made
                 self.tensors |= self.outside.tensors
                 continue
@@ -121,12 +135,19 @@ class Captured:
         grads = [(node, node.extras and node.extras.grad) for node in nodes]
         constants: list[Any] = [Source(t) for t in self.tensors.values() if t.node is None]
         values = [(source, source.read()) for source in (*constants, *self.buffers)]
-        legacy = np.random.get_state()
+        legacy, pythons = np.random.get_state(), random.getstate()
         arrays = [(a, a.copy()) for a in self.outside.arrays if a.nbytes <= 1 << 20]
-        try:
+
+        def run() -> Any:
             result = runs()
+            self.refuse_changes(arrays)
+            return result
+
+        try:
+            return undone_if_it_fails(run, self.outside, arrays)
         finally:
             np.random.set_state(legacy)
+            random.setstate(pythons)
             for generator, state in generators:
                 set_generator_state(generator, state)
             for node, grad in grads:
@@ -134,6 +155,9 @@ class Captured:
                     node.extras.grad = grad
             for source, value in values:
                 source.write(value)
+
+    def refuse_changes(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Raise Untraceable if a run has changed plain values or arrays, given with copies."""
         for guard in self.outside.guards:
             if guard.has_changed_value():
                 guard.put_back()
@@ -143,12 +167,10 @@ class Captured:
                 )
         for array, copy in arrays:
             if not np.array_equal(array, copy, equal_nan=array.dtype.kind in "fc"):
-                array[...] = copy
                 raise Untraceable(
                     f"the function writes into an ndarray of shape {array.shape} from outside; "
                     "make it a tensor, or pass it as an argument and return the new one"
                 )
-        return result
 
     def once(
         self, leaves: list[Any], counts: Counts | None = None
@@ -230,6 +252,17 @@ class Captured:
         return values + [(t.grad, GradSource(t)) for t in leaves if t.grad is not None]
 
 
+def undone_if_it_fails(runs: Callable[[], Any], outside: Outside, arrays: list[Any]) -> Any:
+    """Return what a function returns; if it raises, put back what it has changed outside."""
+    try:
+        return runs()
+    except BaseException:
+        outside.undo()
+        for array, copy in arrays:
+            array[...] = copy
+        raise
+
+
 def refusing(recorder: Recorder, function: Callable[[], Any]) -> Any:
     """Return what a function returns.
 
@@ -280,18 +313,3 @@ def results_of(result: Any, recorder: Recorder, outside: set[int]) -> Any:
         )
 
     return substituted_in(result, leaf)
-
-
-def generator_state(generator: Any) -> Any:
-    """Return a copy of a generator's state."""
-    if isinstance(generator, np.random.RandomState):
-        return generator.get_state()
-    return generator.bit_generator.state
-
-
-def set_generator_state(generator: Any, state: Any) -> None:
-    """Put a generator's state back."""
-    if isinstance(generator, np.random.RandomState):
-        generator.set_state(state)
-    else:
-        generator.bit_generator.state = state

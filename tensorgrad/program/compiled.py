@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import functools
-import sys
 import threading
 import types
 import warnings
@@ -15,6 +14,7 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Watched
 from tensorgrad.program.counts import OtherCount
 from tensorgrad.program.keys import SWITCH, hashable, kind_of
+from tensorgrad.program.members import found_by_name
 from tensorgrad.program.program import Program
 from tensorgrad.program.runner import Runner
 from tensorgrad.program.watching import recorder_now
@@ -149,7 +149,7 @@ class Compiled:
     def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Runner | None:
         """Return the program of the last call, if a short look tells that it is the one."""
         recent = self.recent
-        if recent is not None and not kwargs and recent.accepts(args) and recent.fits():
+        if recent is not None and not kwargs and recent.accepts(args):
             return recent
         return None
 
@@ -238,14 +238,6 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.f!r}>"
-
-
-def found_by_name(f: types.FunctionType) -> Any:
-    """Return what a function's module has under its name; None if that is nothing."""
-    found: Any = sys.modules.get(f.__module__)
-    for part in f.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found
 
 
 def runs_eagerly(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

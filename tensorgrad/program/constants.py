@@ -18,10 +18,14 @@ class Defined(str):
 
 
 def is_transposed(x: np.ndarray, whole: Any) -> bool:
-    """Return True if x is the transpose of another array, in the same memory."""
+    """Return True if x, a view of another array, is its transpose."""
     whole = whole.T
-    same = x.shape == whole.shape and x.strides == whole.strides and x.dtype == whole.dtype
-    return same and x.__array_interface__["data"] == whole.__array_interface__["data"]
+    return x.shape == whole.shape and x.strides == whole.strides and x.dtype == whole.dtype
+
+
+def is_small(x: np.ndarray) -> bool:
+    """Return True for an array whose numbers are written out above the program."""
+    return x.size <= SMALL and x.dtype.kind in text.NUMERIC
 
 
 def has_dtype(x: Any, dtype: np.dtype[Any]) -> bool:
@@ -50,14 +54,13 @@ class Constants:
 
         NumPy's number becomes Python's where it meets `weak_for`, which has its dtype.
         """
-        if isinstance(x, np.generic):
-            if has_dtype(weak_for, x.dtype):
-                return text.number(x.item())
-            return text.typed_number(x)
         if isinstance(x, str):
             return Expr(text.string(x))
-        if x is None or isinstance(x, (bool, bytes)) or x is Ellipsis:
+        if x is None or isinstance(x, bytes) or x is Ellipsis:
             return Expr(repr(x) if x is not Ellipsis else "...")
+        if isinstance(x, np.generic) and x.dtype.kind in text.NUMERIC + text.TEMPORAL:
+            weak = x.dtype.kind in text.NUMERIC and has_dtype(weak_for, x.dtype)
+            return text.number(x.item()) if weak else text.typed_number(x)
         if isinstance(x, (int, float, complex)):
             return text.number(x)
         if isinstance(x, np.ndarray):
@@ -123,7 +126,7 @@ class Constants:
 
     def imported(self, module: str, name: str = "") -> Any:
         """Return the name of a module or of its function; None if a program does not import it."""
-        if module == text.SPECIAL and self.functions is not None:
+        if module == text.SPECIAL:
             self.functions.imports.add(f"import {module}")
         elif not name:
             return None
@@ -137,7 +140,7 @@ class Constants:
         if name is not None:
             scipys = name.startswith(text.SPECIAL)
             return self.imported(*name.rsplit(".", 1)) if scipys else name
-        if self.functions is not None and isinstance(x, (types.FunctionType, types.LambdaType)):
+        if isinstance(x, types.FunctionType):
             name = self.functions.with_source(x)
             if name is not None:
                 return name

@@ -190,7 +190,9 @@ class ExpressionWriter:
         return self.method(step.callee, x, rest, shown)
 
     def as_given(self, x: Any) -> Expr:
-        return Expr(f"np.dtype({text.dtype(x)})") if isinstance(x, np.dtype) else self.expr_of(x)
+        found = self.expr_of(x)
+        typed = isinstance(x, np.dtype) and not found.text.startswith("np.dtype(")
+        return Expr(f"np.dtype({found.text})") if typed else found
 
     def method(self, name: str, x: Any, rest: Any, kwargs: Any) -> Expr:
         inner = self.expr_of(x)
@@ -221,15 +223,14 @@ class ExpressionWriter:
         if function is np.swapaxes and len(x.shape) == 2:
             return self.suffix(x, ".T") if swaps(*args[1:], **kwargs) else None
         method = METHODS_OF.get(function) if hasattr(function, "__self__") else None
-        if method is not None and "out" not in kwargs and not x.scalar and len(args) == 1:
-            axis = kwargs.get("axis", 0)
-            axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-            if set(kwargs) <= {"axis", "keepdims", "dtype"}:
-                shown = {k: self.expr_of(v) for k, v in kwargs.items() if k != "axis"}
-                first = (
-                    {}
-                    if len(x.shape) == 1 and axis == 0 and not shown
-                    else {"axis": self.expr_of(axis)}
-                )
-                return self.method(method, x, [], first | shown)
-        return None
+        return None if method is None or x.scalar else self.reduction(method, x, kwargs)
+
+    def reduction(self, method: str, x: Var, kwargs: Any) -> Expr | None:
+        """Return a method's call such as x.sum(axis=0); None if it lacks one of the keywords."""
+        shown = {k: self.expr_of(v) for k, v in kwargs.items() if k != "axis" and v is not None}
+        if not set(shown) <= ({"keepdims", "dtype"} if method in ("sum", "prod") else {"keepdims"}):
+            return None
+        axis = kwargs.get("axis", 0)
+        axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+        whole = len(x.shape) == 1 and axis == 0 and not shown
+        return self.method(method, x, [], ({} if whole else {"axis": self.expr_of(axis)}) | shown)

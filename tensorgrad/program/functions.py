@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.operands import STAND_INS
 from tensorgrad.program import text
-from tensorgrad.program.branches import Branch, Branches, flat
+from tensorgrad.program.branches import Branch, Branches, flat, group_name
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.copied import (
     AS_ARRAYS,
@@ -20,13 +20,9 @@ from tensorgrad.program.copied import (
     definition,
     used_names,
 )
-from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.flow import Definition
-from tensorgrad.program.layout import broken_lines, laid_out
-from tensorgrad.program.literals import is_literal
-from tensorgrad.program.simplify import occurrences
-from tensorgrad.program.source import Line, LineWriter, LocalNames
-from tensorgrad.program.specialised import (
+from tensorgrad.program.cutting.flow import Definition
+from tensorgrad.program.cutting.literals import is_literal
+from tensorgrad.program.cutting.specialised import (
     CopiedCall,
     NotCut,
     Specialised,
@@ -34,7 +30,11 @@ from tensorgrad.program.specialised import (
     specialised,
     with_branches,
 )
-from tensorgrad.program.steps import Step, Var, resolved
+from tensorgrad.program.expressions import NoArgument
+from tensorgrad.program.layout import broken_lines, laid_out
+from tensorgrad.program.simplify import occurrences
+from tensorgrad.program.source import Line, LineWriter, LocalNames, without_comments
+from tensorgrad.program.steps import Step, Var, resolved, substituted_in
 from tensorgrad.program.text import Expr
 
 FEW = 2  # lines of a block that stand in the program itself
@@ -72,7 +72,7 @@ class Functions:
             *(v for v in known if v in inputs),
             *(v for v in inputs if v not in known),
         ]
-        writer = LineWriter(self.constants, LocalNames(self.objects_in(block)))
+        writer = LineWriter(self.constants, LocalNames(self.names_outside(block)))
         writer.inline_results, writer.users_names, writer.arguments = True, False, order
         for v in order:
             v.name = writer.names.new(known.get(v) or base_of(v))
@@ -105,7 +105,10 @@ class Functions:
 
     def branching(self, branches: Branches) -> str:
         """Return the name of a function with branches."""
-        writer = LineWriter(self.constants, LocalNames())
+        ways = list(branches.root.walk())
+        steps = [step for branch in ways for step in branch.steps]
+        outside = self.names_outside(steps, [branch.result for branch in ways])
+        writer = LineWriter(self.constants, LocalNames(outside))
         writer.inline_results, writer.users_names = True, False
         writer.arguments = given = list(branches.parameters)
         parts = [*given, *branches.parts(), *branches.made()]
@@ -123,12 +126,21 @@ class Functions:
         body = "\n".join([parameters + docstring(branches.group.doc), *lines])
         return self.define(group_name(branches.group), body)
 
-    def objects_in(self, block: list[Step]) -> list[str]:
-        """Return the names of functions without text, which a variable of the block would hide."""
-        for step in block:
+    def names_outside(self, steps: list[Step], results: Any = None) -> list[str]:
+        """Return the names of constants and functions, which a variable of the steps would hide."""
+
+        def named(x: Any) -> Any:
+            if isinstance(x, np.ndarray):
+                self.constants.array(x)
+            return x
+
+        for step in steps:
             if step.form == "call":
                 self.constants.function(step.callee)
-        return [name for name, _ in self.constants.objects.values()]
+            substituted_in((step.args, step.kwargs), named)
+        substituted_in(results, named)
+        constants = (*self.constants.objects.values(), *self.constants.arrays.values())
+        return [*self.texts, *(name for name, _ in constants)]
 
     def define(self, name: str, body: str) -> str:
         """Return the name of a function with this text, which is defined if it is new."""
@@ -226,10 +238,9 @@ class Functions:
 
     def kept(self, function: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """Return the arguments of a call that a copied function still takes."""
-        dropped = self.short.dropped.get(function) if self.short is not None else None
-        if not dropped:
+        if self.short is None or not self.short.dropped.get(function):
             return args, kwargs
-        return self.short.kept(function, args, kwargs)  # type: ignore[union-attr]
+        return self.short.kept(function, args, kwargs)
 
     def from_outside(self, name: str, value: Any, line: str) -> str:
         """Return the name of what a line imports for copied functions."""
@@ -270,7 +281,8 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     for step in branch.steps:
         writer.step(step)
     if branch.decision is None:
-        returned = ", ".join(writer.expr_of(x).text for x in flat(branch.result))
+        parts = [writer.expr_of(x).text for x in flat(branch.result)]
+        returned = text.listed(parts) if isinstance(branch.result, tuple) else ", ".join(parts)
         return [
             *indented(without_comments(writer, start), margin),
             *broken_lines(space, f"return {returned}"),
@@ -283,17 +295,6 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     writer.pending, writer.texts, writer.names.taken = state
     writer.names.last = numbers
     return lines + branch_lines(writer, branch.branches[1], margin)
-
-
-def without_comments(writer: LineWriter, start: int) -> list[Line]:
-    """Return a function's lines, in which no comments about modules stand."""
-    return [line._replace(comment="") for line in writer.lines[start:]]
-
-
-def group_name(group: Any) -> str:
-    """Return the name of the function for a block."""
-    name = getattr(group.source, "__name__", "").strip("_")
-    return group.name if name == "<lambda>" or not name else name
 
 
 def docstring(doc: str | None) -> str:

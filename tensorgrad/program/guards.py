@@ -64,6 +64,16 @@ class Guard:
         return f"{self.key or 'a variable of the closure'} = {self.value!r}"
 
 
+class InstanceGuard(Guard):
+    """An attribute of an object, which the object finds in its own dict."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Any, key: str, value: Any) -> None:
+        super().__init__(vars(owner), key, value)
+        self.owner = owner
+
+
 class AttributeGuard(Guard):
     """A value that a class has, or an object in a slot."""
 
@@ -80,6 +90,27 @@ class AttributeGuard(Guard):
     def put_back(self) -> None:
         """Put the value back."""
         setattr(self.where, self.key, self.value)
+
+
+class AbsentGuard(Guard):
+    """A name that is not there, as that of a builtin among the globals, which could hide it."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the value that is there now, or None."""
+        return self.where.get(self.key)
+
+    def holds(self) -> bool:
+        """Return True if the name is still not there."""
+        return self.key not in self.where
+
+    def put_back(self) -> None:
+        """Take the name away."""
+        self.where.pop(self.key, None)
+
+    def __repr__(self) -> str:
+        return f"the missing {self.key}"
 
 
 class MemberGuard(Guard):
@@ -144,6 +175,15 @@ class EnvironmentGuard(TypeGuard):
         """Return True if all are as they were."""
         return bool(os.environ == self.value)
 
+    def has_changed_value(self) -> bool:
+        """Return True if the function has changed them."""
+        return not self.holds()
+
+    def put_back(self) -> None:
+        """Set all as they were."""
+        os.environ.clear()
+        os.environ.update(self.value)
+
     def __repr__(self) -> str:
         return "os.environ"
 
@@ -182,8 +222,14 @@ class ArrayGuard(Guard):
         return self.now() == self.value
 
     def has_changed_value(self) -> bool:
-        """Return False, because what is written into arrays is found by other means."""
-        return False
+        """Return True for bytes that have changed; writes into arrays are found by other means."""
+        return not isinstance(self.where, np.ndarray) and not self.holds()
+
+    def put_back(self) -> None:
+        """Write the bytes again, if there are as many."""
+        x = self.where
+        if isinstance(x, BUFFERS) and memoryview(x).nbytes == len(self.value[1]):
+            memoryview(x).cast("B")[:] = self.value[1]
 
     def __repr__(self) -> str:
         return f"the elements of {self.where!r}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.operands import is_foreign, plain_array
-from tensorgrad.program.arrays import Watched
+from tensorgrad.program.arrays import Untraceable, Watched
 
 
 class Switch(threading.local):
@@ -24,7 +24,7 @@ SWITCH = Switch()
 def hashable(x: Any) -> Any:
     """Return a static argument as the key of a dict.
 
-    Raises: TypeError if it can change.
+    Raises: Untraceable if it can change.
     """
     if isinstance(x, (list, tuple)):
         return (type(x), *map(hashable, x))
@@ -42,7 +42,7 @@ def hashable(x: Any) -> Any:
     try:
         hash(x)
     except TypeError:
-        raise TypeError(
+        raise Untraceable(
             f"a static argument is compared with those of earlier calls, so it has to be hashable, "
             f"but {type(x).__name__} is not; pass a tuple of what the function uses of it"
         ) from None
@@ -77,14 +77,14 @@ def kind_of(x: Any) -> Any:
 def static_kind(x: Any) -> Any:
     """Return an object that is no array, which a program is made for.
 
-    Raises: TypeError if its values could change.
+    Raises: Untraceable if its values could change.
     """
     if isinstance(x, np.ndarray):
         plain_array(x)
     kinds = (type, np.dtype, slice, type(Ellipsis), np.random.Generator, enum.Enum)
     if isinstance(x, kinds) or callable(x):
         return x if not isinstance(x, slice) else (slice, x.start, x.stop, x.step)
-    raise TypeError(
+    raise Untraceable(
         f"a compiled function takes arrays, numbers, and dicts, lists and tuples of them, but was "
         f"given a {type(x).__name__}; pass its arrays, or name it in static_argnums"
     )

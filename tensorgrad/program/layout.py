@@ -69,7 +69,9 @@ def laid_out(source: str) -> str:
 
 
 def spaced(lines: list[str]) -> list[str]:
-    """Put an empty line behind the docstring of a class."""
+    """Put an empty line behind the docstring of a class, and none where it has no docstring."""
+    if lines[0].startswith("class ") and lines[1] == "":
+        return [lines[0], *lines[2:]]
     if not lines[0].startswith("class ") or '"""' not in lines[1]:
         return lines
     quotes = [i for i, line in enumerate(lines) if '"""' in line]

@@ -30,6 +30,8 @@ def following(code: CodeType) -> dict[int, str]:
     before, last = 0, ""
     for instruction in dis.get_instructions(code):
         name, variable = instruction.opname, None
+        if name == "EXTENDED_ARG":  # belongs to the next, in functions with many variables
+            continue
         if name.startswith("STORE_FAST_"):  # two instructions in one, of Python 3.13
             variable = instruction.argval[0]
         elif name in STORES:

@@ -1,10 +1,12 @@
-"""The surroundings of a function: tensors to read at each call, and values to compare."""
+"""The surroundings of a function: the walk through all that it can reach."""
 
 import array
+import collections
 import contextvars
 import functools
 import inspect
 import os
+import sys
 import types
 import weakref
 from collections import deque
@@ -14,17 +16,15 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase
-from tensorgrad.engine.state import Scope
-from tensorgrad.operands import is_foreign
 from tensorgrad.program.guards import (
-    PLAIN_VALUES,
+    AbsentGuard,
     ArrayGuard,
     AttributeGuard,
     ClassGuard,
     ContextGuard,
     EnvironmentGuard,
     FunctionGuard,
-    Guard,
+    InstanceGuard,
     MemberGuard,
     OrderGuard,
     SizeGuard,
@@ -34,47 +34,40 @@ from tensorgrad.program.guards import (
 from tensorgrad.program.members import (
     CONTAINERS_OF_VALUES,
     FOUND_VALUES,
-    NamesUsed,
+    belongs_to_user,
     cached_results,
     class_values,
-    function_of_member,
+    functions_of_member,
     global_names,
-    has_slots,
+    has_attributes,
+    is_member,
     is_users,
+    is_users_class,
+    is_users_function,
     is_variable,
+    looked_up_names,
+    may_catch,
     members_of,
     modules_imported,
+    names_of_libraries,
 )
 from tensorgrad.program.names import is_library
-from tensorgrad.program.simplify import MOST_LOOKED_AT
-from tensorgrad.program.watching import is_stand_in
+from tensorgrad.program.reached import Reached, is_iterator, is_object, values_of
 
-FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
+FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 BYTES = (array.array, bytearray, memoryview)
 OTHERS = (
     *BYTES, contextvars.ContextVar, types.MappingProxyType, tuple, frozenset, weakref.ref,
+    types.BuiltinMethodType, types.MethodWrapperType, types.ModuleType,
 )  # fmt: skip
 MOST_OBJECTS = 20_000  # objects that are looked at
 
 
-class Outside:
+class Outside(Reached):
     """All that a function can reach."""
 
     def __init__(self, f: Any) -> None:
-        self.tensors: dict[int, Any] = {}
-        self.guards: list[Guard] = []
-        self.members: list[Guard] = []  # of what classes define, if it is used
-        self.generators: list[Any] = []
-        self.arrays: list[np.ndarray] = []
-        self.buffers: list[tuple[dict[str, Any], str]] = []  # arrays that a module writes to
-        self.containers: list[tuple[Any, Any]] = []  # and copies of them
-        self.caches: list[tuple[Any, int]] = []  # cached functions, with the number of results
-        self.names: dict[int, str] = {}  # of tensors, as the function knows them
-        self.owners: dict[int, str] = {}  # the names of objects
-        self.owned: dict[int, str] = {}  # of tensors and attributes, with the names of their owners
-        self.librarys: set[int] = set()  # arrays and containers that the library writes to
-        self.names_used = NamesUsed()
-        self.attributes: dict[int, str] = {}  # the names of arrays that objects hold
+        super().__init__()
         self.seen: dict[int, Any] = {}
         stack = [f]
         while stack and len(self.seen) < MOST_OBJECTS:
@@ -82,58 +75,43 @@ class Outside:
             if id(x) not in self.seen:
                 self.seen[id(x)] = x
                 stack.extend(self.visit(x))
-        self.guards += [guard for guard in self.members if self.is_used(guard.key)]
+            if not stack and self.modules:  # now the names that are looked up in them are known
+                stack.extend(self.in_module(self.modules.pop()))
+        used = {(guard.kind, guard.key): guard for guard in self.members if self.is_used(guard.key)}
+        self.guards += used.values()
         if "environ" in self.names_used or "getenv" in self.names_used:
             self.guards.append(EnvironmentGuard(None, None, dict(os.environ)))
+        self.iterators = [x for x in self.seen.values() if is_iterator(x) and self.is_named(x)]
         compared = [x for x in self.arrays if self.is_compared(x)]
         self.compared = {id(x) for x in compared}
         self.guards += map(ArrayGuard, compared)
         for x in self.arrays:
             self.names.setdefault(id(x), "constant")
 
-    def has_grown(self) -> bool:
-        """Return True if there is more, as after the first look at a cached_property."""
-        return any(len(now) != len(copy) for now, copy in self.containers) or any(
-            cache.cache_info().currsize != size for cache, size in self.caches
-        )
-
     def visit(self, x: Any) -> Iterator[Any]:
         """Yield what is directly reachable from an object."""
-        if isinstance(x, FOUND_VALUES):
-            self.value(x)
-        elif isinstance(x, FUNCTIONS):
-            yield from self.function(x)
-        elif isinstance(x, CONTAINERS_OF_VALUES):
-            yield from self.container(x)
-        elif isinstance(x, functools._lru_cache_wrapper):
-            self.caches.append((x, x.cache_info().currsize))
-            yield from cached_results(x)
-        elif "__wrapped__" in getattr(x, "__dict__", ()):  # as compiled functions have it
+        looks = (
+            (FOUND_VALUES, self.value), (FUNCTIONS, self.function),
+            (CONTAINERS_OF_VALUES, self.container), (functools._lru_cache_wrapper, self.cached),
+            (OTHERS, self.other), (type, self.of_class),
+        )  # fmt: skip
+        look: Any = next((look for kinds, look in looks if isinstance(x, kinds)), None)
+        if look is not None:
+            yield from look(x)
+        elif has_attributes(x) and "__wrapped__" in vars(x):  # as compiled functions have it
             yield x.__wrapped__
-        elif isinstance(x, OTHERS):
-            yield from self.other(x)
         elif hasattr(type(x), "__array__"):
             self.array_like(x)
-        elif is_object(x) or has_slots(x):
+        elif is_object(x):
             yield from self.object(x)
-        elif isinstance(x, type):
-            yield from self.of_class(x)
+            return
+        if not isinstance(x, type) and is_users_class(type(x)):
+            yield from self.object(x)  # what an object with slots, a list or a number has
 
-    def value(self, x: Any) -> None:
-        """Note a tensor, an array or a generator."""
-        if isinstance(x, np.ndarray):
-            self.arrays.append(x)
-            if x.dtype.hasobject:
-                self.guards.append(OrderGuard(x))
-        elif not isinstance(x, TensorBase):
-            self.generators.append(x)
-        elif not isinstance(getattr(type(x), "node", None), property):  # a result without a graph
-            self.tensors[id(x)] = x
-
-    def array_like(self, x: Any) -> None:
-        """Note what NumPy reads as an array, such as a Series."""
-        if not is_foreign(type(x)):
-            self.guards.append(ArrayGuard(x))
+    def cached(self, x: Any) -> Iterator[Any]:
+        """Yield a cached function and its results."""
+        self.caches.append((x, x.cache_info().currsize))
+        yield from cached_results(x)
 
     def other(self, x: Any) -> Iterator[Any]:
         """Yield what is in a container of the standard library; note what is to be compared."""
@@ -144,15 +122,13 @@ class Outside:
         elif isinstance(x, types.MappingProxyType):
             self.guards.append(OrderGuard(x))
             yield from (self.guarded(x, key, value) for key, value in x.items())
+        elif isinstance(x, types.ModuleType):
+            self.modules.append(x)
+        elif isinstance(x, (types.BuiltinMethodType, types.MethodWrapperType)):
+            if not isinstance(x.__self__, types.ModuleType):  # as of table.get
+                yield x.__self__
         else:
             yield from (x(),) if isinstance(x, weakref.ref) else x
-
-    def is_compared(self, x: np.ndarray) -> bool:
-        """Return True for a small array whose elements the trace may have computed with."""
-        if id(x) in self.librarys or x.nbytes > MOST_LOOKED_AT or x.dtype.hasobject:
-            return False
-        attribute = self.attributes.get(id(x))
-        return attribute is None or attribute in self.names_used
 
     def container(self, x: Any) -> Iterator[Any]:
         """Yield the items of a container."""
@@ -160,6 +136,8 @@ class Outside:
         self.guards.append(SizeGuard(x) if isinstance(x, list) else OrderGuard(x))
         if id(x) in self.librarys:
             self.librarys |= {id(value) for value in values_of(x)}
+        if isinstance(x, collections.defaultdict):
+            yield self.attribute(AttributeGuard(x, "default_factory", x.default_factory))
         if isinstance(x, (set, deque)):
             yield from x
         else:
@@ -169,23 +147,24 @@ class Outside:
     def object(self, x: Any) -> Iterator[Any]:
         """Yield the attributes of an object, and its class."""
         yield from self.slots(x)
-        if not hasattr(x, "__dict__"):
+        if is_users_class(type(x)):
+            self.guards.append(TypeGuard(x, None, type(x)))
+        if not has_attributes(x):
+            yield type(x)
             return
         buffers = inspect.getattr_static(x, "_buffers", ())
-        if is_library(type(x).__module__.partition(".")[0]):
+        if not is_users_class(type(x)) and is_library(type(x).__module__.partition(".")[0]):
             self.librarys |= {id(value) for value in vars(x).values()}
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
         self.guards.append(SizeGuard(vars(x)))
-        if is_users(type(x).__module__):
-            self.guards.append(TypeGuard(x, None, type(x)))
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
-            if isinstance(value, np.ndarray):
+            if isinstance(value, np.ndarray) or is_iterator(value):
                 self.attributes[id(value)] = key
             if key not in buffers:
-                yield self.guarded(vars(x), key, value)
+                yield self.named_guard(InstanceGuard(x, key, value))
         of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
         self.guards += [ClassGuard(x, key, value) for key, value in of_class]
         yield type(x)
@@ -193,126 +172,109 @@ class Outside:
     def slots(self, x: Any) -> Iterator[Any]:
         """Yield what an object of a user's class has in slots."""
         for base in type(x).__mro__:
-            names = vars(base).get("__slots__", ()) if is_users(base.__module__) else ()
+            names = vars(base).get("__slots__", ()) if is_users_class(base) else ()
             for name in (names,) if isinstance(names, str) else names:
                 if hasattr(x, name):
                     yield self.attribute(AttributeGuard(x, name, getattr(x, name)))
 
     def of_class(self, kind: type) -> Iterator[Any]:
         """Yield the methods of a user's class and of its bases, and the values in them."""
+        # A method that is there in a base too may be called by the library, as forward is.
+        for name in names_of_libraries(kind):
+            self.names_used.add(name)
         for base in kind.__mro__:
             self.members += members_of(base)
-            if is_users(base.__module__):
+            if is_users_class(base):
                 self.guards.append(SizeGuard(vars(base)))
+                self.guards.append(AttributeGuard(base, "__bases__", base.__bases__))
                 for name, value in list(vars(base).items()):
-                    function = function_of_member(value)
-                    if function is not None:
-                        yield function
-                    elif is_variable(base, name, value):
-                        self.guards.append(MemberGuard(base, name))
+                    functions = functions_of_member(value)
+                    yield from functions
+                    if not functions and is_variable(name, value):
+                        if not is_member(name, value):
+                            self.guards.append(MemberGuard(base, name))
                         yield value
-
-    def is_used(self, name: str) -> bool:
-        """Return True for a member that the function may use, by its name or by an operator."""
-        return name in self.names_used or name == "forward" or name.startswith("__")
-
-    def attribute(self, guard: Guard) -> Any:
-        """Note a value that is to be compared at each call, and return it."""
-        self.guards.append(guard)
-        return guard.value
-
-    def guarded(self, where: Any, key: Any, value: Any) -> Any:
-        """Note a value that is to be compared at each call."""
-        self.guards.append(Guard(where, key, value))
-        if isinstance(key, str):
-            self.named_after(key, value, self.owned.get(id(where)))
-        return value
-
-    def named_after(self, key: str, value: Any, owner: str | None = None) -> None:
-        """Note the name of a value."""
-        whole = f"{owner}.{key}" if owner else key
-        if isinstance(value, (TensorBase, np.ndarray)):
-            self.names.setdefault(id(value), key)
-            self.owned.setdefault(id(value), whole)
-        elif is_object(value):
-            self.owners.setdefault(id(value), whole)
-
-    def restore(self) -> list[Any]:
-        """Take stand-ins out of the containers and variables that hold them, and return them."""
-        found: list[Any] = []
-        for container, copy in self.containers:
-            held = [x for x in values_of(container) if is_stand_in(x)]
-            if held:
-                found += held
-                container.clear()
-                (container.update if isinstance(container, (dict, set)) else container.extend)(copy)
-        for guard in self.guards:
-            if not guard.holds() and is_stand_in(x := guard.now()):
-                found.append(x)
-                guard.put_back()
-        return found
+        if is_users_class(type(kind)):
+            yield type(kind)
 
     def function(self, f: Any) -> Iterator[Any]:
         """Yield what a function uses: its closure, its defaults, and the globals that it names."""
         if isinstance(f, functools.partial):
             yield from (f.func, f.args, f.keywords)
+            yield from (self.guarded(vars(f), *item) for item in list(vars(f).items()))
         elif isinstance(f, types.MethodType):
             self.names_used.add(f.__func__.__name__)
             yield from (f.__self__, f.__func__)
+        elif isinstance(f, (staticmethod, classmethod)):
+            yield f.__func__
         else:
-            users, names = is_users(f.__module__), global_names(f.__code__)
-            if users:
-                self.names_used.note(f, names)
-            for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
-                try:
-                    value = cell.cell_contents
-                    if users:
-                        self.guarded(cell, None, value)
-                    else:
-                        self.librarys.add(id(value))
-                except ValueError:  # not yet set
-                    continue
-                if isinstance(value, (TensorBase, np.ndarray)):
-                    self.named_after(name, value)
-                yield value
-                yield from self.of_module(value, names)
-            if users:
+            yield from self.closure(f)
+            if is_users_function(f):
                 self.guards.append(FunctionGuard(f, None, defined_by(f)))
+                self.tries = self.tries or may_catch(f.__code__)
                 yield f.__defaults__
                 yield f.__kwdefaults__
-                yield from self.named(f.__globals__, names)
-                for module in modules_imported(f):
-                    yield from self.of_module(module, names)
+                yield from self.globals(f)
                 yield from (self.guarded(vars(f), *item) for item in list(vars(f).items()))
+
+    def closure(self, f: types.FunctionType) -> Iterator[Any]:
+        """Yield the variables that a function has from those around it."""
+        users, names = is_users_function(f), global_names(f.__code__)
+        if users:
+            self.names_used.note(f, names)
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not yet set
+                continue
+            if users:
+                self.guarded(cell, None, value)
+            else:
+                self.librarys.add(id(value))
+            if isinstance(value, (TensorBase, np.ndarray)):
+                self.named_after(name, value)
+            yield from self.looked_into(value, names)
+
+    def globals(self, f: types.FunctionType) -> Iterator[Any]:
+        """Yield the globals and builtins that a function names, and the modules that it imports."""
+        names, built_in = global_names(f.__code__), f.__builtins__  # type: ignore[attr-defined]
+        yield from self.named(f.__globals__, names)
+        if "globals" in names:
+            self.guards.append(SizeGuard(f.__globals__))
+        for name in looked_up_names(f.__code__):
+            if name not in f.__globals__:
+                self.guards.append(AbsentGuard(f.__globals__, name, None))
+                if name in built_in:
+                    yield self.guarded(built_in, name, built_in[name])
+                else:
+                    self.guards.append(AbsentGuard(built_in, name, None))
+        for name in modules_imported(f):
+            module = self.guarded(sys.modules, name, sys.modules[name])
+            yield from self.looked_into(module, names)
 
     def named(
         self, where: dict[str, Any], names: tuple[str, ...], modules: tuple[Any, ...] = ()
     ) -> Iterator[Any]:
         """Yield the globals of these names, and what a module among them has by these names."""
         for name in names:
-            if name not in where:
-                continue
-            value = self.guarded(where, name, where[name])
-            yield value
-            yield from self.of_module(value, names, modules)
+            if name in where:
+                value = self.guarded(where, name, where[name])
+                yield from self.looked_into(value, names, modules)
 
-    def of_module(
+    def looked_into(
         self, x: Any, names: tuple[str, ...], modules: tuple[Any, ...] = ()
     ) -> Iterator[Any]:
-        """Yield what x has by these names, if it is a user's module that was not looked at."""
-        if isinstance(x, types.ModuleType) and x not in modules and is_users(x.__name__):
-            yield from self.named(vars(x), names, (*modules, x))
+        """Yield x, or, if it is a module that was not looked at, what it has by these names.
 
+        Of a library's module that is only what a user has put there.
+        """
+        if not isinstance(x, types.ModuleType):
+            yield x
+        elif x not in modules:
+            found = self.named(vars(x), (*names, "__getattr__"), (*modules, x))
+            yield from found if is_users(x.__name__) else filter(belongs_to_user, found)
 
-def values_of(container: Any) -> Any:
-    """Return the values in a dict or a list."""
-    return container.values() if isinstance(container, dict) else container
-
-
-def is_object(x: Any) -> bool:
-    """Return True for what has attributes that a function may use, such as a Module."""
-    # Not a Scope, which has a cache of its own.
-    known = (type, types.ModuleType, Scope, *PLAIN_VALUES)
-    if isinstance(x, known) or not hasattr(x, "__dict__"):
-        return False
-    return type(x).__module__.partition(".")[0] not in ("numpy", "builtins", "contextvars")
+    def in_module(self, module: types.ModuleType) -> Iterator[Any]:
+        """Yield what a module that stands in an attribute or a container has by names in use."""
+        names = tuple(name for name in vars(module) if name in self.names_used)
+        yield from self.looked_into(module, names)

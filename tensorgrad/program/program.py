@@ -1,6 +1,7 @@
 """Program: a function as text that imports NumPy only, and as a function that runs."""
 
 import html
+import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.files import write_file
-from tensorgrad.program.constants import SMALL
+from tensorgrad.files import as_path, write_file
+from tensorgrad.program.constants import is_small
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import defined_array
@@ -127,9 +128,10 @@ class Program:
         Raises: TypeError for a call that ONNX has no operator for; ImportError if onnx is not
         installed; OSError if the file cannot be written.
         """
-        if Path(path).suffix == ".onnx":
+        path = as_path(path)
+        if path.suffix == ".onnx":
             # Here, because few programs are exported, and it takes an eighth of the import.
-            from tensorgrad.program.onnx_export import onnx_bytes
+            from tensorgrad.program.onnx.export import onnx_bytes
 
             text, run = self._text, self._run
             data = onnx_bytes(
@@ -139,9 +141,11 @@ class Program:
             write_file(path, data)
             return
         write_file(path, self.source.encode())
-        large = {name: x for name, x in self.constants.items() if x.size > SMALL}
+        large = {name: x for name, x in self.constants.items() if not is_small(x)}
         if large:
-            np.savez(Path(path).with_suffix(".npz"), **large)
+            arrays = io.BytesIO()
+            np.savez(arrays, **large)
+            write_file(path.with_suffix(".npz"), arrays.getvalue())
 
     def time(self, *args: Any, **kwargs: Any) -> str:
         """Run the lines with these arguments; return a table of the microseconds of each."""
@@ -180,11 +184,11 @@ def constant_lines(text: Text) -> list[str]:
     """Return the definitions of the constants, and notes about what has no text."""
     lines = []
     for name, x in text.constants.arrays.values():
-        if x.size <= SMALL:
+        if is_small(x):
             lines.append(f"{name} = {defined_array(x)}")
         else:
             file = f'np.load(__file__.removesuffix(".py") + ".npz")["{name}"]'
-            lines.append(f"{name} = {file}  # {x.dtype}, {x.shape}; save() writes the file")
+            lines += [f"# {x.dtype}, {x.shape}; save() writes the file", f"{name} = {file}"]
     for name, x in text.constants.objects.values():
         known = name in (*text.layout.positional, *text.parameters)
         if not known and id(x) not in text.constants.only_in_checks:

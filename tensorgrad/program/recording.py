@@ -77,17 +77,19 @@ class StepRecorder:
         try:
             result = RUN[form](callee, *values, **keywords)
         except Exception as error:
-            self.refusals.raised(error)
+            self.refusals.raised(error, form, callee, args)
             raise
         finally:
             self.running = False
-        if form == "call" and callee is self.opaque:
-            # It may return its argument for some values only.
+        opaque = form == "call" and callee is self.opaque
+        if opaque:  # it may return its argument for some values only
             result = unshared(result, (args, kwargs))
         step = Step(form, callee, substituted_in(args, stored), substituted_in(kwargs, stored))
-        step.writes = tuple(x.variable for x in written)
+        step.writes = tuple(v for x in written for v in (x.variable, *x.variable.root.shares))
         found = self.lifted(result, args, kwargs, step)
         step.outs = substituted_in(found, stored)
+        for v in step.made() if opaque else ():
+            v.shares = tuple(x for x in step.reads() if not x.scalar)
         if not step.writes and (result is None or is_given(result, step)):
             return found  # as astype does that has nothing to do
         self.placed(step)
@@ -116,6 +118,7 @@ class StepRecorder:
         errors = np.geterr()
         if errors != self.errors and "raise" in errors.values():
             raise self.refuse("a decision is made by np.errstate(... 'raise'); write np.where")
+        self.refusals.check_warnings()
         return errors
 
     def lifted(self, result: Any, args: Any, kwargs: Any, step: Step) -> Any:
@@ -275,6 +278,7 @@ class StepRecorder:
             if hasattr(x, "bit_generator"):
                 state = copy.deepcopy(x.bit_generator.state)
                 self.generators.setdefault(id(x), (x, state))
+        self.opaque = function.compute
         found = self.record("call", function.compute, args, kwargs)
         self.steps[-1].pure = False
         return found
@@ -284,7 +288,7 @@ class StepRecorder:
         try:
             BODY_OF_CHECK(*substituted_in((holds, error, message, *shown), value_of))
         except Exception as raised:
-            self.refusals.raised(raised)
+            self.refusals.raised(raised, "check", None, ())
             raise
         step = Step("check", error, substituted_in((holds, message, *shown), stored), {})
         step.pure, step.group, step.place = False, self.group, look_back()[2]

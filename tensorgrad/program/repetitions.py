@@ -1,6 +1,6 @@
 """Repetitions: what several steps compute from the same arrays is computed once."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -75,24 +75,24 @@ def keep_hint(kept: Var, other: Var) -> None:
         kept.hint = other.hint
 
 
-def key_of(step: Step) -> Hashable:
+def key_of(step: Step, of_array: Callable[[np.ndarray], Hashable] = id) -> Hashable:
     """Return what is equal for steps that compute the same."""
     errors = None if step.errors is None else tuple(sorted(step.errors.items()))
     callee = step.callee if isinstance(step.callee, Hashable) else id(step.callee)
-    operands = told_apart(step.args), told_apart(step.kwargs)
+    operands = told_apart(step.args, of_array), told_apart(step.kwargs, of_array)
     return step.form, callee, operands, errors, step.backward, step.pull
 
 
-def told_apart(x: Any) -> Hashable:
+def told_apart(x: Any, of_array: Callable[[np.ndarray], Hashable]) -> Hashable:
     """Return what tells constants and variables apart, also 1 and True, or 0.0 and -0.0."""
     if isinstance(x, slice):
-        return slice, *map(told_apart, (x.start, x.stop, x.step))
+        return slice, *(told_apart(k, of_array) for k in (x.start, x.stop, x.step))
     if isinstance(x, dict):
-        return dict, *((key, told_apart(value)) for key, value in x.items())
+        return dict, *((key, told_apart(value, of_array)) for key, value in x.items())
     if isinstance(x, (tuple, list)):
-        return type(x), *map(told_apart, x)
+        return type(x), *(told_apart(item, of_array) for item in x)
     if isinstance(x, np.generic):
         return x.dtype, x.tobytes()
     if isinstance(x, (int, float, complex, str)):
         return type(x), repr(x)
-    return id(x)
+    return of_array(x) if isinstance(x, np.ndarray) else id(x)

@@ -10,17 +10,19 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase, wrap
 from tensorgrad.engine.state import STATE
 from tensorgrad.program.arrays import Untraceable
-from tensorgrad.program.capture import Captured, generator_state, set_generator_state
+from tensorgrad.program.capture import Captured
+from tensorgrad.program.comparing import all_hold, reader, short_look
 from tensorgrad.program.counts import OtherCount, is_of_count
+from tensorgrad.program.cutting.specialised import NotCut
 from tensorgrad.program.expressions import NoArgument
-from tensorgrad.program.guards import FunctionGuard, Guard, MemberGuard, SizeGuard
-from tensorgrad.program.keys import SWITCH, plan_of
-from tensorgrad.program.onnx_calls import Example
+from tensorgrad.program.guards import Guard
+from tensorgrad.program.keys import plan_of
+from tensorgrad.program.onnx.calls import Example
 from tensorgrad.program.program import Program
+from tensorgrad.program.refusals import unmade
 from tensorgrad.program.results import same_bits, wrapper_of
 from tensorgrad.program.sizes import Choice
-from tensorgrad.program.sources import Fixed
-from tensorgrad.program.specialised import NotCut
+from tensorgrad.program.sources import Fixed, generator_state, set_generator_state
 from tensorgrad.program.steps import OF_RESULT, Var, hint, resolved
 from tensorgrad.program.tracing import results_in
 from tensorgrad.program.writing import Layout, Text, is_array
@@ -31,6 +33,26 @@ class Runner:
     """A program together with how its arguments are taken apart, and its results put together."""
 
     def __init__(self, compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Make the program.
+
+        Raises: the error of the function itself, if it raises one eagerly too; else Untraceable.
+        """
+        self.f = compiled.f
+        self.captured: Captured | None = None  # while the program is made
+        try:
+            self.make(compiled, args, kwargs)
+            self.captured = None
+            return
+        except Untraceable:
+            raise
+        except Exception as error:
+            failure = error
+        call = partial(self.f, *args, **kwargs)
+        call() if self.captured is None else self.captured.put_back(call)
+        raise unmade(failure) from failure
+
+    def make(self, compiled: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Trace the function, and write the program for all lengths that it is right for."""
         f, static = compiled.f, compiled.static_argnums
         # A program has its own copies, because what a caller holds may change.
         args = tuple(tree_map(copy_of, x) if i in static else x for i, x in enumerate(args))
@@ -49,7 +71,7 @@ class Runner:
             inputs = [x if i in static else tree_map(of, x) for i, x in enumerate(args)]
             return tuple(inputs), tree_map(of, kwargs)
 
-        self.f, self.build = f, build
+        self.build = build
         self.made_by = compiled, args, kwargs
         self.recording = STATE.get().recording
         self.plan = None if kwargs or static else plan_of(args)
@@ -61,6 +83,7 @@ class Runner:
         self.example = Example(self.run_eagerly, f, generators)
         objects = [x for x in leaves_of((args, kwargs)) if not is_array(x)]
         captured = Captured(self.run_eagerly, (f, *objects), arrays, generators)
+        self.captured = captured
         self.cuts = True  # copied functions, as long as that gives the same bits
         self.write(captured, layout, paths)
         while self.text.trace.lengths:
@@ -72,7 +95,9 @@ class Runner:
                 captured.choices.pop(0)
                 self.cuts = True
             self.write(captured, layout, paths)
-        if self.text.is_cut and not self.runs_right(captured, arrays):
+        if self.text.is_cut:
+            if self.runs_right(captured, arrays):
+                return
             self.cuts = False
             self.write(captured, layout, paths)
         self.check(captured, arrays)
@@ -100,25 +125,19 @@ class Runner:
             self.write(captured, layout, paths)
             return
         self.program = Program(text, self)
-        self.function, self.read, self.parameters = text.function, text.read, text.parameters
+        self.function, self.parameters = text.function, text.parameters
+        self.read = reader(text.read) if text.read else None
         self.name, self.text = text.main, text
-        self.take_guards(captured.guards())
+        self.guards = captured.guards()
+        self.fits: Callable[[], bool] = self.first_fit
+        self.accepts: Callable[[tuple[Any, ...]], bool] = self.first_look
         self.nodes = [(t, t.node) for t in captured.tensors.values()]
         self.had_gradients = trace.had_gradients
         self.finish = wrapper_of(trace)
         self.written = [source for source, _ in trace.writes]
         drawn_from = [*captured.generators, *(x.value for x in text.read if type(x) is Fixed)]
-        self.generators = drawn_from if trace.counts.checked else []
-
-    def take_guards(self, guards: list[Guard]) -> None:
-        """Sort guards by how they are compared, most without a call of a method."""
-        of_kind = {kind: [g for g in guards if type(g) is kind] for kind in set(map(type, guards))}
-        values = of_kind.pop(Guard, []) + of_kind.pop(MemberGuard, [])
-        self.looked_up = [(g.where, g.key, g.value, g) for g in values]
-        self.sizes = [(g.where, g.value) for g in of_kind.pop(SizeGuard, [])]
-        self.functions = [(g.where, *g.value) for g in of_kind.pop(FunctionGuard, [])]
-        self.guards = [g for some in of_kind.values() for g in some]
-        self.all_guards = guards
+        self.tries = captured.outside.tries
+        self.generators = drawn_from if trace.counts.checked or self.tries else []
 
     def check(self, captured: Captured, arrays: list[Any]) -> None:
         """Compare the program with the function itself, to the bit.
@@ -161,57 +180,48 @@ class Runner:
             return False
         return self.runs_right(captured, changed)
 
-    def accepts(self, args: tuple[Any, ...]) -> bool:
-        """Return True if this is the program for the arguments, as far as a short look can tell."""
-        plan = self.plan
-        if plan is None or len(plan) != len(args):
-            return False
-        for given, (kind, dtype, shape) in zip(args, plan, strict=True):
-            x: Any = given
-            if type(x) is not kind:
-                return False
-            if shape is not None and not (x.shape == shape and x.dtype is dtype and x.flags.forc):
-                return False
-        state = STATE.get()
-        return state.observer is None and state.recording is self.recording and not SWITCH.off
+    def first_fit(self) -> bool:
+        """Return True if what the function uses from outside is as it was.
 
-    def fits(self) -> bool:
-        """Return True if what the function uses from outside is as it was."""
-        if not self.finds_the_same():
-            return False
-        for guard in self.guards:
-            if not guard.holds():
-                return False
-        for t, node in self.nodes:
-            if t.node is not node or (node and node.extras and node.extras.hooks):
-                return False
-        return all((leaf.node.extras.grad is not None) is had for leaf, had in self.had_gradients)
+        The lines that say so stand in the place of this method from now on.
+        """
+        self.fits = all_hold(self.guards, self.nodes, self.had_gradients)
+        return self.fits()
 
-    def finds_the_same(self) -> bool:
-        """Return True if values, sizes and functions from outside are the same."""
-        try:  # most values are the same objects, which is seen without a call of each guard
-            for where, key, value, guard in self.looked_up:
-                now = where.cell_contents if key is None else where[key]
-                if now is not value and not guard.holds():
-                    return False
-        except (ValueError, KeyError, IndexError):  # it is no longer there
-            return False
-        for where, size in self.sizes:
-            if len(where) != size:
-                return False
-        for f, code, defaults, keywords in self.functions:
-            if f.__code__ is not code or f.__defaults__ is not defaults:
-                return False
-            if f.__kwdefaults__ is not keywords:
-                return False
-        return True
+    def first_look(self, args: tuple[Any, ...]) -> bool:
+        """Return True if this is the program for a call, as far as a short look can tell."""
+        self.fits()
+        self.accepts = short_look(self.plan, self.recording, self.fits)
+        return self.accepts(args)
 
     def first_changed(self) -> Guard | None:
         """Return a guard of what has changed outside, or None."""
-        return next((guard for guard in self.all_guards if not guard.holds()), None)
+        return next((guard for guard in self.guards if not guard.holds()), None)
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self.call(self.function, args, kwargs)
+        try:
+            result = self.computed(self.function, args, kwargs)
+        except OtherCount:
+            raise
+        except Exception as error:
+            if not self.tries or self.captured is not None:
+                raise
+            failure = error
+        else:
+            return result if self.finish is None else self.finish(result)
+        return self.in_eager(failure, args, kwargs)
+
+    def in_eager(self, failure: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what the function itself does, which may catch the error of its program.
+
+        Raises: the error of the program, which has more to say, if the function raises the same.
+        """
+        try:
+            return self.f(*args, **kwargs)
+        except Exception as error:
+            if type(error) is not type(failure):
+                raise
+        raise failure
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return what the program's function, or one in its place, computes."""
@@ -225,19 +235,18 @@ class Runner:
         """
         if not self.plain:
             args, kwargs = tree_map(array_of, (args, kwargs))
-        if self.read:
-            outside = [source.read() for source in self.read]
+        if self.read is not None:
             if self.after:
-                kwargs = kwargs | dict(zip(self.parameters, outside))
+                kwargs = kwargs | dict(zip(self.parameters, self.read()))
             else:
-                args = (*args, *outside)
-        states = [(g, generator_state(g)) for g in self.generators]
+                args = (*args, *self.read())
+        states = [(g, generator_state(g)) for g in self.generators] if self.generators else ()
         try:
             return function(*args, **kwargs) if kwargs else function(*args)
         except Exception as error:
+            for generator, state in states:
+                set_generator_state(generator, state)
             if is_of_count(error):
-                for generator, state in states:
-                    set_generator_state(generator, state)
                 raise OtherCount(*error.args) from error
             self.text.note(error)
             raise

@@ -187,6 +187,7 @@ def is_fresh(made: Step, update: Step) -> bool:
         made.outs is t
         and not made.writes
         and not t.view
+        and not t.shares
         and t.root is t
         and other is not t
         and fits

@@ -210,11 +210,14 @@ class LineWriter(ExpressionWriter):
         return f"{self.targets(out)} = {expr.text}"
 
     def targets(self, tree: Any) -> str:
-        if type(tree) is Var:
-            return self.name(tree) if self.uses.get(tree) else "_"
-        if tree is None:  # as a joint rule returns for an argument without a gradient
-            return "_"
-        return ", ".join(self.targets(x) for x in tree) + ("," if len(tree) == 1 else "")
+        """Return the names that the parts of a result get."""
+        return text.listed([self.target(x) for x in tree])
+
+    def target(self, x: Any) -> str:
+        """Return the name that a part of a result gets; _ if nobody reads it, or it is no array."""
+        if isinstance(x, (tuple, list)) and x:
+            return f"({', '.join(map(self.target, x))}{',' * (len(x) == 1)})"
+        return self.name(x) if type(x) is Var and self.uses.get(x) else "_"
 
     def name(self, v: Var) -> str:
         """Return the name of a variable, given now if it has none."""
@@ -269,3 +272,8 @@ class LineWriter(ExpressionWriter):
             if sum(e.operations for e in waiting.values()) < OPERATIONS:
                 return
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].text)))
+
+
+def without_comments(writer: LineWriter, start: int) -> list[Line]:
+    """Return a function's lines, in which no comments about modules stand."""
+    return [line._replace(comment="") for line in writer.lines[start:]]

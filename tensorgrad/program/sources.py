@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Source(NamedTuple):
     """A tensor."""
@@ -78,3 +80,18 @@ class BufferSource(NamedTuple):
         """Return the dotted names of the objects that lead to the array, and its own."""
         owner = known.get(id(self.attributes))
         return f"{owner}.{self.key}" if owner else self.key
+
+
+def generator_state(generator: Any) -> Any:
+    """Return a copy of a generator's state."""
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state()
+    return generator.bit_generator.state
+
+
+def set_generator_state(generator: Any, state: Any) -> None:
+    """Put a generator's state back."""
+    if isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        generator.bit_generator.state = state

@@ -55,7 +55,7 @@ class Var:
 
     __slots__ = (
         "alias", "c_order", "compact", "counted", "dtype", "fixed", "free", "gradient_of", "hint",
-        "name", "root", "same", "scalar", "shape", "view", "weak",
+        "name", "root", "same", "scalar", "shape", "shares", "view", "weak",
     )  # fmt: skip
 
     def __init__(self, value: Any, root: "Var | None" = None) -> None:
@@ -67,6 +67,7 @@ class Var:
         self.view = not self.scalar and value.base is not None
         self.dtype: np.dtype[Any] = np.asarray(value).dtype if self.weak else value.dtype
         self.root = self if root is None else root  # the variable whose memory it shares
+        self.shares: tuple[Var, ...] = ()  # others whose memory it shares for some values only
         self.alias: Var | None = None  # the variable whose very elements it shows, in their order
         self.same: Var | None = None  # the variable that this one is a copy of
         self.fixed: np.ndarray | None = None  # the array from outside, whose place this one takes

@@ -1,5 +1,6 @@
 """Expressions as text, with the precedence that says where parentheses are needed."""
 
+import builtins
 import functools
 import json
 import math
@@ -22,8 +23,8 @@ PRECEDENCE = {
     "==": COMPARISON, "!=": COMPARISON,
 }  # fmt: skip
 
-
 SIMPLE = re.compile(r"-?[\w.]+")
+NUMERIC, TEMPORAL = "biufc", "mM"  # the kinds of dtypes
 
 
 def string(x: str) -> str:
@@ -93,11 +94,14 @@ def call(function: str, args: list[Expr], kwargs: dict[str, Expr]) -> Expr:
     return Expr(f"{function}({', '.join(parts)})", ATOM, operations)
 
 
+def listed(parts: list[str]) -> str:
+    """Return the parts of a tuple, with parentheses where formatters write them: around one."""
+    return f"({parts[0]},)" if len(parts) == 1 else ", ".join(parts)
+
+
 def sequence(items: list[Expr], brackets: str) -> Expr:
     """Return a tuple or list."""
-    inner = ", ".join(x.text for x in items)
-    if brackets == "()" and len(items) == 1:
-        inner += ","
+    inner = ", ".join(x.text for x in items) + "," * (brackets == "()" and len(items) == 1)
     return Expr(brackets[0] + inner + brackets[1], ATOM, sum(x.operations for x in items))
 
 
@@ -118,9 +122,13 @@ def number(x: Any) -> Expr:
 
 def typed_number(x: np.generic) -> Expr:
     """Return NumPy's number, with its type."""
-    if isinstance(x, np.bool_):
-        return Expr(f"np.bool_({bool(x)})")
-    return Expr(f"{dtype(x.dtype)}({number(x.item()).text})")
+    if x.dtype.kind in TEMPORAL:
+        unit = x.dtype.str.partition("[")[2][:-1]
+        value = str(x) if x.dtype.kind == "M" or np.isnat(x) else int(x.astype(np.int64))
+        parts = [quoted(value), *([string(unit)] if unit else [])]
+        return Expr(f"np.{type(x).__name__}({', '.join(parts)})")
+    name = "np.bool_" if isinstance(x, np.bool_) else dtype(x.dtype)
+    return Expr(f"{name}({number(x.item()).text})")
 
 
 def dtype(x: np.dtype[Any]) -> str:
@@ -128,9 +136,8 @@ def dtype(x: np.dtype[Any]) -> str:
     name = x.type.__name__
     if x == np.bool_:
         return "bool"
-    return (
-        f"np.{name}" if getattr(np, name, None) is x.type and x.isnative else f"np.dtype({x.str!r})"
-    )
+    complete = getattr(np, name, None) is x.type and x.isnative and x.kind in NUMERIC
+    return f"np.{name}" if complete else f"np.dtype({string(x.str)})"
 
 
 def has_negative_zero(x: Any) -> bool:
@@ -157,7 +164,7 @@ def regular_array(x: np.ndarray) -> Expr | None:
         return Expr(f"np.ones({shape}, {dtype(x.dtype)})")
     if x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, np.eye(len(x))):
         return Expr(f"np.eye({len(x)}, dtype={dtype(x.dtype)})")
-    if x.size > 6 or x.dtype.kind not in "biufc" or 0 in x.shape:
+    if x.size > 6 or x.dtype.kind not in NUMERIC or 0 in x.shape:
         return None
     items = nested(x.tolist())
     typed = "" if x.dtype in (np.float64, np.intp, np.bool_) else f", {dtype(x.dtype)}"
@@ -239,8 +246,8 @@ def listing(x: Any, indent: int) -> str:
 def function_name(function: Any) -> str | None:
     """Return the name by which NumPy, Python or SciPy knows a function, or None."""
     name = getattr(function, "__name__", "")
-    if getattr(__builtins__, name, None) is function or function in (abs, divmod, round, pow):
-        return name
+    if getattr(builtins, name, None) is function:
+        return str(name)
     if isinstance(getattr(function, "__self__", None), np.ufunc):
         return f"np.{function.__self__.__name__}.{name}"
     if isinstance(function, type) and issubclass(function, np.generic):

@@ -17,7 +17,7 @@ from tensorgrad.program.names import with_line
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
-from tensorgrad.program.text import WIDTH, Expr, quoted
+from tensorgrad.program.text import WIDTH, Expr, listed, quoted
 from tensorgrad.program.tracing import Result, Tracing
 
 program_numbers = itertools.count(1)
@@ -163,7 +163,7 @@ class Text:
         changed = [writer.expr_of(v).text for v in outputs]
         if changed:
             parts.append(f"({', '.join(changed)}{',' * (len(changed) == 1)})")
-        returned = ", ".join(parts) + "," * (several and len(parts) == 1)
+        returned = listed(parts) if several else ", ".join(parts)
         if len(returned) + len("    return ") <= WIDTH or len(parts) == 1:
             return f"return {returned}"
         rows = [line for part in parts for line in broken_lines("    ", f"{part},", WIDTH - 4)]

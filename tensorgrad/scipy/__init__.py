@@ -21,8 +21,8 @@ __all__ = [  # imported at first use
     "stats",
 ]
 
-LATER["scipy.special"] = "tensorgrad.scipy.tables"
-LATER["scipy.sparse"] = "tensorgrad.scipy.sparse"
+LATER["scipy.special"] = ("tensorgrad.scipy.tables",)
+LATER["scipy.sparse"] = ("tensorgrad.scipy.sparse",)
 
 
 def __getattr__(name: str) -> Any:

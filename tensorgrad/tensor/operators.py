@@ -1,6 +1,5 @@
 """The operators and methods of Tensor, from tables: each is the NumPy function of its name."""
 
-import copy
 import operator
 from keyword import iskeyword
 from numbers import Number
@@ -13,7 +12,7 @@ from tensorgrad.engine.record import NUMBERS, apply, call_constant, dispatch, re
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
 from tensorgrad.engine.views import assign_
 from tensorgrad.operands import numbers, refuse_mixed
-from tensorgrad.rules import RULES, Function, load_tables
+from tensorgrad.rules import RULES, Function, Op, load_tables
 from tensorgrad.tensor.tensor import Tensor
 from tensorgrad.tensor.words import check_keywords
 
@@ -84,7 +83,7 @@ def of_other(ufunc: np.ufunc, compute: Function, name: str, a: Any, b: Any) -> A
 
 def operator_of(ufunc: np.ufunc, compute: Function, name: str) -> Function:
     """Return the operator `a * b`: `apply` for two operands, written out for speed."""
-    op = copy.copy(RULES[ufunc])
+    op = Op(ufunc, RULES[ufunc].rules)
     op.compute = compute  # on NumPy's scalars the operator is ten times faster than the ufunc
     plans = [op.plan(wanted, 2) for wanted in range(4)]
     new, state_of = Tensor.__new__, STATE.get

@@ -6,13 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.base import TensorBase, require_node, with_node, wrap
-from tensorgrad.engine.gradients import (
-    accumulate,
-    as_gradient,
-    conjugated,
-    cotangent_of,
-    gradients,
-)
+from tensorgrad.engine.gradients import accumulate, as_gradient, conjugated, cotangent_of, gradients
 from tensorgrad.engine.node import NAMES, WRITES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import BLANK, CREATING, apply, dispatch, records, root_of
 from tensorgrad.engine.state import NO_KEYWORDS, STATE
@@ -20,7 +14,6 @@ from tensorgrad.engine.views import assign_, is_view_at
 from tensorgrad.operands import is_foreign, objects_as_numbers, own_array, refuse_integers
 from tensorgrad.ops.common import as_operand, create
 from tensorgrad.ops.index import assign, take
-from tensorgrad.ops.methods import call_with_keywords
 from tensorgrad.ops.writes import FILLING
 from tensorgrad.rules import NONDIFFERENTIABLE, RULES, Function, load_tables
 from tensorgrad.tensor.attributes import Attributes
@@ -53,7 +46,10 @@ class Tensor(Attributes, Signatures, Words):
         given = data._value if isinstance(data, Tensor) else data
         array = own_array(given, dtype, requires_grad)
         if array.dtype.kind not in "biufc":
-            raise TypeError(f"a Tensor holds numbers, but the data has dtype {array.dtype}")
+            raise TypeError(
+                f"a Tensor holds numbers, but the data has dtype {array.dtype}; pass numbers, and "
+                "dtype=float for integers of more than 64 bits"
+            )
         if requires_grad:
             refuse_integers(array)
         self._value = array if array.ndim else array[()]
@@ -270,10 +266,12 @@ class Tensor(Attributes, Signatures, Words):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
         if ufunc not in RULES:
-            load_tables()
+            load_tables(ufunc)
         if method == "__call__" and ufunc in RULES:
             given = kwargs and ufunc.signature is None
             if given and ({"out", "where"} <= kwargs.keys() or records((args, kwargs))):
+                from tensorgrad.ops.methods import call_with_keywords  # which few programs need
+
                 return call_with_keywords(ufunc, *args, **kwargs)
             return dispatch(ufunc, args, kwargs)
         function = ufunc if method == "__call__" else getattr(ufunc, method)

@@ -20,4 +20,7 @@ CASES = {f: ROWS[f.__name__] for f in METHODS if f.__name__ in ROWS and f not in
 CASES[np.multiply.outer] = [*ROWS["outer"], call(c(2), c(3))]
 CASES[np.ldexp.outer] = [call(r(2), np.array([1, -2, 3])), call(r(2, 2), 2)]
 CASES[np.add.reduceat] = [*ROWS["reduceat"], call(c(4), [0, 2])]
+# Of more elements the result is constant.
+CASES[np.floor_divide.reduce] = [call(r(1)), call(r(1, 3)), call(r(2, 1), axis=1, keepdims=True)]
+CASES[np.floor_divide.reduceat] = ROWS["reduceat"][:-1]
 # fmt: on

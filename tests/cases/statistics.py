@@ -41,8 +41,9 @@ CASES = {
     np.percentile:    [call(r(5), 30), call(r(4), np.array(35.0)), call(r(2, 5), [25.0, 90.0], axis=1), call(r(2, 4), 35, 0, keepdims=True), call(r(5), 40, method="hazen")],
     np.nanmedian:     [*MEDIAN, *HOLES],
     np.nanquantile:   [*QUANTILE, call(holes(2, 4), 0.3), call(holes(3, 4), [0.25, 0.9], axis=1), call(holes(3, 4), 0.4, axis=0, keepdims=True),
-                       call(holes(3, 4), np.array([0.4, 0.9]), axis=1), call(holes(2, 4), 0.4, axis=1, weights=[[1, 2, 3, 1], [1, 1, 2, 1]], method="inverted_cdf")],
-    np.nanpercentile: [call(r(5), 30), call(holes(2, 4), 30), call(holes(3, 4), [25, 90], axis=1)],
+                       call(holes(3, 4), np.array([0.4, 0.9]), axis=1), call(holes(2, 4), 0.4, axis=1, weights=[[1, 2, 3, 1], [1, 1, 2, 1]], method="inverted_cdf"),
+                       call(r(2, 3, 2), [[0.2, 0.4, 0.7], [0.1, 0.8, 0.9]], axis=(0, 2))],
+    np.nanpercentile: [call(r(5), 30), call(holes(2, 4), 30), call(holes(3, 4), [25, 90], axis=1), call(r(2, 3, 2), [[20, 40, 70], [10, 80, 90]], axis=(-1, 0), keepdims=True)],
 
     np.nansum:        [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=1.0)],
     np.nanprod:       [*HOLES, call(c(3)), call(r(3)), call(holes(2, 4), where=WHERE), call(holes(2, 4), initial=2.0)],

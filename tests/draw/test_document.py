@@ -258,3 +258,20 @@ def test_a_chain_of_50_000_operations_is_never_folded():
     document = tg.draw(y).document
     assert len(document["nodes"]) == 50_001
     assert document["notes"] == []
+
+
+@pytest.mark.parametrize(
+    "root",
+    [np.sin, lambda x: x * x, np.sum, lambda x: np.sum(x * x), lambda x: np.concatenate([x, x])],
+    ids=["one operand", "two operands", "a reduction", "two operations", "a list of operands"],
+)
+def test_a_graph_that_backward_has_freed(root, tmp_path):
+    x = tg.Tensor(np.ones(3), requires_grad=True)
+    y = root(x)
+    y.backward(np.ones(y.shape))
+    drawing = tg.draw(y)
+    drawing.save(tmp_path / "graph.html")
+    document = json.loads(encoded(drawing.document))
+    assert [node["freed"] for node in document["nodes"]] == [True]
+    assert "formula" not in document["nodes"][0]
+    assert "retain_graph=True" in document["notes"][0]

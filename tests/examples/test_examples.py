@@ -1,5 +1,6 @@
 """The examples run as a user runs them, on pictures as a user makes them."""
 
+import contextlib
 import io
 import os
 import re
@@ -55,9 +56,18 @@ def garments(tmp_path_factory):
 def trained(garments, tmp_path_factory):
     """Run the main job, and return the folder with its results."""
     out = tmp_path_factory.mktemp("out") / "run"
-    fashion_mnist.main(["--epochs", "8", "--learning-rate", "0.003", "--initializer", "he",
-                        "--data", str(garments[0]), "--out", str(out)])  # fmt: skip
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        fashion_mnist.main(["--epochs", "8", "--learning-rate", "0.003", "--initializer", "he",
+                            "--data", str(garments[0]), "--out", str(out)])  # fmt: skip
+    (out.parent / "printed").write_text(printed.getvalue())
     return out
+
+
+def test_the_main_job_says_what_it_wrote(trained):
+    lines = (trained.parent / "printed").read_text().splitlines()
+    wrote = [line.removeprefix("wrote ") for line in lines if line.startswith("wrote ")]
+    assert sorted(wrote) == sorted(str(path) for path in trained.iterdir())
 
 
 def test_the_main_job_leaves_all_that_it_promises(trained):
@@ -692,6 +702,19 @@ def test_ctrl_c_while_pictures_are_drawn_ends_in_one_line(garments, tmp_path, mo
     errors = capsys.readouterr().err
     assert f"the model is in {tmp_path / 'model.safetensors'}; its pictures are not" in errors
     assert "Traceback" not in errors
+
+
+def test_ctrl_c_while_an_example_is_imported_ends_in_one_line(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")  # which all examples import
+    command = [sys.executable, "-m", "examples.fashion_mnist"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert (done.stdout, done.stderr) == ("", "interrupted\n")
+    (tmp_path / "numpy.py").write_text("raise ArithmeticError('of another kind')")
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "Traceback" in done.stderr
+    assert "ArithmeticError: of another kind" in done.stderr
 
 
 def test_synthetic_data_have_a_folder_of_their_own(

@@ -30,6 +30,9 @@ GRADIENTS = [
     (lambda q: np.nanquantile([1.0, np.nan, 2.0, 4.0], q),  0.3,                2.0),
     (lambda q: np.nanquantile([1.0, np.nan, 2.0, 4.0], q),  [0.5, 1.0],         [3, 4]),
     (lambda q: np.quantile([1.0, 2.0, 4.0], q, method="hazen"), [0.0, 0.9],     [0, 0]),
+    (lambda x: np.floor_divide.accumulate(x),               [7.5, 2.0, 2.0],    [1, 0, 0]),
+    (lambda x: np.floor_divide.reduce(x, axis=0),           [[7.5, 2.5]],       [[1, 1]]),
+    (lambda x: np.floor_divide.reduceat(x, [0, 2, 1]),      [7.5, 2.0, 2.0],    [0, 0, 1]),
 ]
 # fmt: on
 

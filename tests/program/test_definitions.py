@@ -282,6 +282,15 @@ def test_parameters_and_variables_of_a_copied_function_hide_globals_of_their_nam
         assert f(np.full(2, 3.0), y).tolist() == [3 * y + 48 * 6] * 2
 
 
+@pytest.mark.parametrize("name", ["where", "out", "ratio"])
+def test_variables_of_a_block_do_not_hide_an_array_of_their_name(name):
+    scale = np.random.default_rng(0).normal(size=3)  # so long a text that the rule stands alone
+    given = {name: np.array([[True, False, True], [True, True, True]])}
+    f = tg.grad(lambda x: np.sum(np.std(x, axis=0, where=given[name]) * scale))
+    x = np.array([[1.0, 2.0, 4.0], [3.0, 1.0, 5.0]])
+    np.testing.assert_array_equal(tg.compile(f)(x), f(x))
+
+
 class Metre(float):
     def __repr__(self):
         return f"{float(self):.1f} m"

@@ -161,6 +161,8 @@ BY_VALUES = {
     "the other way round": lambda g, x, positive: g * 2 if positive else g,
     "new arrays":          lambda g, x, positive: g * 3 if positive else g * 2,
     "one of two steps":    lambda g, x, positive: np.exp(x) * g if positive else np.exp(x) * g - 1,
+    "another step":        lambda g, x, positive: g * p if (p := np.exp(x)) is not (q := np.sin(x)) and positive else q * g,
+    "another number":      lambda g, x, positive: p if (p := g * 2) is not (q := g * 3) and positive else q,
     "an earlier step":     lambda g, x, positive: (y * 2 if positive else y) if (y := g * np.exp(x)) is not None else y,
 }
 # fmt: on
@@ -176,6 +178,16 @@ def test_a_users_rule_may_take_one_way_or_another(name, first):
     for sign in (first, -first, first):
         x = np.array([sign, 2.0])
         np.testing.assert_array_equal(compiled(x), f(x))
+
+
+def test_a_users_rule_for_one_argument_returns_a_tuple_of_one():
+    p = tg.primitive(lambda x: x * 1)
+    tg.rule_all(p, lambda g, _out, x: (g * 3,) if np.all(x > 0) else (g * 2,))
+    f = tg.grad(lambda x: np.sum(p(x) ** 2))
+    program = tg.compile(f).program(np.ones(2))
+    for x in (np.array([1.0, 2.0]), np.array([-1.0, 2.0])):
+        np.testing.assert_array_equal(program(x), f(x))
+    assert "        return (g * 3,)\n    return (g * 2,)\n" in program.source
 
 
 def test_a_users_rule_for_all_arguments_may_return_its_own():
@@ -215,11 +227,14 @@ def test_the_example_of_the_readme():
     assert "    d_product = 2 * tanh * (1 - tanh * tanh)\n" in source
 
 
-def test_what_saves_the_text_saves_its_constants(tmp_path):
+def test_what_saves_the_text_saves_its_constants(tmp_path, monkeypatch):
     matrix = np.random.default_rng(0).standard_normal((30, 30))
     program = program_of(lambda x: matrix.T @ x, np.ones(30))
     assert list(program.constants) == ["matrix"]
-    program.save(tmp_path / "step.py")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    program.save("~/step.py")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step.npz", "step.py"]
     code = "import numpy as np, step; print(step.function(np.ones(30)).tobytes().hex())"
     done = subprocess.run(
         ["python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -88,6 +88,13 @@ def test_only_numbers(data, dtype):
         Tensor(data)
 
 
+@pytest.mark.parametrize("data", [2**70, [2**70, 1], -(2**65)])
+def test_integers_of_more_than_64_bits_name_the_remedy(data):
+    with pytest.raises(TypeError, match="dtype=float for integers of more than 64 bits"):
+        Tensor(data)
+    assert np.array_equal(Tensor(data, dtype=float).data, np.array(data, float))
+
+
 def test_ragged_lists_are_refused_by_numpy():
     with pytest.raises(ValueError, match="inhomogeneous"):
         Tensor([[1.0, 2.0], [3.0]])

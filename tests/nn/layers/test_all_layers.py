@@ -252,3 +252,36 @@ def test_compiled_it_gives_the_same_bits(make, sample, output):
             np.testing.assert_array_equal(
                 getattr(found, "data", found), getattr(expected, "data", expected)
             )
+
+
+class ForeignTensor:  # as of PyTorch: its dtype is not NumPy's
+    dtype, shape = "torch.float32", (3, 2)
+
+
+# fmt: off
+NO_NUMBERS = [
+    (lambda x: np.ma.masked_array(x, x > 0), r"the input of .* is a masked array, .* array\.filled\(value\)"),
+    (lambda x: x.astype(str),    r"takes numbers, but got an input of dtype <U32; .* x\.astype\(np\.float32\)"),
+    (lambda x: x.astype(object), "takes numbers, but got an input of dtype object"),
+    (lambda x: x.tolist(),       r"takes a Tensor or an array, but got list: .*; write np\.asarray\(\.\.\.\) of it"),
+    (lambda _: ForeignTensor(),  "takes a Tensor or an array, but got ForeignTensor"),
+    (lambda _: None,             "takes a Tensor or an array, but got NoneType: None"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("training", [True, False])
+@every_layer
+def test_an_input_that_holds_no_numbers_is_refused(make, sample, output, training):
+    layer = make().train(training)
+    if isinstance(layer, nn.Function):
+        pytest.skip("it takes whatever its function takes")
+    for convert, message in NO_NUMBERS:
+        with pytest.raises(TypeError, match=f"(?s){message}"):
+            layer(convert(inputs(sample)))
+
+
+@pytest.mark.parametrize("layer", [nn.Flatten(), nn.Reshape(1), nn.SpatialDropout(0.5, rng=0)])
+def test_an_input_without_samples_is_refused(layer):
+    with pytest.raises(ValueError, match=r"whose first axis counts samples, but got shape \(\)"):
+        layer(np.float32(1))

@@ -195,6 +195,16 @@ def test_pixels_that_tie_for_the_maximum_share_its_gradient():
     assert x.grad.data.reshape(2, 3).tolist() == [[2, 2, 0], [0, 2, 1]]
 
 
+@pytest.mark.parametrize("layer", [nn.MaxPool2D(2), nn.MaxPool2D(3, padding=1)], ids=repr)
+def test_the_maximum_of_a_mask_is_true_where_one_pixel_is(layer):
+    mask = np.random.default_rng(0).normal(size=(2, 4, 4, 1)) > 1
+    found = layer(mask)
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, layer(mask.astype(np.float32)) == 1)
+    with pytest.raises(TypeError, match=r"max_pool takes real numbers, but got .* complex64"):
+        layer(mask.astype(np.complex64))
+
+
 @pytest.mark.parametrize("layer", [nn.MaxPool2D(2), nn.MaxPool2D(2, stride=1)], ids=repr)
 def test_nan_is_the_maximum_of_its_window(layer):
     array = normal(1, 4, 4, 1)

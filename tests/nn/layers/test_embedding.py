@@ -76,6 +76,8 @@ WRONG = [
     (ValueError, lambda: nn.Embedding(7, 3)([0, 7]),           r"Embedding\(7, 3\) has rows for the integers 0 to 6, but the input goes from 0 to 7"),
     (ValueError, lambda: nn.Embedding(7, 3)([-1, 2]),          "goes from -1 to 2"),
     (TypeError,  lambda: nn.Embedding(7, 3)([0.0, 2.0]),       r"takes integers, but got an input of dtype float64; .* x.astype\(int\)"),
+    (TypeError,  lambda: nn.Embedding(7, 3)(np.ma.masked_array([0, 2], [True, False])), r"the input of Embedding\(7, 3\) is a masked array"),
+    (TypeError,  lambda: nn.Embedding(7, 3)(["a"]),            "takes integers, but got an input of dtype <U1"),
     (ValueError, lambda: nn.Embedding(0, 3),                   "n of Embedding must be an integer of at least 1, not 0"),
     (ValueError, lambda: nn.Embedding(7, 3, padding_index=7),  "padding_index of Embedding is one of its integers, from 0 to 6, not 7"),
     (ValueError, lambda: nn.Embedding(7, 3, padding_index=-1), "from 0 to 6, not -1"),

@@ -320,7 +320,7 @@ ERRORS = [
     (cce, p[0],      classes,               r"takes predictions of shape \(N, C\), but got shape \(4,\)"),
     (cce, p * nan,   classes,               r"CategoricalCrossentropy\(\) is NaN: 24 of 24 predictions and 0 of 6 targets are NaN"),
     (cce, p[:0],     classes[:0],           r"got no samples: the predictions have shape \(0, 4\)"),
-    (cce, p,         ["a"] * N,             r"targets that are real numbers, but got float32 and <U1"),
+    (cce, p,         ["a"] * N,             r"targets that are real numbers, but got float32 and <U1; write names, y = np\.unique\(y, return_inverse=True\)"),
     (cce, one_hot.astype(int), classes,     r"predictions of a floating-point dtype .* but got int64 and int64"),
     (bce, q,         bits * 2,              r"takes targets from 0 to 1, but they go from 0\.0 to 2\.0"),
     (bce, q,         bits * nan,            r"takes targets from 0 to 1, but they go from nan to nan"),

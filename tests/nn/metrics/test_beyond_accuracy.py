@@ -1,6 +1,8 @@
 """Metrics beyond accuracy: against scikit-learn and formulas, over batches, and their errors."""
 
+import copy
 import functools
+import inspect
 import json
 import math
 
@@ -200,6 +202,23 @@ def test_a_metric_of_ones_own():
         metric.update(np.ones(1), np.ones(1), np.ones(1))
 
 
+def test_the_parameters_of_a_metric_are_looked_up_once(monkeypatch):
+    looked_up, signature = [], inspect.signature
+    monkeypatch.setattr(inspect, "signature", lambda f: looked_up.append(f) or signature(f))
+
+    class Own(nn.Metric):
+        def statistics(self, y_pred, y, sample_weight=None):
+            return np.sum(y_pred.data * sample_weight)
+
+        def value(self, statistics):
+            return float(statistics)
+
+    metric = Own()
+    for _ in range(5):
+        assert metric.update(tg.Tensor(np.ones(2)), np.ones(2), np.array([1.0, 3.0])) == 4
+    assert looked_up == [Own.statistics]
+
+
 def test_a_model_measures_the_top_k(tmp_path):
     pytest.importorskip("safetensors")
     model = nn.Model(nn.Sequential(nn.Dense(C, C, rng=0), nn.Softmax()))
@@ -254,3 +273,60 @@ ERRORS = [
 def test_what_does_not_fit_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+ORDERED = [
+    nn.CategoricalAccuracy(), nn.TopKAccuracy(2), nn.F1(), nn.Precision("micro"),
+    nn.Recall("weighted"), nn.ROCAUC(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ORDERED, ids=lambda metric: type(metric).__name__)
+@pytest.mark.parametrize("method", ["calculate", "update"])
+def test_predictions_that_are_nan_have_no_order(metric, method):
+    metric, with_nan = copy.deepcopy(metric), scores.copy()
+    with_nan[3, 1:3] = np.nan
+    with pytest.raises(
+        ValueError, match=r"compares predictions .* but 2 of 1000 are NaN; look for"
+    ):
+        getattr(metric, method)(with_nan, classes)
+    with pytest.raises(ValueError, match="it was given no predictions"):
+        metric.result()  # nothing was added
+    assert np.isfinite(
+        getattr(metric, method)(np.where(np.isnan(with_nan), np.inf, scores), classes)
+    )
+
+
+def test_binary_predictions_that_are_nan_have_no_order():
+    with_nan = np.where(chances > 0.9, np.nan, chances)
+    for metric in (nn.CategoricalAccuracy(binary=True), nn.F1("binary"), nn.ROCAUC()):
+        with pytest.raises(ValueError, match=f"but {np.isnan(with_nan).sum()} of 200 are NaN"):
+            metric.calculate(with_nan, bits)
+    with pytest.raises(ValueError, match="confusion_matrix compares predictions"):
+        nn.confusion_matrix(np.stack([with_nan, chances], 1), bits)
+    # Signs as targets are allowed: they are compared with a number.
+    signs = 2 * bits - 1
+    accuracy = nn.CategoricalAccuracy(binary=True)
+    assert accuracy.calculate(chances, signs) == accuracy.calculate(chances, bits)
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "words"),
+    [
+        (
+            classes + C,
+            ValueError,
+            "CategoricalAccuracy.* takes classes 0 to 4, but they go from 5 to",
+        ),
+        (classes - 1, ValueError, "takes classes 0 to 4, but they go from -1"),
+        (
+            classes.astype(str),
+            TypeError,
+            "takes class indices .* dtype <U21; write names, y = np.unique",
+        ),
+    ],
+)
+def test_accuracy_refuses_classes_that_no_prediction_can_be(y, error, words):
+    for y_pred in (scores, tg.Tensor(scores)):
+        with pytest.raises(error, match=words):
+            nn.CategoricalAccuracy().calculate(y_pred, y)

@@ -211,9 +211,21 @@ def test_a_metric_without_weights_is_refused_before_the_training():
             return float(statistics)
 
     made = model(metrics=[Largest()])
-    with pytest.raises(TypeError, match="does not fit the model: Largest was given sample_weight"):
+    with pytest.raises(TypeError, match=r"^Largest was given sample_weight"):
         train(made, sample_weight=W)
     train(made, class_weight="balanced")
+
+
+def test_a_loss_of_ones_own_that_returns_one_number_per_sample_does_not_blame_the_targets():
+    class PerSample(nn.losses.Loss):
+        def forward(self, y_pred, y):
+            return np.mean((y_pred - y) ** 2, axis=-1)
+
+    made = nn.Model(nn.Sequential(nn.Dense(2, 3, rng=0)))
+    made.set(loss=PerSample(), optimizer=nn.SGD())
+    made.finalize()
+    with pytest.raises(TypeError, match=r"^PerSample\.forward must return one number"):
+        made.train(np.ones((4, 2)), np.ones((4, 3)), print_every=0)
 
 
 # Splits

@@ -1,6 +1,7 @@
 """Model: the book's methods on any module, its output and its errors."""
 
 import copy
+import errno
 import io
 import math
 import os
@@ -584,6 +585,7 @@ def bare(**parts) -> nn.Model:
     return model
 
 
+STOP = nn.EarlyStopping("loss")
 NAN = np.where(np.arange(600).reshape(150, 4) == 9, np.nan, X)
 # fmt: off
 REFUSED = [  # call, error, words
@@ -599,8 +601,8 @@ REFUSED = [  # call, error, words
     (lambda m: m.set(loss=nn.MeanSquaredError),         TypeError,    r"loss must be an nn.losses.Loss, such as .*, but .* write MeanSq"),
     (lambda m: m.set(optimizer="adam"),                 TypeError,    r"optimizer must be an nn.Optimizer, such as nn.Adam\(\), but got 'adam'"),
     (lambda m: m.train(X, y[:-1]),                      ValueError,   r"X has 150 samples but y has 149 targets"),
-    (lambda m: m.train(X, y + 1),                       ValueError,   r"y does not fit .* 0 to 2, but the targets go from 1 to 3"),
-    (lambda m: m.train(X, y - 1),                       ValueError,   r"y does not fit .* from -1 to 1"),
+    (lambda m: m.train(X, y + 1),                       ValueError,   r"y does not fit .* 0 to 2, but the targets go from 1 to 3; they count from 1, so write y - 1"),
+    (lambda m: m.train(X, y - 1),                       ValueError,   r"y does not fit .* from -1 to 1; for samples .* write sample_weight=\(y >= 0\) and np\.maximum"),
     (lambda m: m.train(X, y[:, None]),                  ValueError,   r"y does not fit .* \(150, 1\); write y\[..., 0\]"),
     (lambda m: m.train(X, np.array(["a", "b", "c"])[y]), TypeError,   r"dtype <U1; write names, y = np.unique\(y, return_inverse=True\)"),
     (lambda m: m.train(X, y / 2),                       TypeError,    r"y does not fit .* must be integers"),
@@ -615,6 +617,8 @@ REFUSED = [  # call, error, words
     (lambda m: m.train([[1], [1, 2]], [0, 1]),          ValueError,   r"X is not one array of numbers"),
     (lambda m: m.train(X, y, batch_size=0),             ValueError,   r"batch_size must be an integer of at least 1, not 0"),
     (lambda m: m.train(X, y, batch_size=2.5),           ValueError,   r"batch_size must be .* not 2.5"),
+    (lambda m: m.train(X, y, sample_weight=np.ones((150, 1))), ValueError, r"shape \(150, 1\); write sample_weight\.reshape\(-1\)"),
+    (lambda m: m.train(X, y, callbacks=[STOP, STOP]),   ValueError,   r"the same EarlyStopping is in callbacks twice, .* make another"),
     (lambda m: m.train(X, y, epochs=0),                 ValueError,   r"epochs must be .* not 0"),
     (lambda m: m.train(X, y, print_every=-1),           ValueError,   r"print_every must be"),
     (lambda m: m.train(X, y, validation_data=X),        TypeError,    r"validation_data must be a pair \(X, y\), .* not a value"),
@@ -688,3 +692,41 @@ def test_a_model_of_which_all_is_frozen_says_so():
     with pytest.raises(RuntimeError, match=message):
         model.train(np.ones((4, 2)), np.array([0, 1, 0, 1]), print_every=0)
     assert len(model.history) == 0
+
+
+class Full(io.StringIO):
+    """An output that takes some characters, as a file on a disk that becomes full."""
+
+    def write(self, text):
+        if self.tell() > 300:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+class Gone(io.StringIO):
+    """A pipe whose reader has gone, as of `| head`."""
+
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [(Full, "No space left on device"), (Gone, "Broken pipe"), (closed, "closed file")],
+    ids=["full", "gone", "closed"],
+)
+def test_lines_that_cannot_be_printed_end_no_training(make, reason, monkeypatch):
+    silent, model = classifier(), classifier()
+    silent.train(X, y, epochs=4, batch_size=50, print_every=0, seed=0)
+    monkeypatch.setattr(sys, "stdout", make())
+    with pytest.warns(UserWarning, match=f"no longer be printed .*{reason}.*, so it goes on"):
+        model.train(X, y, epochs=4, batch_size=50, seed=0)
+    monkeypatch.undo()
+    assert len(model.history) == 4
+    np.testing.assert_equal(model.get_parameters(), silent.get_parameters())

@@ -12,6 +12,7 @@ import pytest
 import nn
 import tensorgrad as tg
 from nn import archive, bits
+from nn.archive import read_parameters
 from nn.config import KINDS
 
 pytest.importorskip("safetensors")
@@ -302,6 +303,52 @@ def test_a_module_without_parameters_that_was_added_later_is_refused(tmp_path):
     net.activation = nn.ReLU()
     with pytest.raises(TypeError, match=r"or modules \(activation\)"):
         nn.Model(net).save(tmp_path / "m")
+
+
+def test_arrays_of_dtypes_that_numpy_lacks(tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    weights, path = (
+        torch.randn(4, 8, generator=torch.manual_seed(0)).bfloat16(),
+        tmp_path / "foreign",
+    )
+    others = {
+        "bool": torch.tensor([True, False]),
+        "int8": torch.tensor([[-3]], dtype=torch.int8),
+        "float16": torch.tensor(0.1, dtype=torch.float16),
+    }
+    save_file({"weights": weights, **others}, path)
+    with pytest.warns(UserWarning, match="by another program"):
+        found = read_parameters(path)
+    np.testing.assert_array_equal(found.pop("weights"), weights.float().numpy(), strict=True)
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, others[name].numpy(), strict=True)
+    dense = nn.Dense(4, 8)
+    save_file({"weights": weights, "biases": torch.zeros(8)}, path)
+    with pytest.warns(UserWarning, match="by another program"):
+        dense.load_parameters(path)
+    np.testing.assert_array_equal(dense.weights.data, weights.float().numpy(), strict=True)
+    save_file({"weights": weights.to(torch.float8_e4m3fn)}, path)
+    with pytest.raises(
+        ValueError, match=r"weights has the dtype F8_E4M3, .* convert it to float32"
+    ):
+        dense.load_parameters(path)
+
+
+def test_files_of_other_formats_are_named(tmp_path):
+    path = tmp_path / "other"
+    for content, name in [
+        (b"PK\3\4" + bytes(20), r"a zip file, as torch\.save and np\.savez write"),
+        (b"\x80\2" + bytes(20), "a pickle"),
+        (b"\x93NUMPY" + bytes(20), r"a file of np\.save"),
+        (b"\x89HDF" + bytes(20), "an HDF5 file, as Keras writes"),
+        (b"\x1f\x8b" + bytes(20), "a gzip file"),
+    ]:
+        path.write_bytes(content)
+        for load in (nn.Model.load, nn.Dense(2, 2).load_parameters):
+            with pytest.raises(ValueError, match=f"begins like {name}.* to module.load_state_dict"):
+                load(path)
 
 
 def test_parameters_open_in_safetensors_for_pytorch(folder):

@@ -1,0 +1,1 @@
+"""ONNX files read as modules: tables of operators, limits, and the network that runs them."""

@@ -1,0 +1,1 @@
+"""A program's forward pass as an ONNX graph: a table of operators, and what they need."""
