@@ -16,15 +16,7 @@ from tensorgrad.program.branches import Branches, Unequal, Way, all_ways, unshar
 from tensorgrad.program.counts import Counts
 from tensorgrad.program.names import BETWEEN, look_back, parameters_of, with_line
 from tensorgrad.program.refusals import CALLBACK, INTO_NDARRAY, KEPT_OUTSIDE, TRUTH, Refusals
-from tensorgrad.program.steps import (
-    RUN,
-    CallGroup,
-    Step,
-    Var,
-    hint,
-    substituted_in,
-    variables,
-)
+from tensorgrad.program.steps import RUN, CallGroup, Step, Var, hint, substituted_in, variables
 from tensorgrad.rules import Function
 
 BODY_OF_CHECK: Any = check_step.compute  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.program.cutting.cutting import Cut
 from tensorgrad.program.cutting.effects import Effects
-from tensorgrad.program.cutting.facts import ANY, Arr, Integer, fact_of, is_fixed, made
+from tensorgrad.program.cutting.facts import ANY, Arr, Copied, Integer, fact_of, is_fixed, made
 from tensorgrad.program.cutting.flow import Definition, Flow
 from tensorgrad.program.cutting.signatures import positional
 from tensorgrad.program.cutting.syntax import walk_syntax
@@ -47,15 +47,34 @@ class Specialised(NamedTuple):
         rest = tuple(x for x, p in zip(args, names, strict=True) if p not in dropped)
         return rest, {k: x for k, x in kwargs.items() if k not in dropped}
 
+    def reduced(self, call: CopiedCall) -> CopiedCall:
+        """Return a call without the arguments that are no longer taken."""
+        args, kwargs = self.kept(call.name, call.args, call.kwargs)
+        return CopiedCall(call.name, list(args), kwargs)
+
 
 def specialised(
     definitions: dict[str, Definition], names: dict[str, Any], calls: list[CopiedCall]
 ) -> Specialised:
     """Return functions without what these calls decide.
 
+    Where calls of functions that stay have gone, a second look is taken: the others may agree.
     Raises: NotUnderstood if they cannot be followed.
     """
-    flow = Flow(definitions, names)
+    found, again = cut_once(Flow(definitions, names), definitions, calls)
+    if not again:
+        return found
+    left = {name: Definition(node, definitions[name].value) for name, node in found.nodes.items()}
+    asked = [call if call.args is None else found.reduced(call) for call in calls]
+    second, _ = cut_once(Flow(left, names, computes=False), left, asked)
+    dropped = {name: x | second.dropped.get(name, set()) for name, x in found.dropped.items()}
+    return Specialised(second.nodes, found.parameters, dropped)
+
+
+def cut_once(
+    flow: Flow, definitions: dict[str, Definition], calls: list[CopiedCall]
+) -> tuple[Specialised, bool]:
+    """Return the functions that are left, and True if calls of some of them have gone."""
     flow.run(calls)
     effects = Effects(flow)
     before = {name: positional(node) for name, node in flow.functions.items()}
@@ -70,7 +89,12 @@ def specialised(
     cut_classes(definitions, nodes)
     needed = needed_by(roots, definitions)
     found = {name: d.node for name, d in definitions.items() if name in needed}
-    return Specialised(found, before, trimming.dropped)
+    trimming.look()
+    there = {call for sites in trimming.calls.values() for _, call in sites}
+    gone = (x for x in flow.facts if isinstance(x, ast.Call) and x not in there)
+    facts = (flow.facts.get(x.func) for x in gone)
+    again = any(type(x) is Copied and x.name in found and x.name in nodes for x in facts)
+    return Specialised(found, before, trimming.dropped), again
 
 
 def cut(node: ast.FunctionDef, change: Cut) -> None:
