@@ -743,3 +743,19 @@ def result_type_branch(x):
 def finfo_branch(x):
     y = x.astype(np.float32) if float(x[0]) > 10 else x
     return x + np.finfo(y.dtype).eps
+
+
+class Choice(NamedTuple):
+    n: int
+
+    def double(self):
+        return self.n * 2
+
+
+def method_by_text(x):
+    c = Choice(3)
+    return x * getattr(c, "double")() if float(x[0]) > 10 else x * c.n
+
+
+def attribute_by_text(x):
+    return getattr(x, "max" if float(x[0]) > 10 else "min")() + x

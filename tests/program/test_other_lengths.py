@@ -73,3 +73,32 @@ def test_a_layer_in_one_block_and_in_several(name):
         other.load_state_dict(layer.state_dict())
         for x in (drawn(n, 28, 28, 3, seed=1), drawn(n, 28, 28, 3, seed=2) * 0.1 + 100):
             assert same(found(step_of(layer), layer, x), found(program, other, x))
+
+
+@tg.primitive
+def with_part(x, n):
+    if float(x.sum()) > 1e9:  # a primitive that decides by values is copied
+        return x
+    if x.size == 0:
+        return np.zeros(1) + 7
+    if n < 0:
+        return x * 5
+    return x * max(n, 1) + len(range(n)) + (n == 0)
+
+
+PARTS = {
+    "behind two": lambda x: with_part(x[2:], len(x)),
+    "before the last": lambda x: with_part(x[:-3], len(x)),
+    "a smaller length": lambda x: with_part(x, len(x) - 3),
+    "a larger length": lambda x: with_part(x, len(x) + 3),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_may_be_empty_where_the_argument_is_not(name):
+    f = PARTS[name]
+    program = tg.compile(f).program(np.arange(1.0, 10))
+    assert program.free_axes
+    for n in LENGTHS:
+        x = np.arange(1.0, n + 1)
+        assert same(outcome(f, x), outcome(program, x)), (n, program.source)

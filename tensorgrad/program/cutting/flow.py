@@ -56,11 +56,8 @@ class Context(NamedTuple):
 class Flow(Statements):
     """Follows all calls of the copied functions of a program."""
 
-    def __init__(
-        self, definitions: dict[str, Definition], names: dict[str, Any], computes: bool = True
-    ) -> None:
+    def __init__(self, definitions: dict[str, Definition], names: dict[str, Any]) -> None:
         super().__init__()
-        self.computes = computes  # by the functions themselves, which are not cut yet
         self.names = names  # the values of the global names that are no copied functions
         self.classes: dict[Any, str] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
@@ -220,9 +217,7 @@ class Flow(Statements):
 
     def computed(self, name: str, given: dict[str, Any]) -> Any:
         """Return the result of a function without effects whose arguments are all known."""
-        if not self.computes or not all(map(is_plain_fact, given.values())):
-            return None
-        if not self.is_pure(name):
+        if not all(map(is_plain_fact, given.values())) or not self.is_pure(name):
             return None
         values = {p: x.value for p, x in given.items()}
         node, function = self.functions[name], self.values.get(name)

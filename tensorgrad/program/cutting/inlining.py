@@ -51,6 +51,7 @@ def drop_components(trimming: Any, name: str) -> bool:
         replace_in(holder, t, without(t, idle))
     for holder, field, t, _ in taken:
         setattr(holder, field, [without(t, idle)] if field == "targets" else without(t, idle))
+    trimming.look({name, *(caller for caller, _ in trimming.calls[name])})
     return True
 
 

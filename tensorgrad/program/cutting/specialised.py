@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.program.cutting.cutting import Cut
 from tensorgrad.program.cutting.effects import Effects
-from tensorgrad.program.cutting.facts import ANY, Arr, Copied, Integer, fact_of, is_fixed, made
+from tensorgrad.program.cutting.facts import ANY, Arr, Integer, fact_of, is_fixed, made
 from tensorgrad.program.cutting.flow import Definition, Flow
 from tensorgrad.program.cutting.signatures import positional
 from tensorgrad.program.cutting.syntax import walk_syntax
@@ -47,34 +47,15 @@ class Specialised(NamedTuple):
         rest = tuple(x for x, p in zip(args, names, strict=True) if p not in dropped)
         return rest, {k: x for k, x in kwargs.items() if k not in dropped}
 
-    def reduced(self, call: CopiedCall) -> CopiedCall:
-        """Return a call without the arguments that are no longer taken."""
-        args, kwargs = self.kept(call.name, call.args, call.kwargs)
-        return CopiedCall(call.name, list(args), kwargs)
-
 
 def specialised(
     definitions: dict[str, Definition], names: dict[str, Any], calls: list[CopiedCall]
 ) -> Specialised:
     """Return functions without what these calls decide.
 
-    Where calls of functions that stay have gone, a second look is taken: the others may agree.
     Raises: NotUnderstood if they cannot be followed.
     """
-    found, again = cut_once(Flow(definitions, names), definitions, calls)
-    if not again:
-        return found
-    left = {name: Definition(node, definitions[name].value) for name, node in found.nodes.items()}
-    asked = [call if call.args is None else found.reduced(call) for call in calls]
-    second, _ = cut_once(Flow(left, names, computes=False), left, asked)
-    dropped = {name: x | second.dropped.get(name, set()) for name, x in found.dropped.items()}
-    return Specialised(second.nodes, found.parameters, dropped)
-
-
-def cut_once(
-    flow: Flow, definitions: dict[str, Definition], calls: list[CopiedCall]
-) -> tuple[Specialised, bool]:
-    """Return the functions that are left, and True if calls of some of them have gone."""
+    flow = Flow(definitions, names)
     flow.run(calls)
     effects = Effects(flow)
     before = {name: positional(node) for name, node in flow.functions.items()}
@@ -89,12 +70,7 @@ def cut_once(
     cut_classes(definitions, nodes)
     needed = needed_by(roots, definitions)
     found = {name: d.node for name, d in definitions.items() if name in needed}
-    trimming.look()
-    there = {call for sites in trimming.calls.values() for _, call in sites}
-    gone = (x for x in flow.facts if isinstance(x, ast.Call) and x not in there)
-    facts = (flow.facts.get(x.func) for x in gone)
-    again = any(type(x) is Copied and x.name in found and x.name in nodes for x in facts)
-    return Specialised(found, before, trimming.dropped), again
+    return Specialised(found, before, trimming.dropped)
 
 
 def cut(node: ast.FunctionDef, change: Cut) -> None:
@@ -163,7 +139,8 @@ def fact_about_size(x: ArgumentSize) -> Any:
         return ANY
     lengths, times, plus = x.whole
     alone = len(lengths) == 1 and times == 1 and not plus
-    return Integer(("length", *lengths) if alone else ("size", x.whole), 1 - (plus < 0))
+    # The lengths of arguments are 1 at least, but one less may be 0.
+    return Integer(("length", *lengths) if alone else ("size", x.whole), times + plus)
 
 
 def fact_about_variable(v: Var, follows: bool) -> Any:
@@ -175,9 +152,9 @@ def fact_about_variable(v: Var, follows: bool) -> Any:
         return Arr(v.dtype, (Integer(None, 0),) * len(v.shape), kind)
     free = v.free if follows else (None,) * len(v.shape)
     if len(free) != len(v.shape):  # the comparison has not met it
-        return Arr(v.dtype, (Integer(None, 1),) * len(v.shape), kind)
+        return Arr(v.dtype, (Integer(None, 0),) * len(v.shape), kind)
     shape = tuple(
-        n if k is None else Integer(None if k < 0 else ("length", k), 1)
+        n if k is None else Integer(None, 0) if k < 0 else Integer(("length", k), 1)
         for n, k in zip(v.shape, free, strict=True)
     )
     return Arr(v.dtype, shape, kind)

@@ -94,3 +94,14 @@ def walk_in_order(node: ast.AST) -> Iterator[ast.AST]:
     for part in ast.iter_child_nodes(node):
         yield part
         yield from walk_in_order(part)
+
+
+def as_list(x: Any) -> list[Any]:
+    return x if isinstance(x, list) else [x]
+
+
+def has_star(call: ast.Call) -> bool:
+    """Return True if a call gives arguments behind stars."""
+    return any(isinstance(x, ast.Starred) for x in call.args) or any(
+        k.arg is None for k in call.keywords
+    )

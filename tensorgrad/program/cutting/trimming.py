@@ -16,6 +16,8 @@ from tensorgrad.program.cutting.inlining import (
 )
 from tensorgrad.program.cutting.signatures import bound_facts, parameters
 from tensorgrad.program.cutting.syntax import (
+    as_list,
+    has_star,
     is_same_name,
     is_target,
     is_unnamed,
@@ -155,15 +157,16 @@ class Trimming:
     def __init__(self, flow: Flow, effects: Effects, nodes: Nodes, roots: set[str]) -> None:
         self.flow, self.effects, self.nodes = flow, effects, nodes
         self.dropped: dict[str, set[str]] = {name: set() for name in nodes}
+        self.stale = set(nodes)  # functions that changed since they were looked through
         self.called_by: dict[str, list[tuple[str, ast.Call]]] = {}
         while self.once() or self.without_components(roots):
             pass
-        self.look()
         merge_last_calls(self, roots)
         inline_short(self, roots)
         for node in self.followed():
             without_aliases(node)
             Alike(self.effects).visit(node)
+        self.look()
         while self.once():
             pass
         for name, node in nodes.items():
@@ -176,25 +179,28 @@ class Trimming:
 
     def without_components(self, roots: set[str]) -> bool:
         """Leave out parts of results that nobody reads; return True if there were some."""
-        self.look()
         found = [drop_components(self, name) for name in self.nodes if name not in roots]
         return any(found)
 
     def once(self) -> bool:
         """Leave out what nobody needs now; return True if that changed something."""
-        changed = False
-        self.look()
-        for node in self.followed():
+        now, self.stale = self.stale, set()
+        self.look(now)
+        self.stale = set()
+        for name in sorted(now):
+            if name in self.flow.opaque:
+                continue  # whose statements are not followed
+            node = self.nodes[name]
             trim = Trim(self.effects, names_read(node), set())
             node.body = [y for x in node.body for y in as_list(trim.visit(x))]
             end_shortly(node.body)
-            changed = changed or trim.changed
-        for name, node in self.nodes.items():
+            self.stale |= {name} if trim.changed else set()
+        for name in sorted(now):
             if name in self.flow.functions and name not in self.flow.fixed and "." not in name:
-                changed = self.drop_parameters(name, node) or changed
-        return changed
+                self.drop_parameters(name, self.nodes[name])
+        return bool(self.stale)
 
-    def drop_parameters(self, name: str, node: ast.FunctionDef) -> bool:
+    def drop_parameters(self, name: str, node: ast.FunctionDef) -> None:
         """Leave out parameters that the function does not read, with their arguments."""
         read = names_read(node)
         unread = {p for p in parameters(node) if not read.get(p)}
@@ -203,16 +209,18 @@ class Trimming:
         if node.args.vararg is not None and node.args.vararg.arg not in unread:
             unread -= {x.arg for x in node.args.args} if any(map(has_star, sites)) else set()
         if not unread:
-            return False
+            return
         for call in sites:
             self.drop_arguments(call, node, unread)
         drop(node.args, unread)
         self.dropped[name] |= unread
-        return True
+        self.stale |= {caller for caller, _ in self.calls.get(name, ())}
 
     def look(self, changed: set[str] | None = None) -> None:
         """Note where functions are called, and by which; of these functions only, if given."""
-        for caller in self.nodes if changed is None else changed:
+        changed = set(self.nodes) if changed is None else changed
+        self.stale |= changed
+        for caller in changed:
             self.called_by[caller] = [
                 (name, part)
                 for part in walk_syntax(self.nodes[caller])
@@ -255,17 +263,6 @@ class Trimming:
         names += [vararg] * (len(call.args) - len(names))
         call.args = [x for x, p in zip(call.args, names, strict=False) if p not in unread]
         call.keywords = [k for k in call.keywords if k.arg not in unread]
-
-
-def as_list(x: Any) -> list[Any]:
-    return x if isinstance(x, list) else [x]
-
-
-def has_star(call: ast.Call) -> bool:
-    """Return True if a call gives arguments behind stars."""
-    return any(isinstance(x, ast.Starred) for x in call.args) or any(
-        k.arg is None for k in call.keywords
-    )
 
 
 def arguments_of(node: ast.FunctionDef, call: ast.Call) -> dict[str, list[ast.expr]] | None:
