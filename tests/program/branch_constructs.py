@@ -759,3 +759,12 @@ def method_by_text(x):
 
 def attribute_by_text(x):
     return getattr(x, "max" if float(x[0]) > 10 else "min")() + x
+
+
+def appended_generator(x):
+    k, kept = 1, []
+    kept.append(k * v for v in (1.0, 2.0))
+    if float(x[0]) > 10:
+        k = 2
+        return x * sum(kept[0])
+    return x * k

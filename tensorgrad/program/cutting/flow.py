@@ -145,7 +145,7 @@ class Flow(Statements):
                 self.anything.add(f)
                 self.fixed.add(f)
 
-    # CallEvaluator
+    # Calls
 
     def call_copied(self, name: str, args: Any, kwargs: Any) -> Any:
         if name not in self.functions:

@@ -109,7 +109,7 @@ def replace_in(holder: Any, old: ast.expr, new: ast.expr) -> None:
             setattr(holder, field, new)
 
 
-# CallEvaluator
+# Short functions
 
 
 def inline_short(trimming: Any, roots: set[str]) -> None:

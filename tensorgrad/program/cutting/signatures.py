@@ -90,7 +90,7 @@ def is_opaque(node: ast.FunctionDef) -> bool:
         or (isinstance(part, (ast.Yield, ast.YieldFrom)) and id(part) not in statements)
         or (isinstance(part, ast.comprehension) and part.is_async)
         or (isinstance(part, ast.With) and not all(map(is_errstate, part.items)))
-        or is_late(part)
+        or keeps_a_generator(part)
         for part in walk_syntax(node)
     )
 
@@ -101,15 +101,15 @@ def is_errstate(item: ast.withitem) -> bool:
     return isinstance(found, ast.Call) and ast.unparse(found.func) == "np.errstate"
 
 
-def is_late(node: ast.AST) -> bool:
-    """Return True for what keeps a generator, which reads the variables when it is used."""
-    if not isinstance(node, (ast.Assign, ast.AugAssign, ast.NamedExpr, ast.Yield)):
+def keeps_a_generator(node: ast.AST) -> bool:
+    """Return True if a generator expression may run later, when its variables have other values."""
+    if not isinstance(node, (ast.Assign, ast.AugAssign, ast.NamedExpr, ast.Yield, ast.Expr)):
         return False
     used: list[ast.AST] = []
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and ast.unparse(part.func) in USES_ALL:
             used += part.args
-        elif isinstance(part, ast.Starred):
+        elif isinstance(part, (ast.Starred, ast.YieldFrom)) and part.value is not None:
             used.append(part.value)
     found = (x for x in ast.walk(node) if isinstance(x, ast.GeneratorExp))
     return any(x not in used for x in found)

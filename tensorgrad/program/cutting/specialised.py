@@ -60,7 +60,7 @@ def specialised(
     effects = Effects(flow)
     before = {name: positional(node) for name, node in flow.functions.items()}
     nodes = {name: node for name, node in flow.functions.items() if flow.contexts[name]}
-    for name in set(nodes) - flow.opaque:
+    for name in sorted(set(nodes) - flow.opaque):
         cut(nodes[name], Cut(flow, effects, flow.local[name]))
     roots = {call.name for call in calls}
     needed = needed_by(roots, definitions)

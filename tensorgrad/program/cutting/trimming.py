@@ -30,8 +30,8 @@ Nodes = dict[str, ast.FunctionDef]
 class Trim(ast.NodeTransformer):
     """Leaves out variables that nobody reads, and statements that do nothing."""
 
-    def __init__(self, effects: Effects, read: dict[str, int], empty: set[str]) -> None:
-        self.effects, self.read, self.empty = effects, read, empty
+    def __init__(self, effects: Effects, read: dict[str, int]) -> None:
+        self.effects, self.read = effects, read
         self.changed = False
 
     def gone(self) -> list[ast.stmt]:
@@ -191,7 +191,7 @@ class Trimming:
             if name in self.flow.opaque:
                 continue  # whose statements are not followed
             node = self.nodes[name]
-            trim = Trim(self.effects, names_read(node), set())
+            trim = Trim(self.effects, names_read(node))
             node.body = [y for x in node.body for y in as_list(trim.visit(x))]
             end_shortly(node.body)
             self.stale |= {name} if trim.changed else set()
@@ -220,7 +220,7 @@ class Trimming:
         """Note where functions are called, and by which; of these functions only, if given."""
         changed = set(self.nodes) if changed is None else changed
         self.stale |= changed
-        for caller in changed:
+        for caller in sorted(changed):
             self.called_by[caller] = [
                 (name, part)
                 for part in walk_syntax(self.nodes[caller])
