@@ -66,6 +66,58 @@ def test_a_body(name, first):
         assert same(outcome(primitive, x), outcome(compiled, x)), (x, str(made[1]))
 
 
+# Rules
+
+
+def with_a_mean(g, _out, x):
+    if np.isnan(x).any():
+        return np.zeros_like(g)
+    mean = x.mean()
+    rest = x - mean
+    near = abs(float(mean)) < float(np.abs(rest).max())
+    return g * rest if near else g * x
+
+
+def from_the_first_large(g, _out, x):
+    found = np.zeros(x.shape, g.dtype)
+    for i, v in enumerate(x):
+        if float(v) > 10:
+            part = found[i:]
+            part += g[i]
+            break
+    else:
+        return g * 2
+    return found
+
+
+def halves(g, x):
+    h = 1 if float(x[0]) > 10 else 2
+    return g[:h], g[h:]
+
+
+def by_halves(g, _out, x):
+    first, second = halves(g, x)
+    return np.concatenate([first * 2, second])
+
+
+def in_order(g, _out, x):
+    order = np.argsort(x)
+    return g[order[::-1] if float(x[order[0]]) < 0 else order]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("rule", [with_a_mean, from_the_first_large, by_halves, in_order])
+def test_a_rule(rule, first):
+    primitive = tg.primitive(lambda x: x * 1.0)
+    tg.rule(primitive, rule)
+    f = tg.value_and_grad(lambda x: np.sum(primitive(x) ** 2))
+    compiled = tg.compile(f)
+    program = compiled.program(VALUES[first])
+    assert rule.__name__ in program.source
+    for x in VALUES:
+        assert same(outcome(f, x), outcome(compiled, x)), (x, program.source)
+
+
 # The table of operations
 
 
