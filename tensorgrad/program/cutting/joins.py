@@ -33,6 +33,8 @@ def equal(a: Any, b: Any) -> bool:
         return False
     if type(a) is Known:
         return same_value(a.value, b.value)
+    if type(a) is Arr:
+        return same_dtype(a, b) and bool(a[1:] == b[1:])
     if type(a) is Seq:
         return (
             a.kind is b.kind
@@ -118,7 +120,12 @@ def join_arrays(a: Arr, b: Arr) -> Arr:
     shape = None
     if a.shape is not None and b.shape is not None and len(a.shape) == len(b.shape):
         shape = tuple(map(join_axes, a.shape, b.shape))
-    return Arr(a.dtype if a.dtype == b.dtype else None, shape, a.kind if a.kind == b.kind else "")
+    return Arr(a.dtype if same_dtype(a, b) else None, shape, a.kind if a.kind == b.kind else "")
+
+
+def same_dtype(a: Arr, b: Arr) -> bool:
+    """Return True if two arrays have one dtype, or both have none; NumPy's float64 equals None."""
+    return (a.dtype is None) == (b.dtype is None) and bool(a.dtype == b.dtype)
 
 
 def join_axes(a: Any, b: Any) -> Any:

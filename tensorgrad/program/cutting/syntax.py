@@ -34,7 +34,7 @@ def is_idle_cast(node: ast.Call, function: Any, fact: Any) -> bool:
     kept = [(k.arg, getattr(k.value, "value", None)) for k in node.keywords]
     owner = function.owner
     plain = kept == [("copy", False)] and getattr(owner, "kind", None) == "array"
-    return plain and owner.dtype == fact.value
+    return plain and owner.dtype is not None and owner.dtype == fact.value
 
 
 def is_int(x: ast.AST) -> bool:
