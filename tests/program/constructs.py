@@ -664,3 +664,8 @@ def turned(x):
 def reshaped_scalar(x):
     s = x.sum().reshape(())
     return x * isinstance(s, np.ndarray)
+
+
+def whole_index(x):
+    y = x.sum()[()]
+    return x * 2 if float(x[0]) > 10 else x[()] + y

@@ -83,7 +83,9 @@ class CutIndexes(ast.NodeTransformer):
             # A tuple is an index of several axes if it stands alone, and dots move what is behind.
             plain = [is_whole(f) or is_slice(f) or type(f) is Arr for _, f in parts]
             node.slice = (
-                without_colons(shown, plain[0]) if all(plain) else ast.Tuple(shown, ast.Load())
+                without_colons(shown, plain[0])
+                if plain and all(plain)
+                else ast.Tuple(shown, ast.Load())
             )
         else:
             node.slice = ast.Tuple(shown, ast.Load())
