@@ -25,6 +25,8 @@ from tensorgrad.program.cutting.joins import lost
 class CallEvaluator(Comprehensions):
     """Evaluates calls."""
 
+    classes: dict[Any, str]  # the names of copied classes
+
     def of_Call(self, node: ast.Call, scope: CallScope) -> Any:
         function = self.value(node.func, scope)
         args = self.spread(node.args, scope)
@@ -53,6 +55,8 @@ class CallEvaluator(Comprehensions):
             items = item_facts(args[0]) if args else ()
             self.lose(*(items or args))
             return ANY
+        if function is getattr and self.classes and not (args and type(args[0]) is Arr):
+            raise NotUnderstood("it may call a method by the text of its name")
         check_allowed(function)
         found = builtin_facts.of_builtin(function, args, kwargs)
         if found is ANY and is_numpys(function):

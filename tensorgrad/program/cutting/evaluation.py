@@ -245,7 +245,9 @@ class Evaluator:
 
     def of_NamedExpr(self, node: ast.NamedExpr, scope: CallScope) -> Any:
         found = self.value(node.value, scope)
-        scope.variables[node.target.id] = found
+        name, before = node.target.id, scope.variables.get(node.target.id)
+        # It may stand where it is not always evaluated, as behind `and`.
+        scope.variables[name] = found if before is None else self.join(before, found)
         return found
 
     def of_Slice(self, node: ast.Slice, scope: CallScope) -> Any:

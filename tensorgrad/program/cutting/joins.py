@@ -6,6 +6,7 @@ from typing import Any
 from tensorgrad.program.cutting.facts import (
     ANY,
     MUTABLE,
+    ONE_PASS,
     Arr,
     BoundMethod,
     Copied,
@@ -42,7 +43,7 @@ def equal(a: Any, b: Any) -> bool:
             and all(map(equal, a.items, b.items))
         )
     if type(a) is Iter:
-        return equal(a.item, b.item)
+        return a.again is b.again and equal(a.item, b.item)
     if type(a) is BoundMethod:
         return a.name == b.name and equal(a.owner, b.owner)
     return bool(a == b)
@@ -100,7 +101,7 @@ def join(a: Any, b: Any) -> Any:
     if type(a) is Arr and type(b) is Arr:
         return join_arrays(a, b)
     if type(a) is Iter and type(b) is Iter:
-        return Iter(join(a.item, b.item))
+        return Iter(join(a.item, b.item), a.again and b.again)
     if type(a) is BoundMethod and type(b) is BoundMethod and a.name == b.name:
         return BoundMethod(a.name, join(a.owner, b.owner))
     if isinstance(type_of(a), type) and type_of(a) is type_of(b) in TYPES:
@@ -144,7 +145,7 @@ def equal_values(a: Any, b: Any) -> bool | None:
     if sequence_kind(a) is set and sequence_kind(b) is set:
         return alike_sets(a.items, b.items)
     if sequence_kind(a) is not None and sequence_kind(b) is not None:
-        if set in (sequence_kind(a), sequence_kind(b)):
+        if {set, ONE_PASS} & {sequence_kind(a), sequence_kind(b)}:
             return None
         if (sequence_kind(a) is list) != (sequence_kind(b) is list) or slice in (
             sequence_kind(a),
