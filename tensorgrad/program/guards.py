@@ -116,6 +116,27 @@ class AbsentGuard(Guard):
         return f"the missing {self.key}"
 
 
+class UnsetGuard(AbsentGuard):
+    """A slot, or a variable of a closure, that has no value yet."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        """Return the value that is there now, or the guard itself."""
+        try:
+            return getattr(self.where, self.key)
+        except (AttributeError, ValueError):  # of a slot, of a cell
+            return self
+
+    def holds(self) -> bool:
+        """Return True if there is still no value."""
+        return self.now() is self
+
+    def put_back(self) -> None:
+        """Take the value away."""
+        delattr(self.where, self.key)
+
+
 class MemberGuard(Guard):
     """A member of a class: a value, a method, a property."""
 
@@ -216,8 +237,7 @@ class ArrayGuard(Guard):
 
     def now(self) -> tuple[Any, bytes]:
         """Return the shape and the elements."""
-        x = self.where
-        x = x if isinstance(x, BUFFERS) else np.asarray(x)
+        x = self.where if isinstance(self.where, BUFFERS) else np.asarray(self.where)
         return getattr(x, "shape", None), x.tobytes() if hasattr(x, "tobytes") else bytes(x)
 
     def holds(self) -> bool:

@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import sys
+import threading
 import types
 import weakref
 from collections import deque
@@ -29,6 +30,7 @@ from tensorgrad.program.guards import (
     OrderGuard,
     SizeGuard,
     TypeGuard,
+    UnsetGuard,
     defined_by,
 )
 from tensorgrad.program.members import (
@@ -52,7 +54,7 @@ from tensorgrad.program.members import (
     names_of_libraries,
 )
 from tensorgrad.program.names import is_library
-from tensorgrad.program.reached import Reached, is_iterator, is_object, values_of
+from tensorgrad.program.reached import OfThread, Reached, is_iterator, is_object, values_of
 
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 BYTES = (array.array, bytearray, memoryview)
@@ -157,14 +159,16 @@ class Outside(Reached):
             self.librarys |= {id(value) for value in vars(x).values()}
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
-        self.guards.append(SizeGuard(vars(x)))
+        local = isinstance(x, threading.local)
+        self.guards.append(SizeGuard(OfThread(x) if local else vars(x)))
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
             if isinstance(value, np.ndarray) or is_iterator(value):
                 self.attributes[id(value)] = key
             if key not in buffers:
-                yield self.named_guard(InstanceGuard(x, key, value))
+                kind: Any = AttributeGuard if local else InstanceGuard
+                yield self.named_guard(kind(x, key, value))
         of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]
         self.guards += [ClassGuard(x, key, value) for key, value in of_class]
         yield type(x)
@@ -172,10 +176,13 @@ class Outside(Reached):
     def slots(self, x: Any) -> Iterator[Any]:
         """Yield what an object of a user's class has in slots."""
         for base in type(x).__mro__:
-            names = vars(base).get("__slots__", ()) if is_users_class(base) else ()
-            for name in (names,) if isinstance(names, str) else names:
+            found = vars(base).items() if is_users_class(base) else ()
+            # Their own names, because that of a private one in `__slots__` lacks the class.
+            for name in [name for name, x in found if isinstance(x, types.MemberDescriptorType)]:
                 if hasattr(x, name):
                     yield self.attribute(AttributeGuard(x, name, getattr(x, name)))
+                else:
+                    self.guards.append(UnsetGuard(x, name, None))
 
     def of_class(self, kind: type) -> Iterator[Any]:
         """Yield the methods of a user's class and of its bases, and the values in them."""
@@ -226,6 +233,7 @@ class Outside(Reached):
             try:
                 value = cell.cell_contents
             except ValueError:  # not yet set
+                self.guards.append(UnsetGuard(cell, "cell_contents", None))
                 continue
             if users:
                 self.guarded(cell, None, value)

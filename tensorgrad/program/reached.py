@@ -127,6 +127,16 @@ class Reached:
         return found
 
 
+class OfThread:
+    """The attributes that an object has in the thread that asks, as a threading.local has them."""
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(vars(self.x))
+
+
 def values_of(container: Any) -> Any:
     """Return the values in a dict or a list."""
     return container.values() if isinstance(container, dict) else container

@@ -51,6 +51,7 @@ def guard_cases():
     d, cell, items = {"a": 1.0, "if": 2, ("k",): 3.0}, cell_of(1.0), [1.0]
     x, y, z = given(Plain, n=1.0, m=[]), given(Answering, n=1.0), given(Hiding, n=1.0)
     spaced, s, kept = given(Plain, **{"a b": 1.0, "class": 2.0}), Slotted(), Plain()
+    late, unset = Slotted(), types.CellType()
     s.n, number = 1.0, contextvars.ContextVar("number", default=1.0)
     raw, zeros, kind = array.array("d", [1.0]), np.zeros(2), type("Kind", (Plain,), {})
 
@@ -104,6 +105,12 @@ def guard_cases():
             guards.OrderGuard(vars(x)), [], [lambda: vars(x).update(n=vars(x).pop("n")), vars(x).clear],
         ),
         "absent": (guards.AbsentGuard(d, "len", None), [], [lambda: d.update(len=None)]),
+        "unset slot": (guards.UnsetGuard(Slotted(), "m", None), [], []),
+        "slot set later": (guards.UnsetGuard(late, "n", None), [], [lambda: setattr(late, "n", None)]),
+        "cell set later": (
+            guards.UnsetGuard(unset, "cell_contents", None), [],
+            [lambda: setattr(unset, "cell_contents", None)],
+        ),
         "array": (guards.ArrayGuard(zeros), [], [lambda: zeros.__setitem__(0, -0.0)]),
         "bytes": (guards.ArrayGuard(raw), [], [lambda: raw.append(1.0)]),
         "environment": (

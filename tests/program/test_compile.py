@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 import types
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
+from tensorgrad.program.results import same_bits
 
 
 def drawn(*shape, dtype=np.float32, seed=0):
@@ -606,3 +608,18 @@ def test_a_compiled_function_inside_another_is_watched_too():
         assert same(outer(x), x * 5.0 + 1)
     finally:
         scale = 2.0
+
+
+def test_the_sign_of_nan_makes_no_other_bits():
+    slope = tg.grad(lambda x: np.sum(np.cov(x) ** 2))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of one number's degrees of freedom
+        found = tg.compile(slope)(np.array([2.0]))
+    assert np.isnan(found).all()
+    assert found.shape == (1,)
+    x, y = np.array([np.nan, 1.0, 0.0]), np.array([-np.nan, 1.0, 0.0])
+    assert same_bits(x, y)
+    assert same_bits(x + 1j * y, y + 1j * x)
+    for other in ([-np.nan, 1.0, -0.0], [-np.nan, np.nan, 0.0], [1.0, 1.0, 0.0]):
+        assert not same_bits(x, np.array(other))
+    assert not same_bits(np.array([1]), np.array([2]))

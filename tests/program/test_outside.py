@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import enum
 import functools
+import threading
 import types
 import warnings
 
@@ -248,3 +249,21 @@ def test_an_array_that_changes_at_each_call_is_named_once():
     found = [str(w.message) for w in caught]
     assert len(found) == 1
     assert "traced anew each time when the elements of array([" in found[0]
+
+
+@pytest.mark.parametrize("first", [None, 3.0])
+def test_each_thread_has_its_own_attributes_of_a_local(first):
+    local, results = threading.local(), []
+    compiled = tg.compile(lambda x: x * getattr(local, "k", 1.0))
+
+    def use(k):
+        if k is not None:
+            local.k = k
+        results.append([float(compiled(2.0)) for _ in range(3)])
+
+    use(first)
+    for k in (5.0, 3.0, None):
+        thread = threading.Thread(target=use, args=(k,))
+        thread.start()
+        thread.join()
+    assert results == [[2 * (first or 1.0)] * 3, [10.0] * 3, [6.0] * 3, [2.0] * 3]

@@ -385,6 +385,47 @@ def module_imported_anew():
     return use, [lambda: sys.modules.update(users_module_1=sys.modules["users_module_2"])]
 
 
+def slot_set_later():
+    class S:
+        __slots__ = ("k",)
+
+    s = S()
+    return lambda x: x * getattr(s, "k", 3.0), [
+        lambda: setattr(s, "k", 2.0),
+        lambda: delattr(s, "k"),
+    ]
+
+
+def private_slot():
+    class S:
+        __slots__ = ("__k",)
+
+        def __init__(self, k):
+            self.__k = k
+
+        def times(self, x):
+            return x * self.__k
+
+    s = S(1.0)
+    return s.times, [lambda: s.__init__(2.0)]
+
+
+def variable_set_later():
+    def use(x):
+        try:
+            return x * k
+        except NameError:
+            return x
+
+    def change(value):
+        nonlocal k
+        k = value
+
+    if FACTOR == 0:
+        k = 0.0
+    return use, [lambda: change(2.0), lambda: change(3.0)]
+
+
 KINDS = [
     class_of_exec, slots_of_exec, module_of_exec, class_without_a_module, function_of_a_code,
     lambda_of_eval, function_of_a_doctest, methods_of_a_dataclass, wrapped_function_of_numpy,
@@ -393,6 +434,7 @@ KINDS = [
     metaclass, descriptor, setter, bases, method_named_by_a_text, functions_of_libraries,
     users_function_in_a_library, hidden_builtins, missing_global, module_in_an_attribute,
     attributes_that_a_module_computes, module_imported_anew,
+    slot_set_later, private_slot, variable_set_later,
     functools.partial(of_subclass, list), functools.partial(of_subclass, dict),
     functools.partial(of_subclass, tuple), functools.partial(of_subclass, float, 2.0),
     functools.partial(of_subclass, np.ndarray), functools.partial(of_subclass, tg.Tensor, 1.0),
