@@ -31,11 +31,13 @@ class NamesUsed:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.of_methods: dict[str, set[str]] = {}  # by the names of the methods
+        self.grown = False  # so that methods among the names may be used now
 
     def note(self, f: types.FunctionType, names: tuple[str, ...]) -> None:
         """Note the names in the code of a function, which may be a method."""
         owner = f.__qualname__.rpartition(".")[0]
         special = f.__name__.startswith("__") and f.__name__ not in ("__init__", "__new__")
+        self.grown = True
         if owner and not owner.endswith("<locals>") and not special:
             self.of_methods.setdefault(f.__name__, set()).update(names)
         else:
@@ -43,11 +45,12 @@ class NamesUsed:
 
     def add(self, name: str) -> None:
         """Note one name."""
+        self.grown = True
         self.names.add(name)
 
     def __contains__(self, name: str) -> bool:
         """Return True for a name that a function uses, or a method that is used."""
-        names = self.names
+        names, self.grown = self.names if self.grown else set(), False
         while names:
             more = {x for method in names for x in self.of_methods.pop(method, ())}
             names = more - self.names

@@ -17,7 +17,9 @@ BETWEEN = (
     "tensorgrad.program", "tensorgrad.engine", "tensorgrad.tensor", "tensorgrad.rules",
     "tensorgrad.transforms", "numpy", "contextlib", "functools",
 )  # fmt: skip
-LIBRARIES = ("tensorgrad", "nn", "numpy", "scipy", "contextlib", "functools")
+LIBRARIES = (
+    "tensorgrad", "nn", "numpy", "scipy", "pandas", "xarray", "contextlib", "functools",
+)  # fmt: skip
 CAPTURE = "tensorgrad.program.capture"
 STORES = {"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"}
 RETURNS = {"RETURN_VALUE"}

@@ -56,11 +56,15 @@ from tensorgrad.program.members import (
 from tensorgrad.program.names import is_library
 from tensorgrad.program.reached import OfThread, Reached, is_iterator, is_object, values_of
 
-FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
+FUNCTIONS = (
+    types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod,
+    np.vectorize,
+)  # fmt: skip
 BYTES = (array.array, bytearray, memoryview)
+VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 OTHERS = (
     *BYTES, contextvars.ContextVar, types.MappingProxyType, tuple, frozenset, weakref.ref,
-    types.BuiltinMethodType, types.MethodWrapperType, types.ModuleType,
+    types.BuiltinMethodType, types.MethodWrapperType, types.ModuleType, *VIEWS,
 )  # fmt: skip
 MOST_OBJECTS = 20_000  # objects that are looked at
 
@@ -124,6 +128,8 @@ class Outside(Reached):
         elif isinstance(x, types.MappingProxyType):
             self.guards.append(OrderGuard(x))
             yield from (self.guarded(x, key, value) for key, value in x.items())
+        elif isinstance(x, VIEWS):
+            yield x.mapping
         elif isinstance(x, types.ModuleType):
             self.modules.append(x)
         elif isinstance(x, (types.BuiltinMethodType, types.MethodWrapperType)):
@@ -212,6 +218,8 @@ class Outside(Reached):
         elif isinstance(f, types.MethodType):
             self.names_used.add(f.__func__.__name__)
             yield from (f.__self__, f.__func__)
+        elif isinstance(f, np.vectorize):
+            yield self.guarded(vars(f), "pyfunc", f.pyfunc)
         elif isinstance(f, (staticmethod, classmethod)):
             yield f.__func__
         else:
@@ -279,6 +287,8 @@ class Outside(Reached):
         if not isinstance(x, types.ModuleType):
             yield x
         elif x not in modules:
+            if is_users(x.__name__) and not {"getattr", "hasattr", "vars"}.isdisjoint(names):
+                self.guards.append(SizeGuard(vars(x)))  # because these find what is added
             found = self.named(vars(x), (*names, "__getattr__"), (*modules, x))
             yield from found if is_users(x.__name__) else filter(belongs_to_user, found)
 

@@ -410,6 +410,23 @@ def private_slot():
     return s.times, [lambda: s.__init__(2.0)]
 
 
+def views_of_a_dict():
+    d = {"a": 1.0}
+    keys, values = d.keys(), d.values()
+    return lambda x: x * sum(values) * len(keys), [lambda: d.update(a=2.0), lambda: d.update(b=3.0)]
+
+
+def vectorized():
+    d = {"k": 1.0}
+    times = np.vectorize(lambda n: n * d["k"])
+    return lambda x: x * times(np.arange(3)), [lambda: d.update(k=2.0)]
+
+
+def added_to_a_module():
+    module = types.ModuleType("users_module_3")
+    return lambda x: x * getattr(module, "k", 3.0), [lambda: setattr(module, "k", 2.0)]
+
+
 def variable_set_later():
     def use(x):
         try:
@@ -434,7 +451,8 @@ KINDS = [
     metaclass, descriptor, setter, bases, method_named_by_a_text, functions_of_libraries,
     users_function_in_a_library, hidden_builtins, missing_global, module_in_an_attribute,
     attributes_that_a_module_computes, module_imported_anew,
-    slot_set_later, private_slot, variable_set_later,
+    slot_set_later, private_slot, variable_set_later, views_of_a_dict, vectorized,
+    added_to_a_module,
     functools.partial(of_subclass, list), functools.partial(of_subclass, dict),
     functools.partial(of_subclass, tuple), functools.partial(of_subclass, float, 2.0),
     functools.partial(of_subclass, np.ndarray), functools.partial(of_subclass, tg.Tensor, 1.0),
@@ -467,6 +485,15 @@ def test_a_logger_is_not_looked_through():
 
     compiled = tg.compile(f)
     assert compiled(np.ones(3)) == 3
+    assert len(compiled.recent.guards) < 10
+
+
+@pytest.mark.parametrize("array", ["Series", "DataFrame", "Index"])
+def test_pandas_is_not_looked_through(array):
+    pandas = pytest.importorskip("pandas")
+    table = getattr(pandas, array)(np.ones(3))
+    compiled = tg.compile(lambda x: np.sum(x) * len(table))
+    assert compiled(np.ones(3)) == 9
     assert len(compiled.recent.guards) < 10
 
 
