@@ -26,6 +26,7 @@ from tensorgrad.program.guards import (
     is_same,
 )
 from tensorgrad.program.keys import SWITCH
+from tensorgrad.program.reached import AttributesNow
 from tensorgrad.program.sources import BufferSource, GradSource, Source
 
 
@@ -108,11 +109,17 @@ def of_order(guard: Any, name: Callable[[Any], str]) -> str:
     return f"not {name(guard)}.holds()"
 
 
+def of_size(guard: Any, name: Callable[[Any], str]) -> str:
+    x = guard.where
+    items = f"{name(x.owner)}.__dict__" if isinstance(x, AttributesNow) else name(x)
+    return f"len({items}) != {guard.value}"
+
+
 EXPRESSIONS: dict[type, Callable[[Any, Callable[[Any], str]], str]] = {
     AbsentGuard: lambda guard, name: f"{guard.key!r} in {name(guard.where)}",
     FunctionGuard: of_function,
     OrderGuard: of_order,
-    SizeGuard: lambda guard, name: f"len({name(guard.where)}) != {guard.value}",
+    SizeGuard: of_size,
     TypeGuard: lambda guard, name: f"type({name(guard.where)}) is not {name(guard.value)}",
 }
 

@@ -54,7 +54,7 @@ from tensorgrad.program.members import (
     names_of_libraries,
 )
 from tensorgrad.program.names import is_library
-from tensorgrad.program.reached import OfThread, Reached, is_iterator, is_object, values_of
+from tensorgrad.program.reached import AttributesNow, Reached, is_iterator, is_object, values_of
 
 FUNCTIONS = (
     types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod,
@@ -165,14 +165,14 @@ class Outside(Reached):
             self.librarys |= {id(value) for value in vars(x).values()}
         self.buffers += [(vars(x), key) for key in buffers]
         self.containers.append((vars(x), vars(x).copy()))
-        local = isinstance(x, threading.local)
-        self.guards.append(SizeGuard(OfThread(x) if local else vars(x)))
+        self.guards.append(SizeGuard(AttributesNow(x)))
         if id(x) in self.owners:
             self.owned[id(vars(x))] = self.owners[id(x)]
         for key, value in list(vars(x).items()):
             if isinstance(value, np.ndarray) or is_iterator(value):
                 self.attributes[id(value)] = key
             if key not in buffers:
+                local = isinstance(x, threading.local)
                 kind: Any = AttributeGuard if local else InstanceGuard
                 yield self.named_guard(kind(x, key, value))
         of_class = [pair for pair in class_values(type(x)) if pair[0] not in vars(x)]

@@ -127,14 +127,14 @@ class Reached:
         return found
 
 
-class OfThread:
-    """The attributes that an object has in the thread that asks, as a threading.local has them."""
+class AttributesNow:
+    """The attributes that an object has now: `__dict__` may be replaced, or be another thread's."""
 
-    def __init__(self, x: Any) -> None:
-        self.x = x
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
 
     def __len__(self) -> int:
-        return len(vars(self.x))
+        return len(vars(self.owner))
 
 
 def values_of(container: Any) -> Any:

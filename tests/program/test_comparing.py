@@ -13,6 +13,7 @@ from tensorgrad.engine.state import STATE
 from tensorgrad.program import guards
 from tensorgrad.program.comparing import all_hold, reader, short_look
 from tensorgrad.program.keys import plan_of
+from tensorgrad.program.reached import AttributesNow
 from tensorgrad.program.sources import BufferSource, Fixed, GradSource, Source
 
 
@@ -51,6 +52,7 @@ def guard_cases():
     d, cell, items = {"a": 1.0, "if": 2, ("k",): 3.0}, cell_of(1.0), [1.0]
     x, y, z = given(Plain, n=1.0, m=[]), given(Answering, n=1.0), given(Hiding, n=1.0)
     spaced, s, kept = given(Plain, **{"a b": 1.0, "class": 2.0}), Slotted(), Plain()
+    other = given(Plain, n=1.0)
     late, unset = Slotted(), types.CellType()
     s.n, number = 1.0, contextvars.ContextVar("number", default=1.0)
     raw, zeros, kind = array.array("d", [1.0]), np.zeros(2), type("Kind", (Plain,), {})
@@ -97,6 +99,10 @@ def guard_cases():
         ),
         "type": (guards.TypeGuard(kept, None, Plain), [], [lambda: setattr(kept, "__class__", kind)]),
         "size": (guards.SizeGuard(items), [lambda: items.append(1)], [lambda: items.append(1)]),
+        "attributes": (
+            guards.SizeGuard(AttributesNow(other)), [lambda: setattr(other, "n", 3.0)],
+            [lambda: setattr(other, "__dict__", {"n": 3.0, "m": 1.0})],
+        ),
         "order": (
             guards.OrderGuard(d), [lambda: d.update(a=5.0)],
             [lambda: d.update(a=d.pop("a")), lambda: d.pop("a")],

@@ -410,6 +410,18 @@ def private_slot():
     return s.times, [lambda: s.__init__(2.0)]
 
 
+def attributes_replaced():
+    kind = type("Kind", (), {})
+    x = kind()
+    x.k = 2.0
+
+    def replace(**values):
+        x.__dict__ = values
+
+    use = lambda y: y * getattr(x, "j", x.k)
+    return use, [lambda: replace(k=2.0, j=3.0), lambda: replace(k=2.0)]
+
+
 def views_of_a_dict():
     d = {"a": 1.0}
     keys, values = d.keys(), d.values()
@@ -452,7 +464,7 @@ KINDS = [
     users_function_in_a_library, hidden_builtins, missing_global, module_in_an_attribute,
     attributes_that_a_module_computes, module_imported_anew,
     slot_set_later, private_slot, variable_set_later, views_of_a_dict, vectorized,
-    added_to_a_module,
+    added_to_a_module, attributes_replaced,
     functools.partial(of_subclass, list), functools.partial(of_subclass, dict),
     functools.partial(of_subclass, tuple), functools.partial(of_subclass, float, 2.0),
     functools.partial(of_subclass, np.ndarray), functools.partial(of_subclass, tg.Tensor, 1.0),
