@@ -59,7 +59,7 @@ def is_array_index(i: Any) -> bool:
     return isinstance(i, (list, np.ndarray, Pattern)) or (type(i) is Var and bool(i.shape))
 
 
-def is_whole(i: Any) -> bool:
+def is_full_slice(i: Any) -> bool:
     """Return True for a slice that leaves an axis as it is."""
     return isinstance(i, slice) and i == slice(None)
 
@@ -75,7 +75,7 @@ def full_index(g: OnnxGraph, x: Any, items: tuple[Any, ...]) -> list[Any]:
 def write_gathered(g: OnnxGraph, x: Any, items: list[Any]) -> str:
     """Write x at positions in arrays."""
     arrays = [(k, i) for k, i in enumerate(items) if not isinstance(i, slice)]
-    plain = all(is_whole(i) for i in items if isinstance(i, slice))
+    plain = all(is_full_slice(i) for i in items if isinstance(i, slice))
     if any(i is None or np.dtype(g.dtype_of(i)).kind not in "iu" for _, i in arrays
            if i is None or not isinstance(i, (int, list))):  # fmt: skip
         raise Untraceable("ONNX takes integers as indices, not masks; write np.where")
@@ -123,7 +123,7 @@ def write_assign(g: OnnxGraph, x: Any, index: Any, value: Any) -> str:
         target = g.shape(longest_index(g, items))
         updates = g.node("Expand", g.value(value, dtype), g.shape_input(target), dtype=dtype)
         return g.node("ScatterND", g.value(x), places, updates, dtype=dtype)
-    lead = next((k for k, i in enumerate(items) if not is_whole(i)), len(items))
+    lead = next((k for k, i in enumerate(items) if not is_full_slice(i)), len(items))
     places = fixed_positions(g, x, items, lead)
     rows, k = shape[:lead], len(shape[:lead])
     updates = g.node(
