@@ -65,7 +65,7 @@ def is_users(module: str | None) -> bool:
 
 def is_installed(package: str) -> bool:
     """Return True for a package of others, such as pandas, which has thousands of functions."""
-    module = sys.modules.get(package)
+    module = None if package == "__main__" else sys.modules.get(package)  # which a tool may be
     folders = getattr(module, "__path__", None) or [getattr(module, "__file__", None) or ""]
     return not INSTALLED.isdisjoint(Path(next(iter(folders))).parts)
 

@@ -488,3 +488,15 @@ def test_an_array_that_cannot_be_read_is_refused():
     box = [Closed()]
     with pytest.raises(tg.Untraceable, match=r"reaches a Closed from outside .* it requires grad"):
         tg.compile(lambda x: np.sum(x) * len(box))(np.ones(2))
+
+
+def test_the_main_module_is_the_users_under_any_tool(monkeypatch):
+    """As kernprof and notebooks run code, whose own file is in site-packages."""
+    tool = types.ModuleType("__main__")
+    tool.__file__ = "/venv/lib/site-packages/kernprof.py"
+    monkeypatch.setitem(sys.modules, "__main__", tool)
+    d = defined("f = lambda x: x * k", __name__="__main__", k=2.0)
+    compiled = tg.compile(d.f)
+    assert compiled(np.ones(1)) == 2
+    d.space["k"] = 3.0
+    assert compiled(np.ones(1)) == 3
