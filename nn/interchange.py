@@ -44,8 +44,15 @@ def from_torch(
 
     `state` maps names to torch.Tensors or arrays. `names` maps the paths of modules here to paths
     there, such as {"0": "fc1", "2": "fc2"}; without it the paths are the same.
-    Raises: ValueError, before anything is copied, if names or shapes do not fit.
+    Raises: ValueError, before anything is copied, if names or shapes do not fit; TypeError if
+    `state` is no dict.
     """
+    if not isinstance(state, Mapping):
+        remedy = "; write from_torch(net.state_dict(), module)" * hasattr(state, "state_dict")
+        raise TypeError(
+            "from_torch takes the state_dict of a PyTorch module, a dict by name, not a "
+            f"{type(state).__name__}{remedy}"
+        )
     left = {name: value for name, value in state.items() if not name.endswith(COUNTER)}
     arrays, missing = {}, []
     for ours, theirs, axes in _torch_arrays(module, names):

@@ -1,8 +1,10 @@
 """What `import tensorgrad` loads, and that all else comes whole at its first use: each in its own process."""
 
 import ast
+import atexit
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,9 +54,10 @@ LOADED = {
 
 
 # Some environments disable bytecode files, so that every process would compile everything.
-BYTECODE = tempfile.TemporaryDirectory()
+BYTECODE = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, BYTECODE, ignore_errors=True)
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-ENVIRONMENT["PYTHONPYCACHEPREFIX"] = BYTECODE.name
+ENVIRONMENT["PYTHONPYCACHEPREFIX"] = BYTECODE
 
 
 def run(code):
@@ -188,6 +191,27 @@ def test_first_calls_are_right(gradients):
         "    assert os.wait()[1] == 0, call\n"
     )
     run(code)
+
+
+def test_the_first_call_may_be_in_a_trace():
+    code = SUMS + (
+        "f = tg.value_and_grad(lambda x: np.sum(np.linalg.norm(np.diff(x, axis=1), axis=1)))\n"
+        "x = np.array([[3.0, 1.0, 7.0], [0.5, 2.0, 4.0]])\n"
+        "compiled = tg.compile(f)\n"
+        "first = compiled(x)\n"
+        "print(all(map(np.array_equal, first, f(x))), all(map(np.array_equal, compiled(x), f(x))))"
+    )
+    assert run(code) == "True True"
+
+
+def test_a_file_of_onnx_opens_composites_that_are_loaded_later(tmp_path):
+    pytest.importorskip("onnx")
+    code = SUMS + (
+        "f = lambda x: np.linalg.norm(np.diff(x, axis=1), axis=1)\n"
+        f"tg.compile(f).program(np.ones((2, 3), np.float32)).save({str(tmp_path / 'f.onnx')!r})"
+    )
+    run(code)
+    assert (tmp_path / "f.onnx").stat().st_size > 100
 
 
 def test_unknown_functions_are_refused_as_ever():

@@ -31,8 +31,11 @@ FILES = {
     "tensorgrad/program": [
         "sizes", "steps", "names", "arrays", "simplify", "counts", "repetitions", "branches", "traced_rules", "refusals", "recording", "recorder", "guards", "members", "watching", "reached", "outside", "sources", "tracing", "comparison",
         "capture",
-        "text", "constants", "expressions", "source", "copied",
+        "text", "layout", "constants", "expressions", "source", "copied", "cutting",
         "functions", "writing", "drawing", "onnx", "program", "results", "keys", "comparing", "runner", "compiled", "__init__",
+    ],
+    "tensorgrad/program/cutting": [
+        "facts", "joins", "size_facts", "index_facts", "combined_facts", "array_facts", "builtin_facts", "operator_facts", "syntax", "evaluation", "parts", "comprehensions", "calls", "signatures", "statements", "flow", "effects", "literals", "indexing", "cutting", "inlining", "docstrings", "trimming", "specialised", "__init__",
     ],
     "tensorgrad/program/onnx": [
         "sizes", "formulas", "calls", "graph", "elementwise", "index", "shapes", "networks", "recurrent", "table", "layout", "export", "__init__",

@@ -38,23 +38,9 @@ def check_classes(y: Any, N: int, C: int) -> Any:
         )
     low = np.minimum.reduce(y)  # faster than np.min and np.max
     high = np.maximum.reduce(y)
-    tg.check((low >= 0) & (high < C), ValueError, classes_message, C, low, high)
+    message = "the predictions have {} classes, 0 to {}, but the targets go from {} to {}"
+    tg.check((low >= 0) & (high < C), ValueError, message, C, C - 1, low, high)
     return y
-
-
-def classes_message(C: int, low: Any, high: Any) -> str:
-    """Describe targets that are not indices of C classes."""
-    remedy = ""
-    if low == 1 and high == C:
-        remedy = "; they count from 1, so write y - 1"
-    elif low < 0:
-        remedy = (
-            "; for samples that shall not count, write sample_weight=(y >= 0) and np.maximum(y, 0)"
-        )
-    return (
-        f"the predictions have {C} classes, 0 to {C - 1}, but the targets go from {low} to "
-        f"{high}{remedy}"
-    )
 
 
 def check_rows(y: Any, y_pred: tg.Tensor) -> Any:

@@ -185,7 +185,8 @@ class Adam(Optimizer):
 
     m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2;
     m_hat = m / (1 - beta_1^t);  v_hat = v / (1 - beta_2^t);
-    w -= lr m_hat / (sqrt(v_hat) + epsilon), where t counts the steps from 1.
+    w -= lr m_hat / (sqrt(v_hat) + epsilon), where t counts the steps of each parameter from 1: as
+    in PyTorch, those before it got a gradient, or in which it was frozen, are left out.
 
     Raises: ValueError if a setting is out of bounds.
     Source: Kingma and Ba (2015), Algorithm 1, arXiv:1412.6980.

@@ -11,8 +11,15 @@ import numpy as np
 import tensorgrad as tg
 from nn.config import Configured
 from nn.optim.clipping import norm_scale
-from nn.optim.flat import Chunk, FlatParameters, Segment, flush_denormals, reals
-from nn.optim.groups import ParameterGroup, build_groups, check_groups, describe_groups
+from nn.optim.flat import Chunk, FlatParameters, by_parameter, flush_denormals, make_flats, reals
+from nn.optim.groups import (
+    ParameterGroup,
+    build_groups,
+    check_groups,
+    check_missed,
+    describe_groups,
+    layout,
+)
 from nn.optim.settings import STEP_SETTINGS, Rate, check_decay, check_savable, checked, rate_at
 from nn.optim.threads import run_in_threads
 from nn.state import cast_or_none, loadable, set_all
@@ -169,7 +176,7 @@ class Optimizer(Configured):
         present = [g is not None for g in tensors]
         if True not in present:
             raise RuntimeError(self._no_gradient())
-        flats = self._flats = self._flats or self._make_flats(self._groups)
+        flats = self._flats = self._flats or make_flats(self, self._groups)
         chunks = [flat.chunks(present) for flat in flats]  # raises before anything changes
         gradients = [None if g is None else reals(g.data) for g in tensors]
         members = [self._member(group) for group in self._groups]
@@ -195,7 +202,7 @@ class Optimizer(Configured):
                 g = np.clip(g, -self.clip_value, self.clip_value, out=chunk.buffer)
             if self.weight_decay:
                 chunk.w *= 1 - self.current_learning_rate * self.weight_decay
-            self.update(chunk.w, g, chunk.scratch, *chunk.states)
+            chunk.rule(self).update(chunk.w, g, chunk.scratch, *chunk.states)
             if self.iterations % FLUSH == 0:
                 for state in chunk.states:
                     flush_denormals(state)
@@ -237,17 +244,20 @@ class Optimizer(Configured):
         """Return copies of everything that the next steps depend on.
 
         These are the settings, the number of iterations, the states of each parameter and, if there
-        are several groups or one has settings of its own, the groups by their parameters' numbers.
+        are several groups or one has settings of its own, the groups by their parameters' numbers;
+        if parameters took no part in some steps, for each in how many.
         Raises: TypeError if a learning rate is a function that no file can name.
         """
-        flats = self._flats = self._flats or self._make_flats(self._groups)
+        flats = self._flats = self._flats or make_flats(self, self._groups)
         states = {
-            name: [segment.of(flat.states[k]).copy() for segment, flat in self._segments(flats)]
+            name: [segment.of(flat.states[k]).copy() for segment, flat in by_parameter(flats)]
             for k, name in enumerate(self.states)
         }
         state = {"settings": self.config(), "iterations": self.iterations, "states": states}
         groups = describe_groups(self._groups, type(self).__name__)
-        return state | ({"groups": groups} if groups else {})
+        missed = [int(flat.missed[segment.number]) for segment, flat in by_parameter(flats)]
+        some = {"groups": groups} if groups else {}
+        return state | some | ({"missed": missed} if any(missed) else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from the state that `state_dict` returned.
@@ -268,12 +278,17 @@ class Optimizer(Configured):
             raise ValueError(f"iterations is the number of steps taken, not {iterations!r}")
         groups = build_groups(state.get("groups"), self._parameters, type(self))
         saved = {k: self._converted(k, arrays) for k, arrays in state["states"].items()}
-        flats = self._flats_for(groups) or self._make_flats(groups)
-        places = [
+        flats = self._flats_for(groups) or make_flats(self, groups)
+        places: list[tuple[Any, Any, Any]] = [
             (segment.of(flat.states[k]), ..., array)
             for k, kind in enumerate(self.states)
-            for (segment, flat), array in zip(self._segments(flats), saved[kind])
+            for (segment, flat), array in zip(by_parameter(flats), saved[kind])
         ]
+        missed = check_missed(state.get("missed"), int(iterations), len(self._parameters))
+        places += [
+            (flat.missed, segment.number, missed[segment.index])
+            for segment, flat in by_parameter(flats)
+        ] + [(vars(flat), "_present", None) for flat in flats]  # chunks know what they missed
         new = copy.copy(self)
         for setting, value in settings.items():
             setattr(new, setting, value)
@@ -282,7 +297,7 @@ class Optimizer(Configured):
 
     def _flats_for(self, groups: list[ParameterGroup]) -> list[FlatParameters]:
         """Return the flat parameters if they are laid out like these groups."""
-        return self._flats if _layout(groups) == _layout(self._groups) else []
+        return self._flats if layout(groups) == layout(self._groups) else []
 
     def _converted(self, kind: str, arrays: list[Any]) -> list[np.ndarray]:
         """Convert arrays to the dtypes of the states of a kind.
@@ -297,24 +312,3 @@ class Optimizer(Configured):
                 raise ValueError(f"the {kind} of parameter {i} has values that {dtype} cannot hold")
             new.append(fit)
         return new
-
-    def _make_flats(self, groups: list[ParameterGroup]) -> list[FlatParameters]:
-        """Make one FlatParameters for each group and dtype among the parameters."""
-        kinds: dict[Any, dict[int, tg.Tensor]] = {}
-        numbers = (k for k, group in enumerate(groups) for _ in group["parameters"])
-        for i, (k, p) in enumerate(zip(numbers, self._parameters)):
-            kinds.setdefault((k, reals(p.data).dtype), {})[i] = p
-        return [
-            FlatParameters(members, len(self.states), group=k, whole=self.whole)
-            for (k, _), members in kinds.items()
-        ]
-
-    def _segments(self, flats: list[FlatParameters]) -> list[tuple[Segment, FlatParameters]]:
-        """List the segment of each parameter, in the order of the parameters."""
-        pairs = [(segment, flat) for flat in flats for segment in flat.segments]
-        return sorted(pairs, key=lambda pair: pair[0].index)
-
-
-def _layout(groups: list[ParameterGroup]) -> list[list[int]]:
-    """List which parameters are in which group."""
-    return [[id(p) for p in group["parameters"]] for group in groups]

@@ -1,5 +1,6 @@
 """An optimizer's parameters in one long array, so that a step is a few calls on long arrays."""
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -19,7 +20,7 @@ THREADED_BYTES = 1 << 24  # from this size on, another thread saves more time th
 class Chunk:
     """Part of the flat arrays: weights, the optimizer's states for them, and scratch memory."""
 
-    __slots__ = ("_sources", "buffer", "scratch", "states", "w")
+    __slots__ = ("_sources", "buffer", "missed", "scratch", "states", "w")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Chunk:
         shape = segments[0].parameter.shape if flat.whole else (stop - start,)
         self.w = flat.values[start:stop].reshape(shape)
         self.states = [state[start:stop].reshape(shape) for state in flat.states]
+        self.missed = int(flat.missed[segments[0].number])  # the same for all segments
         self.scratch, self.buffer = memory[:, : stop - start].reshape(2, *shape)
         # Per segment: the parameter's index, the part of its gradient, its place in this chunk.
         self._sources = [
@@ -42,6 +44,18 @@ class Chunk:
             )
             for segment in segments
         ]
+
+    def rule(self, optimizer: Any) -> Any:
+        """Return the optimizer, which has taken as many steps as these weights have.
+
+        Corrections for averages that start at 0 depend on it: a parameter that was frozen at first
+        would begin with steps several times too large.
+        """
+        if not self.missed:
+            return optimizer
+        late = copy.copy(optimizer)
+        late.iterations -= self.missed
+        return late
 
     def gradient(self, gradients: Sequence[Any]) -> np.ndarray:
         """Return the gradient of this chunk's weights, given those of all parameters.
@@ -60,12 +74,13 @@ class Chunk:
 
 
 class Segment:
-    """The place in the flat array of the parameter at `index` in its optimizer."""
+    """The place in the flat array, and among the segments, of an optimizer's parameter `index`."""
 
-    __slots__ = ("index", "parameter", "start", "stop", "view")
+    __slots__ = ("index", "number", "parameter", "start", "stop", "view")
 
-    def __init__(self, index: int, parameter: tg.Tensor, start: int) -> None:
+    def __init__(self, index: int, number: int, parameter: tg.Tensor, start: int) -> None:
         self.index = index
+        self.number = number
         self.parameter = parameter
         self.start = start
         self.stop = start + reals(parameter.data).size
@@ -91,13 +106,16 @@ class FlatParameters:
 
     Each parameter's array becomes a view of `values`. If one is replaced by another array, all are
     gathered into a new `values`, so that a user's reference to the old array does not change.
+    `missed` counts for each segment the steps of the optimizer that its parameter took no part in,
+    at the start those taken before.
 
     Raises: TypeError if a parameter is complex, and they are updated as `whole` ones.
     """
 
     def __init__(
-        self, parameters: dict[int, tg.Tensor], states: int, *, group: int = 0, whole: bool = False
-    ) -> None:
+        self, parameters: dict[int, tg.Tensor], states: int, *, group: int = 0, whole: bool = False,
+        before: int = 0,
+    ) -> None:  # fmt: skip
         self.group = group  # number in the optimizer
         self.whole = whole  # each parameter is a chunk of its own, in its shape
         if whole and any(p.dtype.kind == "c" for p in parameters.values()):
@@ -109,9 +127,10 @@ class FlatParameters:
         order = sorted(parameters, key=lambda i: reals(parameters[i].data).nbytes < SMALL_BYTES)
         self.segments: list[Segment] = []
         stop = 0
-        for i in order:
-            self.segments.append(Segment(i, parameters[i], stop))
+        for number, i in enumerate(order):
+            self.segments.append(Segment(i, number, parameters[i], stop))
             stop = self.segments[-1].stop
+        self.missed = np.full(len(order), before)
         dtype = reals(parameters[order[0]].data).dtype
         # At least float32, because in half precision g^2 underflows below g = 2e-4.
         self.dtype = np.result_type(dtype, np.float32)
@@ -143,10 +162,12 @@ class FlatParameters:
         return self._chunks
 
     def mark_written(self) -> None:
-        """Tell the engine that this step wrote to its parameters in place."""
+        """Tell the engine that this step wrote to its parameters in place, and count the others."""
         for segment in self.segments:
             if self._present and self._present[segment.index]:
                 segment.parameter.data = segment.view
+            else:
+                self.missed[segment.number] += 1
 
     def _gather(self) -> None:
         """Copy all parameters into a new `values`, and make their arrays views of it.
@@ -179,7 +200,7 @@ class FlatParameters:
 
         for segment in segments:
             size = segment.stop - segment.start
-            if run and (run[-1].stop != segment.start or segment.stop - run[0].start > self.length):
+            if run and not self._can_share(run, segment):
                 close()
             if size <= self.length and size * self.values.itemsize < SMALL_BYTES:
                 run.append(segment)
@@ -190,6 +211,30 @@ class FlatParameters:
             chunks += [(a, b, [segment]) for a, b in pairwise(bounds)]
         close()
         return chunks
+
+    def _can_share(self, run: list[Segment], segment: Segment) -> bool:
+        """Return True if a segment can follow others in one chunk."""
+        apart = run[-1].stop != segment.start or segment.stop - run[0].start > self.length
+        return not apart and self.missed[run[0].number] == self.missed[segment.number]
+
+
+def make_flats(optimizer: Any, groups: Sequence[Any]) -> list[FlatParameters]:
+    """Make one FlatParameters for each group and dtype among an optimizer's parameters."""
+    kinds: dict[Any, dict[int, tg.Tensor]] = {}
+    numbers = (k for k, group in enumerate(groups) for _ in group["parameters"])
+    for i, (k, p) in enumerate(zip(numbers, optimizer.parameters)):
+        kinds.setdefault((k, reals(p.data).dtype), {})[i] = p
+    shared = {"whole": optimizer.whole, "before": optimizer.iterations}
+    return [
+        FlatParameters(members, len(optimizer.states), group=k, **shared)
+        for (k, _), members in kinds.items()
+    ]
+
+
+def by_parameter(flats: Sequence[FlatParameters]) -> list[tuple[Segment, FlatParameters]]:
+    """List the segment of each parameter, in the order of the parameters."""
+    pairs = [(segment, flat) for flat in flats for segment in flat.segments]
+    return sorted(pairs, key=lambda pair: pair[0].index)
 
 
 def reals(array: np.ndarray) -> np.ndarray:

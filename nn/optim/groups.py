@@ -130,3 +130,25 @@ def build_groups(
         _group(optimizer, {**group, "parameters": [parameters[i] for i in group["parameters"]]}, k)
         for k, group in enumerate(described)
     ]
+
+
+def layout(groups: Sequence[ParameterGroup]) -> list[list[int]]:
+    """List which parameters are in which group."""
+    return [[id(p) for p in group["parameters"]] for group in groups]
+
+
+def check_missed(missed: Any, iterations: int, n: int) -> list[int]:
+    """Return how many of the steps each of n parameters took no part in, none by default.
+
+    Raises: ValueError if these are not such numbers.
+    """
+    if missed is None:
+        return [0] * n
+    whole = isinstance(missed, list) and all(
+        type(m) is int and 0 <= m <= iterations for m in missed
+    )
+    if not whole or len(missed) != n:
+        raise ValueError(
+            f"missed is a list of {n} numbers of steps, from 0 to {iterations}, not {missed!r}"
+        )
+    return missed

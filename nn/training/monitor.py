@@ -20,7 +20,8 @@ class Monitor(Callback):
     `mode` is "min", "max" or "auto": a loss or an error should fall, and all else rise. A number
     counts as better if it is so by more than `min_delta`.
 
-    Raises: ValueError if an argument is out of bounds, or the training does not measure the number.
+    Raises: ValueError if an argument is out of bounds, or the training does not measure the number;
+    TypeError if `monitor` is no name.
     """
 
     def __init__(
@@ -28,6 +29,11 @@ class Monitor(Callback):
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+        if not isinstance(monitor, str):
+            raise TypeError(
+                "monitor is the name of a number of the training, such as 'val_loss', not "
+                f"{monitor!r}"
+            )
         if not (isinstance(min_delta, NUMBER) and 0 <= min_delta < math.inf):
             raise ValueError(f"min_delta must be a number of at least 0, not {min_delta!r}")
         self.monitor = monitor

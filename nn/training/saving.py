@@ -62,7 +62,7 @@ def _contents(state: TrainState) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         for kind, of_parameters in saved["states"].items():
             arrays |= {f"optimizer.{kind}.{k}": a for k, a in zip(names, of_parameters)}
         metadata |= {"iterations": saved["iterations"], "optimized": names}
-        metadata |= {"groups": saved.get("groups", [])}
+        metadata |= {"groups": saved.get("groups", []), "missed": saved.get("missed")}
     metadata["random"] = [
         {"names": names, "state": jsonable(rng.bit_generator.state)}
         for rng, names in generators(state)
@@ -236,7 +236,8 @@ def _load_optimizer(
             "settings": optimizer.config(),
             "iterations": iterations,
             "states": states,
-            "groups": metadata.get("groups", []),  # older files have no such entry
+            "groups": metadata.get("groups", []),  # older files have no such entries
+            "missed": metadata.get("missed"),
         }
     )
 

@@ -93,6 +93,7 @@ def own(x, is_view):
 @composite(np.tile)
 def _tile(A, reps):
     """Broadcast along a new axis before each axis, then merge both axes."""
+    A = as_array(A)
     reps = tuple(reps) if np.ndim(reps) else (int(reps),)
     rank = max(A.ndim, len(reps))
     reps = (1,) * (rank - len(reps)) + tuple(int(n) for n in reps)
@@ -120,6 +121,7 @@ def _repeat(a, repeats, axis=None):
 
 @composite(np.delete)
 def _delete(arr, obj, axis=None):
+    arr = as_array(arr)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = common.axis_index(axis, arr.ndim)

@@ -32,9 +32,15 @@ def along_first_axis(function: Function) -> Function:
 
     def method(array: Any, axis: Any = 0, out: Any = None, **kwargs: Any) -> Any:
         refuse_out(function.__name__, out)
-        return function(array, axis=axis, **kwargs)
+        return function(beside_mask(array, **kwargs), axis=axis, **kwargs)
 
     return method
+
+
+def beside_mask(array: Any, where: Any = True, **_kwargs: Any) -> Any:
+    """Return the operand of a reduction; a tensor if only its mask is one, which NumPy does not ask."""
+    array = as_array(array)
+    return array if where is True or not isinstance(array, np.ndarray) else substitute(where, array)
 
 
 def as_array(x: Any, other: Any = None) -> Any:

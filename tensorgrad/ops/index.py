@@ -8,6 +8,7 @@ from tensorgrad.operands import has_foreign
 from tensorgrad.ops.common import (
     add_rows,
     as_array,
+    as_operand,
     axis_index,
     axis_indices,
     create,
@@ -210,7 +211,7 @@ def _choose(a, choices, out=None, mode="raise"):
             "allows others"
         )
     which = np.arange(n).take(which, mode=mode)
-    dtype = np.result_type(*choices)
+    dtype = np.result_type(*map(as_operand, choices))
     choices = [x if x.dtype == dtype else np.astype(x, dtype) for x in map(as_array, choices)]
     which, *arrays = np.broadcast_arrays(which, *choices)
     return np.take_along_axis(np.stack(arrays), values(which)[None], 0)[0]
@@ -293,6 +294,7 @@ def _histogram_bin_edges(a, bins=10, range=None, weights=None):
     """The edges depend on the ends of the range, which are the smallest and the largest element by default."""
     if np.ndim(bins):
         return as_array(bins)
+    a = as_array(a)
     edges = numpys(np.histogram_bin_edges, a, bins, range, weights)
     if range is None and not a.size:
         return edges

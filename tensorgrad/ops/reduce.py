@@ -7,7 +7,15 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.contexts import in_own_context
 from tensorgrad.operands import has_foreign
-from tensorgrad.ops.common import along_first_axis, as_array, as_inexact, create, is_plain, values
+from tensorgrad.ops.common import (
+    along_first_axis,
+    as_array,
+    as_inexact,
+    beside_mask,
+    create,
+    is_plain,
+    values,
+)
 from tensorgrad.rules import Array, composite, nondifferentiable, primitive, refuse_out, rule
 
 
@@ -258,7 +266,7 @@ def _cast_first(function):
 
     def method(array, axis=0, dtype=None, out=None, **kwargs):
         refuse_out("reduce", out)
-        array = as_array(array)
+        array = beside_mask(array, **kwargs)
         return function(array if dtype is None else array.astype(dtype), axis=axis, **kwargs)
 
     return method

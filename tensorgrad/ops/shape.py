@@ -195,6 +195,7 @@ def _atleast_3d(a):
 
 @composite(np.array_split)
 def _array_split(ary, indices_or_sections, axis=0):
+    ary = as_array(ary)
     axis = axis_index(axis, ary.ndim)
     n = ary.shape[axis]
     if np.ndim(indices_or_sections) == 0:
@@ -213,6 +214,7 @@ def _array_split(ary, indices_or_sections, axis=0):
 
 @composite(np.split)
 def _split(ary, indices_or_sections, axis=0):
+    ary = as_array(ary)
     axis = axis_index(axis, ary.ndim)
     if np.ndim(indices_or_sections) == 0 and ary.shape[axis] % indices_or_sections:
         raise ValueError(
@@ -224,6 +226,7 @@ def _split(ary, indices_or_sections, axis=0):
 
 @composite(np.hsplit)
 def _hsplit(ary, indices_or_sections):
+    ary = as_array(ary)
     if ary.ndim < 1:
         raise ValueError("hsplit needs an array of 1 dimension or more, but got a single number")
     return np.split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
@@ -231,6 +234,7 @@ def _hsplit(ary, indices_or_sections):
 
 @composite(np.vsplit)
 def _vsplit(ary, indices_or_sections):
+    ary = as_array(ary)
     if ary.ndim < 2:
         raise ValueError(
             f"vsplit needs an array of 2 dimensions or more, but got shape {ary.shape}"
@@ -240,6 +244,7 @@ def _vsplit(ary, indices_or_sections):
 
 @composite(np.dsplit)
 def _dsplit(ary, indices_or_sections):
+    ary = as_array(ary)
     if ary.ndim < 3:
         raise ValueError(
             f"dsplit needs an array of 3 dimensions or more, but got shape {ary.shape}"

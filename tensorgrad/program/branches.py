@@ -173,3 +173,9 @@ def all_ways(run: Callable[[list[bool]], Way]) -> list[Way]:
         if len(found) + len(waiting) > MOST_WAYS:
             raise Unequal
     return found
+
+
+def group_name(group: Any) -> str:
+    """Return the name of the function for a block."""
+    name = getattr(group.source, "__name__", "").strip("_")
+    return group.name if name == "<lambda>" or not name else name

@@ -7,6 +7,7 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.branches import Branches
+from tensorgrad.program.guards import PLAIN_VALUES, is_same
 from tensorgrad.program.names import with_line
 from tensorgrad.program.sizes import ArgumentSize, Length, SizedArray, Unexplained, explained
 from tensorgrad.program.steps import Step, Var
@@ -44,7 +45,7 @@ class Comparison:
             return {key: self.merged(value, y[key]) for key, value in x.items()}
         if type(x) is slice:
             return slice(*self.merged((x.start, x.stop, x.step), (y.start, y.stop, y.step)))
-        if x is y or self.alike_constants(x, y):
+        if x is y or (self.alike_constants(x, y) and is_fortran(x) is is_fortran(y)):
             return x
         if self.known:
             raise Unexplained
@@ -83,14 +84,14 @@ class Comparison:
         return self.lengths.index(pair) if pair in self.lengths else -1
 
     def alike_constants(self, x: Any, y: Any) -> bool:
-        if isinstance(x, (np.ndarray, np.generic)):
+        if isinstance(x, np.ndarray):
             return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
         if isinstance(x, TensorBase):
             return self.alike_constants(x._value, y._value)
         code = getattr(x, "__code__", None)
         if code is not None:  # of functions made by the same line
             return code is getattr(y, "__code__", None) and self.alike_cells(x, y)
-        return bool(x == y) or (x != x and y != y)
+        return is_same(x, y) if isinstance(x, PLAIN_VALUES) else bool(x == y)
 
     def alike_cells(self, x: Any, y: Any) -> bool:
         """Return False if two functions use different numbers from outside."""
@@ -135,6 +136,11 @@ class Comparison:
             self.step(self.last, other)
         if len(first) != len(second):
             raise Unexplained
+
+
+def is_fortran(x: Any) -> bool:
+    """Return True for an array that lies in memory in the order of Fortran only."""
+    return isinstance(x, np.ndarray) and x.flags.fnc
 
 
 def read_alike(x: Any, y: Any) -> bool:

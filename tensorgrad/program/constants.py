@@ -145,3 +145,11 @@ class Constants:
             if name is not None:
                 return name
         return self.object(x).text
+
+    def kept(self, function: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Return the arguments that a function above still takes, where its calls decide others."""
+        return (
+            (args, kwargs)
+            if self.functions is None
+            else self.functions.kept(function, args, kwargs)
+        )

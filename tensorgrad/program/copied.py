@@ -4,11 +4,11 @@ import ast
 import copy
 import functools
 import inspect
-import io
 import linecache
 import symtable
 import textwrap
-import tokenize
+import types
+import weakref
 from typing import Any
 
 AS_ARRAYS = {"plain_array", "as_array", "numbers"}  # functions that check what a user gave
@@ -21,8 +21,7 @@ def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
     if getattr(function, "__name__", "") == "<lambda>":
         return lambda_definition(function)
     try:
-        lines = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(lines)
+        tree = ast.parse(text_of_definition(getattr(function, "__code__", function)))
     except (OSError, TypeError, SyntaxError, IndentationError):
         return None
     node = tree.body[0]
@@ -40,17 +39,22 @@ def definition(function: Any) -> ast.FunctionDef | ast.ClassDef | None:
     return node
 
 
-def double_quoted(source: str) -> str:
-    """Write the strings of source text in double quotes, as formatters do."""
-    lines = source.splitlines(keepends=True)
-    found = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    for token in reversed([t for t in found if t.type == tokenize.STRING]):
-        (row, start), (end_row, end) = token.start, token.end
-        inner = token.string[1:-1]
-        if row == end_row and token.string[0] == "'" and not {'"', "\\"} & set(inner):
-            line = lines[row - 1]
-            lines[row - 1] = f'{line[:start]}"{inner}"{line[end:]}'
-    return "".join(lines)
+@functools.lru_cache(maxsize=512)
+def source_of_code(code: types.CodeType) -> str:
+    """Return the source text of a function, which is looked up in its file once."""
+    return textwrap.dedent(inspect.getsource(code))
+
+
+def text_of_definition(x: Any) -> str:
+    """Return the source text of a function, by its code, or of a class.
+
+    Raises: OSError or TypeError if there is none.
+    """
+    return (
+        source_of_code(x)
+        if isinstance(x, types.CodeType)
+        else textwrap.dedent(inspect.getsource(x))
+    )
 
 
 def lambda_definition(function: Any) -> ast.FunctionDef | None:
@@ -76,9 +80,22 @@ def lambdas_in(file: str) -> list[ast.Lambda]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
 
 
-def used_names(node: ast.AST) -> set[str]:
-    """Return the global names that a piece of syntax reads: not its parameters and variables."""
-    whole = symtable.symtable(ast.unparse(node), "copied", "exec")
+def used_names(node: ast.AST, function: Any = None) -> set[str]:
+    """Return the global names that a function or class reads: not parameters and variables."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_name == "<lambda>":
+        return names_in_text(ast.unparse(node))
+    if code not in NAMES_READ:
+        NAMES_READ[code] = names_in_text(ast.unparse(node))
+    return NAMES_READ[code]
+
+
+NAMES_READ: weakref.WeakKeyDictionary[types.CodeType, set[str]] = weakref.WeakKeyDictionary()
+
+
+def names_in_text(source: str) -> set[str]:
+    """Return the global names that source text reads."""
+    whole = symtable.symtable(source, "copied", "exec")
     tables, found = [whole], set()
     while tables:
         table = tables.pop()

@@ -168,6 +168,8 @@ class ExpressionWriter:
     def index_part(self, x: Any) -> str:
         if type(x) is slice:
             start, stop = ("" if k is None else self.expr_of(k).text for k in (x.start, x.stop))
+            if not all(map(text.SIMPLE.fullmatch, filter(None, (start, stop)))):
+                start, stop = start and f"{start} ", stop and f" {stop}"  # as formatters do
             return f"{start}:{stop}" + ("" if x.step is None else f":{self.expr_of(x.step).text}")
         return "..." if x is Ellipsis else self.expr_of(x).text
 
@@ -180,6 +182,7 @@ class ExpressionWriter:
                 return special
             function = self.constants.function(step.callee)
             if not function.startswith("np."):  # which may want a dtype as it is, not as a type
+                args, kwargs = self.constants.kept(function, args, kwargs)
                 given = [self.as_given(x) for x in args]
                 return text.call(function, given, {k: self.as_given(x) for k, x in kwargs.items()})
             return text.call(function, [self.expr_of(x) for x in args], shown)

@@ -3,25 +3,37 @@
 import ast
 import inspect
 import sys
+import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.operands import STAND_INS
 from tensorgrad.program import text
-from tensorgrad.program.branches import Branch, Branches, flat
+from tensorgrad.program.branches import Branch, Branches, flat, group_name
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.copied import (
     AS_ARRAYS,
     OF_KINDS,
     Renamed,
     definition,
-    double_quoted,
     used_names,
 )
+from tensorgrad.program.cutting.flow import Definition
+from tensorgrad.program.cutting.literals import is_literal
+from tensorgrad.program.cutting.specialised import (
+    CopiedCall,
+    NotCut,
+    Specialised,
+    fact_about,
+    specialised,
+    with_branches,
+)
 from tensorgrad.program.expressions import NoArgument
+from tensorgrad.program.layout import broken_lines, laid_out
 from tensorgrad.program.simplify import occurrences
-from tensorgrad.program.source import Line, LineWriter, LocalNames
+from tensorgrad.program.source import Line, LineWriter, LocalNames, without_comments
 from tensorgrad.program.steps import Step, Var, resolved, substituted_in
 from tensorgrad.program.text import Expr
 
@@ -37,6 +49,11 @@ class Functions:
         self.by_body: dict[str, str] = {}
         self.copied: dict[Any, str | None] = {}  # the name of each function with source text
         self.imports: set[str] = set()
+        self.definitions: dict[str, Definition] = {}  # of what is copied
+        self.outside: dict[str, Any] = {"np": np}  # the global names in it
+        self.lines: dict[str, str] = {}  # that import these
+        self.short: Specialised | None = None
+        self.preparing = False
         constants.functions = self
 
     # Blocks of steps
@@ -74,7 +91,7 @@ class Functions:
             [
                 "",
                 *indented(without_comments(writer, 0)),
-                f"    return {returned}",
+                *broken_lines("    ", f"return {returned}"),
             ]
         )
         parameters = f"({', '.join(writer.texts[v].text for v in order)}):"
@@ -152,7 +169,7 @@ class Functions:
         name = self.names.new(node.name.strip(strip) or "function")
         self.copied[function] = name
         changes: dict[str, str] = {node.name: name}
-        for used in sorted(used_names(node) - AS_ARRAYS - OF_KINDS):
+        for used in sorted(used_names(node, function) - AS_ARRAYS - OF_KINDS):
             space = vars(sys.modules[function.__module__])
             value = space.get(used, None)
             if used in space and used not in changes:
@@ -164,7 +181,72 @@ class Functions:
                 changes[used] = found
         body = Renamed(changes).visit(node)
         body.name = name
-        self.texts[name] = double_quoted(ast.unparse(body))
+        ast.fix_missing_locations(body)
+        self.definitions[name] = Definition(body, function)
+        self.texts[name] = ""
+        if not self.preparing:
+            self.show(name, body)
+        if self.short is not None:
+            raise NotCut("a function is found after the others were cut")
+
+    def prepare(self, steps: list[Step], follows: bool) -> None:
+        """Copy the functions that steps call, cut to what these calls need.
+
+        `follows` is True if the text follows the lengths of the arguments.
+        Raises: NotCut if that is not possible.
+        """
+        calls: list[CopiedCall] = []
+        self.preparing = True
+        for step in with_branches(steps):
+            calls += self.calls_in(step, follows)
+        self.preparing = False
+        if not calls:
+            return
+        try:
+            self.short = specialised(self.definitions, self.outside, calls)
+        except Exception as error:  # of a user's function, which does what nobody can follow
+            raise NotCut from error
+        self.imports -= set(self.lines.values())
+        for name in self.definitions:
+            node = self.short.nodes.get(name)
+            self.texts.pop(name)
+            if node is not None:
+                self.show(name, node)
+
+    def show(self, name: str, node: ast.AST) -> None:
+        self.texts[name] = laid_out(ast.unparse(node))
+        used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        self.imports |= {line for word, line in self.lines.items() if word in used}
+
+    def calls_in(self, step: Step, follows: bool) -> Iterator[CopiedCall]:
+        """Yield the call of a copied function that a step is, and those that it is given."""
+        for x in (*step.args, *step.kwargs.values()):
+            if (name := self.name_of_copied(x)) is not None:
+                yield CopiedCall(name, None, {})
+        name = self.name_of_copied(step.callee) if step.form == "call" else None
+        if name is not None:
+            args = [fact_about(x, follows) for x in step.args]
+            yield CopiedCall(
+                name, args, {k: fact_about(x, follows) for k, x in step.kwargs.items()}
+            )
+
+    def name_of_copied(self, x: Any) -> str | None:
+        """Return the name of a function whose source text is copied."""
+        if not isinstance(x, types.FunctionType) or text.function_name(x) is not None:
+            return None
+        return self.with_source(x)
+
+    def kept(self, function: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Return the arguments of a call that a copied function still takes."""
+        dropped = self.short.dropped.get(function) if self.short is not None else None
+        if not dropped:
+            return args, kwargs
+        return self.short.kept(function, args, kwargs)  # type: ignore[union-attr]
+
+    def from_outside(self, name: str, value: Any, line: str) -> str:
+        """Return the name of what a line imports for copied functions."""
+        self.outside[name], self.lines[name] = value, line
+        return name
 
     def needed(self, name: str, value: Any) -> str | None:
         """Return the name under which a function's text finds a global value."""
@@ -174,26 +256,21 @@ class Functions:
             return "()"  # a program has NumPy's arrays only
         if inspect.ismodule(value):
             if value.__name__ in sys.stdlib_module_names:
-                self.imports.add(f"import {value.__name__}")
-                return value.__name__
-            return self.constants.imported(value.__name__)
+                return self.from_outside(value.__name__, value, f"import {value.__name__}")
+            whole = self.constants.imported(value.__name__)
+            if whole is not None:
+                root = whole.partition(".")[0]
+                self.outside[root] = sys.modules[root]
+            return whole
         if is_literal(value):
             return repr(value)
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in ("numpy", *sys.stdlib_module_names):
             shown = getattr(value, "__name__", name)
-            self.imports.add(f"from {module} import {shown}")
-            return shown
+            return self.from_outside(shown, value, f"from {module} import {shown}")
         if callable(value):
             return self.with_source(getattr(value, "compute", value), "<>")
         return None
-
-
-def is_literal(value: Any) -> bool:
-    """Return True for numbers and texts, and for lists and tuples of them, such as coefficients."""
-    if isinstance(value, (list, tuple)):
-        return all(map(is_literal, value))
-    return isinstance(value, (int, float, str, bool)) and not isinstance(value, np.generic)
 
 
 def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
@@ -206,7 +283,7 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
         returned = text.listed(parts) if isinstance(branch.result, tuple) else ", ".join(parts)
         return [
             *indented(without_comments(writer, start), margin),
-            f"{' ' * margin}return {returned}",
+            *broken_lines(space, f"return {returned}"),
         ]
     condition = writer.expr_of(branch.decision).text
     lines = [*indented(without_comments(writer, start), margin), f"{space}if {condition}:"]
@@ -216,17 +293,6 @@ def branch_lines(writer: LineWriter, branch: Branch, margin: int) -> list[str]:
     writer.pending, writer.texts, writer.names.taken = state
     writer.names.last = numbers
     return lines + branch_lines(writer, branch.branches[1], margin)
-
-
-def without_comments(writer: LineWriter, start: int) -> list[Line]:
-    """Return a function's lines, in which no comments about modules stand."""
-    return [line._replace(comment="") for line in writer.lines[start:]]
-
-
-def group_name(group: Any) -> str:
-    """Return the name of the function for a block."""
-    name = getattr(group.source, "__name__", "").strip("_")
-    return group.name if name == "<lambda>" or not name else name
 
 
 def docstring(doc: str | None) -> str:

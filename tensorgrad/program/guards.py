@@ -12,14 +12,17 @@ PLAIN_VALUES = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Return True for one object, and for equal plain values of one type; -0.0 is not 0.0."""
+    """Return True for one object, and for equal plain values of one type.
+
+    Here -0.0 is not 0.0, and NaN is NaN.
+    """
     if a is b or type(a) is not type(b) or not isinstance(a, PLAIN_VALUES):
         return a is b
     if isinstance(a, np.generic):
         return a.dtype == b.dtype and a.tobytes() == b.tobytes()
     if isinstance(a, complex):
         return is_same(a.real, b.real) and is_same(a.imag, b.imag)
-    return bool(a == b) and (bool(a) or repr(a) == repr(b))
+    return repr(a) == repr(b) if a == b == 0 else bool(a == b) or bool(a != a and b != b)
 
 
 def defined_by(f: Any) -> tuple[Any, ...]:

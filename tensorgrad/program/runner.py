@@ -13,6 +13,7 @@ from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.capture import Captured
 from tensorgrad.program.comparing import all_hold, reader, short_look
 from tensorgrad.program.counts import OtherCount, is_of_count
+from tensorgrad.program.cutting.specialised import NotCut
 from tensorgrad.program.expressions import NoArgument
 from tensorgrad.program.guards import Guard
 from tensorgrad.program.keys import plan_of
@@ -83,11 +84,21 @@ class Runner:
         objects = [x for x in leaves_of((args, kwargs)) if not is_array(x)]
         captured = Captured(self.run_eagerly, (f, *objects), arrays, generators)
         self.captured = captured
+        self.cuts = True  # copied functions, as long as that gives the same bits
         self.write(captured, layout, paths)
         while self.text.trace.lengths:
-            if self.serves(captured, captured.choices[0]) and self.is_right(captured, arrays):
+            if self.serves(captured, captured.choices[0]) and self.runs_right(captured, arrays):
                 return
-            captured.choices.pop(0)
+            if self.text.is_cut:
+                self.cuts = False
+            else:
+                captured.choices.pop(0)
+                self.cuts = True
+            self.write(captured, layout, paths)
+        if self.text.is_cut:
+            if self.runs_right(captured, arrays):
+                return
+            self.cuts = False
             self.write(captured, layout, paths)
         self.check(captured, arrays)
 
@@ -102,7 +113,13 @@ class Runner:
         name_result(trace, self.f)
         self.known = captured.outside.names
         try:
-            text = Text(trace, layout, paths, self.known, captured.outside.owned)
+            text = Text(trace, layout, paths, self.known, captured.outside.owned, self.cuts)
+        except (NotCut, SyntaxError):
+            if not self.cuts:
+                raise
+            self.cuts = False
+            self.write(captured, layout, paths)
+            return
         except NoArgument:  # in a function above, which is not given what has the length
             captured.choices.pop(0)
             self.write(captured, layout, paths)
@@ -148,12 +165,20 @@ class Runner:
         both = (self.run_eagerly, by_program)
         return same_bits(*(captured.put_back(partial(found, run)) for run in both))
 
+    def runs_right(self, captured: Captured, arrays: list[Any]) -> bool:
+        """Return True if the program runs, and gives the bits of the function itself."""
+        try:
+            return self.is_right(captured, arrays)
+        except Exception:  # the text then has its functions whole
+            return False
+
     def serves(self, captured: Captured, choice: Choice) -> bool:
         """Return True if the program is right also for lengths at which it was not traced."""
         try:
-            return self.is_right(captured, choice.changed(captured.leaves, choice.more_at_check))
+            changed = choice.changed(captured.leaves, choice.more_at_check)
         except Exception:  # the program is then made for one length
             return False
+        return self.runs_right(captured, changed)
 
     def first_fit(self) -> bool:
         """Return True if what the function uses from outside is as it was.

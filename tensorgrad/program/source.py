@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tensorgrad.program import text
 from tensorgrad.program.constants import Constants, Defined
 from tensorgrad.program.expressions import ExpressionWriter, Pending
+from tensorgrad.program.layout import broken_lines
 from tensorgrad.program.simplify import uses_of
 from tensorgrad.program.steps import CHECKS, USERS, Step, Var, resolved
 from tensorgrad.program.text import Expr
@@ -190,6 +191,8 @@ class LineWriter(ExpressionWriter):
         """Write a line that assigns the expression."""
         made = {v for v in step.made() if v not in self.texts}
         whole = self.assigned(step, expr)
+        if "\n" not in whole and len(whole) > self.width and step.form not in CHECKS:
+            whole = "\n".join(broken_lines("", whole, self.width))
         comment = comment_of(step, modules)
         shown = "" if comment == self.comment else comment
         self.comment = comment or self.comment
@@ -269,3 +272,8 @@ class LineWriter(ExpressionWriter):
             if sum(e.operations for e in waiting.values()) < OPERATIONS:
                 return
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].text)))
+
+
+def without_comments(writer: LineWriter, start: int) -> list[Line]:
+    """Return a function's lines, in which no comments about modules stand."""
+    return [line._replace(comment="") for line in writer.lines[start:]]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.program.sizes import ArgumentSize, SizedArray, Whole
+from tensorgrad.program.sizes import ArgumentSize, SizedArray, Whole, is_repeated
 
 SPECIAL = "scipy.special"  # whose ufuncs a program imports
 WIDTH = 100  # of the text's lines
@@ -163,12 +163,25 @@ def regular_array(x: np.ndarray) -> Expr | None:
     if x.size and (x == 1).all() and not has_negative_zero(x):
         return Expr(f"np.ones({shape}, {dtype(x.dtype)})")
     if x.ndim == 2 and x.shape[0] == x.shape[1] and np.array_equal(x, np.eye(len(x))):
-        return Expr(f"np.eye({len(x)}, dtype={dtype(x.dtype)})")
-    if x.size > 6 or x.dtype.kind not in NUMERIC or 0 in x.shape:
+        return eye_text([number(len(x))], x.dtype)
+    if x.dtype.kind not in NUMERIC or 0 in x.shape:
         return None
+    if x.size > 6:
+        return full_text(Expr(shape), x.flat[0]) if is_repeated(x) else None
     items = nested(x.tolist())
     typed = "" if x.dtype in (np.float64, np.intp, np.bool_) else f", {dtype(x.dtype)}"
     return Expr(f"np.array({items}{typed})")
+
+
+def eye_text(lengths: list[Expr], kind: np.dtype[Any]) -> Expr:
+    """Return an identity matrix."""
+    return call("np.eye", lengths, {} if kind == np.float64 else {"dtype": Expr(dtype(kind))})
+
+
+def full_text(shape: Expr, fill: np.generic) -> Expr:
+    """Return an array that repeats a number."""
+    plain = fill.dtype in (np.float64, np.intp, np.bool_)
+    return call("np.full", [shape, number(fill.item()) if plain else typed_number(fill)], {})
 
 
 def size_text(x: ArgumentSize, length: Callable[[int], Expr]) -> Expr:
@@ -198,7 +211,7 @@ def array_text(x: SizedArray, inner: Callable[[Any], Expr]) -> Expr:
     """Return an array that follows the lengths of arguments, as np.arange(len(x))."""
     kind = dtype(x.like.dtype)
     if x.kind == "eye":
-        return call("np.eye", [inner(n) for n in x.shape], {"dtype": Expr(kind)})
+        return eye_text([inner(n) for n in dict.fromkeys(x.shape)], x.like.dtype)
     if x.kind == "rows":
         (axis,) = (i for i, n in enumerate(x.shape) if type(n) is ArgumentSize)
         return call("np.repeat", [inner(x.fill), inner(x.shape[axis])], {"axis": number(axis)})

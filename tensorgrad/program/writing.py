@@ -12,6 +12,7 @@ import numpy as np
 from tensorgrad.contexts import in_own_context
 from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
+from tensorgrad.program.layout import broken_lines
 from tensorgrad.program.names import with_line
 from tensorgrad.program.source import Line, LineWriter, LocalNames
 from tensorgrad.program.sources import Fixed
@@ -97,6 +98,7 @@ class Text:
         paths: list[tuple[str, str]],
         known: dict[int, str],
         owned: dict[int, str],
+        cuts: bool = True,
     ) -> None:
         self.trace, self.layout = trace, layout
         self.outputs = outputs = trace.outputs
@@ -113,6 +115,8 @@ class Text:
         writer.inline_results = len(outputs) == 1
         writer.arguments = trace.inputs
         self.name_arguments(writer, paths, known, owned, {v for s in steps for v in s.reads()})
+        if cuts:
+            self.functions.prepare(steps, bool(trace.lengths))
         writer.write(steps, outputs)
         for name, generator in self.constants.generators:
             self.parameters.append(name)
@@ -123,6 +127,11 @@ class Text:
         self.lines = [*writer.lines, last]
         self.header = self.signature()
         self.function = self.compiled()
+
+    @property
+    def is_cut(self) -> bool:
+        """True if copied functions are cut to what the program needs."""
+        return self.functions.short is not None
 
     def name_arguments(
         self, writer: LineWriter, paths: Any, known: Any, owned: Any, used: set[Var]
@@ -157,7 +166,8 @@ class Text:
         returned = listed(parts) if several else ", ".join(parts)
         if len(returned) + len("    return ") <= WIDTH or len(parts) == 1:
             return f"return {returned}"
-        return "\n".join(["return (", *(f"    {part}," for part in parts), ")"])
+        rows = [line for part in parts for line in broken_lines("    ", f"{part},", WIDTH - 4)]
+        return "\n".join(["return (", *rows, ")"])
 
     def signature(self) -> str:
         """Return the line, or lines, with the name and the parameters."""
@@ -228,8 +238,11 @@ class Text:
     def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
         """Return the whole text."""
         warns = ["import warnings"] if self.constants.warns else []
-        standard = sorted([*warns, *self.functions.imports])
-        head = ["\n".join([*standard, *([""] if standard else []), "import numpy as np"])]
+        given = [*warns, *self.functions.imports]
+        scipys = [line for line in given if "scipy" in line]
+        standard = sorted(set(given) - set(scipys), key=lambda line: (line[:5] == "from ", line))
+        above = [*standard, *([""] if standard else [])]
+        head = ["\n".join([*above, "import numpy as np", *scipys])]
         head += ["\n".join(constants)] if constants else []
         parts = ["\n\n".join(head), *self.functions.texts.values()]
         parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))

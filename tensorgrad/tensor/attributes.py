@@ -85,6 +85,11 @@ class Attributes(Interop):
             )
         return np.reshape(self, -1)
 
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        size: int = self._value.size
+        self[...] = np.reshape(np.resize(values, size), self.shape)
+
     def view(self, dtype: Any = None, type: Any = None) -> Any:
         """Return a view of the tensor, or of a constant's memory as numbers of another dtype.
 
@@ -133,6 +138,26 @@ class Attributes(Interop):
         """
         return np.matrix_transpose(self)
 
+    def astype(
+        self,
+        dtype: Any,
+        order: str = "K",
+        casting: Any = "unsafe",
+        subok: bool = True,
+        copy: bool = True,
+    ) -> Any:
+        """Return a copy with the elements in another dtype: an ndarray if it holds integers.
+
+        Raises: TypeError if `casting` does not allow it.
+        """
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(
+                f"cannot cast a tensor from {self.dtype!r} to {np.dtype(dtype)!r} by the rule "
+                f"{casting!r}; casting='unsafe' does"
+            )
+        found = np.astype(self, dtype)
+        return np.copy(found, order) if order in ("C", "F") else found
+
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Self:
         """Return the same elements in another shape, given as numbers or as one tuple."""
         keywords = {} if copy is None else {"copy": copy}
@@ -152,3 +177,22 @@ class Attributes(Interop):
     def compress(self, condition: Any, axis: int | None = None) -> Self:
         """Return the slices along `axis` for which the condition is true."""
         return np.compress(condition, self, axis)
+
+
+def cannot_be_set(name: str, remedy: str) -> Any:
+    """Return the setter of an attribute that a tensor has from its array."""
+
+    def setter(self: Any, value: Any) -> None:
+        raise AttributeError(f"the {name} of a tensor cannot be set; write {remedy}")
+
+    return setter
+
+
+for _name, _remedy in {
+    "shape": "x = x.reshape(shape)",
+    "dtype": "x = x.astype(dtype)",
+    "T": "x[...] = value.T",
+    "real": "x = value + 1j * x.imag",
+    "imag": "x = x.real + 1j * value",
+}.items():
+    setattr(Attributes, _name, getattr(Attributes, _name).setter(cannot_be_set(_name, _remedy)))

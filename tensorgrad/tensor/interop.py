@@ -65,6 +65,9 @@ class Interop(TensorBase):
         """Return the bytes of the numbers."""
         return self._here().tobytes(order)
 
+    def __bytes__(self) -> bytes:
+        return bytes(np.asarray(self._here()))  # not one byte for each number, as of a sequence
+
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
         return self._here().tolist()

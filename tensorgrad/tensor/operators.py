@@ -26,7 +26,7 @@ OPERATORS = {
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 METHODS = (
-    "all any argmax argmin argpartition argsort astype choose clip conj conjugate copy cumprod "
+    "all any argmax argmin argpartition argsort choose clip conj conjugate copy cumprod "
     "cumsum diagonal dot max mean min nonzero prod put ravel repeat round searchsorted squeeze std "
     "sum swapaxes take trace var"
 )

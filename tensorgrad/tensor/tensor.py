@@ -265,7 +265,7 @@ class Tensor(Attributes, Signatures, Words):
     # NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        if ufunc not in RULES:
+        if ufunc not in RULES and ufunc not in NONDIFFERENTIABLE:
             load_tables(ufunc)
         if method == "__call__" and ufunc in RULES:
             given = kwargs and ufunc.signature is None

@@ -21,6 +21,7 @@ from tensorgrad.transforms.trees import (
     leaves_of,
     ones,
     recorded,
+    refuse_hidden,
     refuse_objects,
     tree_map,
     zeros,
@@ -79,6 +80,7 @@ class RecordedCall:
                 )
             self.y, self.aux = self.y
         refuse_objects(self.name, self.y)
+        refuse_hidden(self.name, self.y)
         recorded_here = [t.node for t in leaves_of((self.y, self.aux)) if self.recorded_here(t)]
         self.linked = self.outer and bool(free_inputs(recorded_here, self.since))
 

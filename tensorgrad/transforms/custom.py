@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.engine.backward import free_inputs
-from tensorgrad.engine.base import unwrap, wrap
+from tensorgrad.engine.base import needs_grad, unwrap, wrap
 from tensorgrad.engine.gradients import conjugated, gradients
 from tensorgrad.engine.node import NAMES, Node, ShapeDtype, serials
 from tensorgrad.engine.record import apply, remember
@@ -103,6 +103,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
                     refuse_shape(step, x, (g, *values))
             return steps
 
+        refuse_inside(name, args, kwargs)
         if not any(isinstance(x, Tensor) for x in args):
             return pair_of(f, args, kwargs)[0]
         wanted = list(map(recorded, args))
@@ -110,6 +111,17 @@ def custom_gradient(f: Callable[..., tuple[Any, Function]]) -> Function:
 
     name = getattr(f, "__name__", type(f).__name__)
     return call
+
+
+def refuse_inside(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Raise if a keyword, or a list, tuple or dict, is or holds a tensor with a gradient."""
+    inside = [x for x in args if not isinstance(x, Tensor)]
+    if STATE.get().recording and needs_grad([inside, kwargs]):
+        raise TypeError(
+            f"{name} uses a tensor that requires a gradient and is not a positional argument, but "
+            "a keyword or in a container, so that its gradient would be lost; pass it as one, or "
+            "use its .data"
+        )
 
 
 def pair_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Function]:

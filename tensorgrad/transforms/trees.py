@@ -58,6 +58,19 @@ def refuse_objects(name: str, tree: Any) -> None:
             )
 
 
+def refuse_hidden(name: str, tree: Any) -> None:
+    """Raise if a function returned an object that is no container, with recorded tensors in it.
+
+    Raises: TypeError with the class that arrived.
+    """
+    for y in leaves_of(tree):
+        if not isinstance(y, Tensor) and any(map(recorded, getattr(y, "__dict__", {}).values())):
+            raise TypeError(
+                f"{name} returned a {type(y).__name__}, whose tensors would lose their gradient; "
+                "return arrays, in tuples, lists and dicts"
+            )
+
+
 def recorded(t: Any) -> bool:
     """Return True if `t` is a tensor with a node."""
     return isinstance(t, Tensor) and t.node is not None

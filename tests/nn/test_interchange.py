@@ -101,6 +101,15 @@ def test_what_does_not_fit_changes_nothing():
     with pytest.raises(ValueError, match=r"0.weights has shape \(7, 4\), but \(4, 7\) is needed"):
         nn.from_torch(state, ours)
     np.testing.assert_equal(ours.state_dict(), before)
+    with pytest.raises(
+        TypeError, match=r"not a Linear; write from_torch\(net\.state_dict\(\), module"
+    ):
+        nn.from_torch(type("Linear", (), {"state_dict": dict})(), ours)
+    with pytest.raises(
+        TypeError, match=r"takes the state_dict of a PyTorch module, .* not a list$"
+    ):
+        nn.from_torch([np.zeros((7, 4))], ours)
+    np.testing.assert_equal(ours.state_dict(), before)
 
 
 def test_without_pytorch(monkeypatch):

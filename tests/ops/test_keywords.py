@@ -187,3 +187,59 @@ def test_where_with_out_does_not_depend_on_recording(make, recorded):
     np.testing.assert_array_equal(found.data, [0, 0.5])
     if not recorded:
         np.testing.assert_array_equal(out, [0, 0.5])  # as in NumPy
+
+
+REDUCTIONS = [
+    np.sum,
+    np.prod,
+    np.mean,
+    np.max,
+    np.min,
+    np.var,
+    np.std,
+    np.nansum,
+    np.nanmean,
+    np.nanmax,
+]
+
+
+@pytest.mark.parametrize("function", REDUCTIONS)
+@pytest.mark.parametrize("array", [np.array, list])
+def test_a_mask_may_be_the_only_tensor(function, array):
+    x, mask = [3.0, 1.0, 2.0], np.array([True, False, True])
+    given = {"initial": 1.5} if function in (np.max, np.min, np.nanmax) else {}
+
+    def f(mask):
+        return function(array(x), where=mask, **given)
+
+    assert np.asarray(f(tg.Tensor(mask))) == f(mask)
+    if not function.__name__.startswith("nan"):  # whose text in NumPy asks for the values
+        assert tg.compile(f)(mask) == f(mask)
+
+
+# fmt: off
+LISTS = {  # beside a list, the tensor is what says how many or where
+    np.tile:                ([1.0, 2.0], 2),
+    np.delete:              ([1.0, 2.0, 3.0], 1),
+    np.array_split:         ([1.0, 2.0, 3.0], 2),
+    np.split:               ([1.0, 2.0, 3.0], [1, 2]),
+    np.hsplit:              ([1.0, 2.0, 3.0], [1]),
+    np.vsplit:              ([[1.0, 2.0], [3.0, 4.0]], [1]),
+    np.dsplit:              ([[[1.0, 2.0]]], 2),
+    np.histogram_bin_edges: ([1.0, 2.0, 4.0], 3),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("function", LISTS)
+def test_a_count_may_be_the_only_tensor(function):
+    x, count = LISTS[function]
+    found, expected = function(x, tg.Tensor(count)), function(np.array(x), count)
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_tensor_chooses_among_lists():
+    found = np.choose(tg.Tensor([1, 0]), [[1.0, 2.0], [3, 4]])
+    np.testing.assert_array_equal(found, [3, 2])

@@ -179,15 +179,39 @@ def of_objects():
     return (lambda y: y * view[0] * objects[0] * of_box().factor), changes
 
 
+class Alike(Scale):
+    """What says to be equal to anything."""
+
+    __hash__ = Scale.__hash__
+
+    def __eq__(self, other):
+        return True
+
+
+def of_equal_objects():
+    box = types.SimpleNamespace(f=Alike(2.0), keys={1: 2.0, "a": 3.0})
+    changes = [
+        lambda: setattr(box, "f", Alike(3.0)),
+        lambda: box.keys.update({1: box.keys.pop(1)}),
+    ]
+    return (lambda y: box.f(y) * next(iter(box.keys.values()))), changes
+
+
 def of_signs():
-    box = types.SimpleNamespace(k=0.0, z=complex(-4, 0.0))
-    changes = [lambda: setattr(box, "k", -0.0), lambda: setattr(box, "z", complex(-4, -0.0))]
-    return (lambda y: np.copysign(y, box.k) + y * np.sqrt(box.z).imag), changes
+    box = types.SimpleNamespace(k=0.0, z=complex(-4, 0.0), n=np.float32(2))
+    changes = [
+        lambda: setattr(box, "k", -0.0),
+        lambda: setattr(box, "z", complex(-4, -0.0)),
+        lambda: setattr(box, "z", complex(-9, -0.0)),
+        lambda: setattr(box, "n", np.float32(3)),
+        lambda: setattr(box, "n", np.float32(np.nan)),
+    ]
+    return (lambda y: np.copysign(y, box.k) + y * np.sqrt(box.z).imag * box.n), changes
 
 
 KINDS = [
     of_method, of_operators, of_kinds, of_class, of_missing_attributes, of_property_of_super,
-    of_function, of_globals, of_imports, of_layer, of_environment, of_order, of_objects, of_signs,
+    of_function, of_globals, of_imports, of_layer, of_environment, of_order, of_objects, of_equal_objects, of_signs,
 ]  # fmt: skip
 
 

@@ -63,14 +63,37 @@ def warned_of(x):
     return a, x - x + 1
 
 
+def of_axes(x):
+    y = x * np.ones((4, 4))
+    return np.sum(y * 2, axis=0), np.sum(y * 2, axis=1)
+
+
 APART = [
-    written_between, written_after, written_through_a_view, signs_of_zero, kinds_of_one, warned_of
+    of_axes, written_between, written_after, written_through_a_view, signs_of_zero, kinds_of_one, warned_of
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", APART)
 def test_what_differs_stays_apart(f):
     assert_same(lambda x: f(tensor(x)), *[(drawn(4, seed=i),) for i in range(3)])
+
+
+def test_what_is_computed_once_is_read_by_keywords_too():
+    def f(x):
+        return np.take(x, indices=np.argsort(x)) + np.take(x * 2, indices=np.argsort(x))
+
+    program = assert_same(f, (drawn(4),), (drawn(4, seed=1),))
+    assert program.source.count("argsort(") == 1
+
+
+def test_what_is_written_before_both_is_no_hindrance():
+    def f(x):
+        y = tensor(x) * 1.5
+        y[0] = 3.0
+        return np.sum(np.exp(y)) * np.mean(np.exp(y))
+
+    program = assert_same(f, (drawn(4),), (drawn(4, seed=1),))
+    assert program.source.count("np.exp(") == 1
 
 
 def test_arrays_that_are_returned_are_the_callers_own():

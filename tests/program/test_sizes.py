@@ -45,6 +45,7 @@ FUNCTIONS = {
         lambda x: x + np.repeat(np.array([[0.5, 2.0]], np.float32), len(x), 0),
         lambda n: (drawn(n, 2),),
     ),
+    "an identity": (lambda x: x @ np.eye(len(x)), lambda n: (drawn(n, dtype=float),)),
     "two lengths": (
         tg.grad(lambda a, b: np.mean((a[:, None] - b) ** 2), (0, 1)),
         lambda n: (drawn(n), drawn(2 * n + 1)),
@@ -116,6 +117,14 @@ def test_a_size_follows_the_nearest_of_lengths_that_grow_alike():
     source = tg.compile(lambda x: np.sum(x) * (x.shape[1] - 1)).program(np.ones((5, 3))).source
     assert "x.shape[1] - 1" in source
     assert "len(x)" not in source
+
+
+def test_a_size_is_written_as_the_length_of_an_argument_if_one_has_it():
+    f = lambda A, x: np.sum(A, axis=1) / A.shape[1] + np.sum(x) * 0
+    source = tg.compile(f).program(np.ones((3, 5)), np.ones(5)).source
+    assert "    return np.sum(A, axis=1) / len(x) + np.sum(x) * 0\n" in source
+    source = tg.compile(lambda x: x @ np.eye(len(x))).program(np.ones(5)).source
+    assert "    return x @ np.eye(len(x))\n" in source
 
 
 def test_sizes_of_a_module_are_not_mixed_up_with_the_batch():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.program.cutting.specialised import NotCut
 
 SYMBOLS = ["|", "^", "&", "<<", "+", "-", "*", "/", "//", "%", "@", "**", "<", "=="]
 SHAPES = [
@@ -81,7 +82,9 @@ CONSTANTS = {
     'np.timedelta64(-3, "25s")': None, 'np.timedelta64("NaT", "m")': None, "np.exp": None,
     "np.add.reduce": None, "np.linalg.inv": None, 'np.str_("a")': '"a"', 'np.void(b"a")': "void",
     "np.arange(8)": None, "np.arange(8.0)[1:3]": "np.array([1.0, 2.0])",
-    "np.arange(3, dtype=np.int32)": "np.array([0, 1, 2], np.int32)", "np.eye(3, dtype=np.int8)": None,
+    "np.arange(3, dtype=np.int32)": "np.array([0, 1, 2], np.int32)", "np.eye(3, dtype=np.int8)": None, "np.eye(3)": None,
+    "np.full((3, 4), 2.5)": None, "np.full(7, -3)": None, "np.full(7, np.float32(0.5))": None,
+    "np.full((2, 4), -0.0)": None, "np.full((2, 4), np.nan)": None,
     "np.eye(3)[:2]": "np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])",
     "np.zeros(9, np.float32)": None, "np.ones((4, 2), bool)": None, "np.array([[1, 2], [3, 4]]).T": None,
     "np.array([True, False])": None, "np.array([0.0, -0.0])": None, "np.array([-0.0, -0.0])": None,
@@ -92,8 +95,14 @@ CONSTANTS = {
 }  # fmt: skip
 
 
+def whole(*_args):
+    """Leave copied functions as they are, with parameters that nobody reads."""
+    raise NotCut
+
+
 @pytest.mark.parametrize("source", CONSTANTS)
-def test_constants_are_written_out_where_that_says_all(source):
+def test_constants_are_written_out_where_that_says_all(monkeypatch, source):
+    monkeypatch.setattr("tensorgrad.program.functions.specialised", whole)
     made = eval(source) if source.startswith("Own") else None
 
     def f(x):
@@ -108,6 +117,38 @@ def test_constants_are_written_out_where_that_says_all(source):
         assert type(found) is type(expected)
         assert repr(found) == repr(expected)
         assert getattr(found, "strides", None) == getattr(expected, "strides", None)
+
+
+SHAPE = (2, 3, 4)
+# fmt: off
+REPEATED = {
+    "x * np.broadcast_to(b, SHAPE)":          "x * b",
+    "np.broadcast_to(b, SHAPE) / x":          "b / x",
+    "x * np.broadcast_to(np.sum(b), SHAPE)":  "x * np.sum(b)",
+    "x[0] + np.broadcast_to(b, SHAPE)":       "x[0] + np.broadcast_to(b, (2, 3, 4))",
+    "np.broadcast_to(b, SHAPE) - x[0]":       "np.broadcast_to(b, (2, 3, 4)) - x[0]",
+    "x[:, :, :1] * np.broadcast_to(b, SHAPE)": "x[:, :, :1] * np.broadcast_to(b, (2, 3, 4))",
+    "np.copy(x, order='F') * np.broadcast_to(b, SHAPE)":
+        'np.copy(x, order="F") * np.broadcast_to(b, (2, 3, 4))',
+    "np.copy(x, order='F') * np.broadcast_to(np.sum(b), SHAPE)": 'np.copy(x, order="F") * np.sum(b)',
+    "np.broadcast_to(b, SHAPE) * np.broadcast_to(b[:1], SHAPE)":
+        "np.broadcast_to(b, (2, 3, 4)) * np.broadcast_to(b[:1], (2, 3, 4))",
+    "x * np.full(SHAPE, 2.0) + np.full(4, 3.0)": "x * 2.0 + 3.0",
+    "x[:, :1] * np.full((1, 3, 4), 3.0)":     "x[:, :1] * np.full((1, 3, 4), 3.0)",
+    "np.copy(x, order='F') * np.full(SHAPE, 2.0)": 'np.copy(x, order="F") * np.full((2, 3, 4), 2.0)',
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("call", REPEATED)
+def test_what_is_repeated_is_written_once_if_the_result_is_the_same(call):
+    f = defined("f", ["x", "b"], [f"SHAPE = {SHAPE}", f"return {call}"])
+    x, b = np.random.default_rng(0).standard_normal(SHAPE), np.arange(1.0, 5)
+    program = tg.compile(f).program(x, b)
+    assert program.source.splitlines()[-1] == f"    return {REPEATED[call]}"
+    for found, expected in [(program(x, b), f(x, b)), (program(b * x, -b), f(b * x, -b))]:
+        assert found.tobytes() == expected.tobytes()
+        assert found.strides == expected.strides
 
 
 def test_views_of_arrays_from_outside_are_written_by_their_names_only_if_whole():
@@ -174,7 +215,7 @@ def test_a_step_may_return_its_argument_for_some_values(name, first):
 
 def test_parts_of_a_result_have_names_where_they_are_read():
     source = tg.compile(OF_STEPS["in a tuple"]).program(np.ones(2)).source
-    assert "    _, (_, (_,)), _, _, ((_, in_parts_2),) = in_parts(x)\n" in source
+    assert "    _, (_, (_,)), _, _, ((_, parts),) = in_parts(x)\n" in source
 
 
 METHODS = {

@@ -1173,3 +1173,53 @@ def test_axes_of_transpose_are_those_of_ndarray():
     for axes in [(0,), ((),), (0, 1)]:
         with pytest.raises(ValueError, match="axes don't match array"):
             t.transpose(*axes)
+
+
+@pytest.mark.parametrize("array", [np.array(3), np.array([3, 1]), np.array([[1.0, 2.0]])])
+def test_the_bytes_of_a_tensor_are_those_of_its_array(array):
+    assert bytes(tg.Tensor(array)) == bytes(array)
+
+
+def test_astype_takes_the_keywords_of_ndarray():
+    array = np.arange(6.0).reshape(2, 3)
+    t = leaf(array)
+    found = t.astype("f4", casting="same_kind", copy=False)
+    assert found.dtype == np.float32
+    np.sum(found * found).backward()
+    np.testing.assert_array_equal(t.grad, 2 * array)
+    assert t.astype(np.float32, "F").flags.f_contiguous
+    assert t.astype(dtype=complex).dtype == complex
+    with pytest.raises(
+        TypeError, match=r"from dtype\('float64'\) to dtype\('int64'\) by the rule 'safe'"
+    ):
+        t.astype(np.int64, casting="safe")
+
+
+def test_flat_is_assigned_to_with_repeated_values_as_in_numpy():
+    array = np.arange(1.0, 7.0).reshape(2, 3)
+
+    def f(x):
+        y = x * 2.0
+        y.flat = x[0, :2] ** 2 if isinstance(x, tg.Tensor) else [1.0, 4.0]
+        return np.sum(y * array)
+
+    assert tg.value_and_grad(f)(array)[0] == f(array) == 1 + 8 + 3 + 16 + 5 + 24
+    np.testing.assert_array_equal(tg.grad(f)(array), [[2 * 9, 4 * 12, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("shape", "x.reshape"),
+        ("dtype", "x.astype"),
+        ("T", "value.T"),
+        ("real", "x.imag"),
+        ("imag", "x.real"),
+    ],
+)
+def test_attributes_that_cannot_be_set_say_what_to_write(name, remedy):
+    t = leaf([1.0, 2.0]) * 1j
+    with pytest.raises(
+        AttributeError, match=rf"the {name} of a tensor cannot be set; write x.*{remedy}"
+    ):
+        setattr(t, name, t.data)

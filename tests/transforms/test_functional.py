@@ -248,6 +248,45 @@ def test_an_array_of_objects_is_refused_with_its_dtype_and_shape(transform):
         transform(nested, V[:2])
 
 
+class Result:
+    """An object that is no container."""
+
+    def __init__(self, y):
+        self.y = y
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: tg.vjp(f, np.ones(2)),
+        lambda f: tg.jvp(f, (np.ones(2),), (np.ones(2),)),
+        lambda f: tg.jacobian(f)(np.ones(2)),
+    ],
+)
+def test_an_object_that_hides_its_tensors_is_refused(transform):
+    with pytest.raises(TypeError, match="returned a Result, whose tensors would lose"):
+        transform(lambda x: Result(x * x))
+    with pytest.raises(TypeError, match="returned a Result, whose tensors would lose"):
+        transform(lambda x: {"a": x, "b": [Result(x * x)]})
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        (lambda x: ({"x": x},), {}),
+        (lambda x: ([x, 1.0],), {}),
+        (lambda x: (x, (x,)), {}),
+        (lambda x: (x,), {"k": tg.Tensor(2.0, requires_grad=True)}),
+    ],
+)
+def test_a_custom_gradient_of_tensors_that_are_no_positional_arguments_is_refused(args, kwargs):
+    f = tg.custom_gradient(lambda *_args, **_kwargs: (1.0, lambda g: (g, g)))
+    with pytest.raises(TypeError, match="is not a positional argument, but a keyword or in a"):
+        tg.grad(lambda x: f(*args(x), **kwargs))(2.0)
+    with tg.no_grad():
+        assert f(*args(tg.Tensor(2.0, requires_grad=True)), **kwargs) == 1.0
+
+
 def test_a_custom_gradient_of_objects_is_refused():
     x = tg.Tensor(V[:2], requires_grad=True)
     message = r"{} returned an array of dtype object and shape \(2,\)"

@@ -263,9 +263,65 @@ def test_a_parameter_without_gradient_is_left_alone(kind):
                 state = reference.state_dict()
                 for name, arrays in before[0]["states"].items():
                     state["states"][name][i] = arrays[i]
+                state.setdefault("missed", [0] * len(shapes))[i] += 1
                 reference.load_state_dict(state)
     for p, q in zip(some.parameters, reference.parameters):
         np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stops", [[], [7], [3, 12]], ids=str)
+def test_a_parameter_that_comes_late_begins_as_the_first_ones_did(kind, stops):
+    """Adam's corrections count the steps of each parameter, as its paper's t and PyTorch do."""
+    rng, begin = np.random.default_rng(0), 10
+    gradients = [random(rng, (3,)) for _ in range(15)]
+    alone = kind([leaf(np.ones(3))], learning_rate=0.1)
+    both = kind([leaf(np.ones(3)), leaf(np.ones(3))], learning_rate=0.1)
+    for step, g in enumerate([None] * begin + gradients):
+        first, late = both.parameters
+        first.grad, late.grad = tg.Tensor(np.ones(3)), g if g is None else tg.Tensor(g)
+        both.step()
+        if g is not None:
+            alone.parameters[0].grad = tg.Tensor(g)
+            alone.step()
+        if step in stops:  # go on from a state
+            again = kind([leaf(p.data) for p in both.parameters])
+            again.load_state_dict(both.state_dict())
+            both = again
+    np.testing.assert_allclose(both.parameters[1].data, alone.parameters[0].data, rtol=1e-12)
+    assert both.state_dict()["missed"] == [0, begin]
+
+
+@pytest.mark.parametrize("ours", [Adam, AdamW])
+def test_freezing_in_between_is_pytorchs(ours):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    arrays = [random(rng, (4, 3)), random(rng, (3,))]
+    mine, theirs = [leaf(a) for a in arrays], [torch.tensor(a, requires_grad=True) for a in arrays]
+    kind = getattr(torch.optim, ours.__name__)
+    o, t = ours(mine, learning_rate=0.05), kind(theirs, lr=0.05, eps=1e-7)
+    for step in range(30):
+        x, frozen = random(rng, (5, 4)), 4 <= step < 11 or step > 25
+        mine[1].requires_grad = not frozen
+        theirs[1].requires_grad_(not frozen)
+        np.mean((np.tanh(x @ mine[0]) + mine[1]) ** 2).backward()
+        torch.mean((torch.tanh(torch.tensor(x) @ theirs[0]) + theirs[1]) ** 2).backward()
+        for optimizer in (o, t):
+            optimizer.step()
+            optimizer.zero_grad()
+        for p, q in zip(mine, theirs):
+            np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("missed", [[0], [0, 4], [-1, 0], [0.0, 0], "00", [True, False]])
+def test_numbers_of_missed_steps_that_do_not_fit(missed):
+    adam = Adam([leaf(np.ones(3)), leaf(np.ones(3))])
+    state = adam.state_dict() | {"iterations": 3, "missed": missed}
+    with pytest.raises(
+        ValueError, match="missed is a list of 2 numbers of steps, from 0 to 3, not"
+    ):
+        adam.load_state_dict(state)
+    assert adam.iterations == 0
 
 
 @pytest.mark.parametrize("optimizer", [SGD(momentum=0.9), RMSprop(), Adam()], ids=repr)

@@ -418,6 +418,7 @@ def test_tensorboard_reads_the_numbers(tmp_path):
         (lambda: train(model(), nn.CSVLogger), TypeError, "the class CSVLogger; write CSVLogger"),
         (lambda: model().train(X, y, callbacks=nn.Callback()), TypeError, "must be a list"),
         (lambda: nn.EarlyStopping("loss", 0), ValueError, "patience must be an integer"),
+        (lambda: nn.EarlyStopping(None), TypeError, "monitor is the name of a number .* not None"),
         (lambda: nn.EarlyStopping("loss", mode="up"), ValueError, "auto, min, max, not 'up'"),
         (lambda: nn.ReduceOnPlateau("loss", factor=2), ValueError, "factor must be above 0 and below"),
         (lambda: nn.ReduceOnPlateau("loss", cooldown=-1), ValueError, "cooldown must be a number of epochs"),

@@ -252,6 +252,20 @@ def test_training_with_frozen_layers_resumes(tmp_path):
     assert not any(p.is_frozen for p in loaded.module.parameters())
 
 
+def test_layers_that_were_frozen_for_a_while_resume(tmp_path):
+    """The corrections of Adam count the steps of each parameter, which the file says too."""
+    model = trained(1)
+    model.module[0].freeze()
+    steps = len(model.train(X, y, batch_size=20, print_every=0).steps["loss"]) // 2
+    model.save(tmp_path / "m")
+    loaded = nn.Model.load(tmp_path / "m")
+    for m in (model, loaded):
+        m.module.unfreeze()
+        m.train(X, y, batch_size=20, print_every=0)
+        assert {*m.optimizer.state_dict()["missed"]} == {0, steps}
+    assert_same(model, loaded)
+
+
 # fmt: off
 HOLDERS = {  # an attribute made by the constructor, and by `forward` of a mean
     "an array":     (np.zeros(5),            lambda mean: mean),
@@ -532,6 +546,8 @@ WRONG_MODELS = [  # change, words
     (entry({}, "random", 0, "state", "state"),                "state.state of its random generator PCG64 .* is None"),
     (entry("x", "random", 0, "state", "state", "state"),      "one integer from 0 to .* is 'x'"),
     (entry(True, "iterations"),                               "number of steps taken, not True"),
+    (tell(missed=[1]),                                        r"missed is a list of \d numbers of steps, from 0 to \d+, not \[1\]"),
+    (tell(missed="1"),                                        "missed is a list of .*, not '1'"),
     (entry(1 << 60, "iterations"),                            "number of steps taken, not 1152921504606846976"),
     (tell(frozen="0.weights"),                                "its frozen should be a list of its parameters, not '0.weights'"),
     (tell(frozen=["nonsense"]),                               r"its frozen .* not \['nonsense'\]"),

@@ -1,0 +1,1 @@
+"""Copied functions, cut to what the calls of one program need."""
