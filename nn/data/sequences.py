@@ -34,7 +34,12 @@ def pad(
             raise TypeError(
                 f"pad takes sequences of numbers, but number {i} has dtype {array.dtype}"
             )
-        if not array.ndim or array.shape[1:] != arrays[0].shape[1:]:
+        if not array.ndim:
+            raise ValueError(
+                f"pad takes a list of sequences, but number {i} is the number {array}; one "
+                "sequence alone is given as [sequence]"
+            )
+        if array.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(
                 f"pad takes sequences whose steps have one shape, but number {i} has shape "
                 f"{array.shape} and number 0 has {arrays[0].shape}"

@@ -96,7 +96,14 @@ def define(formula: Callable[Concatenate[int, P], float]) -> Callable[P, Schedul
 
     @functools.wraps(formula)
     def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
-        return Schedule(name, inspect.signature(make).bind(*args, **kwargs).arguments)
+        taken = inspect.signature(make)
+        try:
+            bound = taken.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"{name}{taken.replace(return_annotation=taken.empty)}: {error}"
+            ) from None
+        return Schedule(name, bound.arguments)
 
     make.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=parameters, return_annotation=Schedule

@@ -14,11 +14,19 @@ OF_TRUTH = {"nonzero", "flatnonzero", "argwhere", "where", "extract", "compress"
 OF_VALUES = {
     "unique", "unique_all", "unique_counts", "unique_inverse", "unique_values", "union1d",
     "intersect1d", "setdiff1d", "setxor1d", "bincount", "trim_zeros", "ix_", "roots", "eig",
-    "eigvals", "sqrtm", "logm",
+    "eigvals", "sqrtm", "logm", "lstsq",
 }  # fmt: skip
+# Those of np.emath have the names of others, and are complex where the others give NaN.
+EMATH = "numpy.lib.scimath"
+OF_EMATH = [
+    f"{EMATH}.{name}"
+    for name in (
+        "sqrt", "log", "log2", "log10", "logn", "power", "arccos", "arcsin", "arctanh",
+    )
+]  # fmt: skip
 # Functions whose results are real or complex by values -> what of them a step checks.
 OF_DTYPE = {"roots": ("shape", "dtype")} | dict.fromkeys(
-    ("eig", "eigvals", "sqrtm", "logm"), ("dtype",)
+    ("eig", "eigvals", "sqrtm", "logm", *OF_EMATH), ("dtype",)
 )
 # Functions with a length or a place among their arguments, which may be a stand-in.
 OF_LENGTHS = {
@@ -87,12 +95,15 @@ def chosen_by(form: str, callee: Any, args: Any, kwargs: Any) -> tuple[Any, ...]
         return tuple(x for x in args[:1] if type(x) is TracedArray)
     if name in OF_LENGTHS and has_stand_in((args[1:], kwargs)):
         return ()
-    return () if name in OF_VALUES else None
+    return () if name in OF_VALUES or name in OF_DTYPE else None
 
 
 def called_name(form: str, callee: Any) -> str:
     """Return the name of the function or method that a step calls."""
-    return str(callee if form == "method" else getattr(callee, "__name__", ""))
+    if form == "method":
+        return str(callee)
+    name = str(getattr(callee, "__name__", ""))
+    return f"{EMATH}.{name}" if getattr(callee, "__module__", "") == EMATH else name
 
 
 def masks_of(index: tuple[Any, ...]) -> tuple[Any, ...] | None:

@@ -238,13 +238,15 @@ class Functions:
 
     def kept(self, function: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """Return the arguments of a call that a copied function still takes."""
-        dropped = self.short.dropped.get(function) if self.short is not None else None
-        if not dropped:
+        if self.short is None or not self.short.dropped.get(function):
             return args, kwargs
-        return self.short.kept(function, args, kwargs)  # type: ignore[union-attr]
+        return self.short.kept(function, args, kwargs)
 
     def from_outside(self, name: str, value: Any, line: str) -> str:
         """Return the name of what a line imports for copied functions."""
+        while name in self.outside and self.outside[name] is not value:  # math.sqrt and np.sqrt
+            name = self.names.new(name)
+        line = line if line.endswith(f" {name}") else f"{line} as {name}"
         self.outside[name], self.lines[name] = value, line
         return name
 

@@ -67,7 +67,7 @@ class Program:
 
     @property
     def free_axes(self) -> dict[str, tuple[int, ...]]:
-        """The axes along which the text serves every length, by the names of its arguments.
+        """The axes along which the text serves every length but 0, by the names of its arguments.
 
         Axes of equal length here are to have equal lengths in each call.
         """

@@ -113,6 +113,26 @@ def perm_expression(N, k, exact=False):
     return np.where((k >= 0) & (N >= 0) & (k <= N), sp.poch(N - k + 1, k), 0)
 
 
+@special_by("factorial")
+def factorial_expression(n, exact=False, extend="zero"):
+    n = as_inexact(n)
+    if extend == "complex":
+        return sp.gamma(n + 1)
+    return np.where(n >= 0, sp.gamma(np.where(n >= 0, n, 0) + 1), 0)
+
+
+@special_by("factorial2")
+def factorial2_expression(n, exact=False, extend="zero"):
+    return factorialk_expression(n, 2)
+
+
+@special_by("factorialk")
+def factorialk_expression(n, k, exact=False, extend="zero"):
+    """Return the product n (n - k) (n - 2k) … as a gamma function, where SciPy takes fractions."""
+    n = as_inexact(n)
+    return k ** ((n - 1) / k) * sp.gamma(n / k + 1) / sp.gamma(1 / k + 1)
+
+
 @special_by("diric")
 def diric_expression(x, n):
     """Return sin(n x / 2) / (n sin(x / 2)) as a Chebyshev polynomial, which has no gap at 2 pi."""
@@ -127,8 +147,8 @@ spherical("spherical_kn", -1, -1)
 
 # fmt: off
 CONSTANT = (  # of integers alone, or no functions of numbers
-    "ai_zeros bei_zeros beip_zeros ber_zeros bernoulli berp_zeros bi_zeros c_roots cg_roots chebyc chebys chebyt chebyu erf_zeros euler factorial "
-    "factorial2 factorialk fresnel_zeros fresnelc_zeros fresnels_zeros geterr h_roots he_roots hermite hermitenorm jn_zeros jnjnp_zeros jnp_zeros "
+    "ai_zeros bei_zeros beip_zeros ber_zeros bernoulli berp_zeros bi_zeros c_roots cg_roots chebyc chebys chebyt chebyu erf_zeros euler "
+    "fresnel_zeros fresnelc_zeros fresnels_zeros geterr h_roots he_roots hermite hermitenorm jn_zeros jnjnp_zeros jnp_zeros "
     "jnyn_zeros kei_zeros keip_zeros kelvin_zeros ker_zeros kerp_zeros l_roots laguerre legendre p_roots ps_roots roots_chebyc roots_chebys "
     "roots_chebyt roots_chebyu roots_hermite roots_hermitenorm roots_laguerre roots_legendre roots_sh_chebyt roots_sh_chebyu roots_sh_legendre s_roots "
     "seterr sh_chebyt sh_chebyu sh_legendre stirling2 t_roots test ts_roots u_roots us_roots y0_zeros y1_zeros y1p_zeros yn_zeros ynp_zeros"

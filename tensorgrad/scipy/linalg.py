@@ -1,5 +1,7 @@
 """`scipy.linalg` for tensors: the same names and signatures, SciPy's own results, and their gradients."""
 
+import functools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -183,10 +185,21 @@ def block_diag(*arrs):
     return np.concatenate(rows, axis=-2)
 
 
+@functools.cache
+def toeplitz_takes_stacks():
+    """Return True for a SciPy that makes a stack of matrices of two axes, and False if it ravels them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of those that say so
+        return scipy_linalg.toeplitz(np.zeros((2, 2))).ndim == 3
+
+
 @expressed(scipy_linalg.toeplitz)
 def toeplitz(c, r=None):
-    c = np.ravel(as_array(c))
-    r = np.conj(c) if r is None else np.ravel(as_array(r))
-    values = np.concatenate([r[:0:-1], c])
-    place = np.arange(c.size)[:, None] - np.arange(r.size) + r.size - 1
-    return values[place]
+    rows = np.atleast_1d if toeplitz_takes_stacks() else np.ravel
+    c = rows(as_array(c))
+    r = np.conj(c) if r is None else rows(as_array(r))
+    lead = np.broadcast_shapes(c.shape[:-1], r.shape[:-1])
+    n, m = c.shape[-1], r.shape[-1]
+    c, r = np.broadcast_to(c, (*lead, n)), np.broadcast_to(r, (*lead, m))
+    values = np.concatenate([r[..., :0:-1], c], axis=-1)
+    return values[..., np.arange(n)[:, None] - np.arange(m) + m - 1]

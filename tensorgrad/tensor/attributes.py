@@ -87,8 +87,8 @@ class Attributes(Interop):
 
     @flat.setter
     def flat(self, values: Any) -> None:
-        size: int = self._value.size
-        self[...] = np.reshape(np.resize(values, size), self.shape)
+        tensor: Any = self
+        tensor[...] = np.reshape(np.resize(values, self._value.size), self.shape)
 
     def view(self, dtype: Any = None, type: Any = None) -> Any:
         """Return a view of the tensor, or of a constant's memory as numbers of another dtype.

@@ -118,9 +118,9 @@ def refuse_inside(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Non
     inside = [x for x in args if not isinstance(x, Tensor)]
     if STATE.get().recording and needs_grad([inside, kwargs]):
         raise TypeError(
-            f"{name} uses a tensor that requires a gradient and is not a positional argument, but "
-            "a keyword or in a container, so that its gradient would be lost; pass it as one, or "
-            "use its .data"
+            f"{name} uses a tensor that requires a gradient and is not a positional argument, so "
+            "that its gradient would be lost; pass it as one, not as a keyword or in a container, "
+            "or use its .data"
         )
 
 

@@ -130,3 +130,21 @@ def test_a_number_that_is_another_each_time_runs_eagerly_and_says_so():
     assert len(caught) == 1
     assert "runs eagerly: values choose another number of elements" in str(caught[0].message)
     assert "write np.where(condition, a, b)" in str(caught[0].message)
+
+
+def test_a_root_that_is_complex_for_some_values_is_checked_in_the_text():
+    f = tg.compile(lambda x: x * (2 if np.emath.sqrt(x).dtype.kind == "c" else 3))
+    for x in (np.array([1.0, 4]), np.array([-1.0, 4]), np.array([9.0, 4])):
+        assert np.array_equal(f(x), x * (2 if x[0] < 0 else 3))
+
+
+def test_a_matrix_without_full_rank_has_a_program_of_its_own():
+    f = tg.value_and_grad(lambda x, y: sum(map(np.sum, np.polyfit(x, y, 1, full=True)[:2])), (0, 1))
+    compiled = tg.compile(f)
+    y = np.array([-0.5, -1.5, 0.25, 1.5, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit is poorly conditioned
+        for x in (np.array([-1.0, -0.25, 0.5, 1, 2]), np.ones(5), np.array([-1.0, 0, 0.5, 1, 3])):
+            want, got = f(x, y), compiled(x, y)
+            assert want[0] == got[0]
+            assert all(map(np.array_equal, want[1], got[1]))

@@ -376,6 +376,31 @@ def compares(x, n):
     return x * (1 < n < 3) + (n in (1, 2)) - (not n)
 
 
+def behind_a_star(x, n):
+    rows = x.tolist()
+    total = 0
+    for column in zip(*rows, strict=True):
+        total += sum(column)
+    ends = [n, len(rows) + n][: len(rows)]
+    return x * total + len(range(*ends)) + int(*rows[0][:1])
+
+
+def of_either_dtype(x, n):
+    kind = "f4" if x.any() else "f8"
+    y = np.ones(3, float) if n > 1 and x.all() else np.ones(3, kind)
+    if y.dtype == float:
+        return y.astype(float, copy=False)
+    z = np.ones(3, kind) if n == 1 else y
+    return z.astype(float, copy=False) * (2 if z.dtype.itemsize == 8 else 3)
+
+
+def runs_later(x, n):
+    k = n
+    parts = (i * k for i in (1, 2))
+    k = k + 3
+    return x * sum(parts) if n > 1 else x * k
+
+
 def deletes(x, n):
     items = [n, n, n]
     del items[0]
@@ -386,7 +411,7 @@ SOUND = [
     by_value, grown, in_dict, changed_elsewhere, changed_in_a_tuple, counts_up, while_loop, tries,
     calls_writer, twice_written, shadowed, recursive, inside, with_lambda, walrus, short_circuit,
     starred, passes_a_function, dtype_in_a_loop, checks_values, length_is_free, in_a_set, compares,
-    deletes, unpacked, with_helpers, with_pair, by_blocks,
+    deletes, unpacked, behind_a_star, runs_later, of_either_dtype, with_helpers, with_pair, by_blocks,
 ]  # fmt: skip
 
 

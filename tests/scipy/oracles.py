@@ -175,7 +175,9 @@ ORACLES = {
 }
 FUNCTION_ORACLES = {
     "polygamma": lambda m, n, x: m.psi(n, x), "multigammaln": lambda m, a, d: m.log(m.pi) * d * (d - 1) / 4 + sum(m.loggamma(a - j / m.mpf(2)) for j in range(int(d))),
-    "comb": lambda m, n, k: m.binomial(n, k), "perm": lambda m, n, k: m.rf(n - k + 1, k), "zeta": lambda m, s, q: m.zeta(s, q), "lambertw": lambda m, z: m.lambertw(z),
+    "comb": lambda m, n, k: m.binomial(n, k), "perm": lambda m, n, k: m.rf(n - k + 1, k), "factorial": lambda m, n, *_: m.factorial(n),
+    "factorial2": lambda m, n, *_: m.power(2, (n + 1) / 2) * m.gamma(n / 2 + 1) / m.sqrt(m.pi), "factorialk": lambda m, n, k, *_: m.power(k, n / k) * m.gamma(n / k + 1) / m.power(k, m.mpf(1) / k) / m.gamma(1 + m.mpf(1) / k),
+    "zeta": lambda m, s, q: m.zeta(s, q), "lambertw": lambda m, z: m.lambertw(z),
     "spherical_jn": spherical("besselj"), "spherical_yn": spherical("bessely"), "spherical_in": spherical("besseli"), "spherical_kn": spherical("besselk"),
     "jvp": lambda m, v, z, n=1: m.besselj(v, z, derivative=int(n)), "yvp": lambda m, v, z: m.bessely(v, z, derivative=1), "ivp": lambda m, v, z: m.besseli(v, z, derivative=1),
     "kvp": lambda m, v, z: -(m.besselk(v - 1, z) + m.besselk(v + 1, z)) / 2, "h1vp": lambda m, v, z: (m.hankel1(v - 1, z) - m.hankel1(v + 1, z)) / 2, "h2vp": lambda m, v, z: (m.hankel2(v - 1, z) - m.hankel2(v + 1, z)) / 2,

@@ -55,7 +55,8 @@ CASES = {
 A = np.array([[0.3, 1.2, -0.5], [2.0, -1.0, 0.7]])
 FUNCTIONS = {  # in tensorgrad.scipy.special
     "polygamma": [(1, P), (0, P), (N, P)], "multigammaln": [(P + 1, 2)], "logsumexp": [(A,), (A, 1), (A, 0, A + 3), (A, None, None, True), (A, 0, A - 2, False, True)],
-    "softmax": [(A,), (A, 1)], "log_softmax": [(A,), (A, 1)], "comb": [(P + 3, Q)], "perm": [(P + 3, Q)], "diric": [(X, 5), (np.zeros(1), 4)],
+    "softmax": [(A,), (A, 1)], "log_softmax": [(A,), (A, 1)], "comb": [(P + 3, Q)], "perm": [(P + 3, Q)], "factorial": [(P,), (-V[:1], False, "complex")], "factorial2": [(P, False, "complex")],
+    "factorialk": [(P, 3, False, "complex")], "diric": [(X, 5), (np.zeros(1), 4)],
     "spherical_jn": [(N, P), (N, P, True), (0, np.zeros(1)), (N, Z[:1])], "spherical_yn": [(N, P), (N, P, True)], "spherical_in": [(N, P), (N, P, True)], "spherical_kn": [(N, P), (N, P, True)],
     "assoc_laguerre": [(P, 2, 1.5)], "h1vp": [(1.5, P)], "h2vp": [(1.5, P)], "ivp": [(1.5, P)], "jvp": [(1.5, P, 2)], "kvp": [(1.5, P)], "yvp": [(1.5, P)],
     "lambertw": [(P,)], "softplus": [(P,)], "zeta": [(P + 1, Q), (2.5, P), (X,)],

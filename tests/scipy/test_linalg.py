@@ -35,7 +35,7 @@ CASES = {
     "logm": (linalg.logm, A), "logm complex": (linalg.logm, AC + 2 * np.eye(3)), "sqrtm": (linalg.sqrtm, S), "sqrtm complex": (linalg.sqrtm, AC + 2 * np.eye(3)),
     "sylvester": (linalg.solve_sylvester, A, B, M), "sylvester complex": (linalg.solve_sylvester, AC, BC, MC),
     "lyapunov": (linalg.solve_continuous_lyapunov, A, S), "lyapunov complex": (linalg.solve_continuous_lyapunov, AC, HC),
-    "block_diag": (linalg.block_diag, A, V, M), "toeplitz": (linalg.toeplitz, V), "toeplitz row": (linalg.toeplitz, V, M[0]), "toeplitz complex": (linalg.toeplitz, MC[:, 0]),
+    "block_diag": (linalg.block_diag, A, V, M), "toeplitz": (linalg.toeplitz, V), "toeplitz row": (linalg.toeplitz, V, M[0]), "toeplitz complex": (linalg.toeplitz, MC[:, 0]), "toeplitz stack": (linalg.toeplitz, M), "toeplitz stack row": (linalg.toeplitz, M, V),
     "inv": (linalg.inv, A), "det": (linalg.det, A),
 }
 # fmt: on

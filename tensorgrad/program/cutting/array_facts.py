@@ -106,11 +106,13 @@ def contiguous(args: Any, kwargs: Facts) -> Any:
 def reshaped(args: Any, kwargs: Facts) -> Any:
     x, *asked = args
     asked = asked or [kwargs.get("shape", ANY)]
+    if any(type(n) is Known and isinstance(n.value, str) for n in asked):
+        return ANY  # the order
     shape = asked_shape(asked[0] if len(asked) == 1 else made(asked))
     if type(x) is not Arr:
         return ANY
     if shape is None or x.shape is None:
-        return Arr(x.dtype, shape)
+        return of_shape(x, shape)
     items = item_facts(asked[0]) if len(asked) == 1 else tuple(asked)
     open_ = [i for i, n in enumerate(items or asked) if low_of(n) == -1 and type(n) is Known]
     if len(open_) == 1:
@@ -120,7 +122,14 @@ def reshaped(args: Any, kwargs: Facts) -> Any:
             open_axis(elements_of(x.shape), others),
             *shape[open_[0] + 1 :],
         )
-    return Arr(x.dtype, shape)
+    return of_shape(x, shape)
+
+
+def of_shape(x: Arr, shape: Any) -> Arr:
+    """Return the fact about an array of another shape: numbers of NumPy stay such without axes."""
+    return Arr(
+        x.dtype, shape, "array" if shape else x.kind if x.kind == "array" or shape == () else ""
+    )
 
 
 def open_axis(count: Any, others: list[Any]) -> Any:
@@ -135,7 +144,7 @@ def with_other_axes(args: Any, kwargs: Facts, function: Any) -> Any:
     """Return an array with its axes in another order, or with others of length 1."""
     x = args[0]
     if type(x) is not Arr or x.shape is None:
-        return Arr(x.dtype, None) if type(x) is Arr else ANY
+        return of_shape(x, None) if type(x) is Arr else ANY
     try:
         rest, named = (
             [known_value(a) for a in args[1:]],
@@ -144,8 +153,8 @@ def with_other_axes(args: Any, kwargs: Facts, function: Any) -> Any:
         lengths = tuple(range(2, len(x.shape) + 2))  # of which each is found again
         found = function(np.broadcast_to(np.int8(0), lengths), *rest, **named).shape
     except (LookupError, TypeError, ValueError):
-        return Arr(x.dtype, None)
-    return Arr(x.dtype, tuple(x.shape[n - 2] if n > 1 else 1 for n in found))
+        return of_shape(x, None)
+    return of_shape(x, tuple(x.shape[n - 2] if n > 1 else 1 for n in found))
 
 
 def known_value(x: Any) -> Any:
@@ -160,7 +169,8 @@ def known_value(x: Any) -> Any:
 
 def cast_array(args: Any, kwargs: Facts) -> Any:
     x = args[0]
-    return Arr(asked_dtype(args[1]), x.shape) if type(x) is Arr and len(args) > 1 else ANY
+    known = type(x) is Arr and len(args) > 1
+    return Arr(asked_dtype(args[1]), x.shape, x.kind) if known else ANY
 
 
 def copy_fact(args: Any, _kwargs: Facts) -> Any:
@@ -264,16 +274,19 @@ def of_method(name: str, x: Arr, args: Any, kwargs: Facts) -> Any:
     if name in ("reshape", "astype"):
         kwargs = {k: v for k, v in kwargs.items() if k not in ("copy", "order")}
     if name in ARRAY_METHODS and not (name == "copy" and args):
-        return of_call(ARRAY_METHODS[name], (x, *args), kwargs)
+        found = of_call(ARRAY_METHODS[name], (x, *args), kwargs)
+        # A number of NumPy gives a number here, where np.copy gives an array.
+        return found._replace(kind=x.kind) if name == "copy" and type(found) is Arr else found
     if name == "view" and len(args) == 1:
-        return viewed(x, asked_dtype(args[0]))
+        kind = asked_dtype(args[0])  # which is of objects for a class of arrays
+        return ANY if kind is None or kind.kind == "O" else viewed(x, kind)
     return ANY
 
 
 def viewed(x: Arr, dtype: Any) -> Arr:
     """Return an array whose memory is read as numbers of another dtype."""
     if dtype is None or x.dtype is None or not x.shape:
-        return Arr(dtype, None)
+        return Arr(dtype, None, x.kind if x.kind == "array" else "")
     *rest, last = x.shape
     if dtype.itemsize == x.dtype.itemsize:
         return Arr(dtype, x.shape)

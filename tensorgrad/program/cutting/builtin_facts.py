@@ -11,6 +11,7 @@ import numpy as np
 from tensorgrad.program.cutting import array_facts, size_facts
 from tensorgrad.program.cutting.facts import (
     ANY,
+    ONE_PASS,
     Arr,
     Integer,
     Iter,
@@ -94,7 +95,7 @@ def tuple_fact(x: Any = NONE_OF) -> Any:
 def zipped(*parts: Any) -> Any:
     found = [item_facts(x) for x in parts]
     if all(items is not None for items in found):
-        return Seq([made(row) for row in zip(*found, strict=False)])
+        return Seq([made(row) for row in zip(*found, strict=False)], ONE_PASS)
     return Iter(made(item_of(x) for x in parts))
 
 
@@ -102,24 +103,25 @@ def enumerated(x: Any, start: Any = ZERO) -> Any:
     items = item_facts(x)
     if items is None or type(start) is not Known:
         return Iter(made([Integer(None, low_of(start)), item_of(x)]))
-    return Seq([made([Known(start.value + i), item]) for i, item in enumerate(items)])
+    parts = [made([Known(start.value + i), item]) for i, item in enumerate(items)]
+    return Seq(parts, ONE_PASS)
 
 
 def some_range(*ends: Any) -> Any:
     """Return the fact about a range whose ends are not all known."""
     if not all(map(is_whole, ends)):
-        return Iter(Integer())
+        return Iter(Integer(), True)
     start = low_of(ends[0]) if len(ends) > 1 else 0
     rising = len(ends) < 3 or (low_of(ends[2]) or -1) > 0
     if not rising:
         last = low_of(ends[1])
         start = None if last is None else last + 1  # of a falling one
-    return Iter(Integer(None, start))
+    return Iter(Integer(None, start), True)
 
 
 def backwards(x: Any) -> Any:
     items = item_facts(x)
-    return Iter(item_of(x)) if items is None else Seq(items[::-1])
+    return Iter(item_of(x)) if items is None else Seq(items[::-1], ONE_PASS)
 
 
 def largest(*parts: Any) -> Any:

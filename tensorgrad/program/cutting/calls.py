@@ -1,4 +1,4 @@
-"""CallEvaluator in copied functions, with facts in place of values."""
+"""Calls in copied functions, with facts in place of values."""
 
 import ast
 from typing import Any
@@ -25,13 +25,17 @@ from tensorgrad.program.cutting.joins import lost
 class CallEvaluator(Comprehensions):
     """Evaluates calls."""
 
+    classes: dict[Any, str]  # the names of copied classes
+
     def of_Call(self, node: ast.Call, scope: CallScope) -> Any:
         function = self.value(node.func, scope)
         args = self.spread(node.args, scope)
         kwargs = {k.arg: self.value(k.value, scope) for k in node.keywords}
         if args is None or None in kwargs:  # behind a star, of a number that is not known
             self.lose(function, *(args or ()), *kwargs.values())
-            return ANY if type(function) is not Known else self.plain(function.value, (), {})
+            if type(function) is Known:
+                check_allowed(function.value)
+            return ANY
         return self.called(function, args, kwargs)
 
     def called(self, function: Any, args: Any, kwargs: Any) -> Any:
@@ -51,8 +55,9 @@ class CallEvaluator(Comprehensions):
             items = item_facts(args[0]) if args else ()
             self.lose(*(items or args))
             return ANY
-        if function in FORBIDDEN:
-            raise NotUnderstood(f"it calls {function.__name__}")
+        if function is getattr and self.classes and not (args and type(args[0]) is Arr):
+            raise NotUnderstood("it may call a method by the text of its name")
+        check_allowed(function)
         found = builtin_facts.of_builtin(function, args, kwargs)
         if found is ANY and is_numpys(function):
             found = array_facts.of_call(function, args, kwargs)
@@ -99,6 +104,12 @@ def is_numpys(function: Any) -> bool:
     if isinstance(function, type):
         return issubclass(function, (np.generic, np.ndarray))
     return (getattr(function, "__module__", None) or "").partition(".")[0] == "numpy"
+
+
+def check_allowed(function: Any) -> None:
+    """Raise NotUnderstood for a function that may change what is known of names and values."""
+    if function in FORBIDDEN:
+        raise NotUnderstood(f"it calls {function.__name__}")
 
 
 FORBIDDEN = {setattr, delattr, exec, eval, globals, locals, vars}

@@ -9,10 +9,10 @@ from tensorgrad.program.cutting.facts import ANY, Arr, Known, item_facts
 from tensorgrad.program.cutting.size_facts import axis_fact, axis_of, whole
 
 
-def matrix_product(args: Any, _kwargs: dict[str, Any]) -> Any:
+def matrix_product(args: Any, kwargs: dict[str, Any]) -> Any:
     """Return the product of vectors and matrices, or of stacks of them."""
     a, b = args[:2]
-    if type(a) is not Arr or type(b) is not Arr or a.dtype is None or b.dtype is None:
+    if kwargs or type(a) is not Arr or type(b) is not Arr or a.dtype is None or b.dtype is None:
         return ANY
     kind = np.result_type(a.dtype, b.dtype)
     if a.shape is None or b.shape is None or not a.shape or not b.shape:
@@ -27,6 +27,8 @@ def joined_arrays(args: Any, kwargs: dict[str, Any], new: bool = False) -> Any:
     """Return an array that is put together from several, along a new axis or one that they have."""
     items = item_facts(args[0])
     if not items or not all(type(x) is Arr and x.dtype is not None for x in items):
+        return ANY
+    if "dtype" in kwargs:
         return ANY
     kind = np.result_type(*(x.dtype for x in items))
     axis = args[1] if len(args) > 1 else kwargs.get("axis", Known(0))

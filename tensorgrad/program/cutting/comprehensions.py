@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad.program.cutting.evaluation import OF_ARRAYS, CallScope, NotUnderstood
-from tensorgrad.program.cutting.facts import ANY, MUTABLE, Iter, Seq, item_facts
+from tensorgrad.program.cutting.facts import ANY, MUTABLE, ONE_PASS, Iter, Seq, item_facts
 from tensorgrad.program.cutting.joins import item_of
 from tensorgrad.program.cutting.parts import Parts
 from tensorgrad.program.cutting.syntax import walk_syntax
@@ -14,9 +14,11 @@ from tensorgrad.program.cutting.syntax import walk_syntax
 class Comprehensions(Parts):
     """Evaluates comprehensions, and gives variables their facts."""
 
+    single: dict[str, set[str]]  # the variables of each function that are read once at most
+
     def of_GeneratorExp(self, node: ast.GeneratorExp, scope: CallScope) -> Any:
         items, item = self.comprehension(node, scope)
-        return Iter(item) if items is None else Seq(items)
+        return Iter(item) if items is None else Seq(items, ONE_PASS)
 
     def of_ListComp(self, node: ast.ListComp, scope: CallScope) -> Any:
         items, item = self.comprehension(node, scope)
@@ -79,7 +81,8 @@ class Comprehensions(Parts):
     def bind(self, target: ast.expr, x: Any, scope: CallScope) -> None:
         """Give a target of an assignment its value."""
         if isinstance(target, ast.Name):
-            scope.variables[target.id] = x
+            once = target.id in self.single.get(scope.name, ())
+            scope.variables[target.id] = x if once else self.kept(x)
         elif isinstance(target, (ast.Tuple, ast.List)):
             self.bind_parts(target.elts, x, scope)
         elif isinstance(target, ast.Starred):
@@ -94,6 +97,13 @@ class Comprehensions(Parts):
             if target.attr in OF_ARRAYS:
                 raise NotUnderstood(f"it sets {target.attr}")
             self.lose(base, x)
+
+    def kept(self, x: Any) -> Any:
+        """Return the fact about what is kept: of an iterator nobody knows how far it is used."""
+        if (type(x) is Iter and not x.again) or (type(x) is Seq and x.kind is ONE_PASS):
+            self.lose(x)
+            return ANY
+        return x
 
     def bind_parts(self, targets: list[ast.expr], x: Any, scope: CallScope) -> None:
         items = item_facts(x)

@@ -164,8 +164,9 @@ class Cut(CutIndexes):
             left, right = (
                 x.value if isinstance(x, ast.Constant) else None for x in (node.left, node.right)
             )
-            if right == (0 if isinstance(node.op, (ast.Add, ast.Sub)) else 1) and not isinstance(
-                node.op, ast.Mod
+            sums, products = (ast.Add, ast.Sub), (ast.Mult, ast.FloorDiv, ast.Pow)
+            if right == (0 if isinstance(node.op, sums) else 1) and isinstance(
+                node.op, (*sums, *products)
             ):
                 return node.left
             if (isinstance(node.op, ast.Add) and left == 0) or (

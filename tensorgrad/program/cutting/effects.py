@@ -1,10 +1,13 @@
 """Which copied functions and expressions have no effects, so that they may be left out."""
 
 import ast
+import functools
+import inspect
 from typing import Any
 
 import numpy as np
 
+from tensorgrad.program.arrays import WRITERS
 from tensorgrad.program.cutting import array_facts, builtin_facts
 from tensorgrad.program.cutting.calls import is_numpys
 from tensorgrad.program.cutting.facts import BoundMethod, Copied, Known
@@ -91,7 +94,8 @@ class Effects:
             own = self.flow.method_of(function.owner, function.name)
             if own is not None:
                 return self.is_quiet(own)
-            return function.name in QUIET_METHODS
+            most = OUT_OF_METHODS.get(function.name, len(node.args))
+            return function.name in QUIET_METHODS and len(node.args) <= most
         return type(function) is Known and is_quiet_function(function.value, node)
 
     def is_quiet_expression(self, node: ast.AST) -> bool:
@@ -104,9 +108,40 @@ class Effects:
 
 def is_quiet_function(function: Any, node: ast.Call) -> bool:
     """Return True for a function of NumPy or Python without effects."""
-    if is_numpys(function):
-        outs = isinstance(function, np.ufunc) and len(node.args) > function.nin
-        module = getattr(function, "__module__", "") or ""
-        writes = function in (np.copyto, np.put, np.place, np.putmask, np.fill_diagonal)
-        return not (outs or writes or module.startswith("numpy.random"))
-    return function in QUIET or builtin_facts.is_pure(function)
+    if not is_numpys(function):
+        return function in QUIET or builtin_facts.is_pure(function)
+    module, name = getattr(function, "__module__", "") or "", getattr(function, "__name__", "")
+    stars = any(isinstance(x, ast.Starred) for x in node.args)
+    most = place_of_out(function)
+    if most is not None and (stars or len(node.args) > most):
+        return False
+    given = len(node.args) > 1 or node.keywords
+    changes = name in CHANGING or (name == "nan_to_num" and given)  # copy=False
+    return not changes and not module.startswith("numpy.random")
+
+
+# Functions of NumPy that change what they are given or a setting, or call a function.
+CHANGING = {
+    *(function.__name__ for function in WRITERS), "at", "seterr", "seterrcall", "setbufsize",
+    "set_printoptions", "save", "savetxt", "savez", "savez_compressed", "apply_along_axis",
+    "apply_over_axes", "piecewise", "fromfunction", "frompyfunc", "fromiter",
+}  # fmt: skip
+# Methods with `out`, and how many arguments come before it.
+OUT_OF_METHODS = {
+    "sum": 2, "prod": 2, "mean": 2, "std": 2, "cumsum": 2, "max": 1, "min": 1, "any": 1, "all": 1,
+    "argmax": 1, "argmin": 1, "dot": 1, "round": 1, "trace": 4,
+}  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def place_of_out(function: Any) -> int | None:
+    """Return how many arguments of a function come before `out`, or None if it has none."""
+    if isinstance(function, np.ufunc):
+        return function.nin
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return 3  # of reduce and accumulate
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return None
+    return names.index("out") if "out" in names else None

@@ -33,9 +33,8 @@ class Evaluator:
         self.facts: dict[ast.AST, Any] = {}
         self.tests: dict[ast.AST, set[bool | None]] = {}
         self.untracked: set[Any] = set()  # places of lists that something may change
-        self.decided: dict[
-            ast.AST, bool | None
-        ] = {}  # the truth of an `and` whose value is unknown
+        # The truth of an `and` or `or` whose value is not known.
+        self.decided: dict[ast.AST, bool | None] = {}
         self.again = False
         self.count = 0
 
@@ -246,13 +245,11 @@ class Evaluator:
 
     def of_NamedExpr(self, node: ast.NamedExpr, scope: CallScope) -> Any:
         found = self.value(node.value, scope)
-        scope.variables[node.target.id] = found
+        name, before = node.target.id, scope.variables.get(node.target.id)
+        # It may stand where it is not always evaluated, as behind `and`.
+        scope.variables[name] = found if before is None else self.join(before, found)
         return found
 
     def of_Slice(self, node: ast.Slice, scope: CallScope) -> Any:
         parts = (node.lower, node.upper, node.step)
         return made((Known(None) if x is None else self.value(x, scope) for x in parts), slice)
-
-    # Comprehensions
-
-    # CallEvaluator

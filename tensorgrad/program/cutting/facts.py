@@ -67,6 +67,7 @@ class Iter(NamedTuple):
     """A number of items that is not known, with one fact about all of them."""
 
     item: Any
+    again: bool = False  # it can be gone through several times, as a range
 
 
 class OfType(NamedTuple):
@@ -88,6 +89,7 @@ class BoundMethod(NamedTuple):
     owner: Any
 
 
+ONE_PASS = zip  # the kind of sequences that can be gone through once
 MUTABLE = (list, set)  # which are followed until something else may change them
 IMMUTABLE = (
     int, float, complex, str, bytes, type(None), type(Ellipsis), np.dtype, np.generic, type,
@@ -176,7 +178,7 @@ def type_of(x: Any) -> type | None:
     if kind is OfType:
         return x.kind
     if kind is Seq:
-        return x.kind
+        return None if x.kind is ONE_PASS else x.kind
     if kind is Arr and x.kind == "array":
         return np.ndarray
     if kind is Arr and x.kind == "generic" and x.dtype is not None:
@@ -189,7 +191,7 @@ def truth(x: Any) -> bool | None:
     if type(x) is Known:
         return bool(x.value)
     if type(x) is Seq:
-        return x.kind is slice or len(x.items) > 0
+        return x.kind in (slice, ONE_PASS) or len(x.items) > 0
     if type(x) is Integer and x.low is not None and x.low > 0:
         return True
     return True if type(x) in (Copied, BoundMethod) else None

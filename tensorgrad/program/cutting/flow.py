@@ -14,6 +14,7 @@ from tensorgrad.program.cutting.evaluation import CallScope, NotUnderstood
 from tensorgrad.program.cutting.facts import (
     ANY,
     MOST_ITEMS,
+    ONE_PASS,
     Copied,
     Iter,
     Known,
@@ -30,6 +31,7 @@ from tensorgrad.program.cutting.signatures import (
     is_opaque,
     local_names,
     parameters,
+    used_once,
 )
 from tensorgrad.program.cutting.statements import Statements, Variables
 from tensorgrad.program.cutting.syntax import walk_syntax
@@ -69,10 +71,21 @@ class Flow(Statements):
             methods = [x for x in node.body if isinstance(x, ast.FunctionDef)]
             self.functions |= {f"{name}.{x.name}": x for x in methods}
         self.local = {name: local_names(node) for name, node in self.functions.items()}
+        self.single = {name: used_once(node) for name, node in self.functions.items()}
         self.generators = {name for name, node in self.functions.items() if is_generator(node)}
         self.opaque = {name for name, node in self.functions.items() if is_opaque(node)}
+        self.spread_opaque()
         self.pure: dict[str, bool] = {}
         self.start()
+
+    def spread_opaque(self) -> None:
+        """Add what such functions call: an error there, which they may catch, is to stay."""
+        waiting = list(self.opaque)
+        while waiting:
+            for used in self.copied_names(self.functions[waiting.pop()]):
+                parts = [f for f in self.functions if f == used or f.startswith(f"{used}.")]
+                waiting += set(parts) - self.opaque
+                self.opaque |= set(parts)
 
     def start(self) -> None:
         """Forget what was found, but not which lists may change."""
@@ -132,7 +145,7 @@ class Flow(Statements):
                 self.anything.add(f)
                 self.fixed.add(f)
 
-    # CallEvaluator
+    # Calls
 
     def call_copied(self, name: str, args: Any, kwargs: Any) -> Any:
         if name not in self.functions:
@@ -146,6 +159,7 @@ class Flow(Statements):
         for parameter, default in defaults(node):
             if parameter not in given:
                 given[parameter] = self.value(default, CallScope(name, {}, set()))
+        given = {p: x if p in self.single[name] else self.kept(x) for p, x in given.items()}
         result = self.enter(name, given)
         found = self.computed(name, given)
         return result if found is None else found
@@ -215,7 +229,7 @@ class Flow(Statements):
             found = function(*positional, **values)
             if isinstance(found, types.GeneratorType):
                 items = list(itertools.islice(found, MOST_ITEMS + 1))
-                return Seq(map(self.deep, items)) if len(items) <= MOST_ITEMS else None
+                return Seq(map(self.deep, items), ONE_PASS) if len(items) <= MOST_ITEMS else None
         except Exception:  # the program raises it too
             return ANY
         return self.deep(found)
@@ -249,7 +263,8 @@ class Flow(Statements):
             modules = isinstance(part.value, ast.Name) and part.value.id in self.names
             if modules and part.value.id not in self.local[name]:  # type: ignore[attr-defined]
                 member = getattr(self.names[part.value.id], part.attr, None)  # type: ignore[attr-defined]
-                return is_harmless_value(member) or isinstance(member, type)
+                inner = isinstance(member, types.ModuleType)  # such as np.random
+                return is_harmless_value(member) and not inner
             return isinstance(part.ctx, ast.Load)
         # A loop that does not end is none here either.
         return not isinstance(part, (ast.Lambda, ast.With, ast.Try, ast.Delete, ast.While))

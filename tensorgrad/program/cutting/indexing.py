@@ -80,7 +80,13 @@ class CutIndexes(ast.NodeTransformer):
         if not isinstance(index, ast.Tuple):
             node.slice = shown[0] if len(shown) == 1 else ast.Tuple(shown, ast.Load())
         elif type(array) is Arr:
-            node.slice = without_colons(shown)
+            # A tuple is an index of several axes if it stands alone, and dots move what is behind.
+            plain = [is_whole(f) or is_slice(f) or type(f) is Arr for _, f in parts]
+            node.slice = (
+                without_colons(shown, plain[0])
+                if plain and all(plain)
+                else ast.Tuple(shown, ast.Load())
+            )
         else:
             node.slice = ast.Tuple(shown, ast.Load())
         return node

@@ -5,8 +5,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from tensorgrad.program.cutting.signatures import is_generator, local_names, own_parts
-from tensorgrad.program.cutting.syntax import walk_syntax
+from tensorgrad.program.cutting.signatures import is_generator, local_names, own_parts, parameters
+from tensorgrad.program.cutting.syntax import walk_in_order, walk_syntax
 
 ONE_CALL, MANY_CALLS = 60, 30  # characters of an expression that is put in place of calls
 
@@ -109,7 +109,7 @@ def replace_in(holder: Any, old: ast.expr, new: ast.expr) -> None:
             setattr(holder, field, new)
 
 
-# CallEvaluator
+# Short functions
 
 
 def inline_short(trimming: Any, roots: set[str]) -> None:
@@ -165,6 +165,8 @@ def inlined(
         return None  # a global name means something else there
     for name, value in given.items():
         simple = isinstance(value, (ast.Name, ast.Constant))
+        if not effects.is_quiet_expression(value):
+            return None  # it would happen at another time, or not at all
         if read.get(name, 0) != 1 and not (
             simple or (not read.get(name) and effects.is_quiet_expression(value))
         ):
@@ -239,3 +241,30 @@ def merged_body(node: ast.FunctionDef, caller: ast.FunctionDef, call: Any) -> An
         if isinstance(part, ast.Name):
             part.id = change.get(part.id, part.id)
     return [*before, *body]
+
+
+def without_aliases(node: ast.FunctionDef) -> None:
+    """Read y as x behind `y = x`, if neither gets another value."""
+    inner = (ast.FunctionDef, ast.Lambda)  # with variables of their own
+    if any(isinstance(part, inner) for part in walk_in_order(node)):
+        return
+    stored: dict[str, int] = dict.fromkeys(parameters(node), 1)
+    loops = [part for part in walk_in_order(node) if isinstance(part, (ast.For, ast.While))]
+    repeated = {id(part) for loop in loops for part in ast.walk(loop)}
+    order = [part for part in walk_in_order(node) if isinstance(part, ast.Name)]
+    for part in order:
+        if not isinstance(part.ctx, ast.Load):
+            stored[part.id] = stored.get(part.id, 0) + 1
+    for assignment in list(walk_in_order(node)):
+        if not isinstance(assignment, ast.Assign) or not isinstance(assignment.value, ast.Name):
+            continue
+        target, x = assignment.targets[0], assignment.value.id
+        if len(assignment.targets) > 1 or not isinstance(target, ast.Name):
+            continue
+        if id(assignment) in repeated:  # where x may have another value when y is read
+            continue
+        y = target.id
+        before = order[: next(i for i, p in enumerate(order) if p is target)]
+        if stored[y] == stored.get(x) == 1 and all(p.id != y for p in before):
+            for p in order:
+                p.id = x if p.id == y else p.id

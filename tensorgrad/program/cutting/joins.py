@@ -6,6 +6,7 @@ from typing import Any
 from tensorgrad.program.cutting.facts import (
     ANY,
     MUTABLE,
+    ONE_PASS,
     Arr,
     BoundMethod,
     Copied,
@@ -32,6 +33,8 @@ def equal(a: Any, b: Any) -> bool:
         return False
     if type(a) is Known:
         return same_value(a.value, b.value)
+    if type(a) is Arr:
+        return same_dtype(a, b) and bool(a[1:] == b[1:])
     if type(a) is Seq:
         return (
             a.kind is b.kind
@@ -40,7 +43,7 @@ def equal(a: Any, b: Any) -> bool:
             and all(map(equal, a.items, b.items))
         )
     if type(a) is Iter:
-        return equal(a.item, b.item)
+        return a.again is b.again and equal(a.item, b.item)
     if type(a) is BoundMethod:
         return a.name == b.name and equal(a.owner, b.owner)
     return bool(a == b)
@@ -98,7 +101,7 @@ def join(a: Any, b: Any) -> Any:
     if type(a) is Arr and type(b) is Arr:
         return join_arrays(a, b)
     if type(a) is Iter and type(b) is Iter:
-        return Iter(join(a.item, b.item))
+        return Iter(join(a.item, b.item), a.again and b.again)
     if type(a) is BoundMethod and type(b) is BoundMethod and a.name == b.name:
         return BoundMethod(a.name, join(a.owner, b.owner))
     if isinstance(type_of(a), type) and type_of(a) is type_of(b) in TYPES:
@@ -117,7 +120,12 @@ def join_arrays(a: Arr, b: Arr) -> Arr:
     shape = None
     if a.shape is not None and b.shape is not None and len(a.shape) == len(b.shape):
         shape = tuple(map(join_axes, a.shape, b.shape))
-    return Arr(a.dtype if a.dtype == b.dtype else None, shape, a.kind if a.kind == b.kind else "")
+    return Arr(a.dtype if same_dtype(a, b) else None, shape, a.kind if a.kind == b.kind else "")
+
+
+def same_dtype(a: Arr, b: Arr) -> bool:
+    """Return True if two arrays have one dtype, or both have none; NumPy's float64 equals None."""
+    return (a.dtype is None) == (b.dtype is None) and bool(a.dtype == b.dtype)
 
 
 def join_axes(a: Any, b: Any) -> Any:
@@ -137,7 +145,7 @@ def equal_values(a: Any, b: Any) -> bool | None:
     if sequence_kind(a) is set and sequence_kind(b) is set:
         return alike_sets(a.items, b.items)
     if sequence_kind(a) is not None and sequence_kind(b) is not None:
-        if set in (sequence_kind(a), sequence_kind(b)):
+        if {set, ONE_PASS} & {sequence_kind(a), sequence_kind(b)}:
             return None
         if (sequence_kind(a) is list) != (sequence_kind(b) is list) or slice in (
             sequence_kind(a),

@@ -1,6 +1,8 @@
 """Items and attributes in copied functions, with facts in place of values."""
 
 import ast
+import inspect
+import types
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,11 @@ class Parts(Evaluator):
     def attribute(self, x: Any, name: str) -> Any:
         """Return the fact about an attribute."""
         kind = sequence_kind(x)
+        if hasattr(kind, "_fields") and name not in kind._fields and not is_method(kind, name):
+            self.lose(x)
+            for copied in self.property_of(kind, name):
+                self.called_with_anything(copied)
+            return ANY
         if type(x) is Known and not isinstance(x.value, np.ndarray):
             found = self.known_attribute(x, name)
             if found is not ANY:
@@ -77,6 +84,11 @@ class Parts(Evaluator):
         self.lose(x)
         return ANY
 
+    def property_of(self, kind: Any, name: str) -> list[str]:
+        """Return the name of the copied function of a property, if it is one."""
+        found = self.method_of(Seq((), kind), name)
+        return [] if found is None else [found]
+
     def known_attribute(self, x: Known, name: str) -> Any:
         value = x.value
         if isinstance(value, (tuple, str)) and name not in getattr(value, "_fields", ()):
@@ -89,3 +101,9 @@ class Parts(Evaluator):
 
 
 MODULE_TYPE = type(np)
+
+
+def is_method(kind: type, name: str) -> bool:
+    """Return True for a method of a class: no property, no classmethod, no value."""
+    member = inspect.getattr_static(kind, name, None)
+    return isinstance(member, (types.FunctionType, types.MethodDescriptorType))

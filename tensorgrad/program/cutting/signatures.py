@@ -9,7 +9,7 @@ from tensorgrad.program.cutting.syntax import walk_syntax
 
 OPAQUE = (
     ast.Global, ast.Nonlocal, ast.ClassDef, ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Match,
-    ast.AsyncFunctionDef, ast.Import, ast.ImportFrom, ast.TryStar,
+    ast.AsyncFunctionDef, ast.Import, ast.ImportFrom, ast.TryStar, ast.Try,
 )  # fmt: skip
 
 
@@ -89,5 +89,62 @@ def is_opaque(node: ast.FunctionDef) -> bool:
         isinstance(part, OPAQUE)
         or (isinstance(part, (ast.Yield, ast.YieldFrom)) and id(part) not in statements)
         or (isinstance(part, ast.comprehension) and part.is_async)
+        or (isinstance(part, ast.With) and not all(map(is_errstate, part.items)))
+        or keeps_a_generator(part)
         for part in walk_syntax(node)
     )
+
+
+def is_errstate(item: ast.withitem) -> bool:
+    """Return True for np.errstate(...), which does not end a block where it raises."""
+    found = item.context_expr
+    return isinstance(found, ast.Call) and ast.unparse(found.func) == "np.errstate"
+
+
+def keeps_a_generator(node: ast.AST) -> bool:
+    """Return True if a generator expression may run later, when its variables have other values."""
+    if not isinstance(node, (ast.Assign, ast.AugAssign, ast.NamedExpr, ast.Yield, ast.Expr)):
+        return False
+    used: list[ast.AST] = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and ast.unparse(part.func) in USES_ALL:
+            used += part.args
+        elif isinstance(part, (ast.Starred, ast.YieldFrom)) and part.value is not None:
+            used.append(part.value)
+    found = (x for x in ast.walk(node) if isinstance(x, ast.GeneratorExp))
+    return any(x not in used for x in found)
+
+
+USES_ALL = {
+    "sum", "tuple", "list", "set", "dict", "any", "all", "max", "min", "sorted", "next",
+    "math.prod", "frozenset",
+}  # fmt: skip
+
+
+def used_once(node: ast.FunctionDef) -> set[str]:
+    """Return the names that are read once at most, in no loop: an iterator there is used once."""
+    counts: dict[str, int] = {}
+    for part, repeated in reads(node, False):
+        counts[part.id] = counts.get(part.id, 0) + 1 + repeated
+    return {name for name in local_names(node) if counts.get(name, 0) <= 1}
+
+
+def reads(node: ast.AST, repeated: bool) -> Iterator[tuple[ast.Name, bool]]:
+    """Yield the names that are read, and if that may happen several times in a call."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield node, repeated
+    loop = isinstance(node, REPEATING)
+    first = node.generators[0].iter if isinstance(node, COMPREHENSIONS) else None
+    first = node.iter if isinstance(node, ast.For) else first
+    if first is not None:
+        yield from reads(first, repeated)
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.comprehension):
+            for part in (child.target, child.iter, *child.ifs):
+                yield from () if part is first else reads(part, True)
+        elif child is not first:
+            yield from reads(child, repeated or loop)
+
+
+COMPREHENSIONS = (ast.GeneratorExp, ast.ListComp, ast.SetComp, ast.DictComp)
+REPEATING = (ast.For, ast.While, ast.Lambda, *COMPREHENSIONS)

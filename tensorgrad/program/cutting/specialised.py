@@ -60,7 +60,7 @@ def specialised(
     effects = Effects(flow)
     before = {name: positional(node) for name, node in flow.functions.items()}
     nodes = {name: node for name, node in flow.functions.items() if flow.contexts[name]}
-    for name in set(nodes) - flow.opaque:
+    for name in sorted(set(nodes) - flow.opaque):
         cut(nodes[name], Cut(flow, effects, flow.local[name]))
     roots = {call.name for call in calls}
     needed = needed_by(roots, definitions)
@@ -139,7 +139,8 @@ def fact_about_size(x: ArgumentSize) -> Any:
         return ANY
     lengths, times, plus = x.whole
     alone = len(lengths) == 1 and times == 1 and not plus
-    return Integer(("length", *lengths) if alone else ("size", x.whole), 1 - (plus < 0))
+    # The lengths of arguments are 1 at least, but one less may be 0.
+    return Integer(("length", *lengths) if alone else ("size", x.whole), times + plus)
 
 
 def fact_about_variable(v: Var, follows: bool) -> Any:
@@ -151,9 +152,9 @@ def fact_about_variable(v: Var, follows: bool) -> Any:
         return Arr(v.dtype, (Integer(None, 0),) * len(v.shape), kind)
     free = v.free if follows else (None,) * len(v.shape)
     if len(free) != len(v.shape):  # the comparison has not met it
-        return Arr(v.dtype, (Integer(None, 1),) * len(v.shape), kind)
+        return Arr(v.dtype, (Integer(None, 0),) * len(v.shape), kind)
     shape = tuple(
-        n if k is None else Integer(None if k < 0 else ("length", k), 1)
+        n if k is None else Integer(None, 0) if k < 0 else Integer(("length", k), 1)
         for n, k in zip(v.shape, free, strict=True)
     )
     return Arr(v.dtype, shape, kind)

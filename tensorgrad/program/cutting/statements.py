@@ -5,10 +5,9 @@ from typing import Any
 
 from tensorgrad.program.cutting import operator_facts
 from tensorgrad.program.cutting.calls import CallEvaluator
-from tensorgrad.program.cutting.evaluation import CallScope, NotUnderstood
+from tensorgrad.program.cutting.evaluation import OF_ARRAYS, CallScope, NotUnderstood
 from tensorgrad.program.cutting.facts import ANY, Integer, Known, item_facts, sequence_kind
 from tensorgrad.program.cutting.joins import equal, item_of
-from tensorgrad.program.cutting.signatures import assigned_in
 
 Variables = dict[str, Any] | None  # the variables, or None where nothing comes
 
@@ -70,6 +69,8 @@ class Statements(CallEvaluator):
     def do_AugAssign(self, node: ast.AugAssign, state: Variables, scope: CallScope) -> Variables:
         target = node.target
         change = self.value(node.value, scope)
+        if isinstance(target, ast.Attribute) and target.attr in OF_ARRAYS:
+            raise NotUnderstood(f"it sets {target.attr}")
         if not isinstance(target, ast.Name):
             self.changed(self.value(target.value, scope))
             if isinstance(target, ast.Subscript):
@@ -196,41 +197,11 @@ class Statements(CallEvaluator):
         return self.repeated(node, state, scope, lambda: self.test(node.test, scope))
 
     def do_With(self, node: ast.With, state: Variables, scope: CallScope) -> Variables:
-        quiet = True
-        before = dict(state or {})
-        for item in node.items:
-            found = self.value(item.context_expr, scope)
-            quiet = quiet and is_errstate(item.context_expr)
-            if not quiet:
-                self.lose(found)
+        for item in node.items:  # np.errstate(...)
+            self.value(item.context_expr, scope)
             if item.optional_vars is not None:
                 self.bind(item.optional_vars, ANY, scope)
-        if quiet:
-            return self.block(node.body, state, scope)
-        after = self.block(node.body, state, scope)
-        return self.merged(after, self.unsure(node.body, before))
-
-    def unsure(self, body: list[ast.stmt], state: dict[str, Any]) -> Variables:
-        """Return the variables where some of these statements may have run, and others not."""
-        names = {n for x in body for n in assigned_in(x)}
-        self.lose(*(state[n] for n in names if n in state))
-        return state | dict.fromkeys(names, ANY)
-
-    def do_Try(self, node: ast.Try, state: Variables, scope: CallScope) -> Variables:
-        assert state is not None
-        before = self.unsure(node.body, dict(state))
-        ways = [self.block([*node.body, *node.orelse], dict(state), scope)]
-        for handler in node.handlers:
-            now = dict(before or {})
-            if handler.name:
-                now[handler.name] = ANY
-            ways.append(self.block(handler.body, now, scope))
-        names = [*node.body, *node.orelse, *(x for h in node.handlers for x in h.body)]
-        after = self.merged(*ways)
-        if node.finalbody:
-            ends = self.block(node.finalbody, self.unsure(names, dict(before or {})), scope)
-            return None if after is None else ends
-        return after
+        return self.block(node.body, state, scope)
 
     def do_FunctionDef(
         self, node: ast.FunctionDef, state: Variables, scope: CallScope
@@ -241,8 +212,3 @@ class Statements(CallEvaluator):
 
 
 MOST_ROUNDS = 6  # through a loop, until nothing changes
-
-
-def is_errstate(node: ast.expr) -> bool:
-    """Return True for np.errstate(...), which does not end a block where it raises."""
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "np.errstate"

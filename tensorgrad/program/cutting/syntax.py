@@ -20,16 +20,11 @@ def walk_syntax(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def without_colons(parts: list[ast.expr]) -> ast.expr:
-    """Return an index without the colons at its end."""
-    plain = not any(isinstance(x, (ast.Starred, ast.Constant)) and not is_int(x) for x in parts)
-    while plain and len(parts) > 1 and isinstance(parts[-1], ast.Slice) and is_colon(parts[-1]):
+def without_colons(parts: list[ast.expr], alone: bool) -> ast.expr:
+    """Return an index without the colons at its end; `alone` tells that its first part is none."""
+    while len(parts) > 1 and isinstance(parts[-1], ast.Slice) and is_colon(parts[-1]):
         parts = parts[:-1]
-    return (
-        parts[0]
-        if len(parts) == 1 and not isinstance(parts[0], ast.Starred)
-        else ast.Tuple(parts, ast.Load())
-    )
+    return parts[0] if len(parts) == 1 and alone else ast.Tuple(parts, ast.Load())
 
 
 def is_idle_cast(node: ast.Call, function: Any, fact: Any) -> bool:
@@ -39,7 +34,7 @@ def is_idle_cast(node: ast.Call, function: Any, fact: Any) -> bool:
     kept = [(k.arg, getattr(k.value, "value", None)) for k in node.keywords]
     owner = function.owner
     plain = kept == [("copy", False)] and getattr(owner, "kind", None) == "array"
-    return plain and owner.dtype == fact.value
+    return plain and owner.dtype is not None and owner.dtype == fact.value
 
 
 def is_int(x: ast.AST) -> bool:

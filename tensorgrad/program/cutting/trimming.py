@@ -12,6 +12,7 @@ from tensorgrad.program.cutting.inlining import (
     inline_short,
     merge_last_calls,
     names_read,
+    without_aliases,
 )
 from tensorgrad.program.cutting.signatures import bound_facts, parameters
 from tensorgrad.program.cutting.syntax import (
@@ -20,7 +21,6 @@ from tensorgrad.program.cutting.syntax import (
     is_same_name,
     is_target,
     is_unnamed,
-    walk_in_order,
     walk_syntax,
 )
 
@@ -30,8 +30,8 @@ Nodes = dict[str, ast.FunctionDef]
 class Trim(ast.NodeTransformer):
     """Leaves out variables that nobody reads, and statements that do nothing."""
 
-    def __init__(self, effects: Effects, read: dict[str, int], empty: set[str]) -> None:
-        self.effects, self.read, self.empty = effects, read, empty
+    def __init__(self, effects: Effects, read: dict[str, int]) -> None:
+        self.effects, self.read = effects, read
         self.changed = False
 
     def gone(self) -> list[ast.stmt]:
@@ -91,7 +91,8 @@ class Trim(ast.NodeTransformer):
 
     def unnamed(self, target: ast.expr) -> None:
         """Write `_` for what nobody reads in a tuple of names."""
-        for x in walk_syntax(target) if isinstance(target, ast.Tuple) else ():
+        named = isinstance(target, ast.Tuple) and not self.read.get("_")
+        for x in walk_syntax(target) if named else ():
             if isinstance(x, ast.Name) and not self.read.get(x.id) and x.id != "_":
                 x.id, self.changed = "_", True
         for x in walk_syntax(target):
@@ -134,6 +135,9 @@ class Trim(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         return node
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return node  # inside another, which nobody follows
+
 
 class Alike(ast.NodeTransformer):
     """Writes `x if c else x` as x."""
@@ -159,7 +163,7 @@ class Trimming:
             pass
         merge_last_calls(self, roots)
         inline_short(self, roots)
-        for node in nodes.values():
+        for node in self.followed():
             without_aliases(node)
             Alike(self.effects).visit(node)
         self.look()
@@ -168,6 +172,10 @@ class Trimming:
         for name, node in nodes.items():
             node.body = node.body or [ast.Pass()]
             shorten_docstring(node, self.dropped[name])
+
+    def followed(self) -> list[ast.FunctionDef]:
+        """Return the functions whose statements are followed."""
+        return [node for name, node in self.nodes.items() if name not in self.flow.opaque]
 
     def without_components(self, roots: set[str]) -> bool:
         """Leave out parts of results that nobody reads; return True if there were some."""
@@ -180,8 +188,10 @@ class Trimming:
         self.look(now)
         self.stale = set()
         for name in sorted(now):
+            if name in self.flow.opaque:
+                continue  # whose statements are not followed
             node = self.nodes[name]
-            trim = Trim(self.effects, names_read(node), set())
+            trim = Trim(self.effects, names_read(node))
             node.body = [y for x in node.body for y in as_list(trim.visit(x))]
             end_shortly(node.body)
             self.stale |= {name} if trim.changed else set()
@@ -210,7 +220,7 @@ class Trimming:
         """Note where functions are called, and by which; of these functions only, if given."""
         changed = set(self.nodes) if changed is None else changed
         self.stale |= changed
-        for caller in changed:
+        for caller in sorted(changed):
             self.called_by[caller] = [
                 (name, part)
                 for part in walk_syntax(self.nodes[caller])
@@ -280,26 +290,6 @@ def drop(args: ast.arguments, unread: set[str]) -> None:
     args.kwonlyargs, args.kw_defaults = [x for x, _ in keywords], [d for _, d in keywords]
     if args.vararg is not None and args.vararg.arg in unread:
         args.vararg = None
-
-
-def without_aliases(node: ast.FunctionDef) -> None:
-    """Read y as x behind `y = x`, if neither gets another value."""
-    stored: dict[str, int] = dict.fromkeys(parameters(node), 1)
-    order = [part for part in walk_in_order(node) if isinstance(part, ast.Name)]
-    for part in order:
-        if not isinstance(part.ctx, ast.Load):
-            stored[part.id] = stored.get(part.id, 0) + 1
-    for assignment in list(walk_in_order(node)):
-        if not isinstance(assignment, ast.Assign) or not isinstance(assignment.value, ast.Name):
-            continue
-        target, x = assignment.targets[0], assignment.value.id
-        if len(assignment.targets) > 1 or not isinstance(target, ast.Name):
-            continue
-        y = target.id
-        before = order[: next(i for i, p in enumerate(order) if p is target)]
-        if stored[y] == stored.get(x) == 1 and all(p.id != y for p in before):
-            for p in order:
-                p.id = x if p.id == y else p.id
 
 
 def end_shortly(body: list[ast.stmt]) -> None:

@@ -188,7 +188,7 @@ WRONG = [
     (ValueError, lambda: pad([]),                          "pad was given no sequences"),
     (ValueError, lambda: pad(SEQUENCES, 3),                "length=3 is too short: sequence 0 has 4 steps"),
     (ValueError, lambda: pad([[1, 2], [[1, 2]]]),          r"number 1 has shape \(1, 2\) and number 0 has \(2,\)"),
-    (ValueError, lambda: pad([3, 4]),                      r"number 0 has shape \(\)"),
+    (ValueError, lambda: pad([3, 4]),                      r"a list of sequences, but number 0 is the number 3; .* \[sequence\]"),
     (TypeError,  lambda: pad([["a"]]),                     "number 0 has dtype <U1"),
     (ValueError, lambda: pad(SEQUENCES, value=0.5),        "value=0.5 is no number of int64, which the sequences have; convert them"),
     (ValueError, lambda: pad(SEQUENCES, value=np.nan),     "value=nan is no number of int64"),

@@ -159,7 +159,8 @@ def test_a_wrong_rate_is_refused_at_the_step(value):
         (lambda: schedules.step(-1, 5), ValueError, "step was given learning_rate=-1"),
         (lambda: schedules.one_cycle(1, 5, rise=2), ValueError, "rise=2, but rise must be at least 0 and below 1"),
         (lambda: schedules.cosine(0.1, "10"), ValueError, "steps='10'"),
-        (lambda: schedules.cosine(0.1), TypeError, "steps"),
+        (lambda: schedules.cosine(0.1), TypeError, r"cosine\(learning_rate: .*\): missing .* 'steps'"),
+        (lambda: schedules.cosine(0.1, 9, end=1), TypeError, r"cosine\(.* unexpected .* 'end'"),
         (lambda: build({"kind": "Schedule", "config": {"name": "waves", "arguments": {}}}), ValueError, r"no schedule 'waves'; .*@nn.schedules.define .*cosine"),
     ],
 )  # fmt: skip
