@@ -36,6 +36,10 @@ GROWS = (
     "the function adds something to a container or a cache from outside at each call, which a "
     "program does not do; return it instead"
 )
+OF_THE_FIRST = (
+    "the first call makes something outside, such as an attribute, and the next call finds it and "
+    "does something else; make it before the function is compiled"
+)
 GOES_ON = "the function goes on after "
 PASSED_OVER = (
     f"{GOES_ON}{{}} was raised, which other values may not raise; a program cannot "
