@@ -172,9 +172,13 @@ def given_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:
     return () if given is None else (given,)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def place_of_out(function: Any) -> int | None:
     """Return the place of the parameter `out` of a function of NumPy; None if it has none."""
+    if isinstance(function, np.ufunc):
+        return function.nin
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return 3  # of reduce and accumulate
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # older releases do not tell, of these two in C
