@@ -66,6 +66,14 @@ def pools_of(x, size, stride, padding):
         raise ValueError(f"pooling takes x (N, *lengths, channels), but got the shape {x.shape}")
     size = per_axis(size, len(lengths), "size")
     windows = windows_of(lengths, size, size if stride is None else stride, padding, 1)
+    for n, k, step, before, count in zip(
+        lengths, size, windows.stride, windows.before, windows.counts, strict=True
+    ):
+        if before >= k or (count - 1) * step - before >= n:
+            raise ValueError(
+                f"with padding {padding!r}, windows of size {size} lie beside the input of lengths {tuple(lengths)}, and "
+                "have no element; take a padding smaller than the size"
+            )
     rest, along, k = windows, tuple(lengths), 1
     inside = windows.counts[-1] * size[-1] <= lengths[-1] and not windows.before[-1]
     if windows.stride[-1] == size[-1] and inside:
@@ -87,8 +95,8 @@ def max_pool(x: Array, size: Size, stride: Size | None = None, padding: Padding 
 
     `padding` is as in `conv`; it is never the maximum.
     Shapes: x (N, L₁, ..., Lₙ, C) -> (N, M₁, ..., Mₙ, C).
-    Raises: ValueError if a setting does not fit the axes, or the window is larger than the padded array;
-    TypeError for complex numbers, which have no order.
+    Raises: ValueError if a setting does not fit the axes, the window is larger than the padded array, or a window has
+    no element; TypeError for complex numbers, which have no order.
     """
     kind = x.dtype.kind
     if kind not in "biuf":

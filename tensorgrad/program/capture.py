@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import STATE
-from tensorgrad.program.arrays import TracedArray, Untraceable, Watched
+from tensorgrad.program.arrays import Untraceable, Watched
 from tensorgrad.program.comparison import Comparison, compared, merge
 from tensorgrad.program.counts import Counts
-from tensorgrad.program.guards import PLAIN_VALUES, Guard
+from tensorgrad.program.guards import Guard
 from tensorgrad.program.outside import Outside
 from tensorgrad.program.recorder import Recorder
-from tensorgrad.program.refusals import GROWS, ITERATOR
+from tensorgrad.program.refusals import GROWS, ITERATOR, OF_THE_FIRST
 from tensorgrad.program.sizes import choices
 from tensorgrad.program.sources import (
     BufferSource,
@@ -23,8 +22,7 @@ from tensorgrad.program.sources import (
     generator_state,
     set_generator_state,
 )
-from tensorgrad.program.steps import substituted_in
-from tensorgrad.program.tracing import Result, Tracing
+from tensorgrad.program.tracing import Tracing, results_of
 from tensorgrad.program.watching import watched
 
 
@@ -54,14 +52,14 @@ class Captured:
         """Trace until two runs agree."""
         if self.outside.iterators:
             raise Untraceable(ITERATOR.format(self.outside.iterators[0]))
-        grown = False
+        first = None  # the run that has made something outside, if one did
         for attempt in range(5):
             trace, seen = self.once(self.leaves)
-            if grown and self.outside.has_grown():
-                raise Untraceable(GROWS)
-            grown = attempt == 0 and self.outside.has_grown()
-            if grown:
-                self.outside = Outside(self.f)  # also what the first run has made
+            if first is not None:
+                self.check_second(first, trace)
+            first = trace if attempt == 0 and self.outside.has_grown() else None
+            if first is not None:
+                self.before, self.outside = self.outside, Outside(self.f)
                 self.tensors |= self.outside.tensors
                 continue
             if self.counts_matter(trace):
@@ -76,6 +74,21 @@ class Captured:
                 return trace
             self.tensors |= both
         raise Untraceable("each run of the function uses other tensors from outside")
+
+    def check_second(self, first: Tracing, second: Tracing) -> None:
+        """Check the run after one that has made something outside.
+
+        Raises: Untraceable if it makes more, or finds numbers there and does something else.
+        """
+        if self.outside.has_grown():
+            raise Untraceable(GROWS)
+        before, now = self.before, self.outside
+        if len(before.tensors) != len(now.tensors) or len(before.generators) != len(now.generators):
+            return  # weights, say, which the first run had as arrays of its own
+        try:
+            compared(first, second, Comparison([]))
+        except Untraceable as error:
+            raise Untraceable(OF_THE_FIRST) from error
 
     def counts_matter(self, trace: Tracing) -> bool:
         """Return True if the program is for the numbers of elements that values choose here."""
@@ -290,26 +303,3 @@ def watching(tensors: list[Any], function: Callable[[], Any]) -> Any:
     finally:
         for t, kind in kinds:
             t.__class__ = kind
-
-
-def results_of(result: Any, recorder: Recorder, outside: set[int]) -> Any:
-    """Return the tree of what a function returned; `outside` are arrays that it only hands on."""
-
-    def leaf(x: Any) -> Result:
-        if isinstance(x, TensorBase):
-            value = x._value
-            freed = x.node is None or x.node.parents is None  # by a backward inside the function
-            kind = "tensor" if freed else "recorded"
-            if type(value) is TracedArray:
-                return Result(kind, value.variable)
-            return Result("same", x)
-        if type(x) is TracedArray:
-            return Result("array", recorder.variable_of(x))
-        if isinstance(x, (np.ndarray, *PLAIN_VALUES)):
-            fresh = isinstance(x, np.ndarray) and id(x) not in outside
-            return Result("constant" if fresh else "same", x)
-        raise Untraceable(
-            f"the function returns a {type(x).__name__}; return arrays, in tuples, lists and dicts"
-        )
-
-    return substituted_in(result, leaf)

@@ -10,6 +10,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ CONTAINERS_OF_VALUES = (dict, list, set, deque)
 FOUND_VALUES = (TensorBase, np.ndarray, np.random.Generator, np.random.RandomState)
 VALUES_OF_CLASSES = (*PLAIN_VALUES, *CONTAINERS_OF_VALUES, *FOUND_VALUES, tuple, frozenset)
 STANDARD = os.path.dirname(os.__file__)  # the folder of the standard library
+INSTALLED = {"site-packages", "dist-packages"}
 LOOKED_UP = ("LOAD_GLOBAL", "LOAD_NAME")
 
 
@@ -61,7 +63,14 @@ class NamesUsed:
 def is_users(module: str | None) -> bool:
     """Return True for the name of a module whose variables may change; None is a user's."""
     package = (module or "").partition(".")[0]
-    return not is_library(package) and not is_standard(package)
+    return not (is_library(package) or is_standard(package) or is_installed(package))
+
+
+def is_installed(package: str) -> bool:
+    """Return True for a package of others, such as pandas, which has thousands of functions."""
+    module = None if package == "__main__" else sys.modules.get(package)  # which a tool may be
+    folders = getattr(module, "__path__", None) or [getattr(module, "__file__", None) or ""]
+    return not INSTALLED.isdisjoint(Path(next(iter(folders))).parts)
 
 
 def is_standard(package: str) -> bool:
@@ -81,7 +90,8 @@ def is_users_class(kind: type) -> bool:
     if not isinstance(module, str) or is_users(module):
         return True
     by_a_statement = bool(kind.__flags__ & 1 << 9)  # Py_TPFLAGS_HEAPTYPE, not by the interpreter
-    return not is_library(module) and by_a_statement and found_by_name(kind) is not kind
+    standard = is_standard(module.partition(".")[0])
+    return standard and by_a_statement and found_by_name(kind) is not kind
 
 
 def found_by_name(x: Any) -> Any:

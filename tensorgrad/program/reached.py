@@ -9,8 +9,10 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.state import Scope
 from tensorgrad.operands import is_foreign
+from tensorgrad.program.arrays import Untraceable
 from tensorgrad.program.guards import ArrayGuard, Guard, MemberGuard, OrderGuard
 from tensorgrad.program.members import NamesUsed, has_attributes, is_users_class
+from tensorgrad.program.refusals import UNREADABLE
 from tensorgrad.program.simplify import MOST_LOOKED_AT
 from tensorgrad.program.watching import is_stand_in
 
@@ -69,8 +71,12 @@ class Reached:
 
     def array_like(self, x: Any) -> None:
         """Note what NumPy reads as an array, such as a Series."""
-        if not is_foreign(type(x)):
+        if is_foreign(type(x)):
+            return
+        try:
             self.guards.append(ArrayGuard(x))
+        except Exception as error:  # of another library's array
+            raise Untraceable(UNREADABLE.format(type(x).__name__, error)) from error
 
     def is_compared(self, x: np.ndarray) -> bool:
         """Return True for a small array whose elements the trace may have computed with."""

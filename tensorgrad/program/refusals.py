@@ -28,9 +28,17 @@ ITERATOR = (
     "the function uses an iterator from outside, {!r}, which a program does not advance; pass what "
     "it yields as an argument"
 )
+UNREADABLE = (
+    "the function reaches a {} from outside whose values cannot be compared, because of {}; pass "
+    "its array as an argument"
+)
 GROWS = (
     "the function adds something to a container or a cache from outside at each call, which a "
     "program does not do; return it instead"
+)
+OF_THE_FIRST = (
+    "the first call makes something outside, such as an attribute, and the next call finds it and "
+    "does something else; make it before the function is compiled"
 )
 GOES_ON = "the function goes on after "
 PASSED_OVER = (

@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from tensorgrad.engine.base import TensorBase
+from tensorgrad.program.arrays import TracedArray, Untraceable
 from tensorgrad.program.counts import Counts, without_repeated_checks
+from tensorgrad.program.guards import PLAIN_VALUES
+from tensorgrad.program.recorder import Recorder
 from tensorgrad.program.repetitions import without_repetitions
 from tensorgrad.program.simplify import simplified
 from tensorgrad.program.sizes import Length
-from tensorgrad.program.steps import Step, Var
+from tensorgrad.program.steps import Step, Var, substituted_in
 
 
 class Result(NamedTuple):
@@ -57,3 +63,26 @@ def results_in(tree: Any) -> Iterator[Result]:
     elif tree is not None:
         for x in tree.values() if isinstance(tree, dict) else tree:
             yield from results_in(x)
+
+
+def results_of(result: Any, recorder: Recorder, outside: set[int]) -> Any:
+    """Return the tree of what a function returned; `outside` are arrays that it only hands on."""
+
+    def leaf(x: Any) -> Result:
+        if isinstance(x, TensorBase):
+            value = x._value
+            freed = x.node is None or x.node.parents is None  # by a backward inside the function
+            kind = "tensor" if freed else "recorded"
+            if type(value) is TracedArray:
+                return Result(kind, value.variable)
+            return Result("same", x)
+        if type(x) is TracedArray:
+            return Result("array", recorder.variable_of(x))
+        if isinstance(x, (np.ndarray, *PLAIN_VALUES)):
+            fresh = isinstance(x, np.ndarray) and id(x) not in outside
+            return Result("constant" if fresh else "same", x)
+        raise Untraceable(
+            f"the function returns a {type(x).__name__}; return arrays, in tuples, lists and dicts"
+        )
+
+    return substituted_in(result, leaf)

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import re
+import types
 
 import numpy as np
 import pytest
@@ -244,3 +245,43 @@ def test_a_mistake_of_the_compiler_is_no_error_of_a_training(monkeypatch):
 def test_an_argument_of_another_kind_is_refused_by_name():
     with pytest.raises(tg.Untraceable, match="was given a set; pass its arrays"):
         tg.compile(lambda x, y: x)(np.ones(2), {1, 2})
+
+
+def by_attribute():
+    kept = types.SimpleNamespace()
+
+    def f(x):
+        factor, kept.factor = getattr(kept, "factor", 2.0), 3.0
+        return np.sum(x * factor)
+
+    return f
+
+
+def by_entry():
+    kept = {}
+
+    def f(x):
+        factor = kept.get("factor", 2.0)
+        kept["factor"] = 3.0
+        return np.sum(x * factor)
+
+    return f
+
+
+@pytest.mark.parametrize("make", [by_attribute, by_entry])
+def test_a_second_call_that_finds_a_number_of_the_first_is_refused(make):
+    f = make()
+    with pytest.raises(tg.Untraceable, match="the next call finds it and does something else"):
+        tg.compile(f)(np.ones(3))
+    assert [f(np.ones(3)), f(np.ones(3))] == [6, 9]  # as if nothing had been tried
+
+
+def test_a_first_call_may_note_what_no_call_reads():
+    kept = types.SimpleNamespace()
+
+    def f(x):
+        kept.shape, kept.built = x.shape, True
+        return np.sum(x * 2.0)
+
+    assert tg.compile(f)(np.ones(3)) == 6
+    assert vars(kept) == {"shape": (3,), "built": True}

@@ -6,6 +6,7 @@ import dataclasses
 import doctest
 import enum
 import functools
+import importlib
 import itertools
 import logging
 import math
@@ -518,3 +519,65 @@ def test_an_object_whose_attributes_raise_is_passed_over():
 
     box = [Raises()]
     assert tg.compile(lambda x: np.sum(x) * len(box))(np.ones(3)) == 3
+
+
+PACKAGE = """
+scale, shift = 2.0, 1.0
+class Scaler:
+    classes = 1.0
+    def __init__(self):
+        self.factor = 2.0
+    def transform(self, x):
+        return x * self.factor * self.classes + shift
+def shifted(x):
+    return x + shift
+"""
+
+
+def test_the_code_of_installed_packages_is_as_it_is(tmp_path, monkeypatch):
+    """It would take a minute to look through; what the function itself can reach is compared."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "users_package.py").write_text(PACKAGE)
+    monkeypatch.syspath_prepend(folder)
+    package = importlib.import_module("users_package")
+    scaler = package.Scaler()
+
+    def f(x):
+        return np.sum(scaler.transform(x) * package.scale + package.shifted(x))
+
+    compiled, x = tg.compile(f), np.ones(2)
+    changes = [
+        lambda: setattr(scaler, "factor", 3.0),
+        lambda: setattr(package, "scale", 5.0),
+        lambda: setattr(package.Scaler, "classes", 4.0),
+        lambda: setattr(package, "shifted", lambda x: x * 7.0),
+    ]
+    for change in (lambda: None, *changes):
+        change()
+        assert compiled(x) == f(x)
+    before = f(x)
+    package.shift = 100.0  # which only the package's code names
+    assert compiled(x) == before != f(x)
+
+
+def test_an_array_that_cannot_be_read_is_refused():
+    class Closed:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("it requires grad")
+
+    box = [Closed()]
+    with pytest.raises(tg.Untraceable, match=r"reaches a Closed from outside .* it requires grad"):
+        tg.compile(lambda x: np.sum(x) * len(box))(np.ones(2))
+
+
+def test_the_main_module_is_the_users_under_any_tool(monkeypatch):
+    """As kernprof and notebooks run code, whose own file is in site-packages."""
+    tool = types.ModuleType("__main__")
+    tool.__file__ = "/venv/lib/site-packages/kernprof.py"
+    monkeypatch.setitem(sys.modules, "__main__", tool)
+    d = defined("f = lambda x: x * k", __name__="__main__", k=2.0)
+    compiled = tg.compile(d.f)
+    assert compiled(np.ones(1)) == 2
+    d.space["k"] = 3.0
+    assert compiled(np.ones(1)) == 3

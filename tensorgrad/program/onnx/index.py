@@ -59,6 +59,11 @@ def is_array_index(i: Any) -> bool:
     return isinstance(i, (list, np.ndarray, Pattern)) or (type(i) is Var and bool(i.shape))
 
 
+def is_full_slice(i: Any) -> bool:
+    """Return True for a slice that leaves an axis as it is."""
+    return isinstance(i, slice) and i == slice(None)
+
+
 def full_index(g: OnnxGraph, x: Any, items: tuple[Any, ...]) -> list[Any]:
     """Return an index without an ellipsis, with one item for each axis."""
     used = sum(i is not None and i is not Ellipsis for i in items)
@@ -70,7 +75,7 @@ def full_index(g: OnnxGraph, x: Any, items: tuple[Any, ...]) -> list[Any]:
 def write_gathered(g: OnnxGraph, x: Any, items: list[Any]) -> str:
     """Write x at positions in arrays."""
     arrays = [(k, i) for k, i in enumerate(items) if not isinstance(i, slice)]
-    plain = all(i == slice(None) for i in items if isinstance(i, slice))
+    plain = all(is_full_slice(i) for i in items if isinstance(i, slice))
     if any(i is None or np.dtype(g.dtype_of(i)).kind not in "iu" for _, i in arrays
            if i is None or not isinstance(i, (int, list))):  # fmt: skip
         raise Untraceable("ONNX takes integers as indices, not masks; write np.where")
@@ -111,12 +116,14 @@ def write_assign(g: OnnxGraph, x: Any, index: Any, value: Any) -> str:
     items = full_index(g, x, index if isinstance(index, tuple) else (index,))
     shape = g.shape(x)
     dtype = np.dtype(g.dtype_of(x))
-    if all(is_array_index(i) for i in items) and all(type(i) is not np.bool_ for i in items):
+    arrays = [as_index(i) for i in items if is_array_index(i)]
+    one_each = not any(isinstance(i, slice) or i is None for i in items)
+    if arrays and one_each and all(np.dtype(g.dtype_of(i)).kind in "iu" for i in arrays):
         places = positions_of(g, list(enumerate(items)))
         target = g.shape(longest_index(g, items))
         updates = g.node("Expand", g.value(value, dtype), g.shape_input(target), dtype=dtype)
         return g.node("ScatterND", g.value(x), places, updates, dtype=dtype)
-    lead = next((k for k, i in enumerate(items) if i != slice(None)), len(items))
+    lead = next((k for k, i in enumerate(items) if not is_full_slice(i)), len(items))
     places = fixed_positions(g, x, items, lead)
     rows, k = shape[:lead], len(shape[:lead])
     updates = g.node(
