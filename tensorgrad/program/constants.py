@@ -46,7 +46,8 @@ class Constants:
         self.warns = False
         self.generators: list[tuple[str, Any]] = []
         self.only_in_checks: set[int] = set()  # objects that only messages of errors show
-        self.alone: dict[str, str] = {}  # what a text without them has in place of these lines
+        # What a text without them has in place of these lines, and the variables that this reads.
+        self.alone: dict[str, tuple[str, set[Var]]] = {}
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:

@@ -171,9 +171,6 @@ class LineWriter(ExpressionWriter):
         users_name = self.has_users_name(out) and out.gradient_of is None
         return self.uses.get(out, 0) == 1 and not users_name and expr.operations <= OPERATIONS
 
-    def read_by(self, v: Var) -> set[Var]:
-        return self.pending[v].read if v in self.pending else {v}
-
     def settle(self, which: Any, besides: set[Var] = frozenset()) -> None:  # type: ignore[assignment]
         """Write lines for those pending expressions."""
         for v in [v for v, p in self.pending.items() if v not in besides and which(p)]:
@@ -277,3 +274,23 @@ class LineWriter(ExpressionWriter):
 def without_comments(writer: LineWriter, start: int) -> list[Line]:
     """Return a function's lines, in which no comments about modules stand."""
     return [line._replace(comment="") for line in writer.lines[start:]]
+
+
+def needed_alone(lines: list[Line], alone: dict[str, tuple[str, set[Var]]]) -> list[Line]:
+    """Return the lines without those that only the messages left out of a text alone need."""
+    needed: set[Var] = set()
+    kept = []
+    for line in reversed(lines):
+        step = line.step
+        changed = set() if step is None else memory_of({*line.made, *step.writes})
+        pure = step is not None and step.pure and step.form not in CHECKS
+        if pure and changed and changed.isdisjoint(needed):
+            continue
+        needed |= memory_of(alone[line.text][1] if line.text in alone else line.read)
+        kept.append(line)
+    return kept[::-1]
+
+
+def memory_of(variables: Iterable[Var]) -> set[Var]:
+    """Return the variables in whose memory these lie, or may lie."""
+    return {x.root for v in variables for x in (v, *v.shares)}
