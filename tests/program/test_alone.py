@@ -84,3 +84,24 @@ def test_a_message_of_objects_and_braces_alone_is_a_plain_text():
     for run in (f, space["f"]):
         with pytest.raises(ValueError, match=r"^\{x\} of dict_keys\(\['classes'\]\) is to be pos"):
             run(-np.ones(2))
+
+
+def test_the_gradients_of_a_text_have_the_order_of_its_parameters():
+    lstm, head, loss = nn.LSTM(2, 3, rng=0), nn.Dense(3, 1, rng=1), nn.MeanSquaredError()
+
+    @tg.compile
+    def step(X, y):
+        value = loss(head(lstm(X)), y)
+        value.backward()
+        return value
+
+    X, y = np.ones((4, 3, 2), np.float32), np.ones((4, 1), np.float32)
+    program = step.program(X, y)
+    space, parameters = {}, program.parameters
+    exec(program.source, space)
+    _, gradients = space["step"](X, y, *parameters.values())
+    step(X, y)
+    tensors = {id(p.data): p for p in (*lstm.parameters(), *head.parameters())}
+    assert len(gradients) == len(parameters) == 6
+    for array, gradient in zip(parameters.values(), gradients, strict=True):
+        assert np.array_equal(tensors[id(array)].grad.data, gradient)
