@@ -42,10 +42,8 @@ def module_of(step: Step) -> str:
 
 def comment_of(step: Step, modules: list[str]) -> str:
     """Return the comment about the modules whose calls, or whose gradients, are in a line."""
-    if step.backward:
-        part = module_of(step)
-        return f"backward of {part}" if part else ""
-    return ", ".join(dict.fromkeys(filter(None, modules)))
+    found = ", ".join(dict.fromkeys(filter(None, modules)))
+    return f"backward of {found}" if found and step.backward else found
 
 
 class LocalNames:
@@ -153,9 +151,10 @@ class LineWriter(ExpressionWriter):
             for v in waiting:
                 del self.texts[v]
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].expr.text)))
-        before = [x for p in waiting.values() if not p.step.backward for x in p.modules]
-        forward = not step.backward and step.form not in CHECKS
-        modules = [*before, module_of(step)] if forward else []
+        step.backward |= any(p.step.backward for p in waiting.values())  # a sum of contributions
+        alike = [p for p in waiting.values() if p.step.backward == step.backward]
+        before = [x for p in alike for x in p.modules]
+        modules = [] if step.form in CHECKS else [*before, module_of(step)]
         places = [*(x for p in waiting.values() for x in p.places), step.place]
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
             self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules, places)
