@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad.engine.base import TensorBase
 from tensorgrad.engine.record import ARRAYS, NUMBERS
 from tensorgrad.operands import STAND_INS
-from tensorgrad.program.steps import Var
+from tensorgrad.program.steps import Var, given_out
 from tensorgrad.rules import STATIC
 
 # fmt: off
@@ -164,9 +164,7 @@ class TracedArray:
             return self.recorder.of_shapes(function, args, kwargs)
         if hasattr(function, "compute"):
             return self.recorder.primitive(function, args, kwargs)
-        written = args[:1] if function in WRITERS else ()
-        if kwargs.get("out") is not None:
-            written = (kwargs["out"],)
+        written = args[:1] if function in WRITERS else given_out(function, args, kwargs)
         return self.recorder.record("call", function, args, kwargs, written)
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -274,11 +272,9 @@ def _unary(name: str, symbol: str) -> None:
 
 def _recorded_method(name: str, writes: bool) -> None:
     def call(self: TracedArray, *args: Any, **kwargs: Any) -> Any:
-        written = (self,) if writes else ()
-        out = kwargs.get("out")
-        if out is not None:
-            written = (out,)
-        return self.recorder.record("method", name, (self, *args), kwargs, written)
+        args = (self, *args)
+        written = (self,) if writes else given_out(getattr(np, name, None), args, kwargs)
+        return self.recorder.record("method", name, args, kwargs, written)
 
     setattr(TracedArray, name, call)
 

@@ -32,6 +32,7 @@ def needed(steps: list[Step], outputs: list[Var]) -> list[Step]:
         made = list(step.made())
         if (
             not step.pure
+            or may_raise(step)
             or any(v in wanted for v in made)
             or any(v.root in wanted for v in step.writes)
         ):
@@ -40,6 +41,13 @@ def needed(steps: list[Step], outputs: list[Var]) -> list[Step]:
                 wanted.add(v)
                 wanted.add(v.root)
     return found[::-1]
+
+
+def may_raise(step: Step) -> bool:
+    """Return True for what may be called for its error alone, as Cholesky's of definiteness."""
+    if step.backward or step.form != "call":
+        return False
+    return (getattr(step.callee, "__module__", None) or "").startswith("numpy.linalg")
 
 
 def without_copies(steps: list[Step], outputs: list[Var], given: set[Var]) -> list[Step]:

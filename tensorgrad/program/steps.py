@@ -1,11 +1,14 @@
 """Steps: the recorded NumPy calls that a program is made of, and the variables between them."""
 
+import functools
+import inspect
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+BY_PLACE = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 BINARY: dict[str, Callable[..., Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
     "**": operator.pow, "@": operator.matmul, "%": operator.mod, "//": operator.floordiv,
@@ -158,6 +161,30 @@ def variables(tree: Any) -> Iterator[Var]:
             yield from variables(item)
     elif kind is slice:
         yield from variables((tree.start, tree.stop, tree.step))
+
+
+def given_out(function: Any, args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """Return the array that a call writes to as its `out`, by keyword or by position, if any."""
+    given = kwargs.get("out")
+    if given is None and len(args) > 2:
+        place = place_of_out(function)
+        given = args[place] if place is not None and place < len(args) else None
+    return () if given is None else (given,)
+
+
+@functools.lru_cache(maxsize=256)
+def place_of_out(function: Any) -> int | None:
+    """Return the place of the parameter `out` of a function of NumPy; None if it has none."""
+    if isinstance(function, np.ufunc):
+        return function.nin
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return 3  # of reduce and accumulate
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # older releases do not tell, of these two in C
+        return {np.dot: 2, np.concatenate: 2}.get(function)
+    places = [i for i, p in enumerate(parameters) if p.name == "out" and p.kind in BY_PLACE]
+    return places[0] if places else None
 
 
 def substituted_in(tree: Any, change: Callable[[Any], Any]) -> Any:

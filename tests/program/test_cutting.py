@@ -21,6 +21,8 @@ from tensorgrad.program.source import LocalNames
 from tests.program.test_compile import drawn, same
 from tests.program.test_sizes import run_text
 
+pytestmark = pytest.mark.usefixtures("functions_of_tests_are_cut")
+
 LENGTH = Integer(("length", 0), 1)
 
 

@@ -6,6 +6,7 @@ import functools
 import itertools
 import os
 import pickle
+import re
 import sys
 import types
 import weakref
@@ -436,3 +437,88 @@ def test_an_object_among_the_variables_is_not_asked_for_attributes():
         return y if type(seen) is AnswersAll else x
 
     np.testing.assert_array_equal(tg.compile(f)(np.arange(3.0)), 5.0)
+
+
+@tg.primitive
+def whole(x, power=2):
+    """Return x, halved if its numbers are large, to a power."""
+    if power == 2 and x.ndim == 1:
+        return x * x / 2 if float(x[0]) > 10 else x * x
+    return x**power
+
+
+def test_a_primitive_of_ones_own_is_copied_as_it_is():
+    compiled = tg.compile(lambda x: whole(x) * 3)
+    for first in (1.0, 20.0):
+        x = np.array([first, 2.0])
+        assert compiled(x).tolist() == (whole(x) * 3).tolist()
+    assert "if power == 2 and x.ndim == 1:" in compiled.program(x).source
+
+
+def definite(x):
+    try:
+        np.linalg.cholesky(np.outer(x, x) + np.eye(3) * x[0])
+    except np.linalg.LinAlgError:
+        return x * 0
+    return x * 1
+
+
+def checked(x):
+    np.linalg.cholesky(np.outer(x, x) + np.eye(3) * x[0])
+    return x * 1
+
+
+@pytest.mark.parametrize("f", [definite, checked])
+def test_a_decomposition_may_be_called_for_its_error(f):
+    compiled = tg.compile(f)
+    for first in (1.0, -1.0, 2.0):
+        x = np.array([first, 0.5, 2.0])
+        try:
+            expected = f(x).tolist()
+        except np.linalg.LinAlgError as error:
+            with pytest.raises(np.linalg.LinAlgError, match=re.escape(str(error))):
+                compiled(x)
+        else:
+            assert compiled(x).tolist() == expected
+
+
+def by_place(name, *args, method=False):
+    """Return a function that gives a function of NumPy its `out` by position."""
+
+    def f(x):
+        y = np.outer(x, x) if name in ("dot", "mean") else x * 2
+        out = y[0] * 0 if name == "mean" else y * 0
+        call = getattr(y, name) if method else functools.partial(getattr(np, name), y)
+        call(*args, *([y] if name == "dot" else []), out)
+        return out
+
+    return f
+
+
+@pytest.mark.parametrize("method", [False, True])
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("clip", (0, 1)),
+        ("cumsum", (0, None)),
+        ("take", ([0, 1, 1], 0)),
+        ("round", (0,)),
+        ("dot", ()),
+        ("mean", (0, None)),
+    ],
+)
+def test_an_out_by_position_is_written(name, args, method):
+    f = by_place(name, *args, method=method)
+    compiled = tg.compile(f)
+    for x in (np.array([1.0, 0.5, 2.0]), np.array([-1.0, 0.2, 3.0])):
+        assert compiled(x).tolist() == f(x).tolist()
+
+
+def test_an_array_of_the_trace_as_out_by_position_is_refused():
+    def f(x):
+        total = np.zeros(())
+        np.sum(x, 0, None, total)
+        return total + 1
+
+    with pytest.raises(tg.Untraceable, match="a traced value is written into an ndarray"):
+        tg.compile(f)(np.ones(3))

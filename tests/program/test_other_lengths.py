@@ -12,6 +12,8 @@ from tests.program import length_constructs
 from tests.program.test_compile import drawn, same
 from tests.program.test_other_values import outcome
 
+pytestmark = pytest.mark.usefixtures("functions_of_tests_are_cut")
+
 BODIES = {
     name: f
     for name, f in vars(length_constructs).items()

@@ -16,6 +16,8 @@ from tests.program import branch_constructs, constructs
 from tests.program.test_compile import same
 from tests.program.test_table import ROWS, derivative
 
+pytestmark = pytest.mark.usefixtures("functions_of_tests_are_cut")
+
 VALUES = [
     np.array(x)
     for x in (

@@ -40,7 +40,7 @@ class Cut(CutIndexes):
         return super().visit(node)
 
     def known(self, node: ast.expr) -> ast.expr | None:
-        """Return a short_literal for an expression, or None."""
+        """Return a short literal for an expression, or None."""
         fact = self.flow.facts.get(node)
         if isinstance(node, ast.Constant) or not is_read(node) or self.stays(node, fact):
             return None

@@ -1,11 +1,7 @@
 """Which copied functions and expressions have no effects, so that they may be left out."""
 
 import ast
-import functools
-import inspect
 from typing import Any
-
-import numpy as np
 
 from tensorgrad.program.arrays import WRITERS
 from tensorgrad.program.cutting import array_facts, builtin_facts
@@ -14,6 +10,7 @@ from tensorgrad.program.cutting.facts import BoundMethod, Copied, Known
 from tensorgrad.program.cutting.flow import Flow, is_plain_fact
 from tensorgrad.program.cutting.signatures import own_parts
 from tensorgrad.program.cutting.syntax import walk_syntax
+from tensorgrad.program.steps import place_of_out
 
 QUIET_METHODS = {
     *array_facts.ARRAY_METHODS, "transpose", "ravel", "view", "conj", "conjugate", "item", "tolist",
@@ -131,17 +128,3 @@ OUT_OF_METHODS = {
     "sum": 2, "prod": 2, "mean": 2, "std": 2, "cumsum": 2, "max": 1, "min": 1, "any": 1, "all": 1,
     "argmax": 1, "argmin": 1, "dot": 1, "round": 1, "trace": 4,
 }  # fmt: skip
-
-
-@functools.lru_cache(maxsize=256)
-def place_of_out(function: Any) -> int | None:
-    """Return how many arguments of a function come before `out`, or None if it has none."""
-    if isinstance(function, np.ufunc):
-        return function.nin
-    if isinstance(getattr(function, "__self__", None), np.ufunc):
-        return 3  # of reduce and accumulate
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return None
-    return names.index("out") if "out" in names else None

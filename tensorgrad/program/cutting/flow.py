@@ -39,11 +39,20 @@ from tensorgrad.program.cutting.syntax import walk_syntax
 MOST_CONTEXTS = 12  # of one function, that are told apart
 
 
+# Whose functions are cut, because tests compare all of them with eager. A user's stay whole.
+PACKAGES = {"tensorgrad", "nn"}
+
+
 class Definition(NamedTuple):
     """The syntax of a copied function or class, and the function or class itself."""
 
     node: ast.FunctionDef | ast.ClassDef
     value: Any
+
+
+def package_of(value: Any) -> str:
+    """Return the package of a function or class."""
+    return (value.__module__ or "").partition(".")[0]
 
 
 class Context(NamedTuple):
@@ -73,7 +82,11 @@ class Flow(Statements):
         self.local = {name: local_names(node) for name, node in self.functions.items()}
         self.single = {name: used_once(node) for name, node in self.functions.items()}
         self.generators = {name for name, node in self.functions.items() if is_generator(node)}
-        self.opaque = {name for name, node in self.functions.items() if is_opaque(node)}
+        self.opaque = {
+            name
+            for name, node in self.functions.items()
+            if is_opaque(node) or package_of(self.values[name.partition(".")[0]]) not in PACKAGES
+        }
         self.spread_opaque()
         self.pure: dict[str, bool] = {}
         self.start()

@@ -67,7 +67,7 @@ def specialised(
     for name in [x for x in nodes if x.partition(".")[0] not in needed]:
         del nodes[name]
     trimming = Trimming(flow, effects, nodes, roots)
-    cut_classes(definitions, nodes)
+    cut_classes(definitions, nodes, flow.opaque)
     needed = needed_by(roots, definitions)
     found = {name: d.node for name, d in definitions.items() if name in needed}
     return Specialised(found, before, trimming.dropped)
@@ -79,7 +79,9 @@ def cut(node: ast.FunctionDef, change: Cut) -> None:
     node.body = doc + change.body(node.body[len(doc) :])
 
 
-def cut_classes(definitions: dict[str, Definition], nodes: dict[str, Any]) -> None:
+def cut_classes(
+    definitions: dict[str, Definition], nodes: dict[str, Any], opaque: set[str]
+) -> None:
     """Leave methods out of classes that nobody calls."""
     while True:
         read = {
@@ -89,6 +91,7 @@ def cut_classes(definitions: dict[str, Definition], nodes: dict[str, Any]) -> No
             if isinstance(part, ast.Attribute) and getattr(part.value, "id", "") != "np"
         }
         idle = [x for x in nodes if "." in x and x.partition(".")[2] not in read]
+        idle = [x for x in idle if x not in opaque]
         idle = [x for x in idle if not x.partition(".")[2].startswith("__")]
         for name in idle:
             del nodes[name]
