@@ -61,7 +61,7 @@ class Constants:
             return Expr(repr(x) if x is not Ellipsis else "...")
         if isinstance(x, np.generic) and x.dtype.kind in text.NUMERIC + text.TEMPORAL:
             weak = x.dtype.kind in text.NUMERIC and has_dtype(weak_for, x.dtype)
-            return text.number(x.item()) if weak else text.typed_number(x)
+            return text.number(text.shortest_number(x)) if weak else text.typed_number(x)
         if isinstance(x, (int, float, complex)):
             return text.number(x)
         if isinstance(x, np.ndarray):

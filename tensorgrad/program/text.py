@@ -152,7 +152,16 @@ def typed_number(x: np.generic) -> Expr:
         parts = [quoted(value), *([string(unit)] if unit else [])]
         return Expr(f"np.{type(x).__name__}({', '.join(parts)})")
     name = "np.bool_" if isinstance(x, np.bool_) else dtype(x.dtype)
-    return Expr(f"{name}({number(x.item()).text})")
+    return Expr(f"{name}({number(shortest_number(x)).text})")
+
+
+def shortest_number(x: np.generic) -> Any:
+    """Return Python's number that becomes this one of NumPy, with the fewest digits."""
+    if x.dtype in (np.float16, np.float32):
+        short = float(str(x))
+        if x.dtype.type(short) == x:
+            return short
+    return x.item()
 
 
 def dtype(x: np.dtype[Any]) -> str:

@@ -105,3 +105,22 @@ def test_the_gradients_of_a_text_have_the_order_of_its_parameters():
     assert len(gradients) == len(parameters) == 6
     for array, gradient in zip(parameters.values(), gradients, strict=True):
         assert np.array_equal(tensors[id(array)].grad.data, gradient)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_have_the_fewest_digits_that_give_them(dtype):
+    def f(x):
+        return (
+            x * dtype(0.1) + np.multiply(x, dtype(1) / dtype(3)),
+            x - dtype(-0.0),
+            x * dtype(1e-7),
+        )
+
+    x = np.linspace(0.5, 2, 20).astype(dtype)
+    program = tg.compile(f).program(x)
+    space = {}
+    exec(program.source, space)
+    for found in (program(x), space["f"](x)):
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found, f(x), strict=True))
+    assert "x * 0.1 + " in program.source
+    assert f"* {dtype(1) / dtype(3)!s}" in program.source
