@@ -79,7 +79,7 @@ def first_input_shape(module: Any) -> tuple[int, ...]:
     if features is None:
         raise ValueError(
             "the output shapes depend on the shape of a sample, and this model has seen no data "
-            "yet; give the shape, as in summary((28, 28))"
+            "yet; give the shape, as in summary((28, 28)) or export(path, (28, 28))"
         )
     return (features,)
 

@@ -66,6 +66,10 @@ class FashionMNIST(NamedTuple):
     y_test: np.ndarray
     source: str
 
+    def __repr__(self) -> str:
+        train, test = len(self.y_train), len(self.y_test)
+        return f"<FashionMNIST: {train:,} pictures to train, {test:,} to test; {self.source}>"
+
 
 def fashion_mnist(
     data: str | os.PathLike[str] | None = None, *, download: bool = True

@@ -1,6 +1,7 @@
 """Parts of several layers: checks of settings and inputs, and an activation at the end."""
 
 import inspect
+import math
 import reprlib
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -143,8 +144,19 @@ def check_input(x: Any, layer: Module, n_axes: int | None, features: int) -> Non
         axes = "" if n_axes is None else f"inputs of {n_axes} axes, with "
         raise ValueError(
             f"{layer!r} takes {axes}{features} features along the last axis, but got an input of "
-            f"shape {shape}"
+            f"shape {shape}{remedy(shape, n_axes, features)}"
         )
+
+
+def remedy(shape: tuple[int, ...], n_axes: int | None, features: int) -> str:
+    """Return what to write for an input of the wrong shape, if it holds what is asked for."""
+    if n_axes is None and len(shape) > 2 and math.prod(shape[1:]) == features:
+        return "; put nn.Flatten() before it"
+    if n_axes == len(shape) + 1 and features == 1:
+        return "; write x[..., None], which has an axis of one channel"
+    if n_axes == len(shape) and shape[1:2] == (features,):
+        return "; if axis 1 has the features, write np.moveaxis(x, 1, -1)"
+    return ""
 
 
 def check_ndim(x: Any, layer: Module, n_axes: int) -> None:

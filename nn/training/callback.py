@@ -21,16 +21,17 @@ class Run:
 
     `logs` has the numbers of the last step or, in `on_epoch_end`, of the epoch, by the names of the
     history's columns, such as "loss" and "val_accuracy"; `names` are those that epochs will have.
-    `training` and `validation` are the checked data, whose X and y have the samples; of an iterable
-    of batches, those of the first.
+    `epoch` is the number of the epoch in the history, counted from 1, and `step` that of the steps
+    taken in it. `training` and `validation` are the checked data, whose X and y have the samples;
+    of an iterable of batches, those of the first.
     """
 
     model: Any
     epochs: int  # that were asked for
     names: tuple[str, ...] = ()
     steps: int | None = None  # in an epoch, if that is known
-    epoch: int = 0  # number in the history, counted from 1
-    step: int = 0  # steps taken in this epoch
+    epoch: int = 0
+    step: int = 0
     logs: dict[str, float] = field(default_factory=dict)
     error: BaseException | None = None  # that ended the training
     stopped: str = ""  # the reason that a callback gave

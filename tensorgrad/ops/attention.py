@@ -185,7 +185,7 @@ def attention(
     return attended(q, k, v, mask, dropped, heads, causal)[0]
 
 
-def _attention(g, weights, q, k, v, _mask, dropped, heads=1, causal=False):
+def attention_gradients(g, weights, q, k, v, _mask, dropped, heads=1, causal=False):
     """Go back through the softmax: weights times the deviations of the gradients from their mean by the weights."""
     if is_plain(g):
         found = [create(np.empty, g, x.shape, g.dtype) for x in (q, k, v)]
@@ -251,16 +251,16 @@ def self_attention(
     return attended_thirds(qkv, mask, dropped, heads, causal)[0]
 
 
-def _self_attention(g, weights, qkv, mask, dropped, heads=1, causal=False):
+def self_attention_gradients(g, weights, qkv, mask, dropped, heads=1, causal=False):
     """Put the gradients of queries, keys and values side by side."""
     q, k, v = thirds(qkv)
     if is_plain(g):
         found = create(np.empty, g, qkv.shape, g.dtype)
         attention_back(g, weights, q, k, v, dropped, heads, thirds(found))
         return found, None, None
-    found = _attention(g, weights, q, k, v, mask, dropped, heads, causal)
+    found = attention_gradients(g, weights, q, k, v, mask, dropped, heads, causal)
     return np.concatenate(found[:3], axis=-1), None, None
 
 
-rule_all(attention, _attention, residuals=(attended, weights_again))
-rule_all(self_attention, _self_attention, residuals=(attended_thirds, weights_of_thirds))
+rule_all(attention, attention_gradients, residuals=(attended, weights_again))
+rule_all(self_attention, self_attention_gradients, residuals=(attended_thirds, weights_of_thirds))

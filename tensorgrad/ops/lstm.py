@@ -108,7 +108,7 @@ def lstm(x: Array, h: Any, c: Any, W: Any, R: Any, b: Any, mask: Any) -> Array:
     return lstm_run(x, h, c, W, R, b, mask)[0]
 
 
-def _lstm(g, S, x, h, c, W, R, b, mask):
+def lstm_gradients(g, S, x, h, c, W, R, b, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
     if is_recorded(g):
         return lstm_recorded(g, S, x, h, W, R, mask)
@@ -137,4 +137,4 @@ def lstm_recorded(g, steps, x, h, W, R, mask):
     return np.stack(dx[::-1], axis=1), dh, dc, *sums.found[:3], None
 
 
-rule_all(lstm, _lstm, residuals=(lstm_run, lstm_steps))
+rule_all(lstm, lstm_gradients, residuals=(lstm_run, lstm_steps))

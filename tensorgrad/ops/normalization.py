@@ -173,7 +173,7 @@ def batch_norm(x: Array, gain: Any, bias: Any, moments: Any, epsilon: float = 1e
     return normalized(x, gain, bias, moments, epsilon)[0]
 
 
-def _batch_norm(g, center, x, gain, _bias, _moments, epsilon=1e-5):
+def batch_norm_gradients(g, center, x, gain, _bias, _moments, epsilon=1e-5):
     """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ normalized, and the sums of g x̂ and of g."""
     mean, inverse = center[0], center[1]
     means = mean_products(g, x, mean, values(inverse))
@@ -259,7 +259,7 @@ def layer_norm(x: Array, gain: Any, bias: Any, epsilon: float = 1e-5) -> Array:
     return layer_normalized(x, gain, bias, epsilon)[0]
 
 
-def _layer_norm(g, kept, _x, gain, _bias, epsilon=1e-5):
+def layer_norm_gradients(g, kept, _x, gain, _bias, epsilon=1e-5):
     """Return gain / deviation (g - mean of g - x̂ mean of g x̂), with x̂ standardized, and the sums of g x̂ and of g.
 
     Sums are products, which NumPy computes five times faster than sums along an axis.
@@ -300,8 +300,8 @@ def _shift_scale(g, _out, x, mean, scale, _bias):
 rule_all(shift_scale,   _shift_scale)
 rule_all(blend,         _blend)
 rule_all(mean_products, _mean_products)
-rule_all(layer_norm,    _layer_norm,   residuals=(layer_normalized, standardized_again))
-rule_all(batch_norm,    _batch_norm,   residuals=(normalized, center_and_inverse))
+rule_all(layer_norm,    layer_norm_gradients, residuals=(layer_normalized, standardized_again))
+rule_all(batch_norm,    batch_norm_gradients, residuals=(normalized, center_and_inverse))
 rule(standardize,       _standardize,  residuals=(standardized, lambda x, axis=-1, epsilon=1e-5: over_axes(x, axis, epsilon)))
 nondifferentiable(channel_moments)
 # fmt: on

@@ -71,7 +71,7 @@ def rnn(x: Array, h: Any, W: Any, R: Any, b: Any, mask: Any) -> Array:
     return rnn_run(x, h, W, R, b, mask)[0]
 
 
-def _rnn(g, S, x, h, W, R, b, mask):
+def rnn_gradients(g, S, x, h, W, R, b, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
     if is_recorded(g):
         return rnn_recorded(g, S, x, W, R, mask)
@@ -181,7 +181,7 @@ def gru(x: Array, h: Any, W: Any, R: Any, b: Any, c: Any, mask: Any) -> Array:
     return gru_run(x, h, W, R, b, c, mask)[0]
 
 
-def _gru(g, S, x, h, W, R, b, c, mask):
+def gru_gradients(g, S, x, h, W, R, b, c, mask):
     """Go back through the steps; the gradients of the weights are sums over the steps."""
     if is_recorded(g):
         return gru_recorded(g, S, x, h, W, R, mask)
@@ -210,6 +210,6 @@ def gru_recorded(g, steps, x, h, W, R, mask):
 
 
 # fmt: off
-rule_all(rnn, _rnn, residuals=(rnn_run, rnn_steps))
-rule_all(gru, _gru, residuals=(gru_run, gru_steps))
+rule_all(rnn, rnn_gradients, residuals=(rnn_run, rnn_steps))
+rule_all(gru, gru_gradients, residuals=(gru_run, gru_steps))
 # fmt: on

@@ -237,6 +237,8 @@ class Captured:
         kept = {id(x): x for _, _, x in buffers if x.variable not in touched}
         externals = [(recorder.outside[key], x.variable) for key, x in recorder.externals.items()]
         writes = [(recorder.outside[key], x.variable) for key, x in recorder.written.items()]
+        places = {key: i for i, key in enumerate(recorder.externals)}
+        gradients.sort(key=lambda pair: places.get(id(pair[0]), len(places)))  # as the parameters
         trace = Tracing(
             [x.variable for x in inputs],
             [*externals, *((b, x.variable) for b, _, x in buffers)],

@@ -46,7 +46,8 @@ class Constants:
         self.warns = False
         self.generators: list[tuple[str, Any]] = []
         self.only_in_checks: set[int] = set()  # objects that only messages of errors show
-        self.alone: dict[str, str] = {}  # what a text without them has in place of these lines
+        # What a text without them has in place of these lines, and the variables that this reads.
+        self.alone: dict[str, tuple[str, set[Var]]] = {}
         self.places: dict[Any, str] = {}  # the names of arrays by their memory
 
     def expr(self, x: Any, weak_for: Any, inner: Any) -> Expr:
@@ -60,7 +61,7 @@ class Constants:
             return Expr(repr(x) if x is not Ellipsis else "...")
         if isinstance(x, np.generic) and x.dtype.kind in text.NUMERIC + text.TEMPORAL:
             weak = x.dtype.kind in text.NUMERIC and has_dtype(weak_for, x.dtype)
-            return text.number(x.item()) if weak else text.typed_number(x)
+            return text.number(text.shortest_number(x)) if weak else text.typed_number(x)
         if isinstance(x, (int, float, complex)):
             return text.number(x)
         if isinstance(x, np.ndarray):

@@ -31,7 +31,7 @@ class ProgramGraph(Drawable):
         vertices: dict[Var, Vertex] = {}
         for v in (*self.text.trace.inputs, *(v for _, v in self.text.trace.externals)):
             vertices[v] = Vertex("leaf", v.shape, v.dtype, len(vertices), name=v.name)
-        for line in self.text.lines:
+        for line in self.text.lines_alone:
             if line.step is None:
                 continue
             operands = [Operand(vertices[v]) for v in line.read if v in vertices]
@@ -54,7 +54,7 @@ class ProgramGraph(Drawable):
         found: list[tuple[str, Vertex | None]] = [
             (line, None) for line in self.source[:start].splitlines()
         ]
-        made = [(x.text.partition("\n")[0], x.made) for x in self.text.lines if x.made]
+        made = [(x.text.partition("\n")[0], x.made) for x in self.text.lines_alone if x.made]
         for line in self.source[start:].splitlines():
             own = bool(made) and line.strip() == made[0][0]
             variables = made.pop(0)[1] if own else ()

@@ -56,6 +56,10 @@ class ExpressionWriter:
         """Return the name of a variable."""
         raise NotImplementedError
 
+    def read_by(self, v: Var) -> set[Var]:
+        """Return the variables in the expression of a variable that waits, or itself."""
+        return self.pending[v].read if v in self.pending else {v}
+
     def expr_of(self, x: Any, weak_for: Any = None) -> Expr:
         """Return the expression of a variable or a constant."""
         if type(x) is Var:
@@ -123,17 +127,22 @@ class ExpressionWriter:
 
     def check(self, error: Any, holds: Any, message: Any, *shown: Any) -> Expr:
         """Return a statement that raises, or warns, unless a condition holds."""
+        read = self.read_by(holds) if type(holds) is Var else set()
         condition, short = self.condition(holds)
         parts = [self.expr_of(x).text for x in shown]
         if isinstance(message, str):
-            said = text.f_string(message, parts) if shown else text.string(message)
+            # An object has no text, and its repr is what the message has of it.
+            objects = {i: x for i, x in enumerate(shown) if id(x) in self.constants.objects}
+            self.constants.only_in_checks |= {id(x) for x in objects.values()}
+            said = text.f_string(message, parts, objects) if shown else text.string(message)
         else:
             self.constants.only_in_checks |= {id(x) for x in (message, *shown)}
             said = f"{self.constants.object(message).text}({', '.join(parts)})"
         name = self.constants.error(error)
         found = self.raised(error, condition, name, said)
         if not isinstance(message, str):  # a function, which only a running program has
-            self.constants.alone[found] = self.raised(error, condition, name, text.string(short))
+            alone = self.raised(error, condition, name, text.string(short))
+            self.constants.alone[found] = alone, read
         return Expr(found)
 
     def raised(self, error: Any, condition: str, name: str, said: str) -> str:

@@ -159,7 +159,8 @@ class Program:
             self._run.call(function, args, kwargs)
             best = [min(pair) for pair in zip(best, seconds, strict=True)]
         rows = zip(best, self._text.lines, strict=True)
-        table = [f"{1e6 * t:9.1f}  {line.text}" for t, line in rows if line.step is not None]
+        shown = [(t, line.text.replace("\n", "\n" + " " * 11)) for t, line in rows if line.step]
+        table = [f"{1e6 * t:9.1f}  {line}" for t, line in shown]
         return "\n".join([f"{1e6 * sum(best[:-1]):9.1f}  µs in all", *table])
 
     def draw(self, **options: Any) -> "Drawing":

@@ -42,10 +42,8 @@ def module_of(step: Step) -> str:
 
 def comment_of(step: Step, modules: list[str]) -> str:
     """Return the comment about the modules whose calls, or whose gradients, are in a line."""
-    if step.backward:
-        part = module_of(step)
-        return f"backward of {part}" if part else ""
-    return ", ".join(dict.fromkeys(filter(None, modules)))
+    found = ", ".join(dict.fromkeys(filter(None, modules)))
+    return f"backward of {found}" if found and step.backward else found
 
 
 class LocalNames:
@@ -153,9 +151,10 @@ class LineWriter(ExpressionWriter):
             for v in waiting:
                 del self.texts[v]
             self.settle_one(max(waiting, key=lambda v: len(waiting[v].expr.text)))
-        before = [x for p in waiting.values() if not p.step.backward for x in p.modules]
-        forward = not step.backward and step.form not in CHECKS
-        modules = [*before, module_of(step)] if forward else []
+        step.backward |= any(p.step.backward for p in waiting.values())  # a sum of contributions
+        alike = [p for p in waiting.values() if p.step.backward == step.backward]
+        before = [x for p in alike for x in p.modules]
+        modules = [] if step.form in CHECKS else [*before, module_of(step)]
         places = [*(x for p in waiting.values() for x in p.places), step.place]
         if type(out) is Var and out not in self.texts and self.waits(step, out, expr):
             self.pending[out] = Pending(expr, step, {v.root for v in read} | read, modules, places)
@@ -170,9 +169,6 @@ class LineWriter(ExpressionWriter):
             return False
         users_name = self.has_users_name(out) and out.gradient_of is None
         return self.uses.get(out, 0) == 1 and not users_name and expr.operations <= OPERATIONS
-
-    def read_by(self, v: Var) -> set[Var]:
-        return self.pending[v].read if v in self.pending else {v}
 
     def settle(self, which: Any, besides: set[Var] = frozenset()) -> None:  # type: ignore[assignment]
         """Write lines for those pending expressions."""
@@ -277,3 +273,23 @@ class LineWriter(ExpressionWriter):
 def without_comments(writer: LineWriter, start: int) -> list[Line]:
     """Return a function's lines, in which no comments about modules stand."""
     return [line._replace(comment="") for line in writer.lines[start:]]
+
+
+def needed_alone(lines: list[Line], alone: dict[str, tuple[str, set[Var]]]) -> list[Line]:
+    """Return the lines without those that only the messages left out of a text alone need."""
+    needed: set[Var] = set()
+    kept = []
+    for line in reversed(lines):
+        step = line.step
+        changed = set() if step is None else memory_of({*line.made, *step.writes})
+        pure = step is not None and step.pure and step.form not in CHECKS
+        if pure and changed and changed.isdisjoint(needed):
+            continue
+        needed |= memory_of(alone[line.text][1] if line.text in alone else line.read)
+        kept.append(line)
+    return kept[::-1]
+
+
+def memory_of(variables: Iterable[Var]) -> set[Var]:
+    """Return the variables in whose memory these lie, or may lie."""
+    return {x.root for v in variables for x in (v, *v.shares)}

@@ -2,11 +2,12 @@
 
 import builtins
 import functools
+import itertools
 import json
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -46,18 +47,41 @@ def broken(function: str, parts: list[str], before: int) -> str:
     return f"{function}(\n{inner}\n)"
 
 
-def f_string(message: str, parts: list[str]) -> str:
-    """Return a message with expressions in place of its fields."""
+def f_string(message: str, parts: list[str], objects: Mapping[int, Any]) -> str:
+    """Return a message with expressions in place of its fields, or objects in place of some."""
+    message, parts = with_objects(message, parts, objects)
+    if not parts:
+        return string(message.format())
     if any('"' in part or "\\" in part for part in parts):
         return broken(f"{string(message)}.format", parts, 30)
     given, found = iter(parts), ""
     for literal, field, spec, conversion in Formatter().parse(message):
-        found += string(literal)[1:-1].replace("{", "{{").replace("}", "}}")
+        found += escaped(string(literal)[1:-1])
         if field is not None:
             part = next(given) + (f"!{conversion}" if conversion else "")
             part += f":{spec}" if spec else ""
             found += part if part.isdigit() else f"{{{part}}}"
     return f'f"{found}"'
+
+
+def with_objects(
+    message: str, parts: list[str], objects: Mapping[int, Any]
+) -> tuple[str, list[str]]:
+    """Return a message in which objects are written out, and the expressions of other fields."""
+    fields, found = itertools.count(), ""
+    for literal, field, spec, conversion in Formatter().parse(message):
+        found += escaped(literal)
+        if field is not None:
+            shape = f"!{conversion}" * bool(conversion) + f":{spec}" * bool(spec)
+            i = next(fields)
+            said = f"{{{shape}}}"
+            found += escaped(said.format(objects[i])) if i in objects else said
+    return found, [part for i, part in enumerate(parts) if i not in objects]
+
+
+def escaped(said: str) -> str:
+    """Return a text whose braces stand for themselves in a message."""
+    return said.replace("{", "{{").replace("}", "}}")
 
 
 class Expr(NamedTuple):
@@ -128,7 +152,16 @@ def typed_number(x: np.generic) -> Expr:
         parts = [quoted(value), *([string(unit)] if unit else [])]
         return Expr(f"np.{type(x).__name__}({', '.join(parts)})")
     name = "np.bool_" if isinstance(x, np.bool_) else dtype(x.dtype)
-    return Expr(f"{name}({number(x.item()).text})")
+    return Expr(f"{name}({number(shortest_number(x)).text})")
+
+
+def shortest_number(x: np.generic) -> Any:
+    """Return Python's number that becomes this one of NumPy, with the fewest digits."""
+    if x.dtype in (np.float16, np.float32):
+        short = float(str(x))
+        if x.dtype.type(short) == x:
+            return short
+    return x.item()
 
 
 def dtype(x: np.dtype[Any]) -> str:

@@ -14,7 +14,7 @@ from tensorgrad.program.constants import Constants
 from tensorgrad.program.functions import Functions, indented
 from tensorgrad.program.layout import broken_lines
 from tensorgrad.program.names import with_line
-from tensorgrad.program.source import Line, LineWriter, LocalNames
+from tensorgrad.program.source import Line, LineWriter, LocalNames, needed_alone
 from tensorgrad.program.sources import Fixed
 from tensorgrad.program.steps import Var
 from tensorgrad.program.text import WIDTH, Expr, listed, quoted
@@ -125,6 +125,7 @@ class Text:
         comment, places = writer.last_comment, writer.last_places
         last = Line(returned, None, set(), writer.returned, comment, places)
         self.lines = [*writer.lines, last]
+        self.lines_alone = needed_alone(self.lines, self.constants.alone)
         self.header = self.signature()
         self.function = self.compiled()
 
@@ -224,8 +225,8 @@ class Text:
 
     def alone(self, constants: list[str]) -> str:
         """Return the text for a file of its own, with its constants."""
-        shown = self.text(constants=constants)
-        for line, short in self.constants.alone.items():
+        shown = self.text(constants=constants, lines=self.lines_alone)
+        for line, (short, _) in self.constants.alone.items():
             a, b = ("\n".join(indented([Line(x, None, set(), set())])) for x in (line, short))
             shown = shown.replace(a, b)
         for name, body in reversed(self.functions.texts.items()):
@@ -235,8 +236,15 @@ class Text:
                 shown = re.sub(rf"\b{name}_2\b", name, shown)
         return shown
 
-    def text(self, *, free: bool = False, timed: bool = False, constants: Any = ()) -> str:
-        """Return the whole text."""
+    def text(
+        self,
+        *,
+        free: bool = False,
+        timed: bool = False,
+        constants: Any = (),
+        lines: list[Line] | None = None,
+    ) -> str:
+        """Return the whole text, of all lines or of these."""
         warns = ["import warnings"] if self.constants.warns else []
         given = [*warns, *self.functions.imports]
         scipys = [line for line in given if "scipy" in line]
@@ -245,7 +253,8 @@ class Text:
         head = ["\n".join([*above, "import numpy as np", *scipys])]
         head += ["\n".join(constants)] if constants else []
         parts = ["\n\n".join(head), *self.functions.texts.values()]
-        parts.append("\n".join([self.header, *self.body(free=free, timed=timed)]))
+        body = self.body(free=free, timed=timed) if lines is None else indented(lines)
+        parts.append("\n".join([self.header, *body]))
         return "\n\n\n".join(parts) + "\n"
 
     def note(self, error: Exception) -> None:

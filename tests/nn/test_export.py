@@ -221,7 +221,7 @@ def test_modules_that_have_no_file_are_named(suffix, tmp_path):
         small().train().export(path)
     with pytest.raises(ValueError, match=r"0 \(BatchNorm\), 1 \(Own\) are in training mode"):
         nn.Sequential(nn.BatchNorm(4), Own(), nn.ReLU()).export(path, (4,))
-    with pytest.raises(ValueError, match=r"has seen no data yet; give the shape"):
+    with pytest.raises(ValueError, match=r"no data yet; give the shape, as .* or export\(path, "):
         nn.Sequential(nn.Flatten(), nn.Dense(4, 2)).export(path)
     with pytest.raises(OSError, match="does not exist; create it first"):
         small().export(tmp_path / "no" / f"net{suffix}")

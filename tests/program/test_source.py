@@ -94,10 +94,32 @@ def test_comments_say_where_the_next_lines_come_from():
     lines = source[source.index("def step") :].splitlines()
     assert [line.strip() for line in lines if "#" in line] == [
         "# 0 Dense, 1 Tanh", "# 2 Dense", "# 3 Sigmoid", "# 4 Dense", "# backward of 4 Dense",
-        "# backward of 3 Sigmoid", "# backward of 2 Dense", "# backward of 1 Tanh",
-        "# backward of 0 Dense",
+        "# backward of 4 Dense, 3 Sigmoid", "# backward of 2 Dense",
+        "# backward of 2 Dense, 1 Tanh", "# backward of 0 Dense",
     ]  # fmt: skip
     assert lines.index("    # 0 Dense, 1 Tanh") == 2  # below what belongs to no module
+
+
+def test_a_sum_of_gradients_stands_below_the_module_of_one():
+    net = nn.Sequential(
+        nn.Dense(3, 4, 0, 0.1, rng=0), nn.Dropout(0.5, rng=1), nn.Dense(4, 2, rng=2)
+    )
+
+    def step(x, y):
+        loss = tg.softmax_cross_entropy(net(x), y) + net.regularization_loss()
+        loss.backward()
+        return loss
+
+    source = program_of(step, np.ones((5, 3), np.float32), np.zeros(5, int)).source
+    lines = [line.strip() for line in source[source.index("# backward of 2") :].splitlines()]
+    assert [line for line in lines if "#" in line] == [
+        "# backward of 2 Dense",
+        "# backward of 2 Dense, 1 Dropout",
+        "# backward of 0 Dense",
+    ]
+    own = lines[lines.index("# backward of 0 Dense") + 1 : -1]
+    assert [line.partition(" = ")[0] for line in own] == ["d_weights", "d_biases"]
+    assert "(2 * weights) + x.T.dot(" in own[0]
 
 
 class Net(nn.Module):

@@ -77,7 +77,7 @@ CONSTANTS = {
     "int": None, "float": None, "abs": None, "np.float32": None, "np.bool_": "np.bool",
     "np.dtype(np.float32)": None, "np.dtype(bool)": None, 'np.dtype(">f4")': None,
     'np.dtype("<M8[25s]")': None, 'np.dtype("<U3")': None, "np.bool_(True)": None,
-    "np.int8(-3)": None, "np.float32(0.1)": "np.float32(0.10000000149011612)",
+    "np.int8(-3)": None, "np.float32(0.1)": None,
     "np.complex64(1j)": None, 'np.datetime64("2020-01-01", "D")': None, 'np.datetime64("NaT")': None,
     'np.timedelta64(-3, "25s")': None, 'np.timedelta64("NaT", "m")': None, "np.exp": None,
     "np.add.reduce": None, "np.linalg.inv": None, 'np.str_("a")': '"a"', 'np.void(b"a")': "void",

@@ -541,6 +541,7 @@ def test_without_a_network_it_says_so_and_draws_garments(monkeypatch, cache, err
     with pytest.warns(SyntheticDataWarning) as caught:
         found = fashion_mnist()
     assert found.source == "synthetic"
+    assert repr(found) == "<FashionMNIST: 20 pictures to train, 10 to test; synthetic>"
     assert found.X_train.shape == (20, 28, 28)
     words = str(caught[0].message)
     for part in (str(cache), "no route", "SYNTHETIC", "TENSORGRAD_DATA"):
