@@ -61,7 +61,7 @@ FUNCTIONS = (
     np.vectorize,
 )  # fmt: skip
 BYTES = (array.array, bytearray, memoryview)
-VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 OTHERS = (
     *BYTES, contextvars.ContextVar, types.MappingProxyType, tuple, frozenset, weakref.ref,
     types.BuiltinMethodType, types.MethodWrapperType, types.ModuleType, *VIEWS,
