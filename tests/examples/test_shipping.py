@@ -94,8 +94,8 @@ def test_without_onnx_one_line_says_so(written, tmp_path, monkeypatch, capsys):
     model, _, _ = written
     monkeypatch.setitem(sys.modules, "onnx", None)
     results.write_predictor(model, tmp_path)
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == f"wrote {tmp_path / 'predict.py'}"
-    assert second.startswith("no model.onnx: ")
-    assert "pip install onnx" in second
+    *wrote, last = capsys.readouterr().out.splitlines()
+    assert wrote == [f"wrote {tmp_path / name}" for name in ("predict.py", "predict.npz")]
+    assert last.startswith("no model.onnx: ")
+    assert "pip install onnx" in last
     assert sorted(p.name for p in tmp_path.iterdir()) == ["predict.npz", "predict.py"]
