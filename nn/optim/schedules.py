@@ -81,7 +81,8 @@ def define(formula: Callable[Concatenate[int, P], float]) -> Callable[P, Schedul
     """Decorate a function of the step and of arguments, so that its schedules can be saved.
 
     The result takes the arguments alone and returns a schedule.
-    Raises: ValueError if another schedule has this name.
+    Raises: ValueError if another schedule has this name; TypeError if the arguments do not fit the
+    formula.
     """
     name = formula.__name__
     known = SCHEDULES.setdefault(name, formula)

@@ -100,8 +100,9 @@ class Progress:
     def print(self, line: str) -> None:
         """Print a line above the bar, unless silent.
 
-        Where no more can be printed, as on a full disk or to a reader that has gone, the rest of
-        the epoch is silent, with a warning, because a training is worth more.
+        Where no more can be printed, as on a full disk, the rest of the epoch is silent, with a
+        warning, because a training is worth more.
+        Raises: BrokenPipeError if the reader has gone, who asks for the end so, as by `| head`.
         """
         if not self._every:
             return
@@ -110,6 +111,8 @@ class Progress:
                 print(line)
             else:
                 self._bar.write(line)
+        except BrokenPipeError:
+            raise
         except (OSError, ValueError) as error:  # ValueError: the output was closed
             self._every = 0
             warnings.warn(
