@@ -8,7 +8,7 @@ import tensorgrad as tg
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from tests.program.onnx.test_export import assert_equal, exported, leaves  # noqa: E402
+from tests.program.onnx.test_export import assert_equal, exported, leaves
 
 X = np.random.default_rng(0).standard_normal((5, 4, 3)).astype(np.float32)
 Y, J = np.array([0, 2, 1, 1, 0]), np.int64(2)
