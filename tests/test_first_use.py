@@ -1,4 +1,4 @@
-"""What `import tensorgrad` loads, and that all else comes whole at its first use: each in its own process."""
+"""Modules that `import tensorgrad` loads; all else comes whole at its first use, here in processes."""
 
 import ast
 import atexit

@@ -52,14 +52,14 @@ class Captured:
         """Trace until two runs agree."""
         if self.outside.iterators:
             raise Untraceable(ITERATOR.format(self.outside.iterators[0]))
-        first = None  # the run that has made something outside, if one did
+        first = None  # the run that has made something outside, if one did, and what was there
         for attempt in range(5):
             trace, seen = self.once(self.leaves)
             if first is not None:
-                self.check_second(first, trace)
-            first = trace if attempt == 0 and self.outside.has_grown() else None
+                self.check_second(*first, trace)
+            first = (trace, self.outside) if attempt == 0 and self.outside.has_grown() else None
             if first is not None:
-                self.before, self.outside = self.outside, Outside(self.f)
+                self.outside = Outside(self.f)
                 self.tensors |= self.outside.tensors
                 continue
             if self.counts_matter(trace):
@@ -75,14 +75,14 @@ class Captured:
             self.tensors |= both
         raise Untraceable("each run of the function uses other tensors from outside")
 
-    def check_second(self, first: Tracing, second: Tracing) -> None:
+    def check_second(self, first: Tracing, before: Outside, second: Tracing) -> None:
         """Check the run after one that has made something outside.
 
         Raises: Untraceable if it makes more, or finds numbers there and does something else.
         """
         if self.outside.has_grown():
             raise Untraceable(GROWS)
-        before, now = self.before, self.outside
+        now = self.outside
         if len(before.tensors) != len(now.tensors) or len(before.generators) != len(now.generators):
             return  # weights, say, which the first run had as arrays of its own
         try:

@@ -253,8 +253,8 @@ class Outside(Reached):
 
     def globals(self, f: types.FunctionType) -> Iterator[Any]:
         """Yield the globals and builtins that a function names, and the modules that it imports."""
-        any_type: Any = f  # older type checkers do not know of a function's builtins
-        names, built_in = global_names(f.__code__), any_type.__builtins__
+        function: Any = f  # of whose builtins older type checkers do not know
+        names, built_in = global_names(f.__code__), function.__builtins__
         yield from self.named(f.__globals__, names)
         if "globals" in names:
             self.guards.append(SizeGuard(f.__globals__))

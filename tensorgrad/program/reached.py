@@ -1,4 +1,4 @@
-"""What a function can reach: tensors to read at each call, and values to compare."""
+"""Objects that a function can reach: tensors to read at each call, and values to compare."""
 
 import operator
 from collections.abc import Iterator

@@ -19,6 +19,7 @@ import pytest
 
 import nn
 import tensorgrad as tg
+from tests.program.test_definitions import check_changes_are_used
 
 FACTOR = 2.0
 
@@ -476,17 +477,7 @@ NAMES = [getattr(kind, "__name__", None) or f"of_{kind.args[0].__name__}" for ki
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 @pytest.mark.parametrize("derive", [lambda f: f, tg.value_and_grad], ids=["value", "gradient"])
 def test_what_changes_is_used(kind, derive):
-    use, changes = kind()
-    eager = derive(lambda x: np.sum(use(x) ** 2))
-    compiled, x = tg.compile(eager), np.array([0.5, 1.5, 2.0])
-    results = []
-    for change in (lambda: None, *changes):
-        change()
-        results.append(repr(eager(x)).replace(", op=sum", ""))
-        for _ in range(2):
-            assert repr(compiled(x)) == results[-1]
-    changed = [a != b for a, b in itertools.pairwise(results)]
-    assert all(changed)  # each change shows, so this test could fail
+    check_changes_are_used(*kind(), derive)
 
 
 def test_a_logger_is_not_looked_through():
@@ -572,7 +563,7 @@ def test_an_array_that_cannot_be_read_is_refused():
 
 
 def test_the_main_module_is_the_users_under_any_tool(monkeypatch):
-    """As kernprof and notebooks run code, whose own file is in site-packages."""
+    """Kernprof and notebooks run code so: their own file is in site-packages."""
     tool = types.ModuleType("__main__")
     tool.__file__ = "/venv/lib/site-packages/kernprof.py"
     monkeypatch.setitem(sys.modules, "__main__", tool)

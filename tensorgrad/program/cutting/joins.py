@@ -1,4 +1,4 @@
-"""What holds of several values at once, and how two values compare."""
+"""Joins of facts, which hold of several values at once, and comparisons of two values."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -90,9 +90,8 @@ def cut_classes(
             for part in walk_syntax(node)
             if isinstance(part, ast.Attribute) and getattr(part.value, "id", "") != "np"
         }
-        idle = [x for x in nodes if "." in x and x.partition(".")[2] not in read]
-        idle = [x for x in idle if x not in opaque]
-        idle = [x for x in idle if not x.partition(".")[2].startswith("__")]
+        methods = {x: x.partition(".")[2] for x in nodes if "." in x and x not in opaque}
+        idle = [x for x, m in methods.items() if m not in read and not m.startswith("__")]
         for name in idle:
             del nodes[name]
         if not idle:

@@ -1,4 +1,4 @@
-"""What nobody needs any more in cut functions: variables, parameters, checks, whole functions."""
+"""Trimming of cut functions: variables, parameters, checks and functions that nobody needs go."""
 
 import ast
 from typing import Any
